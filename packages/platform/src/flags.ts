@@ -1,0 +1,264 @@
+/** Command-line flags and YAML config from one declaration: names, types, defaults, limits, help. */
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { ConfigError, errorMessage } from './errors.ts';
+
+type Raw = string | number | boolean | readonly unknown[];
+
+/** One flag: how its text becomes a value, and what the help says. */
+export interface Flag<T> {
+  readonly parse: (raw: Raw, name: string) => T;
+  readonly help: string;
+  readonly placeholder: string;
+  readonly isBoolean: boolean;
+  readonly required: boolean;
+  readonly defaultText: string | undefined;
+  /** Environment variable that stands in when the flag is not given. */
+  readonly env: string | undefined;
+}
+
+export type FlagSet = Readonly<Record<string, Flag<unknown>>>;
+
+type Camel<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : S;
+
+/** The parsed values of a flag set; keys are the flag names in camelCase. */
+export type ConfigOf<F extends FlagSet> = {
+  readonly [K in keyof F & string as Camel<K>]: F[K] extends Flag<infer T> ? T : never;
+};
+
+interface Common {
+  readonly help: string;
+  readonly required?: boolean;
+  readonly env?: string;
+}
+
+interface FlagDraft<T> extends Common {
+  readonly placeholder: string;
+  readonly default?: unknown;
+  readonly isBoolean?: boolean;
+  readonly parse: (raw: Raw, name: string) => T;
+}
+
+function makeFlag<T>(draft: FlagDraft<T>): Flag<T> {
+  const { default: fallback } = draft;
+  const shown = Array.isArray(fallback) ? fallback.join(',') : fallback;
+  return {
+    parse: draft.parse,
+    help: draft.help,
+    placeholder: draft.placeholder,
+    isBoolean: draft.isBoolean ?? false,
+    required: draft.required ?? false,
+    defaultText: shown === undefined ? undefined : String(shown),
+    env: draft.env,
+  };
+}
+
+const bad = (name: string, raw: unknown, want: string): never => {
+  throw new ConfigError(`--${name}: "${String(raw)}" is not ${want}`);
+};
+
+function parseInteger(raw: Raw, name: string, min: number, max: number): number {
+  const value = typeof raw === 'number' ? raw : Number(String(raw).trim() || 'x');
+  const fits = Number.isSafeInteger(value) && value >= min && value <= max;
+  return fits ? value : bad(name, raw, `a whole number from ${min} to ${max}`);
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/**
+ * Reads a duration as Go writes it: `500ms`, `15s`, `1m30s`, `2h`; a bare number is milliseconds.
+ * @returns milliseconds, or undefined when the text is no duration
+ */
+export function parseDurationMs(text: string): number | undefined {
+  if (/^\d+$/.test(text)) return Number(text);
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
+  let totalMs = 0;
+  for (const part of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    totalMs += Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? 0);
+  }
+  return totalMs;
+}
+
+function parseList(raw: Raw): readonly string[] {
+  const items = Array.isArray(raw) ? raw.map(String) : String(raw).split(',');
+  return items.map((item) => item.trim()).filter((item) => item !== '');
+}
+
+function parseBool(raw: Raw, name: string): boolean {
+  if (raw === true || raw === 'true') return true;
+  if (raw === false || raw === 'false') return false;
+  return bad(name, raw, 'true or false');
+}
+
+/** A value is there when the flag is required or has a default; otherwise it may be undefined. */
+type Presence<O, T> = O extends { required: true } | { default: unknown } ? T : T | undefined;
+
+/** The kinds of flags. */
+export const flag = {
+  string: <const O extends Common & { default?: string }>(o: O): Flag<Presence<O, string>> =>
+    makeFlag({ placeholder: 'TEXT', ...o, parse: (raw) => String(raw) as Presence<O, string> }),
+
+  int: <const O extends Common & { default?: number; min?: number; max?: number }>(
+    o: O,
+  ): Flag<Presence<O, number>> => {
+    const { min = 0, max = Number.MAX_SAFE_INTEGER } = o;
+    const parse = (raw: Raw, name: string) =>
+      parseInteger(raw, name, min, max) as Presence<O, number>;
+    return makeFlag({ placeholder: 'N', ...o, parse });
+  },
+
+  bool: <const O extends Common & { default?: boolean }>(o: O): Flag<boolean> =>
+    makeFlag({ placeholder: '', default: false, ...o, isBoolean: true, parse: parseBool }),
+
+  /** Milliseconds from `15s`, `1m30s`, `500ms`. */
+  durationMs: <const O extends Common & { default?: string }>(o: O): Flag<Presence<O, number>> =>
+    makeFlag({
+      placeholder: 'DURATION',
+      ...o,
+      parse: (raw, name) =>
+        (parseDurationMs(String(raw)) ??
+          bad(name, raw, 'a duration such as 500ms, 15s or 1m30s')) as Presence<O, number>,
+    }),
+
+  /** Comma-separated on the command line, a sequence in YAML. Empty when absent. */
+  list: <const O extends Common & { default?: readonly string[] }>(o: O): Flag<readonly string[]> =>
+    makeFlag({ placeholder: 'A,B,…', default: [], ...o, parse: parseList }),
+
+  enum: <const V extends string, const O extends Common & { values: readonly V[]; default?: V }>(
+    o: O & { values: readonly V[] },
+  ): Flag<Presence<O, V>> =>
+    makeFlag({
+      placeholder: o.values.join('|'),
+      ...o,
+      parse: (raw, name) =>
+        (o.values.find((value) => value === raw) ??
+          bad(name, raw, `one of ${o.values.join(', ')}`)) as Presence<O, V>,
+    }),
+};
+
+const camel = (name: string): string =>
+  name.replace(/-([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
+
+/** The nearest known name, for "did you mean". */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: { name: string; distance: number } | undefined;
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate);
+    if (distance <= 3 && (best === undefined || distance < best.distance)) {
+      best = { name: candidate, distance };
+    }
+  }
+  return best?.name;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_unused, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      const left = (next[j - 1] ?? 0) + 1;
+      const up = (row[j] ?? 0) + 1;
+      next.push(Math.min(left, up, (row[j - 1] ?? 0) + same));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function unknownFlag(name: string, flags: FlagSet): never {
+  const near = nearest(name, Object.keys(flags));
+  const hint = near === undefined ? 'see --help' : `did you mean --${near}?`;
+  throw new ConfigError(`unknown flag --${name}; ${hint}`);
+}
+
+/** The flags as they stand on the command line: `--name value`, `--name=value`, `--bool`, `--no-bool`. */
+function readArgv(argv: readonly string[], flags: FlagSet): Map<string, Raw> {
+  const given = new Map<string, Raw>();
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? '';
+    if (!word.startsWith('-')) {
+      throw new ConfigError(`unexpected argument "${word}"; flags start with --`);
+    }
+    const [name = '', ...rest] = word.replace(/^--?/, '').split('=');
+    const known = flags[name];
+    const negated = name.startsWith('no-') ? flags[name.slice(3)] : undefined;
+    if (known === undefined && negated?.isBoolean === true) given.set(name.slice(3), false);
+    else if (known === undefined) unknownFlag(name, flags);
+    else if (rest.length > 0) given.set(name, rest.join('='));
+    else if (known.isBoolean) given.set(name, true);
+    else {
+      const value = argv[++i];
+      if (value === undefined) throw new ConfigError(`--${name} needs a value`);
+      given.set(name, value);
+    }
+  }
+  return given;
+}
+
+function isRaw(value: unknown): value is Raw {
+  return ['string', 'number', 'boolean'].includes(typeof value) || Array.isArray(value);
+}
+
+function readConfigFile(file: string, flags: FlagSet): Map<string, Raw> {
+  let content: unknown;
+  try {
+    content = parseYaml(readFileSync(file, 'utf8')) ?? {};
+  } catch (error) {
+    throw new ConfigError(`cannot read --config ${file}: ${errorMessage(error)}`);
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new ConfigError(`--config ${file}: expected a mapping of flag names to values`);
+  }
+  const given = new Map<string, Raw>();
+  for (const [name, value] of Object.entries(content)) {
+    if (!Object.hasOwn(flags, name)) unknownFlag(name, flags);
+    if (!isRaw(value)) throw new ConfigError(`--config ${file}: ${name} is not a plain value`);
+    given.set(name, value);
+  }
+  return given;
+}
+
+/**
+ * Command line over environment over `--config` file over defaults.
+ * @throws ConfigError naming the flag that is unknown, missing or malformed
+ */
+export function parseFlags<F extends FlagSet>(
+  flags: F,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): ConfigOf<F> {
+  const given = readArgv(argv, flags);
+  const configFile = given.get('config');
+  const fromFile = configFile === undefined ? undefined : readConfigFile(String(configFile), flags);
+  const config: Record<string, unknown> = {};
+  for (const [name, one] of Object.entries(flags)) {
+    const fromEnv = one.env === undefined ? undefined : env[one.env];
+    const raw = given.get(name) ?? fromEnv ?? fromFile?.get(name) ?? one.defaultText;
+    if (raw === undefined && one.required)
+      throw new ConfigError(`--${name} is required: ${one.help}`);
+    config[camel(name)] = raw === undefined ? undefined : one.parse(raw, name);
+  }
+  return config as ConfigOf<F>;
+}
+
+/** The text of `--help`. */
+export function helpText(program: string, summary: string, flags: FlagSet): string {
+  const lines = Object.entries(flags).map(([name, one]) => {
+    const left = `  --${name}${one.placeholder === '' ? '' : ` ${one.placeholder}`}`;
+    const fallback =
+      one.defaultText === undefined || one.defaultText === ''
+        ? ''
+        : ` (default ${one.defaultText})`;
+    const must = one.required ? ' (required)' : '';
+    return `${left}\n      ${one.help}${fallback}${must}`;
+  });
+  return `${program}: ${summary}\n\nFlags:\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,124 @@
+import {
+  type ChannelCredentials,
+  credentials,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ConfigError, errorMessage } from './errors.ts';
+import type { Logger } from './log.ts';
+import { delay } from './runtime/clock.ts';
+import type { TlsMaterial } from './tls.ts';
+
+export interface GrpcHostOptions {
+  /** Without it the host serves plain text: for tests and for members configured with http URLs. */
+  readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
+  readonly log: Logger;
+  /** Largest message taken or sent; 4 MiB by default. */
+  readonly maxMessageBytes?: number;
+}
+
+const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+// Connections that die without a FIN (a pulled cable, a stopped process) are noticed within about 15 s.
+const KEEPALIVE = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.http2.min_ping_interval_without_data_ms': 1_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
+/** A gRPC server with the project's limits, TLS and drain. */
+export class GrpcHost {
+  readonly #server: Server;
+  readonly #options: GrpcHostOptions;
+
+  constructor(options: GrpcHostOptions) {
+    const maxBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#options = options;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': maxBytes,
+      'grpc.max_send_message_length': maxBytes,
+      'grpc.max_concurrent_streams': 100_000,
+      ...KEEPALIVE,
+    });
+  }
+
+  addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    this.#server.addService(definition, implementation);
+  }
+
+  /**
+   * @param address `host:port`; port 0 takes a free one
+   * @returns the port
+   * @throws ConfigError when the address cannot be taken
+   */
+  listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, this.#credentials(), (error, port) => {
+        if (error === null) return resolve(port);
+        const why = errorMessage(error);
+        return reject(new ConfigError(`cannot listen on ${address}: ${why}`, { cause: error }));
+      });
+    });
+  }
+
+  /** Refuses new calls, waits for those under way, then closes whatever is left. */
+  async drain(graceMs: number): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const gaveUp = new AbortController();
+    await Promise.race([done, delay(graceMs, { signal: gaveUp.signal }).catch(() => undefined)]);
+    gaveUp.abort();
+    this.#server.forceShutdown();
+  }
+
+  #credentials(): ServerCredentials {
+    const { tls } = this.#options;
+    if (tls === undefined) return ServerCredentials.createInsecure();
+    const pair = { cert_chain: tls.cert, private_key: tls.key };
+    return ServerCredentials.createSsl(tls.ca, [pair], tls.requireClientCert);
+  }
+}
+
+/** Channel options every client of the project uses: dead peers are noticed, reconnects are quick. */
+export const clientChannelOptions: Readonly<Record<string, number>> = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.min_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.enable_retries': 0,
+};
+
+/** mTLS with our certificate, or plain text without one. */
+export function channelCredentials(tls?: TlsMaterial): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  return credentials.createSsl(tls.ca, tls.key, tls.cert);
+}
+
+/** Who a peer is, by its client certificate. */
+export interface PeerIdentity {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+}
+
+interface CallWithAuth {
+  getAuthContext(): { sslPeerCertificate?: { subject?: unknown } } | null;
+}
+
+const listOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.map(String) : value === undefined ? [] : [String(value)];
+
+/** The subject of a certificate as `node:tls` shows it; undefined when there is no common name. */
+export function identityOfSubject(subject: unknown): PeerIdentity | undefined {
+  if (typeof subject !== 'object' || subject === null) return undefined;
+  const commonName = listOf(Reflect.get(subject, 'CN'))[0];
+  if (commonName === undefined) return undefined;
+  return { commonName, organizations: listOf(Reflect.get(subject, 'O')) };
+}
+
+/** The client certificate's identity; undefined on plain text or without a certificate. */
+export function peerIdentity(call: CallWithAuth): PeerIdentity | undefined {
+  return identityOfSubject(call.getAuthContext()?.sslPeerCertificate?.subject);
+}

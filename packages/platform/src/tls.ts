@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, errorMessage } from './errors.ts';
+
+/** Where a process's identity lies. PEM files. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+}
+
+/** The same, read. */
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer;
+}
+
+function readPem(what: string, file: string): Buffer {
+  let content: Buffer;
+  try {
+    content = readFileSync(file);
+  } catch (error) {
+    throw new ConfigError(`cannot read the ${what} ${file}: ${errorMessage(error)}`);
+  }
+  if (!content.includes('-----BEGIN ')) throw new ConfigError(`${what} ${file} is not a PEM file`);
+  return content;
+}
+
+/** @throws ConfigError that names the file which cannot be used */
+export function loadTls(files: TlsFiles): TlsMaterial {
+  return {
+    cert: readPem('certificate', files.certFile),
+    key: readPem('private key', files.keyFile),
+    ca: readPem('CA certificate', files.caFile),
+  };
+}
