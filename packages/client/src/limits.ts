@@ -1,0 +1,41 @@
+/** The bounds of the package. Times are milliseconds. */
+
+/** How long one call may take, the tries on other endpoints included. */
+export const CALL_DEADLINE_MS = 10_000;
+/** How long a read may take on one endpoint before another one is asked. */
+export const READ_TRY_MS = 4_000;
+/** How long a list may take: it moves a whole resource. */
+export const LIST_DEADLINE_MS = 60_000;
+/** How long to wait for a connection to one endpoint while others are left to try. */
+export const CONNECT_TRY_MS = 1_500;
+/** How long a failed endpoint is passed over. */
+export const ENDPOINT_PAUSE_MS = 1_000;
+/** The pause between two rounds over all endpoints. */
+export const ROUND_PAUSE_MS = 200;
+/** The largest message taken from an apiserver. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** An unanswered ping this old ends a connection, so that a stopped process is noticed. */
+export const KEEPALIVE_INTERVAL_MS = 5_000;
+export const KEEPALIVE_TIMEOUT_MS = 3_000;
+
+/** Waits between the tries of an informer to list or watch. */
+export const REFLECTOR_BACKOFF_MS = { initial: 200, max: 10_000 } as const;
+/** A watch that lived this long counts as a success: the wait starts again from the shortest. */
+export const WATCH_HEALTHY_MS = 5_000;
+
+/** Waits of a work queue after failures of one key. */
+export const QUEUE_BACKOFF_MS = { base: 5, max: 60_000 } as const;
+
+/** Events waiting to be written; the oldest are dropped beyond that. */
+export const MAX_PENDING_EVENTS = 1_000;
+/** Events remembered so that a repetition raises a count instead of making a new object. */
+export const MAX_REMEMBERED_EVENTS = 4_096;
+/** Tries to write one event. */
+export const MAX_EVENT_TRIES = 8;
+export const EVENT_BACKOFF_MS = { initial: 200, max: 5_000 } as const;
+/** Events one source may write about one object at once, and how soon a further one is allowed. */
+export const EVENT_BURST = 25;
+export const EVENT_REFILL_MS = 300_000;
+
+/** Changes the in-memory API keeps for watches that start in the past. */
+export const FAKE_HISTORY = 10_000;

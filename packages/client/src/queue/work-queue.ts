@@ -1,0 +1,167 @@
+import type { Clock, Logger, Random, Timer } from '@kubets/platform';
+import { QUEUE_BACKOFF_MS } from '../limits.ts';
+
+export interface WorkQueueOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The wait after the first failure of a key; doubles with each further one. 5 ms by default. */
+  readonly baseDelayMs?: number;
+  /** The longest wait; one minute by default. */
+  readonly maxDelayMs?: number;
+  /** Told about workers that throw. */
+  readonly log?: Logger;
+}
+
+interface Later {
+  readonly atMs: number;
+  readonly timer: Timer;
+}
+
+const MAX_DOUBLINGS = 40;
+
+/**
+ * Keys to work on. A key that is added many times is worked on once; two workers never hold the same key; a key added
+ * while it is worked on is worked on again afterwards. A worker that throws gets its key back, later each time.
+ */
+export class WorkQueue<K extends string = string> {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #baseDelayMs: number;
+  readonly #maxDelayMs: number;
+  readonly #log: Logger | undefined;
+  readonly #ready = new Set<K>();
+  readonly #active = new Set<K>();
+  readonly #again = new Set<K>();
+  readonly #later = new Map<K, Later>();
+  readonly #failures = new Map<K, number>();
+  #worker: ((key: K) => Promise<void>) | undefined;
+  #concurrency = 0;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: WorkQueueOptions) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#baseDelayMs = options.baseDelayMs ?? QUEUE_BACKOFF_MS.base;
+    this.#maxDelayMs = options.maxDelayMs ?? QUEUE_BACKOFF_MS.max;
+    this.#log = options.log;
+  }
+
+  /** Keys that wait for a worker, without those that wait for a time. */
+  get depth(): number {
+    return this.#ready.size + this.#again.size;
+  }
+
+  /** Keys that wait for their time. */
+  get delayed(): number {
+    return this.#later.size;
+  }
+
+  /** To be worked on as soon as a worker is free. */
+  add(key: K): void {
+    this.#dropLater(key);
+    if (this.#active.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    this.#ready.add(key);
+    this.#pump();
+  }
+
+  /** To be worked on after a time; of several times the earliest counts. */
+  addAfter(key: K, ms: number): void {
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
+    const atMs = this.#clock.monotonicMs() + ms;
+    const known = this.#later.get(key);
+    if (known !== undefined && known.atMs <= atMs) return;
+    this.#dropLater(key);
+    this.#later.set(key, { atMs, timer: this.#clock.setTimeout(() => this.add(key), ms) });
+  }
+
+  /** To be worked on again after a failure: later with each failure in a row, until {@link forget}. */
+  addRateLimited(key: K): void {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    const plainMs = this.#baseDelayMs * 2 ** Math.min(failures, MAX_DOUBLINGS);
+    const spread = 0.9 + 0.1 * this.#random.next();
+    this.addAfter(key, Math.min(this.#maxDelayMs, plainMs) * spread);
+  }
+
+  /** How often the key failed in a row. */
+  failuresOf(key: K): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The key's failures count no more. */
+  forget(key: K): void {
+    this.#failures.delete(key);
+  }
+
+  /**
+   * Starts the workers. A worker that resolves is done with the key (its failures are forgotten unless it added the key
+   * rate-limited itself); one that throws has the key added again.
+   * @returns how to stop: resolves once no worker runs; keys still waiting are dropped
+   */
+  run(concurrency: number, worker: (key: K) => Promise<void>): { stop(): Promise<void> } {
+    this.#worker = worker;
+    this.#concurrency = concurrency;
+    this.#pump();
+    return { stop: () => this.#stop() };
+  }
+
+  /** Resolves when nothing is ready and no worker runs; keys that wait for their time do not count. */
+  whenIdle(): Promise<void> {
+    if (this.#idle()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #idle(): boolean {
+    return this.#active.size === 0 && this.#ready.size === 0;
+  }
+
+  #pump(): void {
+    while (this.#worker !== undefined && this.#active.size < this.#concurrency) {
+      const [key] = this.#ready;
+      if (key === undefined) return;
+      this.#ready.delete(key);
+      this.#active.add(key);
+      void this.#work(key, this.#worker);
+    }
+  }
+
+  async #work(key: K, worker: (key: K) => Promise<void>): Promise<void> {
+    // A fresh turn: whoever adds a key is never re-entered by the worker.
+    await Promise.resolve();
+    const failuresBefore = this.failuresOf(key);
+    try {
+      await worker(key);
+      if (this.failuresOf(key) === failuresBefore) this.forget(key);
+    } catch (error) {
+      this.#log?.warn({ item: key, err: error }, 'work failed; trying again later');
+      if (this.#worker !== undefined) this.addRateLimited(key);
+    }
+    this.#active.delete(key);
+    if (this.#again.delete(key) && this.#worker !== undefined) this.#ready.add(key);
+    this.#pump();
+    if (!this.#idle()) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  async #stop(): Promise<void> {
+    this.#worker = undefined;
+    this.#ready.clear();
+    this.#again.clear();
+    for (const { timer } of this.#later.values()) timer.cancel();
+    this.#later.clear();
+    await this.whenIdle();
+  }
+
+  #dropLater(key: K): void {
+    this.#later.get(key)?.timer.cancel();
+    this.#later.delete(key);
+  }
+}
