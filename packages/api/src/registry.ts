@@ -1,0 +1,172 @@
+/** Which kinds exist, under which names, with which verbs and subresources. */
+import facts from './generated/kinds.json' with { type: 'json' };
+import {
+  apiVersionOf,
+  type GroupVersionKind,
+  type GroupVersionResource,
+  parseApiVersion,
+} from './meta.ts';
+
+export interface SubresourceDef {
+  kind: string;
+  /** Set when the subresource speaks another group's kind (Scale, Eviction, TokenRequest). */
+  group?: string;
+  version?: string;
+  verbs: readonly string[];
+}
+
+export interface KindDef {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly listKind: string;
+  /** `v1`, `apps/v1`. */
+  readonly apiVersion: string;
+  /** Lower-case plural, as in URLs. */
+  readonly resource: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  /** Below `/registry/`, without slashes at its ends. */
+  readonly storagePath: string;
+  readonly storageVersionHash: string;
+  /** The version objects are stored as; differs from this one for `events.k8s.io` and HPA v1. */
+  readonly storageVersion: { group: string; version: string };
+  readonly subresources: {
+    readonly status: boolean;
+    readonly scale: boolean;
+    readonly extra: readonly string[];
+  };
+  readonly subresourceDefs: ReadonlyMap<string, SubresourceDef>;
+  /** Key into the schema, e.g. `core.v1.Pod`. Custom resources have their own namespace of keys. */
+  readonly typeName: string;
+  /** Is `metadata.generation` kept (bumped when the spec changes)? */
+  readonly hasGeneration: boolean;
+}
+
+interface KindFact {
+  group: string;
+  version: string;
+  kind: string;
+  resource: string;
+  singular: string;
+  namespaced: boolean;
+  verbs: string[];
+  shortNames?: string[];
+  categories?: string[];
+  hash?: string;
+  type: string;
+  path: string;
+  sub?: Record<string, SubresourceDef>;
+}
+
+/** Kinds whose storage keeps a generation. */
+const WITH_GENERATION: ReadonlySet<string> = new Set([
+  '/PodTemplate',
+  '/ReplicationController',
+  'apps/DaemonSet',
+  'apps/Deployment',
+  'apps/ReplicaSet',
+  'apps/StatefulSet',
+  'batch/CronJob',
+  'batch/Job',
+  'networking.k8s.io/Ingress',
+  'networking.k8s.io/IngressClass',
+  'networking.k8s.io/NetworkPolicy',
+  'policy/PodDisruptionBudget',
+  'scheduling.k8s.io/PriorityClass',
+  'storage.k8s.io/CSIDriver',
+  'flowcontrol.apiserver.k8s.io/FlowSchema',
+  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration',
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding',
+  'apiextensions.k8s.io/CustomResourceDefinition',
+  'discovery.k8s.io/EndpointSlice',
+]);
+
+/** `group/version/kind` → the version its objects are stored as, where that is another one. */
+const STORED_AS: Readonly<Record<string, { group: string; version: string }>> = {
+  'events.k8s.io/v1/Event': { group: '', version: 'v1' },
+  'autoscaling/v1/HorizontalPodAutoscaler': { group: 'autoscaling', version: 'v2' },
+};
+
+function kindDef(fact: KindFact): KindDef {
+  const sub = new Map(Object.entries(fact.sub ?? {}));
+  const gv = { group: fact.group, version: fact.version };
+  return {
+    ...gv,
+    kind: fact.kind,
+    listKind: `${fact.kind}List`,
+    apiVersion: apiVersionOf(gv),
+    resource: fact.resource,
+    singular: fact.singular,
+    shortNames: fact.shortNames ?? [],
+    categories: fact.categories ?? [],
+    namespaced: fact.namespaced,
+    verbs: fact.verbs,
+    storagePath: fact.path,
+    storageVersionHash: fact.hash ?? '',
+    storageVersion: STORED_AS[`${fact.group}/${fact.version}/${fact.kind}`] ?? gv,
+    subresources: {
+      status: sub.has('status'),
+      scale: sub.has('scale'),
+      extra: [...sub.keys()].filter((s) => s !== 'status' && s !== 'scale'),
+    },
+    subresourceDefs: sub,
+    typeName: fact.type,
+    hasGeneration: WITH_GENERATION.has(`${fact.group}/${fact.kind}`),
+  };
+}
+
+/** A set of kinds, found by resource or by kind. */
+export class KindRegistry {
+  private readonly byResource = new Map<string, KindDef>();
+  private readonly byKind = new Map<string, KindDef>();
+
+  constructor(defs: Iterable<KindDef> = []) {
+    for (const def of defs) this.add(def);
+  }
+
+  /** Adds a kind, or replaces the one of the same group, version and resource. */
+  add(def: KindDef): void {
+    this.byResource.set(`${def.apiVersion}/${def.resource}`, def);
+    this.byKind.set(`${def.apiVersion}/${def.kind}`, def);
+  }
+
+  remove(def: KindDef): void {
+    this.byResource.delete(`${def.apiVersion}/${def.resource}`);
+    this.byKind.delete(`${def.apiVersion}/${def.kind}`);
+  }
+
+  forResource(gvr: GroupVersionResource): KindDef | undefined {
+    return this.byResource.get(`${apiVersionOf(gvr)}/${gvr.resource}`);
+  }
+
+  forKind(gvk: GroupVersionKind): KindDef | undefined {
+    return this.byKind.get(`${apiVersionOf(gvk)}/${gvk.kind}`);
+  }
+
+  /** By the two fields every object carries. */
+  forObject(object: { apiVersion?: string | undefined; kind?: string | undefined }) {
+    return this.forKind({ ...parseApiVersion(object.apiVersion ?? ''), kind: object.kind ?? '' });
+  }
+
+  /** In the stock server's order: groups by priority, then versions, then resource names. */
+  all(): KindDef[] {
+    return [...this.byResource.values()];
+  }
+}
+
+/** The kinds of Kubernetes 1.32 that a default server has on (stable ones). */
+export const builtinKinds: KindRegistry = new KindRegistry((facts as KindFact[]).map(kindDef));
+
+/** The definition of a built-in kind; throws when there is none of that name. */
+export function builtinKind(apiVersion: string, kind: string): KindDef {
+  const def = builtinKinds.forObject({ apiVersion, kind });
+  if (!def) throw new Error(`no built-in kind ${kind} in ${apiVersion}`);
+  return def;
+}
