@@ -2,6 +2,11 @@
 export { Informer, type InformerHandlers, type InformerOptions } from './cache/informer.ts';
 export { IndexedStore } from './cache/store.ts';
 export { TransportError } from './errors.ts';
+export { EventRecorder, type EventRecorderOptions } from './events/event-recorder.ts';
+export { ApiClient, type ApiClientOptions } from './grpc/api-client.ts';
+export { ResourceClient } from './grpc/resource-client.ts';
+export { STATUS_TRAILER } from './grpc/wire.ts';
+export { LeaderElector, type LeaderElectorOptions } from './leader/leader-elector.ts';
 export {
   type Api,
   type DeleteOptions,

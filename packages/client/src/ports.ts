@@ -125,7 +125,7 @@ export interface Api {
 
 /** The key of an object in informers and queues: `namespace/name`, or `name` for cluster-scoped objects. */
 export function keyOf(object: KubeObject): string {
-  const { namespace, name } = object.metadata ?? {};
+  const { namespace, name } = object.metadata;
   return namespace === undefined || namespace === '' ? (name ?? '') : `${namespace}/${name}`;
 }
 

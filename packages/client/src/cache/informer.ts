@@ -145,8 +145,8 @@ export class Informer<T extends KubeObject> {
     for (const item of list.items) {
       const key = keyOf(item);
       gone.delete(key);
-      const known = this.#store.get(key)?.metadata?.resourceVersion;
-      if (known === undefined || known !== item.metadata?.resourceVersion) this.#put(item);
+      const known = this.#store.get(key)?.metadata.resourceVersion;
+      if (known === undefined || known !== item.metadata.resourceVersion) this.#put(item);
     }
     for (const key of gone) this.#remove(key);
     this.#lastSyncRevision = list.resourceVersion;
@@ -172,7 +172,7 @@ export class Informer<T extends KubeObject> {
     if (this.#stopping?.signal.aborted) return;
     if (event.type === 'DELETED') this.#remove(keyOf(event.object), event.object);
     else if (event.type !== 'BOOKMARK') this.#put(event.object);
-    this.#lastSyncRevision = event.object.metadata?.resourceVersion ?? this.#lastSyncRevision;
+    this.#lastSyncRevision = event.object.metadata.resourceVersion ?? this.#lastSyncRevision;
   }
 
   #put(received: T): void {

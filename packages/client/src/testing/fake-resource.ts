@@ -1,17 +1,22 @@
 import {
+  alreadyExists,
   applyJsonPatch,
   applyMergePatch,
   applyStrategicMergePatch,
+  badRequest,
   builtinKinds,
+  conflict,
+  type GroupResource,
   type KindDef,
   type KubeObject,
   matchesLabels,
+  notFound,
   parseApiVersion,
   parseFieldSelector,
   parseLabelSelector,
   selectableFields,
+  unprocessable,
 } from '@kubets/api';
-import { failures, groupResource } from '../errors.ts';
 import {
   type DeleteOptions,
   keyOf,
@@ -40,8 +45,6 @@ import { fakeWatch } from './fake-watch.ts';
 
 const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const NAME_SUFFIX = 5;
-const STALE =
-  'the object has been modified; please apply your changes to the latest version and try again';
 
 /** One resource of the fake: the verbs, on the shared store. */
 export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
@@ -49,7 +52,7 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
   readonly #gv: string;
   readonly #resource: string;
   readonly #table: string;
-  readonly #gr: string;
+  readonly #gr: GroupResource;
   readonly #kind: KindDef | undefined;
 
   constructor(world: FakeWorld, groupVersion: string, resource: string) {
@@ -58,8 +61,8 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     this.#gv = groupVersion;
     this.#resource = resource;
     this.#table = `${groupVersion}/${resource}`;
-    this.#gr = groupResource(group, resource);
-    this.#kind = builtinKinds.byResource({ group, version, resource });
+    this.#gr = { group, resource };
+    this.#kind = builtinKinds.forResource({ group, version, resource });
   }
 
   all(): KubeObject[] {
@@ -93,17 +96,17 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     const loose = looseCopy(object);
     this.#admit('create', loose.metadata.namespace ?? '', loose.metadata.name ?? '');
     if (loose.metadata.resourceVersion !== undefined && loose.metadata.resourceVersion !== '') {
-      throw failures.badRequest('resourceVersion should not be set on objects to be created');
+      throw badRequest('resourceVersion should not be set on objects to be created');
     }
-    prepareCreate(this.#resource, loose);
+    prepareCreate(this.#resource, loose, this.#keepsGeneration());
     this.#identify(loose);
     const { namespace, name = '' } = loose.metadata;
     if (this.#kind?.namespaced === true && namespace === undefined) {
-      throw failures.badRequest('an object of a namespaced kind needs metadata.namespace');
+      throw badRequest('an object of a namespaced kind needs metadata.namespace');
     }
     const key = keyOf(asObject(loose));
     if (this.#world.store.get(this.#table, key) !== undefined) {
-      throw failures.alreadyExists(this.#gr, name);
+      throw alreadyExists(this.#gr, name);
     }
     return this.#copy(this.#world.store.put(this.#table, asObject(loose)));
   }
@@ -134,12 +137,12 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     this.#admit('delete', namespace, name);
     const old = this.#existing(namespace, name);
     const { uid, resourceVersion } = options.preconditions ?? {};
-    if (uid !== undefined && uid !== old.metadata?.uid) {
-      const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata?.uid}`;
-      throw failures.conflict(this.#gr, name, why);
+    if (uid !== undefined && uid !== old.metadata.uid) {
+      const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`;
+      throw conflict(this.#gr, name, why);
     }
-    if (resourceVersion !== undefined && resourceVersion !== old.metadata?.resourceVersion) {
-      throw failures.conflict(this.#gr, name, 'Precondition failed: resourceVersion differs');
+    if (resourceVersion !== undefined && resourceVersion !== old.metadata.resourceVersion) {
+      throw conflict(this.#gr, name, 'Precondition failed: resourceVersion differs');
     }
     const marked = markDeleted(this.#resource, looseCopy(old), {
       nowIso: this.#nowIso(),
@@ -218,16 +221,14 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     if (verb !== undefined) this.#admit(verb, namespace, name, subresource);
     const old = looseCopy(this.#existing(namespace, name));
     if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) {
-      throw failures.conflict(this.#gr, name, STALE);
+      throw conflict(this.#gr, name);
     }
     if (uid && uid !== old.metadata.uid) {
-      throw failures.conflict(
-        this.#gr,
-        name,
-        `the UID in the object is ${uid}, not the stored one`,
-      );
+      throw conflict(this.#gr, name, `the UID in the object is ${uid}, not the stored one`);
     }
-    return this.#copy(this.#store(prepareUpdate(object, old, subresource), old));
+    return this.#copy(
+      this.#store(prepareUpdate(object, old, subresource, this.#keepsGeneration()), old),
+    );
   }
 
   #store(next: Loose, old: Loose): KubeObject {
@@ -240,21 +241,21 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     if (type === 'merge') return applyMergePatch(object, body) as KubeObject;
     if (type === 'json') return applyJsonPatch(object, body as never) as KubeObject;
     if (this.#kind === undefined) {
-      throw failures.badRequest(`no strategic merge patch for unknown kind ${this.#gr}`);
+      throw badRequest(`no strategic merge patch for unknown kind ${this.#gr.resource}`);
     }
     return applyStrategicMergePatch(this.#kind.typeName, object, body) as KubeObject;
   }
 
   #remove(key: string): T {
     const last = this.#world.store.remove(this.#table, key);
-    if (last === undefined) throw failures.notFound(this.#gr, key);
+    if (last === undefined) throw notFound(this.#gr, key);
     return this.#copy(last);
   }
 
   #existing(namespace: string, name: string): KubeObject {
     const key = namespace === '' ? name : `${namespace}/${name}`;
     const object = this.#world.store.get(this.#table, key);
-    if (object === undefined) throw failures.notFound(this.#gr, name);
+    if (object === undefined) throw notFound(this.#gr, name);
     return object;
   }
 
@@ -266,7 +267,8 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
       );
       metadata.name = metadata.generateName + letters.join('');
     }
-    if (!metadata.name) throw failures.invalid(this.#gr, '', 'metadata.name: Required value');
+    if (!metadata.name)
+      throw unprocessable('metadata.name: Required value: name or generateName is required');
     metadata.uid ??= this.#uid();
     metadata.creationTimestamp ??= this.#nowIso();
     object.apiVersion ??= this.#gv;
@@ -279,6 +281,10 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     return `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`;
   }
 
+  #keepsGeneration(): boolean {
+    return this.#kind?.hasGeneration ?? true;
+  }
+
   #nowIso(): string {
     return new Date(this.#world.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
   }
@@ -287,8 +293,8 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     const labels = parseLabelSelector(options.labelSelector ?? '');
     const fields = parseFieldSelector(options.fieldSelector ?? '');
     return (object) => {
-      if (namespace !== '' && object.metadata?.namespace !== namespace) return false;
-      if (!matchesLabels(labels, object.metadata?.labels ?? {})) return false;
+      if (namespace !== '' && object.metadata.namespace !== namespace) return false;
+      if (!matchesLabels(labels, object.metadata.labels ?? {})) return false;
       if (fields.length === 0 || this.#kind === undefined) return true;
       const values = selectableFields(this.#kind, object);
       return fields.every(({ field, operator, value }) =>

@@ -38,21 +38,26 @@ const SEEDED_STATUS = new Set(['nodes', 'namespaces']);
 const DEFAULT_GRACE_SECONDS = 30;
 
 /** What a client may not decide itself at creation: status, and the first state of namespaces and pods. */
-export function prepareCreate(resource: string, object: Loose): void {
+export function prepareCreate(resource: string, object: Loose, generations: boolean): void {
   if (!SEEDED_STATUS.has(resource)) delete object.status;
   if (resource === 'pods') object.status = { phase: 'Pending' };
   if (resource === 'namespaces') {
     object.spec = { finalizers: ['kubernetes'], ...object.spec };
     object.status = { phase: 'Active', ...object.status };
   }
-  if (object.spec !== undefined) object.metadata.generation = 1;
+  if (generations) object.metadata.generation = 1;
 }
 
 const FIXED = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
 const DELETION = ['deletionTimestamp', 'deletionGracePeriodSeconds', 'generation'] as const;
 
 /** Puts back what an update may not change. */
-export function prepareUpdate(object: Loose, old: Loose, subresource: string): Loose {
+export function prepareUpdate(
+  object: Loose,
+  old: Loose,
+  subresource: string,
+  generations: boolean,
+): Loose {
   if (subresource === 'status') {
     return { ...structuredClone(old), status: object.status ?? {} };
   }
@@ -63,7 +68,7 @@ export function prepareUpdate(object: Loose, old: Loose, subresource: string): L
   }
   if (old.status === undefined) delete next.status;
   else next.status = structuredClone(old.status);
-  if (next.spec !== undefined && !isDeepStrictEqual(next.spec, old.spec)) {
+  if (generations && !isDeepStrictEqual(next.spec, old.spec)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   return next;

@@ -1,5 +1,4 @@
-import type { KubeObject } from '@kubets/api';
-import { failures } from '../errors.ts';
+import { expired, type KubeObject } from '@kubets/api';
 import { FAKE_HISTORY } from '../limits.ts';
 import { keyOf, type WatchEventType } from '../ports.ts';
 
@@ -67,7 +66,7 @@ export class FakeStore {
   /** Changes after a version. @throws ApiError Expired when they are no longer kept */
   since(table: string, revision: number): Change[] {
     if (revision < this.#oldestRevision) {
-      throw failures.expired(`too old resource version: ${revision} (${this.#oldestRevision})`);
+      throw expired(`too old resource version: ${revision} (${this.#oldestRevision})`);
     }
     return (this.#history.get(table) ?? []).filter((change) => change.revision > revision);
   }

@@ -1,5 +1,4 @@
-import type { KubeObject } from '@kubets/api';
-import { failures } from '../errors.ts';
+import { conflict, type GroupResource, type KubeObject, methodNotSupported } from '@kubets/api';
 import { asObject, type Loose } from './fake-rules.ts';
 
 type Json = Record<string, unknown>;
@@ -25,7 +24,12 @@ export function readSubresource(object: Loose, subresource: string): KubeObject 
 }
 
 /** The object after a write to one of its subresources. @throws ApiError when the fake has no such subresource */
-export function writeSubresource(gr: string, old: Loose, subresource: string, sent: Json): Loose {
+export function writeSubresource(
+  gr: GroupResource,
+  old: Loose,
+  subresource: string,
+  sent: Json,
+): Loose {
   const next = structuredClone(old);
   if (subresource === 'binding') return bind(gr, next, String(recordAt(sent, 'target').name ?? ''));
   if (subresource === 'scale') {
@@ -37,18 +41,19 @@ export function writeSubresource(gr: string, old: Loose, subresource: string, se
     next.spec = { ...next.spec, finalizers: recordAt(sent, 'spec').finalizers ?? [] };
     return next;
   }
-  throw failures.methodNotSupported(`${gr}/${subresource}`, 'write');
+  throw methodNotSupported({ ...gr, resource: `${gr.resource}/${subresource}` }, 'write');
 }
 
-function bind(gr: string, pod: Loose, node: string): Loose {
+function bind(gr: GroupResource, pod: Loose, node: string): Loose {
   const name = pod.metadata.name ?? '';
+  const binding = { ...gr, resource: 'pods/binding' };
   if (pod.metadata.deletionTimestamp !== undefined) {
-    throw failures.conflict(`${gr}/binding`, name, `pod ${name} is being deleted`);
+    throw conflict(binding, name, `pod ${name} is being deleted`);
   }
   const bound = pod.spec?.nodeName;
   if (typeof bound === 'string' && bound !== '') {
     const why = `pod ${name} is already assigned to node "${bound}"`;
-    throw failures.conflict(`${gr}/binding`, name, why);
+    throw conflict(binding, name, why);
   }
   pod.spec = { ...pod.spec, nodeName: node };
   const others = Array.isArray(pod.status?.conditions) ? (pod.status.conditions as Json[]) : [];

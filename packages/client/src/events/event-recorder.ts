@@ -1,0 +1,174 @@
+import { type Event, isNotFound, type KubeObject } from '@kubets/api';
+import { type Clock, delay, exponentialBackoff, type Logger, systemRandom } from '@kubets/platform';
+import { TransportError } from '../errors.ts';
+import { EVENT_BACKOFF_MS, MAX_EVENT_TRIES, MAX_PENDING_EVENTS } from '../limits.ts';
+import type { Api, ResourceApi } from '../ports.ts';
+import { EventCorrelator, type Remembered } from './correlator.ts';
+
+export interface EventRecorderOptions {
+  readonly api: Api;
+  /** The source shown by kubectl, such as `default-scheduler`. */
+  readonly component: string;
+  /** The node, for events of a node's agent. */
+  readonly host?: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Pending {
+  readonly key: string;
+  readonly event: Event;
+  readonly namespace: string;
+  /** Present for a repetition: only count and time of an event written before change. */
+  readonly repeats: Remembered | undefined;
+}
+
+const timeText = (epochMs: number): string =>
+  new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** What an event is about, in its own words. */
+function referenceTo(object: KubeObject): NonNullable<Event['involvedObject']> {
+  const { name, namespace, uid, resourceVersion } = object.metadata;
+  return {
+    ...(object.apiVersion === undefined ? {} : { apiVersion: object.apiVersion }),
+    ...(object.kind === undefined ? {} : { kind: object.kind }),
+    ...(name === undefined ? {} : { name }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+}
+
+/**
+ * Tells users what a component did, as core/v1 Events. Never blocks and never fails its caller: events wait in a
+ * bounded queue, repetitions raise a count, floods about one object are cut, and what cannot be written is dropped.
+ */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #events: ResourceApi<Event>;
+  readonly #correlator = new EventCorrelator();
+  readonly #pending: Pending[] = [];
+  #sending: Promise<void> | undefined;
+  #dropped = 0;
+  #sequence = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#events = options.api.resource<Event>('v1', 'events');
+  }
+
+  /** Events given up, because of floods or because they could not be written. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /**
+   * @param regarding what the event is about; needs apiVersion, kind, metadata
+   * @param reason one CamelCase word
+   */
+  event(regarding: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const nowMs = this.#options.clock.now();
+    const { uid = '', name = '', namespace = '' } = regarding.metadata;
+    const objectKey = [regarding.kind, namespace, name, uid].join('|');
+    if (!this.#correlator.admits(objectKey, nowMs)) {
+      this.#dropped += 1;
+      return;
+    }
+    const key = [objectKey, type, reason, message].join('|');
+    const repeats = this.#correlator.repeat(key);
+    const event = this.#build(regarding, { type, reason, message, nowMs, repeats });
+    if (repeats === undefined) {
+      const written = { name: event.metadata.name ?? '', firstMs: nowMs, count: 1 };
+      this.#correlator.remember(key, written);
+    }
+    this.#pending.push({ key, event, namespace: event.metadata.namespace ?? 'default', repeats });
+    if (this.#pending.length > MAX_PENDING_EVENTS) {
+      this.#pending.shift();
+      this.#dropped += 1;
+    }
+    this.#sending ??= this.#send();
+  }
+
+  /** Resolves when nothing waits any more. */
+  async flush(): Promise<void> {
+    while (this.#sending !== undefined) await this.#sending;
+  }
+
+  #build(
+    regarding: KubeObject,
+    what: {
+      type: 'Normal' | 'Warning';
+      reason: string;
+      message: string;
+      nowMs: number;
+      repeats: Remembered | undefined;
+    },
+  ): Event {
+    const { component, host } = this.#options;
+    const { type, reason, message, nowMs, repeats } = what;
+    this.#sequence += 1;
+    const unique = BigInt(nowMs) * 1_000_000n + BigInt(this.#sequence % 1_000_000);
+    const subject = regarding.metadata.name ?? 'unknown';
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name: repeats?.name ?? `${subject}.${unique.toString(16)}`,
+        namespace: regarding.metadata.namespace || 'default',
+      },
+      involvedObject: referenceTo(regarding),
+      reason,
+      message,
+      type,
+      source: host === undefined ? { component } : { component, host },
+      firstTimestamp: timeText(repeats?.firstMs ?? nowMs),
+      lastTimestamp: timeText(nowMs),
+      count: repeats?.count ?? 1,
+      reportingComponent: component,
+      reportingInstance: host ?? '',
+    };
+  }
+
+  async #send(): Promise<void> {
+    // A fresh turn, so that the caller's own work goes first.
+    await Promise.resolve();
+    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+      await this.#write(next);
+    }
+    this.#sending = undefined;
+  }
+
+  async #write(pending: Pending): Promise<void> {
+    const { clock, log } = this.#options;
+    const { initial: initialMs, max: maxMs } = EVENT_BACKOFF_MS;
+    const backoff = exponentialBackoff({ initialMs, maxMs }, systemRandom);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#writeOnce(pending);
+      } catch (error) {
+        if (!(error instanceof TransportError) || tries >= MAX_EVENT_TRIES) {
+          this.#dropped += 1;
+          this.#correlator.forget(pending.key);
+          log.info({ err: error, reason: pending.event.reason }, 'event not written');
+          return;
+        }
+      }
+      await delay(backoff.nextMs(), { clock });
+    }
+  }
+
+  async #writeOnce({ key, event, namespace, repeats }: Pending): Promise<void> {
+    if (repeats !== undefined) {
+      const { count, lastTimestamp } = event;
+      try {
+        await this.#events.patch(namespace, repeats.name, 'merge', { count, lastTimestamp });
+        return;
+      } catch (error) {
+        // Events expire; the count starts again with a new object.
+        if (!isNotFound(error)) throw error;
+        this.#correlator.forget(key);
+      }
+    }
+    await this.#events.create(event);
+  }
+}

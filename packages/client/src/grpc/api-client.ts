@@ -1,0 +1,51 @@
+import type { KubeObject } from '@kubets/api';
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  systemClock,
+  systemRandom,
+  type TlsMaterial,
+} from '@kubets/platform';
+import type { Api } from '../ports.ts';
+import { Caller } from './caller.ts';
+import { EndpointPool } from './endpoints.ts';
+import { ResourceClient } from './resource-client.ts';
+
+export interface ApiClientOptions {
+  /** `host:port` of the gRPC doors of all apiservers. */
+  readonly endpoints: readonly string[];
+  /** Our identity; absent: plain text, for tests. */
+  readonly tls?: TlsMaterial;
+  readonly userAgent: string;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Asked for each request, so that a token may change. */
+  readonly bearerToken?: () => string;
+}
+
+/** The cluster's API over the component door, whichever apiserver answers. Errors are ApiError. */
+export class ApiClient implements Api {
+  readonly #pool: EndpointPool;
+  readonly #caller: Caller;
+  readonly #log: Logger;
+
+  /** @throws RangeError without endpoints */
+  constructor(options: ApiClientOptions) {
+    const { clock = systemClock, random = systemRandom } = options;
+    this.#pool = new EndpointPool({ ...options, clock, random });
+    this.#caller = new Caller(this.#pool, clock);
+    this.#log = options.log;
+  }
+
+  resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceClient<T> {
+    const parts = { pool: this.#pool, caller: this.#caller, log: this.#log };
+    return new ResourceClient<T>(parts, groupVersion, resource);
+  }
+
+  /** Ends all connections; calls under way fail. */
+  close(): void {
+    this.#pool.close();
+  }
+}

@@ -1,0 +1,85 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import { type Clock, delay } from '@kubets/platform';
+import { TransportError } from '../errors.ts';
+import { CONNECT_TRY_MS, ROUND_PAUSE_MS } from '../limits.ts';
+import type { Endpoint, EndpointPool } from './endpoints.ts';
+import { errorOf, type ObjectReply, type UnaryMethod } from './wire.ts';
+
+/** How long requests may take. */
+export interface CallLimits {
+  /** The whole request, all tries together. */
+  readonly deadlineMs: number;
+  /** One try on one endpoint, for requests that may be repeated; absent: the whole time. */
+  readonly tryMs?: number;
+  /** Whether a lost answer is ambiguous. */
+  readonly write: boolean;
+}
+
+/**
+ * Takes a request to an apiserver that answers. Requests that surely did not arrive go to the next endpoint at once,
+ * reads do so after any transport failure; writes whose answer was lost are reported, never repeated.
+ */
+export class Caller {
+  readonly #pool: EndpointPool;
+  readonly #clock: Clock;
+
+  constructor(pool: EndpointPool, clock: Clock) {
+    this.#pool = pool;
+    this.#clock = clock;
+  }
+
+  unary(method: UnaryMethod, request: object, limits: CallLimits): Promise<ObjectReply> {
+    return this.attempt(limits, (endpoint, deadlineMs) =>
+      this.#unaryOnce(endpoint, method, { request, deadlineMs, write: limits.write }),
+    );
+  }
+
+  /** @param once one try on one endpoint; rejects with an ApiError */
+  async attempt<R>(
+    limits: CallLimits,
+    once: (endpoint: Endpoint, deadlineMs: number) => Promise<R>,
+  ): Promise<R> {
+    const endMs = this.#clock.now() + limits.deadlineMs;
+    let last: unknown;
+    for (let round = 0; this.#clock.now() < endMs; round += 1) {
+      if (round > 0) await delay(ROUND_PAUSE_MS, { clock: this.#clock });
+      const tried = new Set<Endpoint>();
+      for (let next = this.#pool.pick(tried); next; next = this.#pool.pick(tried)) {
+        tried.add(next);
+        const connectMs = Math.min(endMs, this.#clock.now() + CONNECT_TRY_MS);
+        if (!(await next.connected(connectMs))) {
+          this.#pool.failed(next);
+          continue;
+        }
+        const tryMs = Math.min(endMs, this.#clock.now() + (limits.tryMs ?? limits.deadlineMs));
+        try {
+          const result = await once(next, tryMs);
+          this.#pool.succeeded(next);
+          return result;
+        } catch (error) {
+          if (!(error instanceof TransportError)) throw error;
+          this.#pool.failed(next);
+          if (error.ambiguous) throw error;
+          last = error;
+        }
+      }
+    }
+    if (last !== undefined) throw last;
+    throw new TransportError('no apiserver can be reached', { ambiguous: false });
+  }
+
+  #unaryOnce(
+    endpoint: Endpoint,
+    method: UnaryMethod,
+    call: { request: object; deadlineMs: number; write: boolean },
+  ): Promise<ObjectReply> {
+    const options = { deadline: call.deadlineMs };
+    return new Promise((resolve, reject) => {
+      const done = (error: ServiceError | null, reply?: ObjectReply): void => {
+        if (error !== null) reject(errorOf(error, call.write));
+        else resolve(reply ?? { object: Buffer.alloc(0) });
+      };
+      endpoint.stub[method](call.request, this.#pool.metadata(), options, done);
+    });
+  }
+}
