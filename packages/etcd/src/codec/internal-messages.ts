@@ -1,0 +1,79 @@
+/** What members write for themselves: log entries, stored records, snapshots. See `proto/etcd/internal.proto`. */
+
+import type { AlarmRequest } from './admin-messages.ts';
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  KeyValue,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
+  PutRequest,
+  TxnRequest,
+} from './messages.ts';
+
+/** One log entry: the writes that were waiting when it was made. */
+export interface ProposalBatch {
+  proposals: Proposal[];
+}
+
+export interface Proposal {
+  id: bigint;
+  member: bigint;
+  put?: PutRequest | undefined;
+  deleteRange?: DeleteRangeRequest | undefined;
+  txn?: TxnRequest | undefined;
+  compact?: CompactionRequest | undefined;
+  leaseGrant?: LeaseGrantRequest | undefined;
+  leaseRevoke?: LeaseRevokeRequest | undefined;
+  leaseRenew?: LeaseRenewal | undefined;
+  leaseExpire?: LeaseExpiry | undefined;
+  alarm?: AlarmRequest | undefined;
+}
+
+export interface LeaseRenewal {
+  ID: bigint;
+}
+
+/** Ends a lease unless it was renewed after the leader saw it expire. */
+export interface LeaseExpiry {
+  ID: bigint;
+  renewals: bigint;
+}
+
+export interface StoredRevision {
+  kv?: KeyValue | undefined;
+  sub: bigint;
+  tombstone: boolean;
+}
+
+export interface StoredLease {
+  ID: bigint;
+  TTL: bigint;
+  renewals: bigint;
+}
+
+export interface StoredAlarm {
+  member: bigint;
+  type: number;
+}
+
+export interface StoredMeta {
+  format: number;
+  appliedIndex: bigint;
+  appliedTerm: bigint;
+  revision: bigint;
+  compactRevision: bigint;
+}
+
+export interface SnapshotRecord {
+  meta?: StoredMeta | undefined;
+  revision?: StoredRevision | undefined;
+  lease?: StoredLease | undefined;
+  alarm?: StoredAlarm | undefined;
+  end?: SnapshotEnd | undefined;
+}
+
+export interface SnapshotEnd {
+  records: bigint;
+  crc32: number;
+}

@@ -1,0 +1,4 @@
+/** `@kubets/etcd`: the store. `@kubets/etcd/client` is its client. */
+
+export { AmbiguousError, EtcdError, isEtcdError, StorageError } from './errors.ts';
+export type * from './ports.ts';
