@@ -1,0 +1,94 @@
+import type { Node, Pod } from '@kubets/api';
+import { type Clock, ConfigError, type Random } from '@kubets/platform';
+import { createEscalationCheck } from '../auth/escalation.ts';
+import type { RbacAuthorizer } from '../auth/rbac.ts';
+import type { AdmissionChain, AdmissionPlugin, Authorizer, ResourceStore } from '../ports.ts';
+import { GVR } from '../resources.ts';
+import { alwaysPullImages } from './always-pull-images.ts';
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from './certificates.ts';
+import { requestedOrganizations } from './csr-subject.ts';
+import { defaultIngressClass } from './ingress-class.ts';
+import { limitRanger } from './limit-ranger.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { priority } from './priority.ts';
+import { runtimeClass } from './runtime-class.ts';
+import { serviceAccount } from './service-account.ts';
+import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
+import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
+
+/** What admission needs, and which plugins the administrator switched. */
+export interface AdmissionOptions {
+  readonly store: ResourceStore;
+  readonly authorizer: Authorizer;
+  readonly rbac: RbacAuthorizer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Names to leave out of, and to add to, the default set. */
+  readonly disabled?: readonly string[];
+  readonly enabled?: readonly string[];
+}
+
+/** Plugins that run only when asked for. */
+const OFF_BY_DEFAULT = new Set(['AlwaysPullImages']);
+
+/** The chain of the enabled plugins, in upstream's order. Unknown names are a configuration error. */
+export function createAdmission(
+  o: AdmissionOptions,
+): AdmissionChain & { readonly names: string[] } {
+  const plugins = allPlugins(o);
+  const known = new Set(plugins.map((plugin) => plugin.name));
+  for (const name of [...(o.disabled ?? []), ...(o.enabled ?? [])]) {
+    if (!known.has(name)) throw unknownPlugin(name, [...known]);
+  }
+  const enabled = plugins.filter(({ name }) => {
+    if (o.disabled?.includes(name)) return false;
+    return !OFF_BY_DEFAULT.has(name) || o.enabled?.includes(name) === true;
+  });
+  return chainOf([...enabled, createEscalationCheck(o.authorizer, o.rbac)]);
+}
+
+function unknownPlugin(name: string, known: string[]): ConfigError {
+  return new ConfigError(`unknown admission plugin "${name}"; known are ${known.join(', ')}`);
+}
+
+/** Runs plugins one after the other; the first refusal ends it. */
+export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly names: string[] } {
+  return {
+    names: plugins.map((plugin) => plugin.name),
+    async admit(attributes) {
+      for (const plugin of plugins) await plugin.admit?.(attributes);
+    },
+    async validate(attributes) {
+      for (const plugin of plugins) await plugin.validate?.(attributes);
+    },
+  };
+}
+
+function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
+  const { store } = o;
+  const nodes = store.cache<Node>(GVR.nodes);
+  const facts = { nodeExists: (name: string) => nodes.get('', name) !== undefined };
+  return [
+    namespaceLifecycle(store),
+    limitRanger(store),
+    serviceAccount(o),
+    nodeRestriction({ pods: store.cache<Pod>(GVR.pods), facts }),
+    taintNodesByCondition(),
+    alwaysPullImages(),
+    priority(store),
+    defaultTolerationSeconds(),
+    defaultStorageClass(store),
+    storageInUseProtection(),
+    claimResize(store),
+    runtimeClass(store),
+    certificateApproval(o.authorizer),
+    certificateSigning(o.authorizer),
+    certificateSubjectRestriction(requestedOrganizations),
+    defaultIngressClass(store),
+  ];
+}

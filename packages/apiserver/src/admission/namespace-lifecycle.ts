@@ -1,0 +1,54 @@
+import { isNotFound, type Namespace, notFound } from '@kubets/api';
+import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
+import { GVR } from '../resources.ts';
+import { refuse } from './support.ts';
+
+const IMMORTAL = ['default', 'kube-system', 'kube-public'];
+const ACCESS_REVIEW_GROUP = 'authorization.k8s.io';
+
+/**
+ * No object is created in a namespace that does not exist or is going away, and the system's namespaces
+ * are not deleted.
+ */
+export function namespaceLifecycle(store: ResourceStore): AdmissionPlugin {
+  const namespaces = store.cache<Namespace>(GVR.namespaces);
+
+  async function find(name: string): Promise<Namespace | undefined> {
+    const cached = namespaces.get('', name);
+    if (cached) return cached;
+    try {
+      return await store.get<Namespace>({ ...GVR.namespaces, namespace: '', name });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  return {
+    name: 'NamespaceLifecycle',
+    async admit(a) {
+      if (a.resource.resource === 'namespaces' && a.resource.group === '') {
+        if (a.operation === 'DELETE' && IMMORTAL.includes(a.name) && a.subresource === '') {
+          throw refuse(a, 'this namespace may not be deleted');
+        }
+        return;
+      }
+      if (a.operation !== 'CREATE' || a.namespace === '') return;
+      if (a.resource.group === ACCESS_REVIEW_GROUP) return;
+      const namespace = await find(a.namespace);
+      if (!namespace) throw notFound({ group: '', resource: 'namespaces' }, a.namespace);
+      if (namespace.status?.phase === 'Terminating') throw terminating(a);
+    },
+  };
+}
+
+function terminating(a: AdmissionAttributes) {
+  const why = `unable to create new content in namespace ${a.namespace} because it is being terminated`;
+  return refuse(a, why, [
+    {
+      reason: 'NamespaceTerminating',
+      message: `namespace ${a.namespace} is being terminated`,
+      field: 'metadata.namespace',
+    },
+  ]);
+}

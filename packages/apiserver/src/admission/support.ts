@@ -1,0 +1,60 @@
+import { type ApiError, forbiddenBecause, type KubeObject, type StatusCause } from '@kubets/api';
+import type { AdmissionAttributes, AdmissionOperation } from '../ports.ts';
+
+/** Whether the write concerns the resource itself (no subresource) with one of these operations. */
+export function concerns(
+  a: AdmissionAttributes,
+  group: string,
+  resource: string,
+  ...operations: AdmissionOperation[]
+): boolean {
+  if (a.subresource !== '' || a.resource.resource !== resource) return false;
+  return a.resource.group === group && operations.includes(a.operation);
+}
+
+/** The object's name for messages: a generated name shows as its prefix. */
+export function displayName(a: AdmissionAttributes): string {
+  const metadata = (a.object ?? a.oldObject)?.metadata;
+  return a.name || metadata?.name || metadata?.generateName || '';
+}
+
+/** The 403 of an admission rule. */
+export function refuse(a: AdmissionAttributes, why: string, causes?: StatusCause[]): ApiError {
+  const name = displayName(a);
+  return forbiddenBecause(a.resource, causes ? { name, why, causes } : { name, why });
+}
+
+/** The object under admission, as the kind the caller has just checked it to be. */
+export function objectAs<T extends KubeObject>(a: AdmissionAttributes): T {
+  return a.object as T;
+}
+
+/** The stored object, likewise. */
+export function oldAs<T extends KubeObject>(a: AdmissionAttributes): T {
+  return a.oldObject as T;
+}
+
+/** Mirror pods reflect a static pod of a kubelet. */
+export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+
+/** Several complaints as one text. */
+export function joinTexts(texts: string[]): string {
+  return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+}
+
+/** Newest of the objects whose annotation marks them as default; ties go to the first name. */
+export function newestDefault<T extends KubeObject>(
+  objects: readonly T[],
+  annotations: readonly string[],
+): T | undefined {
+  const marked = objects.filter((object) =>
+    annotations.some((key) => object.metadata.annotations?.[key] === 'true'),
+  );
+  const byAge = (a: T, b: T): number => {
+    const difference = created(b) - created(a);
+    return difference || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
+  };
+  return marked.sort(byAge)[0];
+}
+
+const created = (object: KubeObject): number => Date.parse(object.metadata.creationTimestamp ?? '');

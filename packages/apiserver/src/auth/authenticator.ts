@@ -1,0 +1,109 @@
+import { timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { unauthorized } from '@kubets/api';
+import { type Clock, ConfigError, errorMessage } from '@kubets/platform';
+import type { Authenticator, Credentials, UserInfo } from '../ports.ts';
+import { ANONYMOUS_USER, withAuthenticated } from './identity.ts';
+import type { VerifyingKey } from './keys.ts';
+import { type BoundObjects, TokenVerifier, type VerifiedToken } from './service-account-tokens.ts';
+import { parseTokenFile } from './token-file.ts';
+
+/** What authentication needs to know. */
+export interface AuthenticatorOptions {
+  /** Let requests without credentials in, as `system:anonymous`. */
+  readonly anonymousAuth: boolean;
+  /** CSV file of static tokens, or none. */
+  readonly tokenAuthFile?: string | undefined;
+  readonly serviceAccount?:
+    | {
+        readonly keys: readonly VerifyingKey[];
+        readonly issuer: string;
+        /** Audiences the API itself goes by; the issuer when empty. */
+        readonly audiences: readonly string[];
+      }
+    | undefined;
+  readonly objects: BoundObjects;
+  readonly clock: Clock;
+}
+
+/** Authentication of requests, and of bare tokens for TokenReview. */
+export interface EdgeAuthenticator extends Authenticator {
+  /** @returns undefined when no authenticator takes the token for any of the audiences */
+  authenticateToken(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<VerifiedToken | undefined>;
+  readonly apiAudiences: readonly string[];
+}
+
+/** Client certificate, then bearer token, then anonymous. A token that nobody takes is a 401, not anonymous. */
+export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator {
+  const statics = loadStatic(o.tokenAuthFile);
+  const account = o.serviceAccount;
+  const verifier = account && new TokenVerifier({ ...account, clock: o.clock, objects: o.objects });
+  const configured = account?.audiences ?? [];
+  const apiAudiences = configured.length > 0 ? configured : account ? [account.issuer] : [];
+
+  async function authenticateToken(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<VerifiedToken | undefined> {
+    const known = findStatic(statics, token);
+    if (known) {
+      // A static token is good for the API only.
+      const common = audiences.filter((audience) => apiAudiences.includes(audience));
+      if (common.length === 0 && apiAudiences.length > 0) return undefined;
+      return { user: withAuthenticated(known), audiences: common };
+    }
+    const verified = await verifier?.verify(token, audiences);
+    return verified && { ...verified, user: withAuthenticated(verified.user) };
+  }
+
+  return {
+    apiAudiences,
+    authenticateToken,
+    async authenticate(credentials) {
+      const byCertificate = fromCertificate(credentials.peer);
+      if (byCertificate) return byCertificate;
+      const token = bearerToken(credentials.authorization);
+      if (token === undefined) return o.anonymousAuth ? ANONYMOUS_USER : undefined;
+      const verified = await authenticateToken(token, apiAudiences);
+      if (!verified) throw unauthorized();
+      return verified.user;
+    },
+  };
+}
+
+function fromCertificate(peer: Credentials['peer']): UserInfo | undefined {
+  if (!peer?.commonName) return undefined;
+  const user = { name: peer.commonName, uid: '', groups: peer.organizations, extra: {} };
+  return withAuthenticated(user);
+}
+
+/** The token of a bearer header; undefined for other schemes, which count as no credential. */
+export function bearerToken(header: string | undefined): string | undefined {
+  const [scheme = '', token = ''] = (header ?? '').trim().split(/\s+/, 2);
+  return scheme.toLowerCase() === 'bearer' && token !== '' ? token : undefined;
+}
+
+function loadStatic(file: string | undefined): Map<string, UserInfo> {
+  if (!file) return new Map();
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`--token-auth-file: cannot read ${file}: ${errorMessage(cause)}`);
+  }
+  return parseTokenFile(text, file);
+}
+
+/** Compares with every token in constant time, so that timing tells nothing about their text. */
+function findStatic(users: Map<string, UserInfo>, token: string): UserInfo | undefined {
+  const given = Buffer.from(token);
+  let found: UserInfo | undefined;
+  for (const [known, user] of users) {
+    const expected = Buffer.from(known);
+    if (expected.length === given.length && timingSafeEqual(expected, given)) found = user;
+  }
+  return found;
+}

@@ -1,0 +1,69 @@
+import type { PersistentVolume, Pod } from '@kubets/api';
+import type { AuthorizationAttributes, Authorizer, Decision, ResourceStore } from '../ports.ts';
+import { GVR } from '../resources.ts';
+import { WELL_KNOWN } from './identity.ts';
+import { NodeAuthorizer } from './node-authorizer.ts';
+import { type NodeGraph, watchNodeGraph } from './node-graph.ts';
+import { RbacAuthorizer } from './rbac.ts';
+import { watchRbac } from './rbac-index.ts';
+
+type Step = (asked: AuthorizationAttributes) => Decision;
+
+/** Asks each step in turn; the first to allow or deny decides, else the reasons are joined. */
+export function chainAuthorizer(steps: Step[]): Authorizer {
+  return {
+    async authorize(asked) {
+      const reasons: string[] = [];
+      for (const step of steps) {
+        const decision = step(asked);
+        if (decision.allowed || decision.denied) return decision;
+        if (decision.reason) reasons.push(decision.reason);
+      }
+      return { allowed: false, reason: reasons.join('\n') };
+    },
+  };
+}
+
+/** Members of `system:masters` may do everything. */
+export function mastersStep(asked: AuthorizationAttributes): Decision {
+  return { allowed: asked.user.groups.includes(WELL_KNOWN.masters), reason: '' };
+}
+
+/** Everything about rights, wired to the store's caches. */
+export interface Authorization {
+  readonly authorizer: Authorizer;
+  readonly rbac: RbacAuthorizer;
+  readonly graph: NodeGraph;
+  /** Resolves when the caches behind decisions are filled; until then few users have rights. */
+  whenSynced(): Promise<void>;
+}
+
+/** Masters, then nodes, then RBAC, reading roles, bindings, pods and nodes from the store's caches. */
+export function createAuthorizer(store: ResourceStore): Authorization {
+  const { index, whenSynced } = watchRbac(store);
+  const rbac = new RbacAuthorizer(index);
+  const pods = store.cache<Pod>(GVR.pods);
+  const graph = watchNodeGraph(pods);
+  const nodes = store.cache(GVR.nodes);
+  const volumes = store.cache<PersistentVolume>(GVR.persistentVolumes);
+  const node = new NodeAuthorizer(graph, {
+    nodeExists: (name) => nodes.get('', name) !== undefined,
+    claimOfVolume: (name) => {
+      const ref = volumes.get('', name)?.spec?.claimRef;
+      return ref?.name && ref.namespace ? { namespace: ref.namespace, name: ref.name } : undefined;
+    },
+  });
+  const authorizer = chainAuthorizer([
+    mastersStep,
+    (asked) => node.authorize(asked),
+    (asked) => rbac.authorize(asked),
+  ]);
+  return {
+    authorizer,
+    rbac,
+    graph,
+    async whenSynced() {
+      await Promise.all([whenSynced(), pods.whenSynced(), nodes.whenSynced()]);
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { GroupVersionResource } from '@kubets/api';
+
+const gvr = (group: string, resource: string): GroupVersionResource => ({
+  group,
+  version: 'v1',
+  resource,
+});
+
+const RBAC_GROUP = 'rbac.authorization.k8s.io';
+
+/** The resources the edge of the apiserver itself reads and writes. */
+export const GVR = {
+  clusterRoleBindings: gvr(RBAC_GROUP, 'clusterrolebindings'),
+  clusterRoles: gvr(RBAC_GROUP, 'clusterroles'),
+  configMaps: gvr('', 'configmaps'),
+  endpoints: gvr('', 'endpoints'),
+  endpointSlices: gvr('discovery.k8s.io', 'endpointslices'),
+  ingressClasses: gvr('networking.k8s.io', 'ingressclasses'),
+  limitRanges: gvr('', 'limitranges'),
+  namespaces: gvr('', 'namespaces'),
+  nodes: gvr('', 'nodes'),
+  persistentVolumeClaims: gvr('', 'persistentvolumeclaims'),
+  persistentVolumes: gvr('', 'persistentvolumes'),
+  pods: gvr('', 'pods'),
+  priorityClasses: gvr('scheduling.k8s.io', 'priorityclasses'),
+  resourceQuotas: gvr('', 'resourcequotas'),
+  roleBindings: gvr(RBAC_GROUP, 'rolebindings'),
+  roles: gvr(RBAC_GROUP, 'roles'),
+  runtimeClasses: gvr('node.k8s.io', 'runtimeclasses'),
+  secrets: gvr('', 'secrets'),
+  serviceAccounts: gvr('', 'serviceaccounts'),
+  services: gvr('', 'services'),
+  storageClasses: gvr('storage.k8s.io', 'storageclasses'),
+} as const;
