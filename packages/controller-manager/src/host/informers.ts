@@ -1,0 +1,161 @@
+import type {
+  ConfigMap,
+  Deployment,
+  EndpointSlice,
+  Endpoints,
+  KubeObject,
+  Lease,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  ReplicationController,
+  Service,
+  ServiceAccount,
+} from '@kubets/api';
+import { type Api, Informer, type InformerOptions } from '@kubets/client';
+import type { Clock, Logger, Random } from '@kubets/platform';
+import { controllerRefOf, namespaceOf } from '../objects/meta.ts';
+import { trimMetadata, trimPod } from './trim.ts';
+
+/** Names of the indexes on the shared informers. */
+export const INDEX = {
+  namespace: 'namespace',
+  node: 'node',
+  /** uid of the controlling owner */
+  controller: 'controller',
+  /** `namespace/name` of the Service an EndpointSlice belongs to */
+  service: 'service',
+} as const;
+
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+export const ROOT_CA_CONFIG_MAP = 'kube-root-ca.crt';
+export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
+
+type Indexers<T> = Record<string, (object: T) => string[]>;
+
+interface Shape<T extends KubeObject> {
+  indexers?: Indexers<T>;
+  transform?: (object: T) => T;
+  namespace?: string;
+  fieldSelector?: string;
+}
+
+const byNamespace = (object: KubeObject): string[] => [namespaceOf(object)];
+
+const byController = (object: KubeObject): string[] => {
+  const uid = controllerRefOf(object)?.uid;
+  return uid === undefined ? [] : [uid];
+};
+
+const byService = (slice: EndpointSlice): string[] => {
+  const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+  return service === undefined ? [] : [`${namespaceOf(slice)}/${service}`];
+};
+
+/**
+ * The informers of the process, one per resource however many controllers read it. They are made on
+ * first use and none runs before {@link start}: a follower of the election keeps no cluster state.
+ */
+export class SharedInformers {
+  readonly #base: { api: Api; clock: Clock; random: Random; log: Logger };
+  readonly #informers = new Map<string, Informer<KubeObject>>();
+  #started = false;
+
+  constructor(base: { api: Api; clock: Clock; random: Random; log: Logger }) {
+    this.#base = base;
+  }
+
+  get pods(): Informer<Pod> {
+    const byNode = (pod: Pod): string[] => (pod.spec?.nodeName ? [pod.spec.nodeName] : []);
+    const indexers = { namespace: byNamespace, controller: byController, node: byNode };
+    return this.#shared<Pod>('v1', 'pods', { indexers, transform: trimPod });
+  }
+
+  get nodes(): Informer<Node> {
+    return this.#shared<Node>('v1', 'nodes', {});
+  }
+
+  get services(): Informer<Service> {
+    return this.#shared<Service>('v1', 'services', { indexers: { namespace: byNamespace } });
+  }
+
+  get endpoints(): Informer<Endpoints> {
+    return this.#shared<Endpoints>('v1', 'endpoints', {});
+  }
+
+  get endpointSlices(): Informer<EndpointSlice> {
+    const indexers = { service: byService };
+    return this.#shared<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices', { indexers });
+  }
+
+  get namespaces(): Informer<Namespace> {
+    return this.#shared<Namespace>('v1', 'namespaces', {});
+  }
+
+  get serviceAccounts(): Informer<ServiceAccount> {
+    return this.#shared<ServiceAccount>('v1', 'serviceaccounts', { transform: trimMetadata });
+  }
+
+  get deployments(): Informer<Deployment> {
+    const indexers = { namespace: byNamespace };
+    return this.#shared<Deployment>('apps/v1', 'deployments', { indexers });
+  }
+
+  get replicaSets(): Informer<ReplicaSet> {
+    const indexers = { namespace: byNamespace, controller: byController };
+    return this.#shared<ReplicaSet>('apps/v1', 'replicasets', { indexers });
+  }
+
+  get replicationControllers(): Informer<ReplicationController> {
+    const indexers = { namespace: byNamespace, controller: byController };
+    const resource = 'replicationcontrollers';
+    return this.#shared<ReplicationController>('v1', resource, { indexers });
+  }
+
+  /** Only the ConfigMaps that carry the cluster's certificate authority. */
+  get rootCaConfigMaps(): Informer<ConfigMap> {
+    const fieldSelector = `metadata.name=${ROOT_CA_CONFIG_MAP}`;
+    return this.#shared<ConfigMap>('v1', 'configmaps', { fieldSelector });
+  }
+
+  /** Only the heartbeats of nodes. */
+  get nodeLeases(): Informer<Lease> {
+    const namespace = NODE_LEASE_NAMESPACE;
+    return this.#shared<Lease>('coordination.k8s.io/v1', 'leases', { namespace });
+  }
+
+  /**
+   * Any resource, for readers that want nothing but metadata. Shares the full informer where the
+   * process has one anyway.
+   */
+  metadataOf(gv: string, resource: string): Informer<KubeObject> {
+    const full = this.#informers.get(`${gv}/${resource}???`);
+    return full ?? this.#shared(gv, resource, { transform: trimMetadata });
+  }
+
+  /** Lets all informers run, those made later included. */
+  start(): void {
+    this.#started = true;
+    for (const informer of this.#informers.values()) informer.start();
+  }
+
+  /** Ends all watches. The informers cannot be used again. */
+  stop(): void {
+    for (const informer of this.#informers.values()) informer.stop();
+    this.#informers.clear();
+  }
+
+  #shared<T extends KubeObject>(gv: string, resource: string, shape: Shape<T>): Informer<T> {
+    const { namespace = '', fieldSelector = '', transform } = shape;
+    const lean = transform === trimMetadata ? 'lean' : '';
+    const id = `${gv}/${resource}?${namespace}?${fieldSelector}?${lean}`;
+    const known = this.#informers.get(id);
+    if (known) return known as unknown as Informer<T>;
+    const options: InformerOptions<T> = { ...this.#base, gv, resource, ...shape };
+    const informer = new Informer<T>(options);
+    this.#informers.set(id, informer as unknown as Informer<KubeObject>);
+    if (this.#started) informer.start();
+    return informer;
+  }
+}

@@ -1,0 +1,61 @@
+import type { KubeObject, ObjectMeta, Pod } from '@kubets/api';
+import { POD_DELETION_COST } from '../objects/pods.ts';
+
+/** Metadata the controllers look at; the rest of an object is most of its memory. */
+function leanMeta(meta: ObjectMeta): ObjectMeta {
+  const { managedFields: _managed, annotations: _annotations, ...rest } = meta;
+  return rest;
+}
+
+/** Keeps identity, labels, owners and finalizers only. Never write such an object back whole. */
+export function trimMetadata<T extends KubeObject>(object: T): T {
+  const { apiVersion, kind, metadata } = object;
+  return { apiVersion, kind, metadata: leanMeta(metadata) } as T;
+}
+
+/**
+ * A pod without what no controller here reads: environments, volumes, probes, images, states. Pods
+ * are the bulk of a cluster; they are changed by patches, never by writing this back.
+ */
+export function trimPod(pod: Pod): Pod {
+  const cost = pod.metadata.annotations?.[POD_DELETION_COST];
+  const annotations = cost === undefined ? undefined : { [POD_DELETION_COST]: cost };
+  const { spec, status } = pod;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...leanMeta(pod.metadata), annotations },
+    spec: spec && {
+      nodeName: spec.nodeName,
+      hostname: spec.hostname,
+      subdomain: spec.subdomain,
+      restartPolicy: spec.restartPolicy,
+      tolerations: spec.tolerations,
+      affinity: spec.affinity?.nodeAffinity
+        ? { nodeAffinity: spec.affinity.nodeAffinity }
+        : undefined,
+      containers: spec.containers.map(({ name, ports }) => ({ name, ports })),
+      initContainers: spec.initContainers
+        ?.filter((c) => c.restartPolicy === 'Always')
+        .map(({ name, ports, restartPolicy }) => ({ name, ports, restartPolicy })),
+    },
+    status: status && {
+      phase: status.phase,
+      reason: status.reason,
+      podIP: status.podIP,
+      podIPs: status.podIPs,
+      startTime: status.startTime,
+      conditions: status.conditions,
+      containerStatuses: status.containerStatuses?.map((c) => ({
+        name: c.name,
+        image: '',
+        imageID: '',
+        ready: c.ready,
+        restartCount: c.restartCount,
+        state: c.state?.terminated
+          ? { terminated: { exitCode: c.state.terminated.exitCode } }
+          : undefined,
+      })),
+    },
+  };
+}

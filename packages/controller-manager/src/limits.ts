@@ -1,0 +1,64 @@
+/** Every number that bounds the control loops. Durations in milliseconds unless the name says else. */
+
+/** Most pods one reconcile of a ReplicaSet creates or deletes; the rest follows on the next pass. */
+export const REPLICA_BURST = 500;
+
+/** First batch of a slow start; each later batch doubles while nothing fails. */
+export const SLOW_START_INITIAL_BATCH = 1;
+
+/** After this long an unseen creation or deletion no longer holds a controller back. */
+export const EXPECTATION_TIMEOUT_MS = 300_000;
+
+/** Most addresses in one EndpointSlice. */
+export const MAX_ENDPOINTS_PER_SLICE = 100;
+
+/** Most addresses in one Endpoints object; further ones are cut and an annotation says so. */
+export const MAX_ENDPOINTS_PER_OBJECT = 1000;
+
+/** Workers per controller: enough to overlap round trips, few enough to keep memory flat. */
+export const DEFAULT_CONCURRENCY = 5;
+
+/** Objects asked for in one page when a loop reads a whole resource. */
+export const LIST_PAGE_SIZE = 500;
+
+/** How long a namespace whose content is still going away waits before it is looked at again. */
+export const NAMESPACE_RETRY_MS = 1_000;
+
+/** Parallel deletions while a namespace is emptied. */
+export const NAMESPACE_DELETE_CONCURRENCY = 8;
+
+/** Finished pods kept in the whole cluster before the oldest are removed. */
+export const TERMINATED_POD_THRESHOLD = 12_500;
+
+/** Period of the pod garbage collection. */
+export const POD_GC_PERIOD_MS = 20_000;
+
+/** A pod's node must be missing for this long before the pod is removed. */
+export const POD_GC_QUARANTINE_MS = 40_000;
+
+/** Nodes per second that may be tainted NoExecute in a healthy zone. */
+export const NODE_EVICTION_RATE = 0.1;
+
+/** The same in a zone where most nodes are unhealthy, if the zone is large. */
+export const SECONDARY_NODE_EVICTION_RATE = 0.01;
+
+/** Zones up to this size get no evictions at all while most of their nodes are unhealthy. */
+export const LARGE_ZONE_THRESHOLD = 50;
+
+/** Share of unhealthy nodes from which a zone counts as disrupted. */
+export const UNHEALTHY_ZONE_THRESHOLD = 0.55;
+
+/** A node that was never heard of gets this long at first. */
+export const NODE_STARTUP_GRACE_MS = 60_000;
+
+/** Owners known to be gone that the garbage collector remembers. */
+export const ABSENT_OWNER_CACHE = 500;
+
+/** Workers of the garbage collector. */
+export const GC_CONCURRENCY = 8;
+
+/** Attempts to find a free ReplicaSet name before the loop gives up until its next pass. */
+export const MAX_HASH_COLLISIONS = 16;
+
+/** Longest status or event message a controller writes. */
+export const MAX_MESSAGE_LENGTH = 1024;
