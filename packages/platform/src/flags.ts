@@ -129,7 +129,12 @@ export const flag = {
 
   /** Comma-separated on the command line, a sequence in YAML. Empty when absent. */
   list: <const O extends Common & { default?: readonly string[] }>(o: O): Flag<readonly string[]> =>
-    makeFlag({ placeholder: 'A,B,…', default: [], ...o, parse: parseList }),
+    makeFlag({
+      placeholder: 'A,B,…',
+      ...(o.required === true ? {} : { default: [] }),
+      ...o,
+      parse: parseList,
+    }),
 
   enum: <const V extends string, const O extends Common & { values: readonly V[]; default?: V }>(
     o: O & { values: readonly V[] },
