@@ -3,6 +3,8 @@
  * the server writes. Held as an integer of nano-units; finer values round away from zero, as upstream does.
  */
 
+import { MAX_CACHED_QUANTITIES } from './limits.ts';
+
 type Format = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
 const SHAPE = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/;
@@ -170,7 +172,6 @@ export class Quantity {
 }
 
 const cache = new Map<string, Quantity>();
-const CACHE_MAX = 4096;
 
 /** A parsed quantity from a small cache: the same few texts occur in every pod. */
 export function parseQuantity(text: string | number): Quantity {
@@ -178,7 +179,7 @@ export function parseQuantity(text: string | number): Quantity {
   const known = cache.get(key);
   if (known) return known;
   const parsed = Quantity.parse(key);
-  if (cache.size >= CACHE_MAX) cache.clear();
+  if (cache.size >= MAX_CACHED_QUANTITIES) cache.clear();
   cache.set(key, parsed);
   return parsed;
 }

@@ -1,0 +1,326 @@
+/**
+ * JSON in, typed object out: checks types, drops what the schema does not know (and says so), and writes the object
+ * the way the stock server does: zero values of optional fields left out, required ones written, quantities and
+ * times in canonical form.
+ */
+import { type ApiError, badRequest } from '../errors.ts';
+import { MAX_JSON_DEPTH, MAX_STRICT_ERRORS } from '../limits.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../meta.ts';
+import { parseQuantity, QuantityError } from '../quantity.ts';
+import type { KindDef } from '../registry.ts';
+import { formatMicroTime, formatTime, parseTime, TimeError } from '../time.ts';
+import { findDuplicateFields } from './json-scan.ts';
+import {
+  baseName,
+  type FieldDef,
+  findType,
+  goTypeText,
+  type TypeDef,
+  type TypeRef,
+} from './schema.ts';
+
+export interface Decoded<T = KubeObject> {
+  /** Normalised; meaningless when there are type errors. */
+  object: T;
+  /** Paths of fields the schema does not have. */
+  unknownFields: string[];
+  /** Paths of fields given twice. */
+  duplicateFields: string[];
+  /** Messages of Go's JSON decoder; usually only the first one is shown. */
+  typeErrors: string[];
+}
+
+interface Walk {
+  unknown: string[];
+  errors: string[];
+}
+
+/** Where a value stands: the innermost struct, the dotted path (as messages show it), the exact path. */
+interface Place {
+  struct: string;
+  path: string;
+  exact: string;
+  depth: number;
+}
+
+function jsonWord(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value;
+}
+
+function mismatch(walk: Walk, place: Place, value: unknown, ref: TypeRef): undefined {
+  const isInteger = ref.kind === 'int32' || ref.kind === 'int64';
+  const what = typeof value === 'number' && isInteger ? `number ${value}` : jsonWord(value);
+  const where = place.path === '' ? 'Go value' : `Go struct field ${place.struct}.${place.path}`;
+  walk.errors.push(`json: cannot unmarshal ${what} into ${where} of type ${goTypeText(ref)}`);
+  return undefined;
+}
+
+function base64Error(text: string): string | undefined {
+  const compact = text.replace(/[\r\n]/g, '');
+  const bad = /[^A-Za-z0-9+/]/.exec(compact.replace(/={1,2}$/, ''));
+  if (bad) return `illegal base64 data at input byte ${bad.index}`;
+  if (compact.length % 4 !== 0) {
+    return `illegal base64 data at input byte ${compact.length - (compact.length % 4)}`;
+  }
+  return undefined;
+}
+
+/** Runs a parser; its complaint becomes a type error. */
+function attempt(walk: Walk, parse: () => string): string | undefined {
+  try {
+    return parse();
+  } catch (err) {
+    if (err instanceof TimeError || err instanceof QuantityError) {
+      walk.errors.push(err.message);
+      return undefined;
+    }
+    throw err;
+  }
+}
+
+const INT_RANGE = { int32: 2 ** 31, int64: 2 ** 63 } as const;
+
+function decodeScalar(walk: Walk, place: Place, value: unknown, ref: TypeRef): unknown {
+  switch (ref.kind) {
+    case 'string':
+      return typeof value === 'string' ? value : mismatch(walk, place, value, ref);
+    case 'bool':
+      return typeof value === 'boolean' ? value : mismatch(walk, place, value, ref);
+    case 'double':
+      return typeof value === 'number' ? value : mismatch(walk, place, value, ref);
+    case 'int32':
+    case 'int64': {
+      if (typeof value !== 'number' || !Number.isInteger(value)) {
+        return mismatch(walk, place, value, ref);
+      }
+      const range = INT_RANGE[ref.kind];
+      const fits = value >= -range && value < range;
+      return fits ? value : mismatch(walk, place, value, ref);
+    }
+    case 'bytes': {
+      if (typeof value !== 'string') return mismatch(walk, place, value, ref);
+      const error = base64Error(value);
+      if (error) walk.errors.push(error);
+      return value;
+    }
+    default:
+      return value;
+  }
+}
+
+function decodeSpecial(walk: Walk, place: Place, value: unknown, ref: TypeRef): unknown {
+  switch (ref.kind) {
+    case 'time':
+    case 'microTime': {
+      if (typeof value !== 'string') return mismatch(walk, place, value, { kind: 'string' });
+      const format = ref.kind === 'time' ? formatTime : formatMicroTime;
+      return attempt(walk, () => format(parseTime(value, ref.kind === 'microTime')));
+    }
+    case 'quantity':
+      if (value === '') return '0';
+      if (typeof value !== 'string' && typeof value !== 'number') {
+        return mismatch(walk, place, value, ref);
+      }
+      return attempt(walk, () => parseQuantity(value).toString());
+    case 'intOrString': {
+      if (typeof value === 'string') return value;
+      const ok = typeof value === 'number' && Number.isInteger(value);
+      return ok ? value : mismatch(walk, place, value, { kind: 'int32' });
+    }
+    default:
+      return value;
+  }
+}
+
+function isZero(value: unknown): boolean {
+  if (value === '' || value === 0 || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return false;
+}
+
+/** What the stock server writes for a field the input lacks. */
+function zeroValue(field: FieldDef): unknown {
+  if (field.written === 'null') return null;
+  const ref = field.type;
+  switch (ref.kind) {
+    case 'struct': {
+      const type = findType(ref.name);
+      return type ? fill({}, type) : {};
+    }
+    case 'string':
+      return '';
+    case 'bool':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+    case 'intOrString':
+      return 0;
+    case 'quantity':
+      return '0';
+    default:
+      return null;
+  }
+}
+
+function fill(object: JsonObject, type: TypeDef): JsonObject {
+  for (const field of type.filled) {
+    if (object[field.name] === undefined) object[field.name] = zeroValue(field);
+  }
+  return object;
+}
+
+function decodeStruct(walk: Walk, place: Place, value: unknown, type: TypeDef): unknown {
+  if (!isJsonObject(value)) {
+    return mismatch(walk, place, value, { kind: 'struct', name: type.name });
+  }
+  const out: JsonObject = {};
+  const struct = baseName(type.name);
+  for (const [name, given] of Object.entries(value)) {
+    const field = type.fields.get(name);
+    if (!field) {
+      if (walk.unknown.length < MAX_STRICT_ERRORS) {
+        walk.unknown.push(place.exact === '' ? name : `${place.exact}.${name}`);
+      }
+      continue;
+    }
+    if (given === null) continue;
+    const path = place.path === '' ? name : `${place.path}.${name}`;
+    const exact = place.exact === '' ? name : `${place.exact}.${name}`;
+    const decoded = decodeValue(
+      walk,
+      { struct, path, exact, depth: place.depth + 1 },
+      given,
+      field.type,
+    );
+    if (decoded === undefined) continue;
+    if (!field.required && !field.keepZero && isOmitted(decoded, field)) continue;
+    out[name] = decoded;
+  }
+  return fill(out, type);
+}
+
+function isOmitted(value: unknown, field: FieldDef): boolean {
+  if (field.type.kind === 'intOrString') return false;
+  if (field.type.kind === 'map') return Object.keys(value as JsonObject).length === 0;
+  return isZero(value);
+}
+
+function decodeValue(walk: Walk, place: Place, value: unknown, ref: TypeRef): unknown {
+  if (place.depth > MAX_JSON_DEPTH) throw badRequest('exceeded max depth');
+  switch (ref.kind) {
+    case 'struct': {
+      const type = findType(ref.name);
+      return type ? decodeStruct(walk, place, value, type) : value;
+    }
+    case 'list':
+      if (!Array.isArray(value)) return mismatch(walk, place, value, ref);
+      return value.map((item, i) => {
+        const at = { ...place, exact: `${place.exact}[${i}]`, depth: place.depth + 1 };
+        return decodeValue(walk, at, item ?? emptyItem(ref.of), ref.of);
+      });
+    case 'map': {
+      if (!isJsonObject(value)) return mismatch(walk, place, value, ref);
+      const out: JsonObject = {};
+      for (const [key, item] of Object.entries(value)) {
+        const at = { ...place, exact: `${place.exact}.${key}`, depth: place.depth + 1 };
+        out[key] = decodeValue(walk, at, item ?? emptyItem(ref.of), ref.of);
+      }
+      return out;
+    }
+    case 'time':
+    case 'microTime':
+    case 'quantity':
+    case 'intOrString':
+    case 'raw':
+    case 'schemaOr':
+      return decodeSpecial(walk, place, value, ref);
+    default:
+      return decodeScalar(walk, place, value, ref);
+  }
+}
+
+/** What a null in a list or map stands for. */
+function emptyItem(ref: TypeRef): unknown {
+  if (ref.kind === 'struct') return {};
+  if (ref.kind === 'list') return [];
+  if (ref.kind === 'map') return {};
+  if (ref.kind === 'bool') return false;
+  if (ref.kind === 'int32' || ref.kind === 'int64' || ref.kind === 'double') return 0;
+  return '';
+}
+
+/** Checks and normalises a parsed value against a named type. Never changes its input. */
+export function decodeType(typeName: string, value: unknown): Decoded<JsonObject> {
+  const walk: Walk = { unknown: [], errors: [] };
+  const type = findType(typeName);
+  const place = { struct: baseName(typeName), path: '', exact: '', depth: 0 };
+  const object = type ? decodeStruct(walk, place, value, type) : value;
+  return {
+    object: (object ?? {}) as JsonObject,
+    unknownFields: walk.unknown,
+    duplicateFields: [],
+    typeErrors: walk.errors,
+  };
+}
+
+/** Checks a JSON text, or an already parsed value, against a kind. Throws ApiError on broken JSON. */
+export function decodeStrict(def: { typeName: string }, json: string | JsonObject): Decoded {
+  const value = typeof json === 'string' ? parseJson(json) : json;
+  const decoded = decodeType(def.typeName, value);
+  const duplicateFields = typeof json === 'string' ? findDuplicateFields(json) : [];
+  return { ...decoded, object: decoded.object as unknown as KubeObject, duplicateFields };
+}
+
+/** `JSON.parse`, with the message of an unreadable body. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw badRequest(`couldn't get version/kind; json parse error: ${why}`);
+  }
+}
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+/** The complaints of strict decoding, as the stock server words them. */
+export function strictErrors(decoded: Decoded): string[] {
+  return [
+    ...decoded.unknownFields.map((f) => `unknown field "${f}"`),
+    ...decoded.duplicateFields.map((f) => `duplicate field "${f}"`),
+  ];
+}
+
+/** The error a request body gets that does not fit its kind. */
+export function cannotBeHandled(def: KindDef, why: string): ApiError {
+  const what = `${def.kind} in version "${def.version}"`;
+  return badRequest(`${what} cannot be handled as a ${def.kind}: ${why}`);
+}
+
+/**
+ * Decodes a request body into an object of the kind. Type errors always throw (BadRequest); unknown and repeated
+ * fields throw, warn or are dropped as `mode` says.
+ */
+export function decodeObject(
+  def: KindDef,
+  json: string | JsonObject,
+  mode: FieldValidation = 'Warn',
+): { object: KubeObject; warnings: string[] } {
+  const decoded = decodeStrict(def, json);
+  const first = decoded.typeErrors[0];
+  if (first !== undefined) throw cannotBeHandled(def, first);
+  const strict = mode === 'Ignore' ? [] : strictErrors(decoded);
+  if (mode === 'Strict' && strict.length > 0) {
+    throw cannotBeHandled(def, `strict decoding error: ${strict.join(', ')}`);
+  }
+  return { object: decoded.object, warnings: strict };
+}
+
+/** What the stock server writes for a field of a type when there is nothing in it: `{}`, `{ replicas: 0 }`. */
+export function emptyField(typeName: string, field: string): unknown {
+  const found = findType(typeName)?.fields.get(field);
+  return found ? zeroValue(found) : {};
+}

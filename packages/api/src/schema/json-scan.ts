@@ -1,0 +1,59 @@
+/**
+ * Finds fields that occur twice in a JSON text: `JSON.parse` keeps the last one silently, and the server has to
+ * say so. The text must already have been parsed: syntax is not checked again.
+ */
+import { MAX_JSON_DEPTH } from '../limits.ts';
+
+interface Frame {
+  /** Keys seen, for an object; undefined for a list. */
+  keys: Set<string> | undefined;
+  /** Of the member being read: its key, or `[index]`. */
+  step: string;
+  index: number;
+}
+
+function pathOf(frames: readonly Frame[], last: string): string {
+  let out = '';
+  for (const f of frames.slice(0, -1)) out += f.keys ? `.${f.step}` : `[${f.index}]`;
+  return `${out}.${last}`.slice(1);
+}
+
+/** End of the string that starts with the quote at `at`: the index after its closing quote. */
+function endOfString(text: string, at: number): number {
+  let i = at + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i + 1;
+}
+
+/** Dotted paths of all repeated fields, in the order of their repetition. */
+export function findDuplicateFields(text: string): string[] {
+  const out: string[] = [];
+  const frames: Frame[] = [];
+  let wantKey = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const c = text[i];
+    const frame = frames.at(-1);
+    if (c === '"') {
+      const end = endOfString(text, i);
+      if (wantKey && frame?.keys) {
+        const key = JSON.parse(text.slice(i, end)) as string;
+        if (frame.keys.has(key)) out.push(pathOf(frames, key));
+        frame.keys.add(key);
+        frame.step = key;
+        wantKey = false;
+      }
+      i = end - 1;
+    } else if (c === '{' || c === '[') {
+      if (frames.length >= MAX_JSON_DEPTH) return out;
+      frames.push({ keys: c === '{' ? new Set() : undefined, step: '', index: 0 });
+      wantKey = c === '{';
+    } else if (c === '}' || c === ']') {
+      frames.pop();
+      wantKey = false;
+    } else if (c === ',' && frame) {
+      frame.index += 1;
+      wantKey = frame.keys !== undefined;
+    }
+  }
+  return out;
+}

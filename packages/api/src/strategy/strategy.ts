@@ -1,0 +1,157 @@
+/**
+ * What the server does to an object before it is validated: parts a client may not write are put back, the
+ * generation counts changes of the desired state, derived fields are computed.
+ */
+import { semanticEqual } from '../equal.ts';
+import type { CustomResourceDefinition, Namespace, Pod } from '../generated/types.ts';
+import type { JsonObject, KubeObject } from '../meta.ts';
+import type { KindDef } from '../registry.ts';
+import { emptyField } from '../schema/decode.ts';
+import { generateJobSelector } from './job.ts';
+import { preparePodForCreate, preparePodForStatusUpdate } from './pod.ts';
+import { prepareServiceForCreate, prepareServiceForUpdate } from './service.ts';
+
+/** Kinds whose status a creator may set. */
+const STATUS_KEPT_ON_CREATE: ReadonlySet<string> = new Set(['/Node']);
+
+function fields(object: KubeObject): JsonObject {
+  return object as unknown as JsonObject;
+}
+
+function prepareNamespace(ns: Namespace): void {
+  ns.status = { phase: 'Active' };
+  ns.spec ??= {};
+  const finalizers = ns.spec.finalizers ?? [];
+  ns.spec.finalizers = finalizers.includes('kubernetes')
+    ? finalizers
+    : [...finalizers, 'kubernetes'];
+}
+
+function prepareCustomResource(crd: CustomResourceDefinition): void {
+  const stored = crd.spec.versions.filter((v) => v.storage).map((v) => v.name);
+  crd.status = {
+    conditions: null as never,
+    acceptedNames: { plural: '', kind: '' },
+    storedVersions: stored,
+  };
+}
+
+/** Steps of creation beyond the common ones, by `group/Kind`. */
+const CREATE_STEPS: Readonly<Record<string, (object: never) => void>> = {
+  '/Pod': preparePodForCreate,
+  '/Service': prepareServiceForCreate,
+  '/Namespace': prepareNamespace,
+  '/PersistentVolumeClaim': (o: KubeObject) => {
+    o.status = { phase: 'Pending' };
+  },
+  '/PersistentVolume': (o: KubeObject) => {
+    o.status = { phase: 'Pending', lastPhaseTransitionTime: o.metadata.creationTimestamp };
+  },
+  'batch/Job': generateJobSelector,
+  'apiextensions.k8s.io/CustomResourceDefinition': prepareCustomResource,
+};
+
+/**
+ * Prepares a new object, in place. `metadata` must already carry name, namespace, uid and creationTimestamp
+ * (the server's own additions), and defaults must be filled in.
+ */
+export function prepareForCreate(def: KindDef, object: KubeObject): void {
+  const key = `${def.group}/${def.kind}`;
+  delete object.metadata.deletionTimestamp;
+  delete object.metadata.deletionGracePeriodSeconds;
+  delete object.metadata.selfLink;
+  if (def.hasGeneration) object.metadata.generation = 1;
+  else if (!def.typeName.includes('/')) delete object.metadata.generation;
+  if (def.subresources.status && !STATUS_KEPT_ON_CREATE.has(key)) {
+    object.status = emptyField(def.typeName, 'status');
+  }
+  CREATE_STEPS[key]?.(object as never);
+}
+
+/** Metadata that an update can not take away or change silently. */
+function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
+  const now = object.metadata;
+  const was = old.metadata;
+  now.uid ||= was.uid;
+  now.creationTimestamp ??= was.creationTimestamp;
+  if (!now.creationTimestamp) now.creationTimestamp = was.creationTimestamp;
+  if (was.generation === undefined) delete now.generation;
+  else now.generation = was.generation;
+  if (was.deletionTimestamp) {
+    now.deletionTimestamp ??= was.deletionTimestamp;
+    now.deletionGracePeriodSeconds ??= was.deletionGracePeriodSeconds;
+  }
+}
+
+/** What counts as the desired state of a kind, beyond its spec. */
+function generationBasis(def: KindDef, object: KubeObject): unknown {
+  const {
+    metadata: _metadata,
+    status: _status,
+    apiVersion: _v,
+    kind: _k,
+    ...rest
+  } = fields(object);
+  const key = `${def.group}/${def.kind}`;
+  if (key === 'apps/Deployment') return { ...rest, annotations: object.metadata.annotations };
+  if (key === 'discovery.k8s.io/EndpointSlice') {
+    const { labels, annotations, ownerReferences, finalizers } = object.metadata;
+    return { ...rest, labels, annotations, ownerReferences, finalizers };
+  }
+  return rest;
+}
+
+function bumpGeneration(def: KindDef, object: KubeObject, old: KubeObject): void {
+  if (!def.hasGeneration) return;
+  if (semanticEqual(generationBasis(def, object), generationBasis(def, old))) return;
+  object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+}
+
+function prepareMainUpdate(def: KindDef, object: KubeObject, old: KubeObject): void {
+  const key = `${def.group}/${def.kind}`;
+  if (def.subresources.status) {
+    if (old.status === undefined) delete object.status;
+    else object.status = structuredClone(old.status);
+  }
+  if (key === '/Service') prepareServiceForUpdate(object, old);
+  if (key === '/Namespace') object.spec = structuredClone(old.spec);
+  bumpGeneration(def, object, old);
+}
+
+function prepareStatusUpdate(def: KindDef, object: KubeObject, old: KubeObject): void {
+  const key = `${def.group}/${def.kind}`;
+  if (key === '/Pod') {
+    preparePodForStatusUpdate(object as Pod, old as Pod);
+    return;
+  }
+  for (const name of new Set([...Object.keys(object), ...Object.keys(old)])) {
+    if (['metadata', 'status', 'apiVersion', 'kind'].includes(name)) continue;
+    const before = fields(old)[name];
+    if (before === undefined) delete fields(object)[name];
+    else fields(object)[name] = structuredClone(before);
+  }
+  if (LABELS_KEPT_BY_STATUS.has(key)) object.metadata.labels = old.metadata.labels;
+  if (METADATA_KEPT_BY_STATUS.has(def.group)) {
+    const { resourceVersion, managedFields } = object.metadata;
+    object.metadata = { ...structuredClone(old.metadata), resourceVersion, managedFields };
+  }
+}
+
+const LABELS_KEPT_BY_STATUS: ReadonlySet<string> = new Set(['apps/Deployment']);
+const METADATA_KEPT_BY_STATUS: ReadonlySet<string> = new Set(['apiextensions.k8s.io']);
+
+/**
+ * Prepares an update, in place: `old` is what is stored. With `subresource: 'status'` only the status may change;
+ * any other subresource leaves the object as its own code made it.
+ */
+export function prepareForUpdate(
+  def: KindDef,
+  object: KubeObject,
+  old: KubeObject,
+  subresource?: string,
+): void {
+  keepSystemMetadata(object, old);
+  if (subresource === 'status') prepareStatusUpdate(def, object, old);
+  else if (subresource === undefined || subresource === 'scale')
+    prepareMainUpdate(def, object, old);
+}
