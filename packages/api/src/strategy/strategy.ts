@@ -3,7 +3,7 @@
  * generation counts changes of the desired state, derived fields are computed.
  */
 import { semanticEqual } from '../equal.ts';
-import type { CustomResourceDefinition, Namespace, Pod } from '../generated/types.ts';
+import type { CustomResourceDefinition, Namespace, Pod, Service } from '../generated/types.ts';
 import type { JsonObject, KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { emptyField } from '../schema/decode.ts';
@@ -113,7 +113,7 @@ function prepareMainUpdate(def: KindDef, object: KubeObject, old: KubeObject): v
     if (old.status === undefined) delete object.status;
     else object.status = structuredClone(old.status);
   }
-  if (key === '/Service') prepareServiceForUpdate(object, old);
+  if (key === '/Service') prepareServiceForUpdate(object as Service, old as Service);
   if (key === '/Namespace') object.spec = structuredClone(old.spec);
   bumpGeneration(def, object, old);
 }
