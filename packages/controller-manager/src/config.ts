@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, errorMessage, flag } from '@kubets/platform';
+import type { ControllerOptions } from './controllers.ts';
+import { parseCidr } from './node-ipam/allocator.ts';
+
+/** The process's own flags. */
+export const flags = {
+  apiservers: flag.list({ help: 'HOST:PORT,… of the gRPC doors of all apiservers' }),
+  'tls-cert-file': flag.string({ help: 'certificate this process shows to the apiservers' }),
+  'tls-private-key-file': flag.string({ help: 'its private key' }),
+  'ca-file': flag.string({ help: 'authority that signed the apiservers’ certificates' }),
+  'leader-elect': flag.bool({ default: true, help: 'only one of several processes is at work' }),
+  'leader-elect-lease-duration': flag.durationMs({
+    default: '15s',
+    help: 'others take over when the leader has been silent for this long',
+  }),
+  'leader-elect-renew-deadline': flag.durationMs({
+    default: '10s',
+    help: 'the leader steps down when it could not renew for this long',
+  }),
+  'leader-elect-retry-period': flag.durationMs({
+    default: '2s',
+    help: 'time between tries to become or stay leader',
+  }),
+  identity: flag.string({ default: '', help: 'name in the election; empty: host and process id' }),
+  'cluster-cidr': flag.string({
+    default: '',
+    help: 'pod network that is divided among the nodes, such as 10.244.0.0/16; empty: none',
+  }),
+  'node-cidr-mask-size': flag.int({
+    default: 24,
+    min: 8,
+    max: 30,
+    help: 'prefix length of a node’s part of the pod network',
+  }),
+  'root-ca-file': flag.string({
+    default: '',
+    help: 'PEM file published in every namespace as ConfigMap kube-root-ca.crt; empty: none',
+  }),
+  'service-account-private-key-file': flag.string({
+    default: '',
+    help: 'PEM key that signs tokens kept in Secrets; empty: such Secrets are left unfilled',
+  }),
+  'node-monitor-period': flag.durationMs({ default: '5s', help: 'time between looks at nodes' }),
+  'node-monitor-grace-period': flag.durationMs({
+    default: '40s',
+    help: 'a node that was silent for this long counts as unreachable',
+  }),
+} as const;
+
+/** The text of a PEM file. @throws ConfigError naming the flag */
+function readPem(name: string, file: string): string {
+  try {
+    const text = readFileSync(file, 'utf8');
+    if (text.includes('-----BEGIN ')) return text;
+  } catch (error) {
+    throw new ConfigError(`--${name}: cannot read ${file}: ${errorMessage(error)}`);
+  }
+  throw new ConfigError(`--${name}: ${file} is not a PEM file`);
+}
+
+interface Raw {
+  clusterCidr: string;
+  nodeCidrMaskSize: number;
+  rootCaFile: string;
+  nodeMonitorPeriod: number;
+  nodeMonitorGracePeriod: number;
+}
+
+/** Checks the flags against each other and reads the files they name. @throws ConfigError */
+export function controllerOptions(config: Raw): ControllerOptions {
+  const { nodeMonitorPeriod, nodeMonitorGracePeriod } = config;
+  if (nodeMonitorGracePeriod <= nodeMonitorPeriod) {
+    throw new ConfigError('--node-monitor-grace-period must be longer than --node-monitor-period');
+  }
+  const podNetwork = podNetworkOf(config);
+  return {
+    nodeMonitorPeriodMs: nodeMonitorPeriod,
+    nodeMonitorGraceMs: nodeMonitorGracePeriod,
+    ...(podNetwork ? { podNetwork } : {}),
+    ...(config.rootCaFile === '' ? {} : { rootCa: readPem('root-ca-file', config.rootCaFile) }),
+  };
+}
+
+function podNetworkOf(config: Raw): ControllerOptions['podNetwork'] {
+  if (config.clusterCidr === '') return undefined;
+  const clusterCidr = parseCidr(config.clusterCidr);
+  if (!clusterCidr) {
+    throw new ConfigError(`--cluster-cidr: "${config.clusterCidr}" is not an IPv4 network`);
+  }
+  const nodePrefix = config.nodeCidrMaskSize;
+  if (nodePrefix <= clusterCidr.prefix) {
+    throw new ConfigError(`--node-cidr-mask-size ${nodePrefix} leaves no part of --cluster-cidr`);
+  }
+  return { clusterCidr, nodePrefix };
+}

@@ -1,0 +1,47 @@
+import { deploymentController } from './deployment/reconciler.ts';
+import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
+import { garbageCollector } from './garbage-collector/reconciler.ts';
+import type { Controller, ControllerDeps } from './host/controller.ts';
+import { namespaceController } from './namespace/reconciler.ts';
+import type { Cidr } from './node-ipam/allocator.ts';
+import { nodeIpamController } from './node-ipam/reconciler.ts';
+import { nodeLifecycleControllers } from './node-lifecycle/reconciler.ts';
+import { podGcController } from './podgc/reconciler.ts';
+import { REPLICA_SET, REPLICATION_CONTROLLER } from './replicaset/kinds.ts';
+import { replicaController } from './replicaset/reconciler.ts';
+import { rootCaController, serviceAccountController } from './serviceaccount/reconciler.ts';
+import { taintEvictionController } from './taint-eviction/reconciler.ts';
+
+/** What the controllers need besides the cluster itself. */
+export interface ControllerOptions {
+  /** Pod network and the prefix of a node's part of it; absent: nodes bring their own. */
+  podNetwork?: { clusterCidr: Cidr; nodePrefix: number };
+  /** PEM text to publish in every namespace; absent: nothing is published. */
+  rootCa?: string;
+  nodeMonitorPeriodMs: number;
+  nodeMonitorGraceMs: number;
+}
+
+/** All controllers of one term of leadership. */
+export function allControllers(deps: ControllerDeps, options: ControllerOptions): Controller[] {
+  const { podNetwork, rootCa } = options;
+  return [
+    deploymentController(deps),
+    replicaController(deps, REPLICA_SET),
+    replicaController(deps, REPLICATION_CONTROLLER),
+    endpointsController(deps),
+    endpointSliceController(deps),
+    namespaceController(deps),
+    serviceAccountController(deps),
+    ...(rootCa === undefined ? [] : [rootCaController(deps, rootCa)]),
+    ...nodeLifecycleControllers(deps, {
+      monitorPeriodMs: options.nodeMonitorPeriodMs,
+      graceMs: options.nodeMonitorGraceMs,
+    }),
+    ...(podNetwork === undefined ? [] : [nodeIpamController(deps, podNetwork)]),
+    taintEvictionController(deps),
+    podGcController(deps),
+    // Last: it shares the informers of all others where they keep whole objects.
+    garbageCollector(deps),
+  ];
+}

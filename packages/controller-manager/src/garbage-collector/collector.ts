@@ -1,0 +1,227 @@
+import {
+  builtinKinds,
+  isNotFound,
+  type KindDef,
+  type KubeObject,
+  type OwnerReference,
+  parseApiVersion,
+} from '@kubets/api';
+import type { EventRecorder, ResourceApi } from '@kubets/client';
+import type { ControllerDeps } from '../host/controller.ts';
+import { ABSENT_OWNER_CACHE } from '../limits.ts';
+import { isDeleting, uidOf } from '../objects/meta.ts';
+import { blockersOf, judge, type OwnerFact, type OwnerState, type Verdict } from './decide.ts';
+import {
+  FOREGROUND_FINALIZER,
+  type GraphNode,
+  ORPHAN_FINALIZER,
+  type OwnerGraph,
+  type Work,
+} from './graph.ts';
+
+/** Carries out what {@link judge} decides, on facts read from the API at that moment. */
+export class Collector {
+  readonly #deps: ControllerDeps;
+  readonly #graph: OwnerGraph;
+  readonly #enqueue: (work: Work) => void;
+  readonly #events: EventRecorder;
+  readonly #absent = new RecentSet(ABSENT_OWNER_CACHE);
+
+  constructor(deps: ControllerDeps, graph: OwnerGraph, enqueue: (work: Work) => void) {
+    this.#deps = deps;
+    this.#graph = graph;
+    this.#enqueue = enqueue;
+    this.#events = deps.recorder('garbage-collector-controller');
+  }
+
+  /** Looks at one object: finishes its foreground deletion, or decides whether it may stay. */
+  async check(uid: string): Promise<void> {
+    const node = this.#graph.node(uid);
+    if (!node || (node.deleting && !node.foreground)) return;
+    if (!node.foreground && this.#clearlyOwned(node)) return;
+    const live = await this.#live(node);
+    if (!live) {
+      this.#enqueue(this.#graph.forget(uid));
+      return;
+    }
+    if (isDeleting(live)) {
+      if (live.metadata.finalizers?.includes(FOREGROUND_FINALIZER)) await this.#advance(node, live);
+      return;
+    }
+    const owners = await this.#ownerFacts(node, live.metadata.ownerReferences ?? []);
+    const verdict = judge(live, owners, this.#graph.dependentsOf(uid));
+    await this.#carryOut(verdict, node, live);
+  }
+
+  /** Frees all dependents of an object that is deleted without them, then the object itself. */
+  async orphanDependents(uid: string): Promise<void> {
+    const node = this.#graph.node(uid);
+    if (!node?.orphan) return;
+    for (const dependent of this.#graph.dependentsOf(uid)) {
+      const live = await this.#live(dependent);
+      const refs = live?.metadata.ownerReferences ?? [];
+      if (!live || !refs.some((ref) => ref.uid === uid)) continue;
+      await this.#writeOwners(
+        dependent,
+        live,
+        refs.filter((ref) => ref.uid !== uid),
+      );
+    }
+    const live = await this.#live(node);
+    if (live) await this.#dropFinalizer(node, live, ORPHAN_FINALIZER);
+  }
+
+  /** All owners are in the graph, in the right place and staying: the common case, without a request. */
+  #clearlyOwned(node: GraphNode): boolean {
+    return node.owners.every((ref) => this.#fromGraph(node, ref) === 'solid');
+  }
+
+  #fromGraph(node: GraphNode, ref: OwnerReference): OwnerState | undefined {
+    const owner = this.#graph.node(ref.uid);
+    if (!owner || owner.name !== ref.name || owner.kind.kind !== ref.kind) return undefined;
+    if (owner.kind.namespaced && owner.namespace !== node.namespace) return undefined;
+    return owner.foreground ? 'waiting' : 'solid';
+  }
+
+  async #ownerFacts(node: GraphNode, refs: readonly OwnerReference[]): Promise<OwnerFact[]> {
+    const facts: OwnerFact[] = [];
+    for (const ref of refs) {
+      const state = this.#fromGraph(node, ref) ?? (await this.#stateFromApi(node, ref));
+      facts.push({ ref, state });
+    }
+    return facts;
+  }
+
+  async #stateFromApi(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
+    const place = `${node.namespace}/${ref.uid}`;
+    if (this.#absent.has(place)) return 'absent';
+    const def = kindOf(ref);
+    if (!def) return 'unknown';
+    if (def.namespaced && !node.kind.namespaced) {
+      this.#warnScope(node, ref);
+      return 'unknown';
+    }
+    try {
+      const owners = this.#deps.api.resource<KubeObject>(ref.apiVersion, def.resource);
+      const live = await owners.get(def.namespaced ? node.namespace : '', ref.name);
+      if (uidOf(live) === ref.uid) {
+        const waits = live.metadata.finalizers?.includes(FOREGROUND_FINALIZER) === true;
+        return isDeleting(live) && waits ? 'waiting' : 'solid';
+      }
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    this.#absent.add(place);
+    return 'absent';
+  }
+
+  async #advance(node: GraphNode, live: KubeObject): Promise<void> {
+    const dependents = this.#graph.dependentsOf(node.uid);
+    const blockers = blockersOf(node.uid, dependents);
+    if (blockers.length === 0) {
+      await this.#dropFinalizer(node, live, FOREGROUND_FINALIZER);
+      return;
+    }
+    const check = dependents.filter((d) => !d.deleting).map((d) => d.uid);
+    this.#enqueue({ check, orphan: [] });
+  }
+
+  async #carryOut(verdict: Verdict, node: GraphNode, live: KubeObject): Promise<void> {
+    if (verdict.type === 'keep') return;
+    if (verdict.type === 'drop-owners') {
+      await this.#writeOwners(node, live, verdict.keep);
+      return;
+    }
+    let seen: KubeObject | undefined = live;
+    if (verdict.unblock) seen = await this.#writeOwners(node, live, verdict.unblock);
+    if (!seen) return;
+    const { uid, resourceVersion } = seen.metadata;
+    try {
+      await this.#api(node).delete(node.namespace, node.name, {
+        propagationPolicy: verdict.policy,
+        // The version too: an object adopted since it was judged must not be taken from its new owner.
+        preconditions: {
+          ...(uid === undefined ? {} : { uid }),
+          ...(resourceVersion === undefined ? {} : { resourceVersion }),
+        },
+      });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async #writeOwners(
+    node: GraphNode,
+    live: KubeObject,
+    ownerReferences: readonly OwnerReference[],
+  ): Promise<KubeObject | undefined> {
+    return this.#patchMeta(node, live, { ownerReferences });
+  }
+
+  async #dropFinalizer(node: GraphNode, live: KubeObject, finalizer: string): Promise<void> {
+    const present = live.metadata.finalizers ?? [];
+    if (!present.includes(finalizer)) return;
+    await this.#patchMeta(node, live, { finalizers: present.filter((name) => name !== finalizer) });
+  }
+
+  async #patchMeta(
+    node: GraphNode,
+    live: KubeObject,
+    change: object,
+  ): Promise<KubeObject | undefined> {
+    const { uid, resourceVersion } = live.metadata;
+    const body = { metadata: { uid, resourceVersion, ...change } };
+    try {
+      return await this.#api(node).patch(node.namespace, node.name, 'merge', body);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The object as the API has it, unless it is gone or its name belongs to another by now. */
+  async #live(node: GraphNode): Promise<KubeObject | undefined> {
+    try {
+      const live = await this.#api(node).get(node.namespace, node.name);
+      return uidOf(live) === node.uid ? live : undefined;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #api(node: GraphNode): ResourceApi<KubeObject> {
+    return this.#deps.api.resource<KubeObject>(node.kind.gv, node.kind.resource);
+  }
+
+  #warnScope(node: GraphNode, ref: OwnerReference): void {
+    const { name, uid, kind } = node;
+    const regarding = { apiVersion: kind.gv, kind: kind.kind, metadata: { name, uid } };
+    const message = `ownerRef [${ref.apiVersion}/${ref.kind}, name: ${ref.name}, uid: ${ref.uid}] is namespaced, its dependent is not`;
+    this.#events.event(regarding, 'Warning', 'OwnerRefInvalidNamespace', message);
+  }
+}
+
+function kindOf(ref: OwnerReference): KindDef | undefined {
+  return builtinKinds.forKind({ ...parseApiVersion(ref.apiVersion), kind: ref.kind });
+}
+
+/** The last `limit` distinct texts. */
+class RecentSet {
+  readonly #limit: number;
+  readonly #items = new Set<string>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  has(item: string): boolean {
+    return this.#items.has(item);
+  }
+
+  add(item: string): void {
+    this.#items.add(item);
+    const [oldest] = this.#items;
+    if (this.#items.size > this.#limit && oldest !== undefined) this.#items.delete(oldest);
+  }
+}
