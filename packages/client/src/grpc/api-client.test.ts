@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server, type Socket } from 'node:net';
+import { after, describe, it } from 'node:test';
+import { type ConfigMap, isConflict, isExpired, isNotFound } from '@kubets/api';
+import { type Random, seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { Informer } from '../cache/informer.ts';
+import { TransportError } from '../errors.ts';
+import type { WatchEvent } from '../ports.ts';
+import { FakeApi } from '../testing/fake-api.ts';
+import { FakeDoor } from '../testing/fake-door.ts';
+import { ApiClient } from './api-client.ts';
+
+const configMap = (name: string, data: Record<string, string> = {}): ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'default' },
+  data,
+});
+
+/** Always prefers the first endpoint. */
+const first: Random = { next: () => 0, int: () => 0 };
+
+const closers: (() => Promise<void> | void)[] = [];
+after(async () => {
+  for (const close of closers) await close();
+});
+
+async function door(api = new FakeApi()): Promise<{ api: FakeApi; door: FakeDoor; at: string }> {
+  const made = new FakeDoor(api, silentLogger);
+  const at = await made.listen();
+  closers.push(() => made.kill());
+  return { api, door: made, at };
+}
+
+function client(...endpoints: string[]): ApiClient {
+  const made = new ApiClient({ endpoints, userAgent: 'test/1', log: silentLogger, random: first });
+  closers.push(() => made.close());
+  return made;
+}
+
+const maps = (api: ApiClient) => api.resource<ConfigMap>('v1', 'configmaps');
+
+/** Waits until a condition holds; the test runner's own limit ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** A listener that takes connections and says nothing: a stopped process. */
+async function mute(): Promise<{ server: Server; at: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { server, at: `127.0.0.1:${address.port}` };
+}
+
+describe('ApiClient', () => {
+  it('does every verb over the wire', async () => {
+    const one = await door();
+    const api = maps(client(one.at));
+    const made = await api.create(configMap('a', { n: '1' }));
+    assert.equal((await api.get('default', 'a')).metadata.uid, made.metadata.uid);
+    await api.update({ ...made, data: { n: '2' } });
+    const patched = await api.patch('default', 'a', 'merge', { data: { m: '3' } });
+    assert.deepEqual(patched.data, { n: '2', m: '3' });
+    for (const name of ['b', 'c']) await api.create(configMap(name));
+    const page = await api.list('default', { limit: 2 });
+    assert.deepEqual(
+      page.items.map(({ metadata }) => metadata.name),
+      ['a', 'b'],
+    );
+    const rest = await api.list('default', { limit: 2, continue: page.continue ?? '' });
+    assert.deepEqual(
+      rest.items.map(({ metadata }) => metadata.name),
+      ['c'],
+    );
+    assert.equal(rest.continue, undefined);
+    assert.ok(Number(rest.resourceVersion) > 0);
+    await api.delete('default', 'a', { propagationPolicy: 'Background' });
+    assert.equal((await api.list('')).items.length, 2);
+  });
+
+  it('carries subresources', async () => {
+    const one = await door();
+    const pods = client(one.at).resource('v1', 'pods');
+    await pods.create({ metadata: { name: 'p', namespace: 'default' }, spec: { containers: [] } });
+    await pods.createSubresource('default', 'p', 'binding', { target: { name: 'node-1' } });
+    const bound = await pods.get('default', 'p');
+    assert.deepEqual(bound.spec, { containers: [], nodeName: 'node-1' });
+    await pods.updateStatus({ ...bound, status: { phase: 'Running' } });
+    assert.deepEqual((await pods.get('default', 'p')).status, { phase: 'Running' });
+  });
+
+  it('gives errors as the server sent them', async () => {
+    const one = await door();
+    const api = maps(client(one.at));
+    await assert.rejects(api.get('default', 'none'), (error) => isNotFound(error));
+    const made = await api.create(configMap('a'));
+    await api.update({ ...made, data: { x: '1' } });
+    await assert.rejects(api.update({ ...made, data: { x: '2' } }), (error) => isConflict(error));
+    one.api.compact();
+    const watch = api.watch('', { resourceVersion: '1' }, () => undefined);
+    assert.ok(isExpired(await watch.done));
+  });
+
+  it('sends the bearer token of the moment', async () => {
+    const one = await door();
+    let token = 'first';
+    const api = new ApiClient({
+      endpoints: [one.at],
+      userAgent: 'test/1',
+      log: silentLogger,
+      bearerToken: () => token,
+    });
+    closers.push(() => api.close());
+    await maps(api).list('');
+    assert.equal(one.door.authorization, 'Bearer first');
+    token = 'second';
+    await maps(api).list('');
+    assert.equal(one.door.authorization, 'Bearer second');
+  });
+
+  it('passes over an endpoint that refuses, for writes too, and then stays away from it', async () => {
+    const one = await door();
+    const dead = await door();
+    await dead.door.kill();
+    const api = maps(client(dead.at, one.at));
+    await api.create(configMap('a'));
+    assert.equal((await api.get('default', 'a')).metadata.name, 'a');
+    assert.deepEqual(one.door.calls, ['Create configmaps', 'Get configmaps']);
+  });
+
+  it('passes over an endpoint that takes connections and never answers', async () => {
+    const silent = await mute();
+    const one = await door();
+    const api = maps(client(silent.at, one.at));
+    await api.create(configMap('a'));
+    assert.deepEqual(one.door.calls, ['Create configmaps']);
+  });
+
+  it('goes over to another apiserver when the one in use dies', async () => {
+    const world = new FakeApi();
+    const [one, two] = [await door(world), await door(world)];
+    const api = maps(client(one.at, two.at));
+    await api.create(configMap('a'));
+    await one.door.kill();
+    assert.equal((await api.get('default', 'a')).metadata.name, 'a');
+    await api.create(configMap('b'));
+    assert.deepEqual(two.door.calls.at(-1), 'Create configmaps');
+  });
+
+  it('says so when nobody answers', async () => {
+    const dead = await door();
+    await dead.door.kill();
+    const api = new ApiClient({ endpoints: [dead.at], userAgent: 'test/1', log: silentLogger });
+    const asked = maps(api).get('default', 'a');
+    const revived = new FakeDoor(new FakeApi(), silentLogger);
+    const port = Number(dead.at.split(':')[1]);
+    await revived.listen(port);
+    closers.push(() => revived.kill());
+    // The request outlives the outage: it is asked again once someone listens.
+    await assert.rejects(asked, (error) => isNotFound(error));
+    api.close();
+  });
+
+  it('ends a watch whose apiserver dies with a TransportError', async () => {
+    const one = await door();
+    const api = maps(client(one.at));
+    const seen: WatchEvent<ConfigMap>[] = [];
+    const watch = api.watch('', {}, (events) => seen.push(...events));
+    await api.create(configMap('a'));
+    await until(() => seen.length === 1);
+    assert.equal(seen[0]?.type, 'ADDED');
+    const other = api.watch('', {}, () => undefined);
+    other.stop();
+    assert.equal(await other.done, undefined);
+    const killed = one.door.kill();
+    const error = await watch.done;
+    assert.ok(error === undefined || error instanceof TransportError);
+    await killed;
+  });
+
+  it('keeps an informer going through the death of its apiserver', async () => {
+    const world = new FakeApi();
+    const [one, two] = [await door(world), await door(world)];
+    const informer = new Informer<ConfigMap>({
+      api: client(one.at, two.at),
+      gv: 'v1',
+      resource: 'configmaps',
+      clock: systemClock,
+      random: seededRandom(1),
+      log: silentLogger,
+    });
+    informer.start();
+    await informer.whenSynced();
+    const direct = world.resource<ConfigMap>('v1', 'configmaps');
+    await direct.create(configMap('a'));
+    await until(() => informer.size === 1);
+    await one.door.kill();
+    await direct.create(configMap('b'));
+    await until(() => informer.size === 2);
+    assert.ok(two.door.calls.includes('Watch configmaps'));
+    assert.ok(!two.door.calls.includes('List configmaps'));
+    informer.stop();
+  });
+});

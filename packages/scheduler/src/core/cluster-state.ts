@@ -1,0 +1,122 @@
+import type { Namespace, Node } from '@kubets/api';
+import { type NodeEntry, NodeTable } from './node-table.ts';
+import { GroupCounter, LabelGroups, labelsKey } from './pod-groups.ts';
+import type { HostPort, PodInfo } from './pod-info.ts';
+import type { PodAffinities } from './pod-terms.ts';
+import { ResourceNames } from './resources.ts';
+
+/** A group of pods with the same terms about other pods. */
+export interface AffinityFacts {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly affinities: PodAffinities;
+}
+
+/** The key of a host port in a node's table. */
+export function portKey({ protocol, ip, port }: HostPort): string {
+  return `${protocol}|${ip}|${port}`;
+}
+
+const hasTerms = ({ required, requiredAnti, preferred, preferredAnti }: PodAffinities): boolean =>
+  required.length + requiredAnti.length + preferred.length + preferredAnti.length > 0;
+
+/**
+ * The cluster as scheduling sees it, kept up to date change by change. Nothing here waits for anything: a decision reads
+ * it in one go, so it is its own snapshot.
+ */
+export class ClusterState {
+  readonly names = new ResourceNames();
+  readonly table = new NodeTable(this.names);
+  readonly groups = new LabelGroups();
+  /** Pods with terms about other pods. */
+  readonly affinityGroups = new GroupCounter<AffinityFacts>();
+  readonly #pods = new Map<string, { pod: PodInfo; node: string }>();
+  readonly #namespaces = new Map<string, Readonly<Record<string, string>>>();
+
+  get nodeCount(): number {
+    return this.table.order.length;
+  }
+
+  get podCount(): number {
+    return this.#pods.size;
+  }
+
+  namespaceLabels = (namespace: string): Readonly<Record<string, string>> | undefined =>
+    this.#namespaces.get(namespace);
+
+  setNamespace(namespace: Namespace): void {
+    this.#namespaces.set(namespace.metadata.name ?? '', namespace.metadata.labels ?? {});
+  }
+
+  dropNamespace(name: string): void {
+    this.#namespaces.delete(name);
+  }
+
+  setNode(node: Node): NodeEntry {
+    return this.table.setNode(node);
+  }
+
+  dropNode(name: string): void {
+    this.table.dropNode(name);
+  }
+
+  /** The node a pod is counted on. */
+  nodeOf(uid: string): string | undefined {
+    return this.#pods.get(uid)?.node;
+  }
+
+  podOn(uid: string): PodInfo | undefined {
+    return this.#pods.get(uid)?.pod;
+  }
+
+  /** Counts a pod on a node, instead of where and how it was counted before. */
+  place(pod: PodInfo, node: string): void {
+    this.remove(pod.uid);
+    const entry = this.table.ensure(node);
+    this.#pods.set(pod.uid, { pod, node });
+    entry.pods.set(pod.uid, pod);
+    this.table.account(entry.slot, pod, 1);
+    for (const port of pod.hostPorts) {
+      const taken = entry.ports.get(portKey(port)) ?? { ...port, uses: 0 };
+      taken.uses += 1;
+      entry.ports.set(portKey(port), taken);
+    }
+    if (!pod.terminating) this.groups.add(pod.namespace, pod.labels, entry.slot);
+    if (!hasTerms(pod.affinities)) return;
+    const { namespace, labels, affinities } = pod;
+    this.affinityGroups.add(affinityKey(pod), entry.slot, () => ({
+      namespace,
+      labels,
+      affinities,
+    }));
+  }
+
+  /** Counts a pod nowhere any more. @returns where it was */
+  remove(uid: string): string | undefined {
+    const placed = this.#pods.get(uid);
+    if (placed === undefined) return undefined;
+    const { pod, node } = placed;
+    const entry = this.table.ensure(node);
+    this.#pods.delete(uid);
+    entry.pods.delete(uid);
+    this.table.account(entry.slot, pod, -1);
+    for (const port of pod.hostPorts) {
+      const taken = entry.ports.get(portKey(port));
+      if (taken !== undefined) taken.uses -= 1;
+      if (taken?.uses === 0) entry.ports.delete(portKey(port));
+    }
+    if (!pod.terminating) this.groups.remove(pod.namespace, pod.labels, entry.slot);
+    if (hasTerms(pod.affinities)) this.affinityGroups.remove(affinityKey(pod), entry.slot);
+    this.table.release(entry);
+    return node;
+  }
+}
+
+function affinityKey(pod: PodInfo): string {
+  const { podAffinity, podAntiAffinity } = pod.pod.spec?.affinity ?? {};
+  return [
+    pod.namespace,
+    labelsKey(pod.labels),
+    JSON.stringify([podAffinity, podAntiAffinity]),
+  ].join('|');
+}

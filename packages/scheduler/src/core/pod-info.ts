@@ -1,0 +1,82 @@
+import type { Pod, Toleration } from '@kubets/api';
+import {
+  type NodeMatcher,
+  preferredNodes,
+  requiredNodes,
+  type WeightedMatcher,
+} from './node-match.ts';
+import { affinitiesOf, type PodAffinities, type SpreadConstraint, spreadOf } from './pod-terms.ts';
+import { podRequests, type ResourceNames, scoredRequests } from './resources.ts';
+
+/** A port the pod takes on its node. */
+export interface HostPort {
+  readonly protocol: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** Everything scheduling wants to know of a pod, worked out once. */
+export interface PodInfo {
+  readonly pod: Pod;
+  readonly key: string;
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly priority: number;
+  /** Column and amount, only what is not 0. */
+  readonly requests: readonly (readonly [column: number, amount: number])[];
+  readonly scoredCpu: number;
+  readonly scoredMemory: number;
+  readonly hostPorts: readonly HostPort[];
+  readonly tolerations: readonly Toleration[];
+  readonly requiredNodes: NodeMatcher | undefined;
+  readonly preferredNodes: readonly WeightedMatcher[];
+  readonly affinities: PodAffinities;
+  readonly hardSpread: readonly SpreadConstraint[];
+  readonly softSpread: readonly SpreadConstraint[];
+  /** Marked for deletion: it holds its resources but no longer counts as a neighbour to spread from. */
+  readonly terminating: boolean;
+}
+
+function hostPortsOf(pod: Pod): HostPort[] {
+  const containers = [...(pod.spec?.containers ?? [])];
+  for (const container of pod.spec?.initContainers ?? []) {
+    if (container.restartPolicy === 'Always') containers.push(container);
+  }
+  return containers
+    .flatMap(({ ports = [] }) => ports)
+    .filter(({ hostPort = 0 }) => hostPort > 0)
+    .map(({ hostPort = 0, hostIP, protocol }) => ({
+      protocol: protocol ?? 'TCP',
+      ip: hostIP || '0.0.0.0',
+      port: hostPort,
+    }));
+}
+
+/** Parses a pod. @throws QuantityError for quantities no API would have let in */
+export function podInfo(pod: Pod, names: ResourceNames): PodInfo {
+  const { namespace = '', name = '', uid = '', labels = {} } = pod.metadata;
+  const spec = pod.spec ?? { containers: [] };
+  const scored = scoredRequests(pod, names);
+  return {
+    pod,
+    key: `${namespace}/${name}`,
+    uid,
+    namespace,
+    name,
+    labels,
+    priority: spec.priority ?? 0,
+    requests: [...podRequests(pod, names)].filter(([, amount]) => amount > 0),
+    scoredCpu: scored.cpu,
+    scoredMemory: scored.memory,
+    hostPorts: hostPortsOf(pod),
+    tolerations: spec.tolerations ?? [],
+    requiredNodes: requiredNodes(spec),
+    preferredNodes: preferredNodes(spec),
+    affinities: affinitiesOf(pod),
+    hardSpread: spreadOf(pod, 'DoNotSchedule'),
+    softSpread: spreadOf(pod, 'ScheduleAnyway'),
+    terminating: pod.metadata.deletionTimestamp !== undefined,
+  };
+}

@@ -1,0 +1,137 @@
+/** One decision: which node a pod goes to. Pure: the same state and random sequence give the same answer. */
+import type { Random } from '@kubets/platform';
+import { MIN_FEASIBLE_NODES, MIN_FEASIBLE_PERCENT } from '../limits.ts';
+import type { Decision, FilterPlugin, PreparedFilter, Rejection, ScorePlugin } from '../ports.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { PodInfo } from './pod-info.ts';
+
+/**
+ * How many feasible nodes are enough. Large clusters are not searched whole: the share falls from 50 % to 5 % as they
+ * grow, and the next search begins where this one ended.
+ */
+export function feasibleNodesWanted(nodeCount: number): number {
+  if (nodeCount <= MIN_FEASIBLE_NODES) return nodeCount;
+  const percent = Math.max(MIN_FEASIBLE_PERCENT, 50 - Math.floor(nodeCount / 125));
+  return Math.max(MIN_FEASIBLE_NODES, Math.floor((nodeCount * percent) / 100));
+}
+
+export interface SchedulerCoreOptions {
+  readonly state: ClusterState;
+  readonly filters: readonly FilterPlugin[];
+  readonly scores: readonly ScorePlugin[];
+  readonly random: Random;
+}
+
+interface Search {
+  readonly feasible: number[];
+  readonly rejections: Map<number, Rejection>;
+  readonly evaluated: number;
+}
+
+function firstNo(filters: readonly PreparedFilter[], slot: number): Rejection | undefined {
+  for (const filter of filters) {
+    const rejection = filter.reject(slot);
+    if (rejection !== undefined) return rejection;
+  }
+  return undefined;
+}
+
+/** Reasons that hold whatever the nodes are. */
+function generalReason({ pod }: PodInfo): string | undefined {
+  const claims = (pod.spec?.volumes ?? []).some(
+    (volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined,
+  );
+  return claims
+    ? 'pod has PersistentVolumeClaim volumes, which this scheduler cannot place'
+    : undefined;
+}
+
+/** Chooses nodes, keeping its place between searches. */
+export class SchedulerCore {
+  readonly #state: ClusterState;
+  readonly #filters: readonly FilterPlugin[];
+  readonly #scores: readonly ScorePlugin[];
+  readonly #random: Random;
+  #start = 0;
+
+  constructor(options: SchedulerCoreOptions) {
+    this.#state = options.state;
+    this.#filters = options.filters;
+    this.#scores = options.scores;
+    this.#random = options.random;
+  }
+
+  /** Does not change the state: the caller places the pod. */
+  decide(pod: PodInfo): Decision {
+    const nodeCount = this.#state.nodeCount;
+    const general = generalReason(pod);
+    if (general !== undefined) {
+      const diagnosis = { nodeCount, rejections: new Map(), plugins: new Set<string>(), general };
+      return { outcome: 'unschedulable', diagnosis };
+    }
+    const { feasible, rejections, evaluated } = this.#search(pod);
+    const [only] = feasible;
+    if (only === undefined) {
+      const plugins = new Set([...rejections.values()].map(({ plugin }) => plugin));
+      return { outcome: 'unschedulable', diagnosis: { nodeCount, rejections, plugins } };
+    }
+    const best = feasible.length === 1 ? only : this.#best(pod, feasible);
+    return { outcome: 'placed', node: this.#state.table.entry(best).name, evaluated };
+  }
+
+  /**
+   * Whether the node's own facts would let the pod in: tells whether a change of that node could help a pod that waits.
+   */
+  couldRunOn(pod: PodInfo, node: string): boolean {
+    const entry = this.#state.table.byName(node);
+    if (entry?.node === undefined) return false;
+    const local = this.#filters.filter(({ nodeLocal }) => nodeLocal);
+    return firstNo(this.#prepare(local, pod), entry.slot) === undefined;
+  }
+
+  #prepare(filters: readonly FilterPlugin[], pod: PodInfo): PreparedFilter[] {
+    return filters.flatMap((filter) => filter.prepare(pod, this.#state) ?? []);
+  }
+
+  #search(pod: PodInfo): Search {
+    const { order } = this.#state.table;
+    const filters = this.#prepare(this.#filters, pod);
+    const wanted = feasibleNodesWanted(order.length);
+    const feasible: number[] = [];
+    const rejections = new Map<number, Rejection>();
+    let evaluated = 0;
+    for (; evaluated < order.length && feasible.length < wanted; evaluated += 1) {
+      const slot = order[(this.#start + evaluated) % order.length] ?? 0;
+      const rejection = firstNo(filters, slot);
+      if (rejection === undefined) feasible.push(slot);
+      else rejections.set(slot, rejection);
+    }
+    if (order.length > 0) this.#start = (this.#start + evaluated) % order.length;
+    return { feasible, rejections, evaluated };
+  }
+
+  #best(pod: PodInfo, feasible: readonly number[]): number {
+    const totals = new Float64Array(feasible.length);
+    const scores = new Float64Array(feasible.length);
+    for (const plugin of this.#scores) {
+      if (!plugin.score(pod, this.#state, feasible, scores)) continue;
+      for (let at = 0; at < totals.length; at += 1) {
+        totals[at] = (totals[at] ?? 0) + (scores[at] ?? 0) * plugin.weight;
+      }
+    }
+    let best = 0;
+    let ties = 1;
+    for (let at = 1; at < totals.length; at += 1) {
+      const [score, top] = [totals[at] ?? 0, totals[best] ?? 0];
+      if (score > top) {
+        best = at;
+        ties = 1;
+      } else if (score === top) {
+        // Each of the equals is kept with the same chance.
+        ties += 1;
+        if (this.#random.int(ties) === 0) best = at;
+      }
+    }
+    return feasible[best] ?? 0;
+  }
+}

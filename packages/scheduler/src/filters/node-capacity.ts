@@ -1,0 +1,80 @@
+/** Filters that read what a node has left: ports and resources. */
+import { portKey } from '../core/cluster-state.ts';
+import type { NodeEntry } from '../core/node-table.ts';
+import type { HostPort } from '../core/pod-info.ts';
+import { PODS } from '../core/resources.ts';
+import type { FilterPlugin, Rejection } from '../ports.ts';
+
+const ANY_IP = '0.0.0.0';
+
+const NO_PORT: Rejection = {
+  plugin: 'NodePorts',
+  reasons: ["node(s) didn't have free ports for the requested pod ports"],
+  unresolvable: false,
+};
+
+/** The same port of the same protocol clashes when either side takes every address, or both the same one. */
+function clashes({ ports }: NodeEntry, wanted: HostPort): boolean {
+  if (ports.has(portKey(wanted)) || ports.has(portKey({ ...wanted, ip: ANY_IP }))) return true;
+  if (wanted.ip !== ANY_IP) return false;
+  for (const { protocol, port } of ports.values()) {
+    if (port === wanted.port && protocol === wanted.protocol) return true;
+  }
+  return false;
+}
+
+export const nodePorts: FilterPlugin = {
+  name: 'NodePorts',
+  nodeLocal: true,
+  prepare(pod, { table }) {
+    const wanted = pod.hostPorts;
+    if (wanted.length === 0) return undefined;
+    return {
+      plugin: 'NodePorts',
+      reject(slot) {
+        const entry = table.entry(slot);
+        return wanted.some((port) => clashes(entry, port)) ? NO_PORT : undefined;
+      },
+    };
+  },
+};
+
+const PLUGIN = 'NodeResourcesFit';
+
+export const nodeResourcesFit: FilterPlugin = {
+  name: PLUGIN,
+  nodeLocal: true,
+  prepare(pod, { table, names }) {
+    const podLimits = table.allocatable(PODS);
+    const podCounts = table.requested(PODS);
+    const wanted = pod.requests.map(([column, amount]) => ({
+      amount,
+      column,
+      has: table.allocatable(column),
+      taken: table.requested(column),
+    }));
+    const explain = (slot: number): Rejection => {
+      const reasons: string[] = [];
+      let unresolvable = false;
+      if ((podCounts[slot] ?? 0) + 1 > (podLimits[slot] ?? 0)) reasons.push('Too many pods');
+      for (const { amount, column, has, taken } of wanted) {
+        const total = has[slot] ?? 0;
+        if (amount <= total - (taken[slot] ?? 0)) continue;
+        reasons.push(`Insufficient ${names.name(column)}`);
+        // More than the whole node: no eviction helps.
+        if (amount > total) unresolvable = true;
+      }
+      return { plugin: PLUGIN, reasons, unresolvable };
+    };
+    return {
+      plugin: PLUGIN,
+      reject(slot) {
+        if ((podCounts[slot] ?? 0) + 1 > (podLimits[slot] ?? 0)) return explain(slot);
+        for (const { amount, has, taken } of wanted) {
+          if (amount > (has[slot] ?? 0) - (taken[slot] ?? 0)) return explain(slot);
+        }
+        return undefined;
+      },
+    };
+  },
+};

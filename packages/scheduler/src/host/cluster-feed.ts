@@ -1,0 +1,170 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Node, Pod } from '@kubets/api';
+import type { Logger } from '@kubets/platform';
+import type { ClusterState } from '../core/cluster-state.ts';
+import { type PodInfo, podInfo } from '../core/pod-info.ts';
+import type { SchedulerCore } from '../core/schedule.ts';
+import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
+import type { Watched } from './watched.ts';
+
+/** Pods of other schedulers are counted where they run, but not placed. */
+export const SCHEDULER_NAME = 'default-scheduler';
+
+export interface ClusterFeedOptions {
+  readonly watched: Watched;
+  readonly state: ClusterState;
+  readonly core: SchedulerCore;
+  readonly queue: SchedulingQueue;
+  readonly log: Logger;
+  /** There may be something to do. */
+  onWork(): void;
+}
+
+const isAssigned = (pod: Pod): boolean => (pod.spec?.nodeName ?? '') !== '';
+const isOver = ({ status }: Pod): boolean =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed';
+const isGated = (pod: Pod): boolean => (pod.spec?.schedulingGates ?? []).length > 0;
+
+/** Whether two states of a pod look the same to scheduling. */
+function samePod(left: Pod, right: Pod): boolean {
+  return (
+    left.metadata.uid === right.metadata.uid &&
+    left.metadata.deletionTimestamp === right.metadata.deletionTimestamp &&
+    isOver(left) === isOver(right) &&
+    isDeepStrictEqual(left.metadata.labels, right.metadata.labels) &&
+    isDeepStrictEqual(left.spec, right.spec)
+  );
+}
+
+/** Whether two states of a node look the same to scheduling: heartbeats do. */
+function sameNode(left: Node, right: Node): boolean {
+  return (
+    isDeepStrictEqual(left.status?.allocatable, right.status?.allocatable) &&
+    isDeepStrictEqual(left.metadata.labels, right.metadata.labels) &&
+    isDeepStrictEqual(left.spec?.taints, right.spec?.taints) &&
+    left.spec?.unschedulable === right.spec?.unschedulable
+  );
+}
+
+/** Plugins that look beyond one node: pods anywhere may change their mind. */
+const WIDE = ['PodTopologySpread', 'InterPodAffinity'];
+const rejectedWide = ({ rejectedBy }: QueuedPod): boolean =>
+  WIDE.some((plugin) => rejectedBy.has(plugin));
+
+/** Brings what the informers see into state and queue, and wakes the pods a change could help. */
+export class ClusterFeed {
+  readonly #options: ClusterFeedOptions;
+  /** Pods given a node here that the API does not show there yet. */
+  readonly #assumed = new Set<string>();
+
+  constructor(options: ClusterFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to listen. */
+  attach(): void {
+    const { watched, state } = this.#options;
+    watched.namespaces.on({
+      add: (namespace) => state.setNamespace(namespace),
+      update: (_, namespace) => state.setNamespace(namespace),
+      delete: ({ metadata }) => state.dropNamespace(metadata.name ?? ''),
+    });
+    watched.nodes.on({
+      add: (node) => this.#onNode(undefined, node),
+      update: (old, node) => this.#onNode(old, node),
+      delete: (node) => this.#onNodeGone(node),
+    });
+    watched.pods.on({
+      add: (pod) => this.#onPod(undefined, pod),
+      update: (old, pod) => this.#onPod(old, pod),
+      delete: (pod) => this.#onPodGone(pod),
+    });
+  }
+
+  /** Counts a pod on the node chosen for it, before the API knows. */
+  assume(pod: PodInfo, node: string): void {
+    this.#assumed.add(pod.uid);
+    this.#options.state.place(pod, node);
+  }
+
+  /** Takes that back. @returns false when the API meanwhile showed the pod there, or gone */
+  forget(pod: PodInfo): boolean {
+    if (!this.#assumed.delete(pod.uid)) return false;
+    const node = this.#options.state.remove(pod.uid);
+    if (node !== undefined) this.#roomOn(node);
+    return true;
+  }
+
+  #onNode(old: Node | undefined, node: Node): void {
+    if (old !== undefined && sameNode(old, node)) return;
+    const { state, core, queue, onWork } = this.#options;
+    const { name } = state.setNode(node);
+    queue.wake(({ info }) => core.couldRunOn(info, name));
+    onWork();
+  }
+
+  #onNodeGone(node: Node): void {
+    const { state, queue, onWork } = this.#options;
+    state.dropNode(node.metadata.name ?? '');
+    // With the emptiest domain gone, others may no longer be ahead of it.
+    queue.wake(rejectedWide);
+    onWork();
+  }
+
+  #onPod(old: Pod | undefined, pod: Pod): void {
+    if (old !== undefined && samePod(old, pod)) {
+      this.#refresh(pod);
+      return;
+    }
+    if (old !== undefined && old.metadata.uid !== pod.metadata.uid) this.#onPodGone(old);
+    if (isOver(pod)) this.#onPodGone(pod);
+    else if (isAssigned(pod)) this.#onAssigned(pod);
+    else this.#onUnassigned(pod);
+  }
+
+  #onUnassigned(pod: Pod): void {
+    const { queue, state, onWork } = this.#options;
+    const ours = (pod.spec?.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
+    const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
+    if (!ours || isGated(pod) || pod.metadata.deletionTimestamp !== undefined) {
+      queue.delete(key);
+    } else if (!this.#assumed.has(pod.metadata.uid ?? '')) {
+      queue.add(podInfo(pod, state.names));
+      onWork();
+    }
+  }
+
+  /** Statuses change often: the queue keeps the newest state for its decisions about conditions. */
+  #refresh(pod: Pod): void {
+    const { queue, state } = this.#options;
+    const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
+    if (!isAssigned(pod) && queue.has(key)) queue.refresh(podInfo(pod, state.names));
+  }
+
+  #onAssigned(pod: Pod): void {
+    const { state, queue, onWork } = this.#options;
+    const info = podInfo(pod, state.names);
+    this.#assumed.delete(info.uid);
+    queue.delete(info.key);
+    state.place(info, pod.spec?.nodeName ?? '');
+    queue.wake(
+      ({ rejectedBy }) => rejectedBy.has('InterPodAffinity') || rejectedBy.has('PodTopologySpread'),
+    );
+    onWork();
+  }
+
+  #onPodGone(pod: Pod): void {
+    const { state, queue } = this.#options;
+    const uid = pod.metadata.uid ?? '';
+    this.#assumed.delete(uid);
+    queue.delete(`${pod.metadata.namespace}/${pod.metadata.name}`);
+    const node = state.remove(uid);
+    if (node !== undefined) this.#roomOn(node);
+  }
+
+  #roomOn(node: string): void {
+    const { core, queue, onWork } = this.#options;
+    queue.wake((pod) => rejectedWide(pod) || core.couldRunOn(pod.info, node));
+    onWork();
+  }
+}

@@ -1,0 +1,190 @@
+import { isNotFound, type Pod } from '@kubets/api';
+import { type Api, type EventRecorder, type ResourceApi, WorkQueue } from '@kubets/client';
+import type { Clock, Logger, Random, Timer } from '@kubets/platform';
+import { ClusterState } from '../core/cluster-state.ts';
+import { failureMessage } from '../core/diagnosis.ts';
+import type { PodInfo } from '../core/pod-info.ts';
+import { SchedulerCore } from '../core/schedule.ts';
+import { filterPlugins } from '../filters/index.ts';
+import { MAX_BINDINGS_IN_FLIGHT, QUEUE_TICK_MS, SLICE_MS } from '../limits.ts';
+import type { Diagnosis } from '../ports.ts';
+import { type QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
+import { scorePlugins } from '../scores/index.ts';
+import { ClusterFeed } from './cluster-feed.ts';
+import { ConditionWriter } from './condition-writer.ts';
+import { defaultSelector } from './default-selector.ts';
+import { Watched } from './watched.ts';
+
+/** What became of a try. */
+export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
+
+export interface SchedulerOptions {
+  readonly api: Api;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Told about every try, with its time in milliseconds. */
+  readonly onAttempt?: (result: AttemptResult, ms: number) => void;
+}
+
+/** Places pods on nodes, as long as it leads. It follows the cluster all the time, so that leading can begin at once. */
+export class Scheduler {
+  readonly queue: SchedulingQueue;
+  readonly state = new ClusterState();
+  readonly watched: Watched;
+  readonly #options: SchedulerOptions;
+  readonly #core: SchedulerCore;
+  readonly #feed: ClusterFeed;
+  readonly #pods: ResourceApi<Pod>;
+  readonly #conditions: ConditionWriter;
+  #leading = false;
+  #sliceDue = false;
+  #inFlight = 0;
+  #ticker: Timer | undefined;
+
+  constructor(options: SchedulerOptions) {
+    const { api, clock, random, log } = options;
+    this.#options = options;
+    this.queue = new SchedulingQueue(clock);
+    this.watched = new Watched(options);
+    this.#core = new SchedulerCore({
+      state: this.state,
+      filters: filterPlugins,
+      scores: scorePlugins((pod) => defaultSelector(pod, this.watched)),
+      random,
+    });
+    this.#feed = new ClusterFeed({
+      watched: this.watched,
+      state: this.state,
+      core: this.#core,
+      queue: this.queue,
+      log,
+      onWork: () => this.#kick(),
+    });
+    this.#pods = api.resource<Pod>('v1', 'pods');
+    this.#conditions = new ConditionWriter({
+      pods: this.#pods,
+      queue: new WorkQueue({ clock, random, log }),
+      clock,
+    });
+  }
+
+  /** Begins to follow the cluster. */
+  start(): void {
+    this.#feed.attach();
+    this.watched.start();
+    this.#ticker = this.#options.clock.setInterval(() => {
+      if (this.queue.tick()) this.#kick();
+    }, QUEUE_TICK_MS);
+  }
+
+  /** Stops following; bindings under way go on to their end. */
+  async stop(): Promise<void> {
+    this.#leading = false;
+    this.#ticker?.cancel();
+    this.watched.stop();
+    await this.#conditions.stop();
+  }
+
+  /** Places pods until the signal is aborted. */
+  async lead(signal: AbortSignal): Promise<void> {
+    await this.watched.whenSynced();
+    if (signal.aborted) return;
+    this.#leading = true;
+    signal.addEventListener('abort', () => {
+      this.#leading = false;
+    });
+    this.#kick();
+  }
+
+  #kick(): void {
+    if (!this.#leading || this.#sliceDue) return;
+    this.#sliceDue = true;
+    setImmediate(() => this.#slice());
+  }
+
+  /** Works for a while, then lets the rest of the process have its turn. */
+  #slice(): void {
+    this.#sliceDue = false;
+    const { clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    while (this.#leading && this.#inFlight < MAX_BINDINGS_IN_FLIGHT) {
+      const pod = this.queue.pop();
+      if (pod === undefined) return;
+      this.#place(pod);
+      if (clock.monotonicMs() - startMs < SLICE_MS) continue;
+      this.#kick();
+      return;
+    }
+  }
+
+  #place(pod: QueuedPod): void {
+    const { clock, onAttempt } = this.#options;
+    const startMs = clock.monotonicMs();
+    const decision = this.#core.decide(pod.info);
+    if (decision.outcome === 'placed') {
+      this.#feed.assume(pod.info, decision.node);
+      void this.#bind(pod, decision.node, startMs);
+      return;
+    }
+    this.#refuse(pod, decision.diagnosis);
+    onAttempt?.('unschedulable', clock.monotonicMs() - startMs);
+  }
+
+  #refuse(pod: QueuedPod, diagnosis: Diagnosis): void {
+    const message = failureMessage(pod.info, diagnosis, this.state);
+    this.queue.unschedulable(pod, diagnosis.plugins);
+    this.#options.events.event(subject(pod.info), 'Warning', 'FailedScheduling', message);
+    this.#conditions.unschedulable(pod.info, message);
+  }
+
+  async #bind(pod: QueuedPod, node: string, startMs: number): Promise<void> {
+    const { clock, onAttempt, events } = this.#options;
+    const { info } = pod;
+    this.#inFlight += 1;
+    try {
+      await this.#pods.createSubresource(info.namespace, info.name, 'binding', {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { namespace: info.namespace, name: info.name, uid: info.uid },
+        target: { kind: 'Node', name: node },
+      });
+      this.queue.delete(info.key);
+      const message = `Successfully assigned ${info.key} to ${node}`;
+      events.event(subject(info), 'Normal', 'Scheduled', message);
+      onAttempt?.('scheduled', clock.monotonicMs() - startMs);
+    } catch (error) {
+      await this.#onBindingFailed(pod, error);
+      onAttempt?.('error', clock.monotonicMs() - startMs);
+    }
+    this.#inFlight -= 1;
+    this.#kick();
+  }
+
+  /** The answer was no, or there was none: the pod's own state tells whether it has a node. */
+  async #onBindingFailed(pod: QueuedPod, error: unknown): Promise<void> {
+    const { info } = pod;
+    const { log, events } = this.#options;
+    const current = await this.#pods
+      .get(info.namespace, info.name)
+      .catch((failure: unknown) => failure);
+    const isPod = typeof current === 'object' && current !== null && 'spec' in current;
+    const bound = isPod && Boolean((current as Pod).spec?.nodeName);
+    if (bound) return;
+    this.#feed.forget(info);
+    if (isNotFound(current)) {
+      this.queue.delete(info.key);
+      return;
+    }
+    log.warn({ pod: info.key, err: error }, 'binding failed; trying again later');
+    const message = `binding rejected: ${error instanceof Error ? error.message : String(error)}`;
+    events.event(subject(info), 'Warning', 'FailedScheduling', message);
+    this.queue.retry(pod);
+  }
+}
+
+/** The pod with its kind, which lists leave out. */
+function subject(info: PodInfo): Pod {
+  return { ...info.pod, apiVersion: 'v1', kind: 'Pod' };
+}

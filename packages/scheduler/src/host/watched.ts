@@ -1,0 +1,100 @@
+import type {
+  KubeObject,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  ReplicationController,
+  Service,
+  StatefulSet,
+} from '@kubets/api';
+import { type Api, Informer } from '@kubets/client';
+import type { Clock, Logger, Random } from '@kubets/platform';
+import type { WorkloadLookup } from './default-selector.ts';
+
+/** Pods that have ended hold nothing any more. */
+const RUNNING_PODS = 'status.phase!=Succeeded,status.phase!=Failed';
+
+export interface WatchedOptions {
+  readonly api: Api;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+function trimmed<T extends KubeObject>(object: T): T {
+  delete object.metadata.managedFields;
+  return object;
+}
+
+/** Everything the scheduler follows. */
+export class Watched implements WorkloadLookup {
+  readonly pods: Informer<Pod>;
+  readonly nodes: Informer<Node>;
+  readonly namespaces: Informer<Namespace>;
+  readonly #services: Informer<Service>;
+  readonly #replicaSets: Informer<ReplicaSet>;
+  readonly #statefulSets: Informer<StatefulSet>;
+  readonly #controllers: Informer<ReplicationController>;
+
+  constructor(options: WatchedOptions) {
+    const core = { ...options, gv: 'v1' };
+    const apps = { ...options, gv: 'apps/v1' };
+    const fieldSelector = RUNNING_PODS;
+    this.pods = new Informer<Pod>({ ...core, resource: 'pods', fieldSelector, transform: trimmed });
+    this.nodes = new Informer<Node>({ ...core, resource: 'nodes', transform: trimmed });
+    this.namespaces = new Informer<Namespace>({ ...core, resource: 'namespaces' });
+    this.#services = new Informer<Service>({
+      ...core,
+      resource: 'services',
+      indexers: { namespace: ({ metadata }) => [metadata.namespace ?? ''] },
+    });
+    this.#replicaSets = new Informer({ ...apps, resource: 'replicasets', transform: trimmed });
+    this.#statefulSets = new Informer({ ...apps, resource: 'statefulsets', transform: trimmed });
+    this.#controllers = new Informer({ ...core, resource: 'replicationcontrollers' });
+  }
+
+  start(): void {
+    for (const informer of this.#all()) informer.start();
+  }
+
+  stop(): void {
+    for (const informer of this.#all()) informer.stop();
+  }
+
+  synced(): boolean {
+    return this.#all().every((informer) => informer.synced());
+  }
+
+  async whenSynced(): Promise<void> {
+    await Promise.all(this.#all().map((informer) => informer.whenSynced()));
+  }
+
+  servicesIn(namespace: string): readonly Service[] {
+    return this.#services.byIndex('namespace', namespace);
+  }
+
+  replicaSet(key: string): ReplicaSet | undefined {
+    return this.#replicaSets.get(key);
+  }
+
+  statefulSet(key: string): StatefulSet | undefined {
+    return this.#statefulSets.get(key);
+  }
+
+  replicationController(key: string): ReplicationController | undefined {
+    return this.#controllers.get(key);
+  }
+
+  #all(): Pick<Informer<KubeObject>, 'start' | 'stop' | 'synced' | 'whenSynced'>[] {
+    return [
+      this.pods,
+      this.nodes,
+      this.namespaces,
+      this.#services,
+      this.#replicaSets,
+      this.#statefulSets,
+      this.#controllers,
+    ];
+  }
+}

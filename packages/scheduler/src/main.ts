@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { ApiClient, EventRecorder, LeaderElector } from '@kubets/client';
+import { flag, loadTls, runMain } from '@kubets/platform';
+import { SCHEDULER_NAME } from './host/cluster-feed.ts';
+import { Scheduler } from './host/scheduler.ts';
+import { instrument } from './runtime/instrument.ts';
+
+const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' } as const;
+
+await runMain({
+  name: 'scheduler',
+  summary: 'Places pods on nodes.',
+  flags: {
+    apiservers: flag.list({ required: true, help: "HOST:PORT,… of the apiservers' gRPC doors" }),
+    'tls-cert-file': flag.string({ required: true, help: 'client certificate, PEM' }),
+    'tls-private-key-file': flag.string({ required: true, help: 'its private key, PEM' }),
+    'ca-file': flag.string({ required: true, help: 'the authority of the apiservers, PEM' }),
+    'leader-elect': flag.bool({ default: true, help: 'work only while holding the lease' }),
+    'leader-elect-lease-duration': flag.durationMs({
+      default: '15s',
+      help: 'how long others wait for a leader that went silent',
+    }),
+    'leader-elect-renew-deadline': flag.durationMs({
+      default: '10s',
+      help: 'how long the leader goes on without a renewal',
+    }),
+    'leader-elect-retry-period': flag.durationMs({ default: '2s', help: 'time between tries' }),
+    identity: flag.string({
+      default: '',
+      help: 'name in the lease; default: host name and a UUID',
+    }),
+  },
+  start(ctx, config) {
+    const { clock, random, log } = ctx;
+    const tls = loadTls({
+      certFile: config.tlsCertFile,
+      keyFile: config.tlsPrivateKeyFile,
+      caFile: config.caFile,
+    });
+    const api = new ApiClient({
+      endpoints: config.apiservers,
+      tls,
+      userAgent: 'kubets-scheduler',
+      log,
+      clock,
+      random,
+    });
+    ctx.onShutdown('api client', () => api.close());
+    const events = new EventRecorder({ api, component: SCHEDULER_NAME, clock, log });
+    ctx.onShutdown('events', () => events.flush());
+    const scheduler = new Scheduler({
+      api,
+      events,
+      clock,
+      random,
+      log,
+      onAttempt: instrument(ctx.metrics, () => scheduler.queue.counts),
+    });
+    scheduler.start();
+    ctx.onShutdown('scheduler', () => scheduler.stop());
+    if (!config.leaderElect) {
+      void scheduler.lead(ctx.signal);
+      return;
+    }
+    const elector = new LeaderElector({
+      api,
+      ...LEASE,
+      identity: config.identity || `${hostname()}_${randomUUID()}`,
+      leaseDurationMs: config.leaderElectLeaseDuration,
+      renewDeadlineMs: config.leaderElectRenewDeadline,
+      retryPeriodMs: config.leaderElectRetryPeriod,
+      clock,
+      random,
+      log,
+      onStarted: (signal) => void scheduler.lead(signal),
+      onStopped: () => log.info('waiting to lead again'),
+    });
+    elector.run();
+    ctx.onShutdown('leader election', () => elector.stop());
+  },
+});

@@ -1,0 +1,158 @@
+import type { Clock } from '@kubets/platform';
+import type { PodInfo } from '../core/pod-info.ts';
+import { POD_BACKOFF_MS, UNSCHEDULABLE_FLUSH_MS } from '../limits.ts';
+import { Heap } from './heap.ts';
+
+type Place = 'active' | 'backoff' | 'unschedulable' | 'out';
+
+/** A pod on its way to a node. */
+export interface QueuedPod {
+  info: PodInfo;
+  /** Tries so far. */
+  attempts: number;
+  /** When it was first seen; pods of equal priority go in this order. */
+  readonly addedMs: number;
+  /** When the last try ended. */
+  triedMs: number;
+  /** The plugins that said no in the last try. */
+  rejectedBy: ReadonlySet<string>;
+  place: Place;
+}
+
+/** Higher priority first, then first come, first served. */
+function goesBefore(left: QueuedPod, right: QueuedPod): boolean {
+  if (left.info.priority !== right.info.priority) return left.info.priority > right.info.priority;
+  return left.addedMs < right.addedMs;
+}
+
+const MAX_DOUBLINGS = 10;
+
+function backoffEndMs({ attempts, triedMs }: QueuedPod): number {
+  if (attempts === 0) return triedMs;
+  const waitMs = POD_BACKOFF_MS.initial * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS);
+  return triedMs + Math.min(POD_BACKOFF_MS.max, waitMs);
+}
+
+/**
+ * Pods without a node. *Active* ones are to be tried now; those in *backoff* wait for their time; *unschedulable* ones
+ * wait for a change in the cluster that could help them, and are tried again after some minutes all the same.
+ */
+export class SchedulingQueue {
+  readonly #clock: Clock;
+  readonly #pods = new Map<string, QueuedPod>();
+  /** May hold pods that have moved on since: their place tells. */
+  readonly #active = new Heap<QueuedPod>(goesBefore);
+  readonly #backoff = new Set<QueuedPod>();
+  readonly #unschedulable = new Set<QueuedPod>();
+  #activeCount = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get counts(): { active: number; backoff: number; unschedulable: number } {
+    const [backoff, unschedulable] = [this.#backoff.size, this.#unschedulable.size];
+    return { active: this.#activeCount, backoff, unschedulable };
+  }
+
+  /** A new pod, or one whose spec or labels changed: to be tried at once. */
+  add(info: PodInfo): void {
+    const known = this.#pods.get(info.key);
+    if (known !== undefined && known.info.uid === info.uid) {
+      known.info = info;
+      if (known.place === 'unschedulable') this.#wake(known);
+      return;
+    }
+    this.delete(info.key);
+    const nowMs = this.#clock.monotonicMs();
+    const pod: QueuedPod = {
+      info,
+      attempts: 0,
+      addedMs: nowMs,
+      triedMs: nowMs,
+      rejectedBy: new Set(),
+      place: 'out',
+    };
+    this.#pods.set(info.key, pod);
+    this.#move(pod, 'active');
+  }
+
+  /** The pod as it is now, where nothing changed that scheduling looks at. */
+  refresh(info: PodInfo): void {
+    const known = this.#pods.get(info.key);
+    if (known?.info.uid === info.uid) known.info = info;
+  }
+
+  has(key: string): boolean {
+    return this.#pods.has(key);
+  }
+
+  delete(key: string): void {
+    const pod = this.#pods.get(key);
+    if (pod === undefined) return;
+    this.#pods.delete(key);
+    this.#move(pod, 'out');
+  }
+
+  /** The pod to try next. It stays known, in no place, until its try has ended. */
+  pop(): QueuedPod | undefined {
+    for (let pod = this.#active.pop(); pod !== undefined; pod = this.#active.pop()) {
+      if (pod.place !== 'active') continue;
+      this.#move(pod, 'out');
+      pod.attempts += 1;
+      return pod;
+    }
+    return undefined;
+  }
+
+  /** The try ended without a node. */
+  unschedulable(pod: QueuedPod, rejectedBy: ReadonlySet<string>): void {
+    if (this.#pods.get(pod.info.key) !== pod) return;
+    pod.triedMs = this.#clock.monotonicMs();
+    pod.rejectedBy = rejectedBy;
+    this.#move(pod, 'unschedulable');
+  }
+
+  /** The try ended with a failure of something else: again, later. */
+  retry(pod: QueuedPod): void {
+    if (this.#pods.get(pod.info.key) !== pod) return;
+    pod.triedMs = this.#clock.monotonicMs();
+    this.#move(pod, 'backoff');
+  }
+
+  /** Something changed: pods it could help are tried again, once their backoff is over. */
+  wake(helps: (pod: QueuedPod) => boolean): void {
+    for (const pod of [...this.#unschedulable]) if (helps(pod)) this.#wake(pod);
+  }
+
+  /** Moves on whatever's time has come. @returns whether a pod became active */
+  tick(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const before = this.#activeCount;
+    for (const pod of [...this.#unschedulable]) {
+      if (nowMs - pod.triedMs >= UNSCHEDULABLE_FLUSH_MS) this.#move(pod, 'active');
+    }
+    for (const pod of [...this.#backoff]) {
+      if (backoffEndMs(pod) <= nowMs) this.#move(pod, 'active');
+    }
+    return this.#activeCount > before;
+  }
+
+  #wake(pod: QueuedPod): void {
+    const over = backoffEndMs(pod) <= this.#clock.monotonicMs();
+    this.#move(pod, over ? 'active' : 'backoff');
+  }
+
+  #move(pod: QueuedPod, place: Place): void {
+    if (pod.place === place) return;
+    if (pod.place === 'active') this.#activeCount -= 1;
+    this.#backoff.delete(pod);
+    this.#unschedulable.delete(pod);
+    pod.place = place;
+    if (place === 'backoff') this.#backoff.add(pod);
+    if (place === 'unschedulable') this.#unschedulable.add(pod);
+    if (place !== 'active') return;
+    this.#activeCount += 1;
+    this.#active.push(pod);
+  }
+}

@@ -1,0 +1,116 @@
+/** Soft topology spread: the pod's own constraints, or the default ones for pods of a service or workload. */
+import type { ParsedLabelSelector } from '@kubets/api';
+import type { ClusterState } from '../core/cluster-state.ts';
+import type { PodInfo } from '../core/pod-info.ts';
+import type { SpreadConstraint } from '../core/pod-terms.ts';
+import { countsFor } from '../filters/topology-spread.ts';
+import { MAX_NODE_SCORE } from '../limits.ts';
+import type { ScorePlugin } from '../ports.ts';
+
+const HOSTNAME = 'kubernetes.io/hostname';
+const ZONE = 'topology.kubernetes.io/zone';
+
+/** What the cluster spreads by when a pod says nothing: hosts, then zones. */
+function defaultConstraints(selector: ParsedLabelSelector): SpreadConstraint[] {
+  const base = { minDomains: 1, selector, honorAffinity: true, honorTaints: false };
+  return [
+    { ...base, topologyKey: HOSTNAME, maxSkew: 3 },
+    { ...base, topologyKey: ZONE, maxSkew: 5 },
+  ];
+}
+
+interface Counted {
+  readonly constraint: SpreadConstraint;
+  /** Pods by node for the host name, by domain for everything else. */
+  readonly bySlot: ReadonlyMap<number, number> | undefined;
+  readonly byValue: ReadonlyMap<string, number> | undefined;
+  readonly weight: number;
+}
+
+/** Domains of unequal number weigh differently, or many hosts would drown a few zones. */
+const weightOf = (domains: number): number => Math.log(domains + 2);
+
+function count(
+  constraint: SpreadConstraint,
+  pod: PodInfo,
+  state: ClusterState,
+  slots: readonly number[],
+): Counted {
+  const bySlot = new Map<number, number>();
+  for (const group of state.groups.matching(pod.namespace, constraint.selector)) {
+    for (const [slot, pods] of group.counts) bySlot.set(slot, (bySlot.get(slot) ?? 0) + pods);
+  }
+  if (constraint.topologyKey === HOSTNAME) {
+    return { constraint, bySlot, byValue: undefined, weight: weightOf(slots.length) };
+  }
+  const byValue = new Map<string, number>();
+  for (const slot of slots) {
+    const value = state.table.entry(slot).labels[constraint.topologyKey];
+    if (value !== undefined) byValue.set(value, 0);
+  }
+  for (const [slot, pods] of bySlot) {
+    const entry = state.table.entry(slot);
+    const value = entry.labels[constraint.topologyKey];
+    if (value === undefined || !byValue.has(value) || !countsFor(constraint, pod, entry)) continue;
+    byValue.set(value, (byValue.get(value) ?? 0) + pods);
+  }
+  return { constraint, bySlot: undefined, byValue, weight: weightOf(byValue.size) };
+}
+
+function rawScore(counted: readonly Counted[], state: ClusterState, slot: number): number {
+  const { labels } = state.table.entry(slot);
+  let sum = 0;
+  for (const { constraint, bySlot, byValue, weight } of counted) {
+    const value = labels[constraint.topologyKey];
+    if (value === undefined) continue;
+    const pods = bySlot?.get(slot) ?? byValue?.get(value) ?? 0;
+    sum += pods * weight + (constraint.maxSkew - 1);
+  }
+  return Math.round(sum);
+}
+
+/** Fewer matching pods around is better; nodes without the topology labels get nothing. */
+function normalise(scores: Float64Array, length: number): void {
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (let at = 0; at < length; at += 1) {
+    const score = scores[at] ?? 0;
+    if (Number.isNaN(score)) continue;
+    least = Math.min(least, score);
+    most = Math.max(most, score);
+  }
+  for (let at = 0; at < length; at += 1) {
+    const score = scores[at] ?? 0;
+    if (Number.isNaN(score)) scores[at] = 0;
+    else if (most === 0) scores[at] = MAX_NODE_SCORE;
+    else scores[at] = Math.floor((MAX_NODE_SCORE * (most + least - score)) / most);
+  }
+}
+
+/**
+ * @param defaultSelector selects the pods of the same services and workloads; undefined when there are none
+ */
+export function softTopologySpread(
+  defaultSelector: (pod: PodInfo) => ParsedLabelSelector | undefined,
+): ScorePlugin {
+  return {
+    name: 'PodTopologySpread',
+    weight: 2,
+    score(pod, state, slots, scores) {
+      let constraints: readonly SpreadConstraint[] = pod.softSpread;
+      const own = constraints.length > 0;
+      if (!own && pod.hardSpread.length === 0) {
+        const selector = defaultSelector(pod);
+        if (selector !== undefined) constraints = defaultConstraints(selector);
+      }
+      if (constraints.length === 0) return false;
+      const counted = constraints.map((constraint) => count(constraint, pod, state, slots));
+      for (const [at, slot] of slots.entries()) {
+        const { labels } = state.table.entry(slot);
+        const lacks = constraints.some(({ topologyKey }) => labels[topologyKey] === undefined);
+        scores[at] = own && lacks ? Number.NaN : rawScore(counted, state, slot);
+      }
+      normalise(scores, slots.length);
+      return true;
+    },
+  };
+}
