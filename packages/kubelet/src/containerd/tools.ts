@@ -1,0 +1,169 @@
+/** Operations on a private containerd from outside the kubelet: load images, leave nothing behind. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { errorMessage, silentLogger, systemClock } from '@kubets/platform';
+import { CriRuntime } from '../cri/adapter.ts';
+import { RuntimeFault } from '../errors.ts';
+import { PAUSE_IMAGE, pauseArch, pauseImageTar } from '../pause/image.ts';
+import type { ContainerdOptions } from './config.ts';
+import { containerdPaths } from './config.ts';
+
+const run = promisify(execFile);
+
+/** CRI keeps its images and containers in this containerd namespace. */
+const NAMESPACE = 'k8s.io';
+const CTR_TIMEOUT_MS = 300_000;
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
+
+export type ContainerdAccess = Pick<ContainerdOptions, 'rootDir' | 'runDir' | 'snapshotter'>;
+
+async function ctr(access: ContainerdAccess, args: readonly string[]): Promise<string> {
+  const { socket } = containerdPaths(access);
+  const all = ['--address', socket, '--namespace', NAMESPACE, ...args];
+  const limits = { timeout: CTR_TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+  try {
+    return (await run('ctr', all, limits)).stdout;
+  } catch (error) {
+    const stderr = (error as { stderr?: string }).stderr?.trim() ?? '';
+    const why = stderr === '' ? errorMessage(error) : stderr;
+    throw new RuntimeFault(`ctr ${args.slice(0, 2).join(' ')}: ${why}`, { cause: error });
+  }
+}
+
+/** A runtime on the instance's socket, for one-off work. */
+function criOf(access: ContainerdAccess): CriRuntime {
+  const endpoint = `unix://${containerdPaths(access).socket}`;
+  return new CriRuntime({ endpoint, clock: systemClock, log: silentLogger });
+}
+
+/** Names `ctr images import` reports, such as `docker.io/library/busybox:latest`. */
+export function importedNames(output: string): string[] {
+  const names = [...output.matchAll(/^(?:unpacking )?(\S+)(?: \(sha256:\w+\)|\s+saved)/gm)];
+  return [...new Set(names.map((match) => match[1] ?? ''))].filter((name) => name !== '');
+}
+
+/**
+ * Loads a docker-archive or OCI tar.
+ * @returns the names of the images it held
+ * @throws RuntimeFault with ctr's words when the file is no image or the instance does not answer
+ */
+export async function importImage(access: ContainerdAccess, tarPath: string): Promise<string[]> {
+  const args = ['images', 'import', '--snapshotter', access.snapshotter, tarPath];
+  return importedNames(await ctr(access, args));
+}
+
+/** Waits until the instance answers on its socket. */
+export async function containerdReady(access: ContainerdAccess): Promise<boolean> {
+  const cri = criOf(access);
+  try {
+    await cri.version();
+    return true;
+  } catch (error) {
+    if (error instanceof RuntimeFault) return false;
+    throw error;
+  } finally {
+    cri.close();
+  }
+}
+
+/** Makes sure the sandbox image is there. */
+export async function ensurePauseImage(access: ContainerdAccess): Promise<void> {
+  const cri = criOf(access);
+  try {
+    if ((await cri.imageStatus(PAUSE_IMAGE)) !== undefined) return;
+  } finally {
+    cri.close();
+  }
+  const arch = pauseArch(process.arch);
+  if (arch === undefined) throw new RuntimeFault(`no pause program for ${process.arch}`);
+  const dir = mkdtempSync(join(tmpdir(), 'kubets-pause-'));
+  try {
+    const tar = join(dir, 'pause.tar');
+    writeFileSync(tar, pauseImageTar(arch));
+    await importImage(access, tar);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+export interface RemoveAllOptions extends ContainerdAccess {
+  /** Deleted at the end, when given. */
+  readonly bridge?: string;
+  /** The node's cgroup, such as `/kubets/node-1`; its empty folders are removed, when given. */
+  readonly cgroupParent?: string;
+  /** Pods' folders: mounts below are undone, when given. */
+  readonly podsDir?: string;
+  /** How long containers may take to stop. */
+  readonly graceSeconds?: number;
+}
+
+async function removePod(cri: CriRuntime, uid: string, graceSeconds: number): Promise<void> {
+  const pod = await cri.inspectPod(uid);
+  const running = pod.containers.filter((one) => one.phase === 'running');
+  await Promise.all(running.map((one) => cri.stopContainer(one.id, graceSeconds)));
+  for (const { id } of pod.sandboxes) {
+    await cri.stopSandbox(id);
+    await cri.removeSandbox(id);
+  }
+}
+
+/** Removes a cgroup's folders in every hierarchy, leaves first. Folders still in use stay. */
+export function removeCgroups(cgroupParent: string, root = '/sys/fs/cgroup'): void {
+  const remove = (dir: string): void => {
+    let names: string[] = [];
+    try {
+      const entries = readdirSync(dir, { withFileTypes: true });
+      names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    } catch {
+      return; // Not there: nothing to do.
+    }
+    for (const name of names) remove(join(dir, name));
+    try {
+      rmdirSync(dir);
+    } catch {
+      // In use, or gone already: the kernel decides.
+    }
+  };
+  remove(join(root, cgroupParent));
+  for (const hierarchy of readdirSync(root)) remove(join(root, hierarchy, cgroupParent));
+}
+
+/** Mount points below a folder, deepest first. */
+export function mountsBelow(dir: string, mountinfo: string): string[] {
+  const points = mountinfo.split('\n').map((line) => line.split(' ')[4] ?? '');
+  const unescape = (text: string): string =>
+    text.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+  const inside = points.map(unescape).filter((point) => point.startsWith(`${dir}/`));
+  return inside.sort((a, b) => b.length - a.length);
+}
+
+async function unmountBelow(dir: string): Promise<void> {
+  for (const point of mountsBelow(dir, readFileSync('/proc/self/mountinfo', 'utf8'))) {
+    await run('umount', ['-l', point]).catch(() => undefined);
+  }
+}
+
+/**
+ * Stops and removes every pod of the instance, gives their networks back, and deletes the bridge and cgroups: for `down`. The
+ * instance must still run; stop it afterwards.
+ * @returns how many pods there were
+ */
+export async function removeAllContainers(options: RemoveAllOptions): Promise<number> {
+  const cri = criOf(options);
+  const { graceSeconds = 2 } = options;
+  try {
+    const pods = await cri.listPods();
+    await Promise.all(pods.map((pod) => removePod(cri, pod.uid, graceSeconds)));
+    if (options.podsDir !== undefined) await unmountBelow(options.podsDir);
+    if (options.bridge !== undefined) {
+      await run('ip', ['link', 'delete', options.bridge]).catch(() => undefined);
+    }
+    if (options.cgroupParent !== undefined) removeCgroups(options.cgroupParent);
+    return pods.length;
+  } finally {
+    cri.close();
+  }
+}
