@@ -12,4 +12,14 @@ export const LIMITS = {
   freedItemTtlSeconds: 60,
   /** Pause between two checks of the service allocations. */
   repairIntervalMs: 180_000,
+  /** Objects of the bootstrap written at once. */
+  bootstrapConcurrency: 8,
+  /** Attempts at one object of the bootstrap that others change at the same time. */
+  bootstrapAttempts: 5,
+  /** Longest and shortest pause between attempts at the bootstrap while the store is away. */
+  bootstrapRetryMaxMs: 5_000,
+  bootstrapRetryMs: 200,
+  /** How often an apiserver says it is alive, and after what silence the others take it off the list. */
+  masterLeaseRenewMs: 5_000,
+  masterLeaseExpiryMs: 15_000,
 } as const;

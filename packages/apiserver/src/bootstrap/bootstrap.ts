@@ -1,0 +1,100 @@
+import { type Clock, delay, exponentialBackoff, type Logger, type Random } from '@kubets/platform';
+import { LIMITS } from '../edge-limits.ts';
+import type { BackgroundTask, ResourceStore } from '../ports.ts';
+import { ensureMasterService } from './master-service.ts';
+import { MasterLeases } from './masters.ts';
+import { ensureAuthenticationConfig, ensureNamespaces, ensurePriorityClasses } from './objects.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import { reconcilePolicy } from './reconcile-policy.ts';
+
+/** What a new cluster starts from, and what keeps it. */
+export interface BootstrapOptions {
+  readonly store: ResourceStore;
+  /** The first address of the service range. */
+  readonly clusterIp: string;
+  readonly advertiseAddress: string;
+  readonly advertisePort: number;
+  /** Unique among the apiservers; for example the host and port of the component door. */
+  readonly identity: string;
+  /** PEM of the client CA. */
+  readonly clientCa?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** The bootstrap as a background task; `done` says whether policy and namespaces are in place. */
+export interface Bootstrap extends BackgroundTask {
+  done(): boolean;
+  whenDone(): Promise<void>;
+}
+
+/**
+ * Creates the system's objects once the store can be written to, and tries again until it has. Safe to run on
+ * several apiservers at once and on every start: it adds what is missing and changes nothing else.
+ */
+export function createBootstrap(o: BootstrapOptions): Bootstrap {
+  const stopping = new AbortController();
+  const finished = Promise.withResolvers<void>();
+  const masters = new MasterLeases({
+    store: o.store,
+    identity: o.identity,
+    self: { address: o.advertiseAddress, port: o.advertisePort },
+    clock: o.clock,
+    log: o.log,
+  });
+  let done = false;
+  let started = false;
+  let running: Promise<void> = Promise.resolve();
+
+  async function once(): Promise<void> {
+    await ensureNamespaces(o.store);
+    await Promise.all([
+      reconcilePolicy(o.store, DEFAULT_POLICY),
+      ensurePriorityClasses(o.store),
+      ensureAuthenticationConfig(o.store, o.clientCa),
+      ensureMasterService(o.store, { clusterIp: o.clusterIp, targetPort: o.advertisePort }),
+    ]);
+  }
+
+  async function untilDone(): Promise<void> {
+    const { bootstrapRetryMs: initialMs, bootstrapRetryMaxMs: maxMs } = LIMITS;
+    const backoff = exponentialBackoff({ initialMs, maxMs, jitter: 0.2 }, o.random);
+    while (!stopping.signal.aborted) {
+      try {
+        await once();
+        done = true;
+        finished.resolve();
+        masters.start();
+        return;
+      } catch (err) {
+        o.log.warn({ err }, 'the cluster is not set up yet; will try again');
+        await pause(backoff.nextMs(), { clock: o.clock, signal: stopping.signal });
+      }
+    }
+  }
+
+  return {
+    name: 'bootstrap',
+    start() {
+      started = true;
+      running = untilDone();
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+      if (started && done) await masters.stop();
+    },
+    done: () => done,
+    whenDone: () => finished.promise,
+  };
+}
+
+async function pause(ms: number, o: { clock: Clock; signal: AbortSignal }): Promise<void> {
+  try {
+    await delay(ms, o);
+  } catch (error) {
+    // Being told to stop is the one way a pause ends early.
+    if (!o.signal.aborted) throw error;
+  }
+}
