@@ -1,0 +1,30 @@
+// Plain JavaScript for any Node.js from 20 on: runs the TypeScript command under the project's own Node.js 24.
+import { spawn } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
+const root = join(here, '..', '..', '..');
+
+/** Runs `kubets ARGS`, passing signals on, and exits as it exits. */
+export async function handOver(args) {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  if (!existsSync(node)) {
+    process.stderr.write(
+      'kubets: dependencies are not installed; run "npm start" or "npm install" first\n',
+    );
+    process.exit(1);
+  }
+  const main = join(here, '..', 'src', 'main.ts');
+  const cache = process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'kubets');
+  const env = { ...process.env, NODE_COMPILE_CACHE: cache };
+  const child = spawn(node, [main, ...args], { stdio: 'inherit', env });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`kubets: cannot run ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => process.exit(signal === null ? code : 1));
+}

@@ -1,0 +1,26 @@
+/** Every number that bounds the supervisor. */
+export const limits = {
+  /** Odd counts only make sense: an even one adds cost, not tolerance (Raft paper, §2). */
+  maxMasters: 7,
+  maxNodes: 16,
+  maxHollowNodes: 10_000,
+  /** Below this much free space a store would soon refuse to write. */
+  minFreeBytes: 512 * 1024 * 1024,
+  /** A process that dies this often before it was ever ready makes the start fail. */
+  startAttempts: 3,
+  restartInitialMs: 200,
+  restartMaxMs: 10_000,
+  /** Staying up this long earns a process a fresh back-off. */
+  stableAfterMs: 30_000,
+  /** Time a process gets between SIGTERM and SIGKILL. */
+  stopGraceMs: 12_000,
+  readyTimeoutMs: 120_000,
+  probeIntervalMs: 150,
+  probeTimeoutMs: 1_000,
+  logFileBytes: 64 * 1024 * 1024,
+  frontDoorConnections: 10_000,
+  frontDoorConnectMs: 1_000,
+  certificateDays: 365,
+  caDays: 3_650,
+  renewBeforeDays: 60,
+} as const;

@@ -1,0 +1,125 @@
+/** What a cluster is: decided at its first start, kept in `state.json`, the same after every restart. */
+import { ConfigError } from '@kubets/platform';
+
+export type Runtime = 'containerd' | 'simulated';
+
+/** The lasting settings. */
+export interface Settings {
+  readonly version: 1;
+  readonly masters: number;
+  readonly nodes: number;
+  readonly hollowNodes: number;
+  readonly runtime: Runtime;
+  /** The front door. */
+  readonly port: number;
+  readonly hostIp: string;
+  /** Tells this cluster's store from any other's. */
+  readonly token: string;
+  /** Loopback ports by use, such as `etcd-1.client`. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** What the user asked for; undefined where nothing was said. */
+export interface Wishes {
+  readonly masters?: number | undefined;
+  readonly nodes?: number | undefined;
+  readonly hollowNodes?: number | undefined;
+  readonly runtime?: Runtime | 'auto' | undefined;
+  readonly port?: number | undefined;
+}
+
+export const defaults = {
+  masters: 3,
+  nodes: 1,
+  hollowNodes: 0,
+  port: 6443,
+  serviceCidr: '10.96.0.0/16',
+  apiServiceIp: '10.96.0.1',
+  dnsServiceIp: '10.96.0.10',
+  clusterCidr: '10.244.0.0/16',
+  clusterDomain: 'cluster.local',
+} as const;
+
+/** What a restart may not change, and why. */
+const FIXED = {
+  masters: 'members of the store are added and removed one at a time',
+  runtime: 'nodes cannot change their runtime',
+} as const;
+
+/**
+ * Joins what the data directory says with what the user asked for.
+ * @throws ConfigError when they contradict each other
+ */
+export function mergeWishes(saved: Settings, wishes: Wishes, dataDir: string): Settings {
+  for (const key of ['masters', 'runtime'] as const) {
+    const wish = wishes[key];
+    if (wish === undefined || wish === 'auto' || wish === saved[key]) continue;
+    throw new ConfigError(
+      `${dataDir} holds a cluster made with --${key} ${saved[key]}; ${FIXED[key]}: start without --${key}, or use another --data-dir`,
+    );
+  }
+  return {
+    ...saved,
+    nodes: wishes.nodes ?? saved.nodes,
+    hollowNodes: wishes.hollowNodes ?? saved.hollowNodes,
+    port: wishes.port ?? saved.port,
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads `state.json`.
+ * @throws ConfigError when the file is damaged or from a newer version
+ */
+export function parseSettings(text: string, file: string): Settings {
+  const remedy = 'restore it from a backup, or use another --data-dir';
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ConfigError(`${file} is damaged (not JSON); ${remedy}`);
+  }
+  if (!isRecord(value)) throw new ConfigError(`${file} is damaged; ${remedy}`);
+  if (value.version !== 1) {
+    throw new ConfigError(`${file} was written by another version (${value.version}); ${remedy}`);
+  }
+  const countsFit = ['masters', 'nodes', 'hollowNodes', 'port'].every((key) =>
+    Number.isInteger(value[key]),
+  );
+  const textsFit = ['hostIp', 'token', 'runtime'].every((key) => typeof value[key] === 'string');
+  if (!countsFit || !textsFit || !isRecord(value.ports)) {
+    throw new ConfigError(`${file} is damaged (a field is missing); ${remedy}`);
+  }
+  return value as unknown as Settings;
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_unused, i) => i + 1);
+
+export const masterNumbers = (settings: Settings): number[] => numbers(settings.masters);
+export const nodeNames = (settings: Settings): string[] =>
+  numbers(settings.nodes).map((n) => `node-${n}`);
+
+/** The loopback ports a cluster of these settings uses. */
+export function portUses(settings: Pick<Settings, 'masters' | 'nodes' | 'hollowNodes'>): string[] {
+  const perMaster = numbers(settings.masters).flatMap((n) => [
+    `etcd-${n}.client`,
+    `etcd-${n}.peer`,
+    `etcd-${n}.health`,
+    `apiserver-${n}.secure`,
+    `apiserver-${n}.grpc`,
+    `apiserver-${n}.health`,
+    `scheduler-${n}.health`,
+    `controller-manager-${n}.health`,
+  ]);
+  const perNode = numbers(settings.nodes).flatMap((n) => [
+    `kubelet-node-${n}.door`,
+    `kubelet-node-${n}.health`,
+    `proxy-node-${n}.health`,
+  ]);
+  const hollow = settings.hollowNodes > 0 ? ['kubelet-hollow.door', 'kubelet-hollow.health'] : [];
+  const dns = settings.nodes > 0 ? ['dns-1.dns', 'dns-1.health'] : [];
+  return [...perMaster, ...perNode, ...hollow, ...dns];
+}
