@@ -22,4 +22,10 @@ export const LIMITS = {
   /** How often an apiserver says it is alive, and after what silence the others take it off the list. */
   masterLeaseRenewMs: 5_000,
   masterLeaseExpiryMs: 15_000,
+  /** Connections kept to one kubelet for plain requests; sessions have their own. */
+  kubeletSockets: 64,
+  /** A kubelet that takes no connection within this time is unreachable. */
+  kubeletConnectMs: 10_000,
+  /** Bytes of a kubelet's error answer that are passed on. */
+  kubeletErrorBytes: 64 * 1024,
 } as const;

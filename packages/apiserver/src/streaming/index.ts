@@ -1,0 +1,24 @@
+import type { ResourceStore, StreamHandler } from '../ports.ts';
+import { KubeletClient, type KubeletTls } from './kubelet-client.ts';
+import { podLogs } from './logs.ts';
+import { proxies } from './proxies.ts';
+import { podSessions } from './sessions.ts';
+
+/** Handlers of the subresources that speak raw HTTP, and how to close their connections. */
+export interface Streaming {
+  readonly handlers: StreamHandler[];
+  close(): void;
+}
+
+/** Logs, exec, attach, port-forward and the proxies. */
+export function createStreaming(o: { store: ResourceStore; tls: KubeletTls }): Streaming {
+  const client = new KubeletClient(o.tls);
+  return {
+    handlers: [
+      podLogs(o.store, client),
+      ...podSessions(o.store, client),
+      ...proxies(o.store, client),
+    ],
+    close: () => client.close(),
+  };
+}

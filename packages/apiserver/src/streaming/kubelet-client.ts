@@ -1,0 +1,172 @@
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import type { Duplex, Readable } from 'node:stream';
+import {
+  ApiError,
+  badRequest,
+  fromStatus,
+  internal,
+  isJsonObject,
+  notFound,
+  serviceUnavailable,
+  unclassified,
+} from '@kubets/api';
+import { errorMessage } from '@kubets/platform';
+import { LIMITS } from '../edge-limits.ts';
+import type { KubeletAddress } from './target.ts';
+
+/** How the apiserver shows itself to kubelets, and whom it believes. */
+export interface KubeletTls {
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  /** CA of the kubelets' serving certificates; the system's CAs when absent. */
+  readonly ca?: Buffer | undefined;
+}
+
+/** One request to a kubelet (`https`), or through the proxy subresources to a pod (`http`). */
+export interface BackendRequest extends KubeletAddress {
+  readonly scheme: 'http' | 'https';
+  readonly method: string;
+  /** Path with query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body?: Readable | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** An upgraded connection. */
+export interface Upgraded {
+  readonly response: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** Talks to kubelets with the apiserver's client certificate. */
+export class KubeletClient {
+  readonly #agent: Agent;
+  readonly #tls: KubeletTls;
+
+  constructor(tls: KubeletTls) {
+    this.#tls = tls;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: LIMITS.kubeletSockets, ...tls });
+  }
+
+  /** Resolves with the response's head; its body is the caller's. @throws ApiError when there is no answer */
+  request(o: BackendRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const request = this.#open(o, reject);
+      request.on('response', resolve);
+      if (o.body) o.body.pipe(request);
+      else request.end();
+    });
+  }
+
+  /** Resolves with the upgraded connection. @throws ApiError when the kubelet refuses or does not answer */
+  upgrade(o: BackendRequest): Promise<Upgraded> {
+    return new Promise((resolve, reject) => {
+      const request = this.#open(o, reject);
+      request.on('upgrade', (response, socket, head) => resolve({ response, socket, head }));
+      request.on('response', (response) => {
+        refusal(response).then(reject, reject);
+      });
+      request.end();
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #open(o: BackendRequest, reject: (error: Error) => void): ClientRequest {
+    const { host, port, method, path, headers, signal } = o;
+    const common = { host, port, method, path, headers, signal };
+    const isUpgrade = headers.upgrade !== undefined;
+    const request =
+      o.scheme === 'http'
+        ? httpRequest(common)
+        : httpsRequest({ ...common, ...this.#tls, agent: isUpgrade ? false : this.#agent });
+    request.setNoDelay(true);
+    request.on('socket', (socket) => {
+      // Only connecting is bounded: what follows (a followed log, a shell) may be silent for hours.
+      if (!socket.connecting) return;
+      socket.setTimeout(LIMITS.kubeletConnectMs, () => {
+        request.destroy(new Error('i/o timeout'));
+      });
+      socket.once('connect', () => socket.setTimeout(0));
+    });
+    request.on('error', (error) => reject(unreachable(o, error)));
+    return request;
+  }
+}
+
+function unreachable(o: BackendRequest, error: Error): Error {
+  if (o.signal.aborted) return serviceUnavailable('the request was ended');
+  const verb = o.method.charAt(0) + o.method.slice(1).toLowerCase();
+  const url = `${o.scheme}://${o.host}:${o.port}${o.path}`;
+  return unclassified(`${verb} ${JSON.stringify(url)}: ${errorMessage(error)}`);
+}
+
+/** What a kubelet's error answer means for the client: its own Status if it sent one, else one made of its text. */
+export async function refusal(
+  response: IncomingMessage,
+  about?: { resource: string; name: string },
+): Promise<ApiError> {
+  const text = (await readText(response)).trim();
+  const code = response.statusCode ?? 500;
+  const status = parseStatus(text);
+  if (status) return fromStatus(status);
+  if (code === 400) return badRequest(text);
+  if (code === 404 && text === '' && about) {
+    return notFound({ group: '', resource: about.resource }, about.name);
+  }
+  if (code < 400 || code === 500) return internal(text || `the kubelet answered ${code}`);
+  return statusFor(code, text || response.statusMessage || `the kubelet answered ${code}`);
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  409: 'Conflict',
+  429: 'TooManyRequests',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
+
+function statusFor(code: number, message: string): ApiError {
+  const reason = REASONS[code];
+  return new ApiError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    ...(reason ? { reason } : {}),
+    code,
+  });
+}
+
+function parseStatus(text: string): object | undefined {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) && value.kind === 'Status' ? value : undefined;
+  } catch {
+    // Not JSON after all: the text itself is the message.
+    return undefined;
+  }
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    const piece = chunk as Buffer;
+    chunks.push(piece.subarray(0, LIMITS.kubeletErrorBytes - size));
+    size += piece.length;
+    if (size >= LIMITS.kubeletErrorBytes) break;
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,144 @@
+import type { Readable } from 'node:stream';
+import {
+  badRequest,
+  type Endpoints,
+  type Pod,
+  type Service,
+  serviceUnavailable,
+  unclassified,
+} from '@kubets/api';
+import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
+import { GVR } from '../resources.ts';
+import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
+import { forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
+import { findPod, kubeletOfNode } from './target.ts';
+
+type Backend = Pick<BackendRequest, 'scheme' | 'host' | 'port'>;
+
+/** A name as proxy paths write it: `[scheme:]name[:port]`. */
+export interface ProxyName {
+  readonly scheme: 'http' | 'https';
+  readonly name: string;
+  readonly port: string;
+}
+
+/** @throws ApiError 400 when the text is no such name */
+export function parseProxyName(text: string): ProxyName {
+  const parts = text.split(':');
+  const [first = '', second = '', third = ''] = parts;
+  if (parts.length === 1) return { scheme: 'http', name: first, port: '' };
+  if (parts.length === 2) return { scheme: 'http', name: first, port: second };
+  if (parts.length === 3 && ['http', 'https', ''].includes(first)) {
+    return { scheme: first === 'https' ? 'https' : 'http', name: second, port: third };
+  }
+  throw badRequest(`invalid name "${text}": want [scheme:]name[:port]`);
+}
+
+/** `nodes/NAME/proxy`, `pods/NAME/proxy` and `services/NAME/proxy`: plain HTTP passed through. */
+export function proxies(store: ResourceStore, client: KubeletClient): StreamHandler[] {
+  const backends: Record<string, (stream: StreamRequest) => Promise<Backend>> = {
+    nodes: (stream) => nodeBackend(store, stream),
+    pods: (stream) => podBackend(store, stream),
+    services: (stream) => serviceBackend(store, stream),
+  };
+  return Object.entries(backends).map(([resource, find]) => ({
+    group: '',
+    resource,
+    subresource: 'proxy',
+    async handle(stream, response) {
+      await relayRequest(client, await find(stream), { stream, response });
+    },
+    async upgrade(stream, socket, head) {
+      const backend = await find(stream);
+      const method = stream.request.method ?? 'GET';
+      await relayUpgrade(
+        client,
+        { ...backend, method, path: proxyPath(stream) },
+        { stream, socket, head },
+      );
+    },
+  }));
+}
+
+async function nodeBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
+  const { name, port } = parseProxyName(info.name);
+  const address = await kubeletOfNode(store, name);
+  const wanted = port === '' ? address.port : Number(port);
+  // Any other port of a node would let API users reach whatever listens there with the apiserver's identity.
+  if (wanted !== address.port) throw badRequest(`port ${port} is not the kubelet's`);
+  return { scheme: 'https', ...address };
+}
+
+async function podBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
+  const { scheme, name, port } = parseProxyName(info.name);
+  const pod = await findPod(store, info.namespace, name);
+  const host = pod.status?.podIP;
+  if (!host) throw badRequest('address not allowed');
+  return { scheme, host, port: podPort(pod, port) };
+}
+
+function podPort(pod: Pod, port: string): number {
+  const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+  if (port === '') return ports[0]?.containerPort ?? 80;
+  if (/^\d+$/.test(port)) return Number(port);
+  const named = ports.find((one) => one.name === port);
+  if (!named) throw badRequest(`pod has no port named "${port}"`);
+  return named.containerPort;
+}
+
+async function serviceBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
+  const { scheme, name, port } = parseProxyName(info.name);
+  const { namespace } = info;
+  const service = await store.get<Service>({ ...GVR.services, namespace, name });
+  const ports = service.spec?.ports ?? [];
+  const chosen =
+    port === '' ? ports[0] : ports.find((p) => p.name === port || String(p.port) === port);
+  if (!chosen) throw serviceUnavailable(`no service port "${port}" found for service "${name}"`);
+  const endpoints = await store.get<Endpoints>({ ...GVR.endpoints, namespace, name });
+  for (const subset of endpoints.subsets ?? []) {
+    const target = subset.ports?.find((one) => (one.name ?? '') === (chosen.name ?? ''));
+    const host = subset.addresses?.[0]?.ip;
+    if (target && host) return { scheme, host, port: target.port };
+  }
+  throw serviceUnavailable(`no endpoints available for service "${name}"`);
+}
+
+/** What comes after `/proxy`, query included. */
+export function proxyPath(stream: StreamRequest): string {
+  const url = stream.request.url ?? '/';
+  const [path = '', query] = url.split('?', 2);
+  const marker = `/${stream.info.name}/proxy`;
+  const decoded = path.includes(marker) ? marker : `/${encodeURIComponent(stream.info.name)}/proxy`;
+  const at = path.indexOf(decoded);
+  if (at < 0) throw unclassified(`cannot find the proxied path in ${path}`);
+  const rest = path.slice(at + decoded.length) || '/';
+  return query === undefined ? rest : `${rest}?${query}`;
+}
+
+async function relayRequest(
+  client: KubeletClient,
+  backend: Backend,
+  o: { stream: StreamRequest; response: AnyResponse },
+): Promise<void> {
+  const { stream, response } = o;
+  const method = stream.request.method ?? 'GET';
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, stream.signal]);
+  const hasBody = !['GET', 'HEAD'].includes(method);
+  const answer = await client.request({
+    ...backend,
+    method,
+    path: proxyPath(stream),
+    headers: forwardedHeaders(stream),
+    body: hasBody ? (stream.request as unknown as Readable) : undefined,
+    signal,
+  });
+  response.statusCode = answer.statusCode ?? 502;
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value === undefined || ['connection', 'keep-alive', 'transfer-encoding'].includes(name))
+      continue;
+    response.setHeader(name, value);
+  }
+  await relayBody(answer, response, signal);
+}

@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { AnyResponse, StreamRequest } from '../ports.ts';
+import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
+
+/** Headers that belong to one connection, not to the message. */
+const HOP_HEADERS = new Set([
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Credentials of the client are for this server alone, whatever is behind it. */
+const PRIVATE_HEADERS = new Set(['authorization', 'cookie']);
+
+/** The client's headers as the backend may see them. */
+export function forwardedHeaders(stream: StreamRequest): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(stream.request.headers)) {
+    if (value === undefined || name.startsWith(':') || name.startsWith('impersonate-')) continue;
+    if (HOP_HEADERS.has(name) || PRIVATE_HEADERS.has(name)) continue;
+    headers[name] = value;
+  }
+  return headers;
+}
+
+const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+
+/** Headers of an upgrade to pass on; a token sent as a subprotocol is taken out. */
+export function upgradeHeaders(stream: StreamRequest): Record<string, string | string[]> {
+  const headers = forwardedHeaders(stream);
+  const protocols = String(headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '' && !one.startsWith(BEARER_PROTOCOL));
+  delete headers['sec-websocket-protocol'];
+  if (protocols.length > 0) headers['sec-websocket-protocol'] = protocols.join(', ');
+  headers.connection = 'Upgrade';
+  headers.upgrade = String(stream.request.headers.upgrade ?? 'websocket');
+  return headers;
+}
+
+/** Sends a response body on as it comes, at the client's pace. Resolves when it is through or the client is gone. */
+export async function relayBody(
+  from: IncomingMessage,
+  to: AnyResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  // Both doors have it; the types of the HTTP/2 one leave it out.
+  (to as { flushHeaders?(): void }).flushHeaders?.();
+  try {
+    await pipeline(from, to as unknown as Writable, { signal });
+  } catch (error) {
+    // The status line is out: all that is left is to end the stream, which pipeline has done.
+    if (!signal.aborted && !isStreamEnd(error)) throw error;
+  }
+}
+
+const END_CODES = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE', 'ABORT_ERR']);
+
+function isStreamEnd(error: unknown): boolean {
+  return END_CODES.has(String((error as { code?: unknown } | undefined)?.code));
+}
+
+/**
+ * Upgrades at the backend, then joins the two sockets byte by byte until either ends.
+ * @throws ApiError before anything is written to the client
+ */
+export async function relayUpgrade(
+  client: KubeletClient,
+  backend: Omit<BackendRequest, 'headers' | 'signal'>,
+  o: { stream: StreamRequest; socket: Duplex; head: Buffer },
+): Promise<void> {
+  const headers = upgradeHeaders(o.stream);
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  o.socket.once('close', onClose);
+  o.socket.on('error', () => o.socket.destroy());
+  // Once upgraded, the request's own signal must not tear the connection: draining lets sessions end by themselves.
+  const upgraded = await client.upgrade({ ...backend, headers, signal: gone.signal });
+  o.socket.removeListener('close', onClose);
+  o.socket.write(responseHead(upgraded.response));
+  if (upgraded.head.length > 0) o.socket.write(upgraded.head);
+  if (o.head.length > 0) upgraded.socket.write(o.head);
+  await join(o.socket, upgraded.socket);
+}
+
+/** The 101 answer as the backend gave it. */
+function responseHead(response: IncomingMessage): string {
+  const lines = [`HTTP/1.1 ${response.statusCode} ${response.statusMessage ?? ''}`];
+  for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
+    lines.push(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}`);
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function join(a: Duplex, b: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    let open = 2;
+    const finish = (other: Duplex) => (): void => {
+      other.destroy();
+      open -= 1;
+      if (open === 0) resolve();
+    };
+    b.on('error', () => b.destroy());
+    a.once('close', finish(b));
+    b.once('close', finish(a));
+    a.pipe(b);
+    b.pipe(a);
+  });
+}

@@ -1,0 +1,82 @@
+import type { Duplex } from 'node:stream';
+import { badRequest, type Pod } from '@kubets/api';
+import type { ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
+import type { KubeletClient } from './kubelet-client.ts';
+import { relayUpgrade } from './relay.ts';
+import { chooseContainer, findPod, kubeletOfPod } from './target.ts';
+
+type Session = 'exec' | 'attach' | 'portforward';
+
+const KUBELET_PATHS: Readonly<Record<Session, string>> = {
+  exec: 'exec',
+  attach: 'attach',
+  portforward: 'portForward',
+};
+
+/** exec, attach and port-forward: joined to the pod's kubelet once it has agreed to the upgrade. */
+export function podSessions(store: ResourceStore, client: KubeletClient): StreamHandler[] {
+  return (['exec', 'attach', 'portforward'] as const).map((session) => ({
+    group: '',
+    resource: 'pods',
+    subresource: session,
+    handle: () => Promise.reject(badRequest('Upgrade request required')),
+    upgrade: (stream, socket, head) => open(session, { stream, socket, head }, { store, client }),
+  }));
+}
+
+async function open(
+  session: Session,
+  o: { stream: StreamRequest; socket: Duplex; head: Buffer },
+  deps: { store: ResourceStore; client: KubeletClient },
+): Promise<void> {
+  const { info, query, request } = o.stream;
+  const pod = await findPod(deps.store, info.namespace, info.name);
+  const path = sessionPath(session, pod, query);
+  const address = await kubeletOfPod(deps.store, pod);
+  const method = request.method ?? 'GET';
+  await relayUpgrade(deps.client, { ...address, scheme: 'https', method, path }, o);
+}
+
+/** The kubelet's path for a session. @throws ApiError 400 when the pod cannot take one */
+export function sessionPath(session: Session, pod: Pod, query: URLSearchParams): string {
+  const where = [pod.metadata.namespace ?? '', pod.metadata.name ?? ''];
+  if (session === 'portforward') {
+    const ports = new URLSearchParams();
+    for (const port of query.getAll('ports')) ports.append('port', port);
+    return withQuery(
+      `/${KUBELET_PATHS[session]}/${where.map(encodeURIComponent).join('/')}`,
+      ports,
+    );
+  }
+  const container = chooseContainer(pod, query.get('container') ?? '');
+  const phase = pod.status?.phase ?? '';
+  if (session === 'exec' && (phase === 'Succeeded' || phase === 'Failed')) {
+    const what = 'cannot exec into a container in a completed pod; current phase is';
+    throw badRequest(`${what} ${phase}`);
+  }
+  const path = [KUBELET_PATHS[session], ...where, container].map(encodeURIComponent).join('/');
+  return withQuery(`/${path}`, streamQuery(session, query));
+}
+
+const withQuery = (path: string, query: URLSearchParams): string =>
+  query.size === 0 ? path : `${path}?${query.toString()}`;
+
+/** A kubelet's names of the streams beside the API's own: kubelets of either habit understand. */
+const STREAMS: readonly (readonly [string, readonly string[]])[] = [
+  ['stdin', ['stdin', 'input']],
+  ['stdout', ['stdout', 'output']],
+  ['stderr', ['stderr', 'error']],
+  ['tty', ['tty']],
+];
+
+function streamQuery(session: Session, query: URLSearchParams): URLSearchParams {
+  const out = new URLSearchParams();
+  for (const [name, aliases] of STREAMS) {
+    if (!isTrue(query.get(name))) continue;
+    for (const alias of aliases) out.set(alias, '1');
+  }
+  if (session === 'exec') for (const word of query.getAll('command')) out.append('command', word);
+  return out;
+}
+
+const isTrue = (text: string | null): boolean => text === 'true' || text === '1' || text === '';

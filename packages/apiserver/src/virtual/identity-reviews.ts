@@ -1,0 +1,66 @@
+import { badRequest, type TokenReview } from '@kubets/api';
+import type { Clock } from '@kubets/platform';
+import type { EdgeAuthenticator } from '../auth/authenticator.ts';
+import type { UserInfo, VirtualResource } from '../ports.ts';
+import { rfc3339Seconds } from './time.ts';
+
+const GROUP = 'authentication.k8s.io';
+
+/** A user as the API shows it: empty parts left out. */
+export function userInfoJson(user: UserInfo): object {
+  return {
+    username: user.name,
+    ...(user.uid ? { uid: user.uid } : {}),
+    ...(user.groups.length > 0 ? { groups: user.groups } : {}),
+    ...(Object.keys(user.extra).length > 0 ? { extra: user.extra } : {}),
+  };
+}
+
+/** "Who am I?" and "whose token is this?". */
+export function identityReviews(authenticator: EdgeAuthenticator, clock: Clock): VirtualResource[] {
+  return [
+    {
+      group: GROUP,
+      version: 'v1',
+      resource: 'selfsubjectreviews',
+      subresource: '',
+      verbs: ['create'],
+      async handle({ user }) {
+        const metadata = { creationTimestamp: rfc3339Seconds(clock.now()) };
+        const status = { userInfo: userInfoJson(user) };
+        const head = { kind: 'SelfSubjectReview', apiVersion: `${GROUP}/v1` };
+        return { code: 201, object: { ...head, metadata, status } };
+      },
+    },
+    {
+      group: GROUP,
+      version: 'v1',
+      resource: 'tokenreviews',
+      subresource: '',
+      verbs: ['create'],
+      async handle({ object }) {
+        const { spec } = object as TokenReview;
+        if (!spec.token) throw badRequest('token is required for TokenReview in authentication');
+        const status = await reviewToken(authenticator, spec.token, spec.audiences ?? []);
+        const head = { kind: 'TokenReview', apiVersion: `${GROUP}/v1` };
+        const metadata = { creationTimestamp: null };
+        return { code: 201, object: { ...head, metadata, spec, status } };
+      },
+    },
+  ];
+}
+
+async function reviewToken(
+  authenticator: EdgeAuthenticator,
+  token: string,
+  asked: string[],
+): Promise<object> {
+  const audiences = asked.length > 0 ? asked : authenticator.apiAudiences;
+  const verified = await authenticator.authenticateToken(token, audiences);
+  if (!verified) return { user: {}, error: 'invalid bearer token' };
+  return {
+    authenticated: true,
+    user: userInfoJson(verified.user),
+    ...(verified.audiences.length > 0 ? { audiences: verified.audiences } : {}),
+  };
+}

@@ -1,0 +1,169 @@
+import {
+  badRequest,
+  FieldError,
+  goQuote,
+  invalid,
+  type LocalSubjectAccessReview,
+  type NonResourceAttributes,
+  type ResourceAttributes,
+  type SelfSubjectAccessReview,
+  type SelfSubjectRulesReview,
+  type SubjectAccessReview,
+  type SubjectAccessReviewSpec,
+} from '@kubets/api';
+import type { RbacAuthorizer } from '../auth/rbac.ts';
+import type {
+  AuthorizationAttributes,
+  Authorizer,
+  UserInfo,
+  VirtualRequest,
+  VirtualResource,
+} from '../ports.ts';
+
+const GROUP = 'authorization.k8s.io';
+
+/** Metadata of an answer that was never stored. */
+const UNSTORED = { creationTimestamp: null };
+
+interface AccessSpec {
+  readonly resourceAttributes?: ResourceAttributes | undefined;
+  readonly nonResourceAttributes?: NonResourceAttributes | undefined;
+}
+
+/** "May this user do that?" in its four forms. */
+export function accessReviews(authorizer: Authorizer, rbac: RbacAuthorizer): VirtualResource[] {
+  const answer = async (request: VirtualRequest, kind: string, user: UserInfo) => {
+    const { spec } = request.object as SelfSubjectAccessReview;
+    const status = await decide(authorizer, user, spec);
+    const namespace = request.info.namespace ? { namespace: request.info.namespace } : {};
+    const metadata = { ...UNSTORED, ...namespace };
+    return { code: 201, object: { kind, apiVersion: `${GROUP}/v1`, metadata, spec, status } };
+  };
+  return [
+    review('selfsubjectaccessreviews', async (request) => {
+      checkSpec((request.object as SelfSubjectAccessReview).spec);
+      return answer(request, 'SelfSubjectAccessReview', request.user);
+    }),
+    review('subjectaccessreviews', async (request) => {
+      const { spec } = request.object as SubjectAccessReview;
+      checkSubject(spec);
+      return answer(request, 'SubjectAccessReview', subjectOf(spec));
+    }),
+    review('localsubjectaccessreviews', async (request) => {
+      const { spec } = request.object as LocalSubjectAccessReview;
+      checkLocal(spec, request.info.namespace);
+      return answer(request, 'LocalSubjectAccessReview', subjectOf(spec));
+    }),
+    review('selfsubjectrulesreviews', async (request) => rulesReview(request, rbac)),
+  ];
+}
+
+function review(resource: string, handle: VirtualResource['handle']): VirtualResource {
+  return { group: GROUP, version: 'v1', resource, subresource: '', verbs: ['create'], handle };
+}
+
+async function decide(authorizer: Authorizer, user: UserInfo, spec: AccessSpec): Promise<object> {
+  const decision = await authorizer.authorize(attributesOf(user, spec));
+  return {
+    allowed: decision.allowed,
+    ...(decision.denied ? { denied: true } : {}),
+    ...(decision.reason ? { reason: decision.reason } : {}),
+  };
+}
+
+function attributesOf(user: UserInfo, spec: AccessSpec): AuthorizationAttributes {
+  const on: ResourceAttributes = spec.resourceAttributes ?? {};
+  const path = spec.nonResourceAttributes;
+  return {
+    user,
+    verb: (path ?? on).verb ?? '',
+    isResourceRequest: path === undefined,
+    apiGroup: on.group ?? '',
+    apiVersion: on.version ?? '',
+    resource: on.resource ?? '',
+    subresource: on.subresource ?? '',
+    namespace: on.namespace ?? '',
+    name: on.name ?? '',
+    path: path?.path ?? '',
+  };
+}
+
+function subjectOf(spec: SubjectAccessReviewSpec): UserInfo {
+  const { user = '', uid = '', groups = [], extra = {} } = spec;
+  return { name: user, uid, groups, extra };
+}
+
+/** A value shown the way Go dumps a structure. */
+class DumpedError extends FieldError {
+  override body(): string {
+    return `Invalid value: ${String(this.badValue)}: ${this.detail}`;
+  }
+}
+
+const refuse = (errors: FieldError[]): never => {
+  throw invalid({ group: GROUP, kind: '' }, '', errors);
+};
+
+function specErrors(spec: AccessSpec): FieldError[] {
+  const { resourceAttributes: on, nonResourceAttributes: path } = spec;
+  if (on && path) {
+    const { path: url = '', verb = '' } = path;
+    const dump = `authorization.NonResourceAttributes{Path:${goQuote(url)}, Verb:${goQuote(verb)}}`;
+    const detail = 'cannot be specified in combination with resourceAttributes';
+    return [new DumpedError('Invalid', 'spec.nonResourceAttributes', dump, detail)];
+  }
+  if (on || path) return [];
+  const detail = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
+  return [new FieldError('Invalid', 'spec.resourceAttributes', 'null', detail)];
+}
+
+function checkSpec(spec: AccessSpec): void {
+  const errors = specErrors(spec);
+  if (errors.length > 0) refuse(errors);
+}
+
+function checkSubject(spec: SubjectAccessReviewSpec): void {
+  const errors = specErrors(spec);
+  if (!spec.user && !spec.groups?.length) {
+    const detail = 'at least one of user or group must be specified';
+    errors.push(new FieldError('Invalid', 'spec.user', spec.user ?? '', detail));
+  }
+  if (errors.length > 0) refuse(errors);
+}
+
+function checkLocal(spec: SubjectAccessReviewSpec, namespace: string): void {
+  checkSubject(spec);
+  if (spec.nonResourceAttributes) {
+    const detail = 'disallowed on this kind of request';
+    refuse([new FieldError('Invalid', 'spec.nonResourceAttributes', '', detail)]);
+  }
+  const asked = spec.resourceAttributes?.namespace ?? '';
+  if (asked === namespace) return;
+  throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
+}
+
+function rulesReview(request: VirtualRequest, rbac: RbacAuthorizer) {
+  const { spec } = request.object as SelfSubjectRulesReview;
+  if (!spec.namespace) throw badRequest('no namespace on request');
+  const { rules, errors } = rbac.rulesFor(request.user, spec.namespace);
+  const resourceRules = rules
+    .filter((rule) => rule.resources?.length)
+    .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+      verbs,
+      apiGroups: apiGroups ?? [],
+      resources,
+      ...(resourceNames?.length ? { resourceNames } : {}),
+    }));
+  const nonResourceRules = rules
+    .filter((rule) => rule.nonResourceURLs?.length)
+    .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
+  const status = {
+    resourceRules,
+    nonResourceRules,
+    incomplete: errors.length > 0,
+    ...(errors.length > 0 ? { evaluationError: errors.join(', ') } : {}),
+  };
+  const kind = 'SelfSubjectRulesReview';
+  const head = { kind, apiVersion: `${GROUP}/v1`, metadata: UNSTORED, spec: {} };
+  return Promise.resolve({ code: 201, object: { ...head, status } });
+}
