@@ -45,6 +45,7 @@ export interface Storage {
   readonly membership: Membership;
   /** The newest membership the log knows of: for addresses. */
   readonly newest: Membership;
+  readonly newestIndex: number;
 }
 
 function walOptions(options: StorageOptions) {
@@ -124,7 +125,8 @@ async function build(options: StorageOptions, wal: Wal, found: Recovered): Promi
     limits: raftLimitsOf(options.limits),
   });
   const newest = Membership.decode(recovered.confs.at(-1)?.data ?? record.data);
-  return { identity, wal, core, membership, newest };
+  const newestIndex = recovered.confs.at(-1)?.index ?? 0;
+  return { identity, wal, core, membership, newest, newestIndex };
 }
 
 async function finishSnapshot(

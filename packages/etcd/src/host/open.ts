@@ -1,0 +1,181 @@
+/** Opens a member for real: data directory, addresses, peers. What `main.ts` calls. */
+import {
+  type Clock,
+  ConfigError,
+  delay,
+  exponentialBackoff,
+  type Logger,
+  type Random,
+  type TlsMaterial,
+} from '@kubets/platform';
+import type { MemberInfo, StateMachine } from '../ports.ts';
+import { GrpcTransport } from '../transport/grpc-transport.ts';
+import { fetchMembers } from '../transport/join.ts';
+import type { Disk } from '../wal/disk.ts';
+import type { WalSync } from '../wal/wal.ts';
+import { DEFAULT_NODE_LIMITS, type NodeLimits } from './limits.ts';
+import { clusterIdOf, memberIdOf } from './membership.ts';
+import type { PeerAddress } from './ports.ts';
+import { RaftNode } from './raft-node.ts';
+import { type FirstStart, openStorage } from './storage.ts';
+
+export interface ConsensusOptions {
+  /** The member's directory; the log goes to `wal/` in it. */
+  readonly dataDir: string;
+  readonly name: string;
+  /** Where peers reach this member: one of `initialCluster`. */
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly listenPeerUrls: readonly string[];
+  /** All members of the first start, this one included (`existing`: the members there are, and this one). */
+  readonly initialCluster: readonly {
+    readonly name: string;
+    readonly peerUrls: readonly string[];
+  }[];
+  readonly initialClusterState: 'new' | 'existing';
+  readonly initialClusterToken: string;
+  readonly peerTls?: TlsMaterial | undefined;
+  readonly peerClientCertAuth?: boolean;
+  readonly stateMachine: StateMachine;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly limits?: Partial<NodeLimits>;
+  /** Ends the process. Called at most once. */
+  readonly onFatal: (err: unknown) => void;
+  readonly onWalSync?: (sync: WalSync) => void;
+  /** Gives up waiting for peers. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens the data directory, starts or restarts the member and lets it take part. The state machine must be open.
+ * @throws DataDirLockedError, CorruptLogError, DataDirMismatchError, ConfigError
+ */
+export async function openConsensus(options: ConsensusOptions): Promise<RaftNode> {
+  const { disk, dataDir, log, clock, random, peerUrls } = options;
+  checkUrls(options);
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    await disk.makeDir(dataDir);
+    undo.push(await disk.lock(dataDir));
+    const { transport } = await GrpcTransport.listen({
+      listenUrls: options.listenPeerUrls,
+      tls: options.peerTls,
+      requireClientCert: options.peerClientCertAuth ?? options.peerTls !== undefined,
+      clock,
+      random,
+      log,
+    });
+    undo.push(() => transport.stop());
+    const limits = { ...DEFAULT_NODE_LIMITS, ...options.limits };
+    const seeds: PeerAddress[] = [];
+    const storage = await openStorage({
+      disk,
+      dir: `${dataDir}/wal`,
+      first: () => firstStart(options, seeds),
+      durableIndex: Number(options.stateMachine.durableIndex()),
+      limits,
+      random,
+      clock,
+      log,
+      onWalSync: options.onWalSync,
+    });
+    undo.push(() => storage.wal.close());
+    transport.identify(storage.identity, peerUrls);
+    const { stateMachine, onFatal } = options;
+    const node = new RaftNode({
+      storage,
+      stateMachine,
+      transport,
+      limits,
+      clock,
+      random,
+      log,
+      seeds,
+      onFatal,
+      onStopped: undo[0] ?? (async () => undefined),
+    });
+    await node.start();
+    return node;
+  } catch (err) {
+    for (const step of undo.reverse()) await step();
+    throw err;
+  }
+}
+
+function checkUrls(options: ConsensusOptions): void {
+  const urls = [...options.listenPeerUrls, ...options.peerUrls];
+  for (const member of options.initialCluster) urls.push(...member.peerUrls);
+  for (const url of urls) {
+    if (!URL.canParse(url) || !/^https?:/.test(url)) {
+      throw new ConfigError(
+        `"${url}" is not a peer URL; write http://HOST:PORT or https://HOST:PORT`,
+      );
+    }
+    if (url.startsWith('https:') && options.peerTls === undefined) {
+      throw new ConfigError(
+        `the peer URL ${url} needs --peer-cert-file, --peer-key-file and --peer-trusted-ca-file`,
+      );
+    }
+  }
+}
+
+function memberOf(
+  options: ConsensusOptions,
+  member: { readonly name: string; readonly peerUrls: readonly string[] },
+): MemberInfo {
+  const id = memberIdOf(member.peerUrls, options.initialClusterToken);
+  return { ...member, id, clientUrls: [], isLearner: false };
+}
+
+async function firstStart(options: ConsensusOptions, seeds: PeerAddress[]): Promise<FirstStart> {
+  if (options.initialClusterState === 'existing') return joinExisting(options, seeds);
+  const members = options.initialCluster.map((member) => memberOf(options, member));
+  const self = members.find((member) => member.name === options.name);
+  if (self === undefined) {
+    throw new ConfigError(`--initial-cluster does not name this member, "${options.name}"`);
+  }
+  if (!samePeers(self.peerUrls, options.peerUrls)) {
+    throw new ConfigError(
+      `--initial-advertise-peer-urls (${options.peerUrls.join(',')}) and --initial-cluster ` +
+        `(${self.peerUrls.join(',')}) disagree about ${options.name}`,
+    );
+  }
+  const ids = members.map((member) => member.id);
+  if (new Set(ids).size !== ids.length) {
+    throw new ConfigError('--initial-cluster names the same peer URLs twice');
+  }
+  return { identity: { clusterId: clusterIdOf(ids), memberId: self.id }, members };
+}
+
+function samePeers(a: readonly string[], b: readonly string[]): boolean {
+  return [...a].sort().join() === [...b].sort().join();
+}
+
+/** The cluster must have been told of this member before it starts; its id is found by its address. */
+async function joinExisting(options: ConsensusOptions, seeds: PeerAddress[]): Promise<FirstStart> {
+  const others = options.initialCluster.filter((member) => member.name !== options.name);
+  const urls = others.flatMap((member) => member.peerUrls);
+  if (urls.length === 0) throw new ConfigError('--initial-cluster names no other member to join');
+  const { clock, random, log, peerTls, signal } = options;
+  const backoff = exponentialBackoff({ initialMs: 100, maxMs: 2_000, jitter: 0.2 }, random);
+  for (;;) {
+    for (const url of urls) {
+      try {
+        const view = await fetchMembers(url, clock, peerTls);
+        const self = view.members.find((member) => samePeers(member.peerUrls, options.peerUrls));
+        if (self === undefined) {
+          log.warn({ url }, 'the cluster does not know this member yet; add it first');
+          continue;
+        }
+        seeds.push(...view.members.filter((member) => member.id !== self.id));
+        return { identity: { clusterId: view.clusterId, memberId: self.id }, members: [] };
+      } catch (err) {
+        log.warn({ url, err }, 'cannot learn the members of the cluster');
+      }
+    }
+    await delay(backoff.nextMs(), signal === undefined ? { clock } : { clock, signal });
+  }
+}

@@ -1,0 +1,463 @@
+/**
+ * One member: the loop around the core. Everything that happens (a message, a tick, a proposal, a finished sync) goes
+ * into the core at once; soon after, in one go for all of it, the core's output is taken and carried out:
+ *
+ * ```
+ *  messages ┐            ┌─► log on disk ──sync──► persisted, answers that promise durability
+ *  ticks    ├─► core ─► Ready ─► messages that promise nothing (a leader's appends run beside its own sync)
+ *  calls    ┘            ├─► committed entries ─► state machine
+ *                        └─► read points, snapshots to send
+ * ```
+ */
+import type { Clock, Logger, Random, Timer } from '@kubets/platform';
+import type {
+  Consensus,
+  ConsensusStatus,
+  LogIndex,
+  MemberChange,
+  MemberId,
+  MemberInfo,
+  StateMachine,
+} from '../ports.ts';
+import { ConfigurationError } from '../raft/configuration.ts';
+import type { RaftCore } from '../raft/core.ts';
+import { NONE, type PeerId, type Ready } from '../raft/types.ts';
+import type { Wal } from '../wal/wal.ts';
+import { Applier } from './applier.ts';
+import { type NodeContext, requestNumbers } from './context.ts';
+import { ConsensusStoppedError, ConsensusTimeoutError, MemberChangeError } from './errors.ts';
+import { Failover } from './failover.ts';
+import { type NodeLimits, ticksOf } from './limits.ts';
+import { changeProblem } from './member-rules.ts';
+import { confChangeOf, decodeConfEntry, encodeConfEntry, type Membership } from './membership.ts';
+import type { PeerAddress, PeerMessage, Transport } from './ports.ts';
+import { Proposals } from './proposals.ts';
+import { Reads } from './reads.ts';
+import { Snapshots } from './snapshots.ts';
+import type { Storage } from './storage.ts';
+
+export interface RaftNodeOptions {
+  readonly storage: Storage;
+  readonly stateMachine: StateMachine;
+  readonly transport: Transport;
+  readonly limits: NodeLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Members known before the log tells of any: a joining member's introduction. */
+  readonly seeds?: readonly PeerAddress[];
+  /** Ends the process. Called once. */
+  readonly onFatal: (err: unknown) => void;
+  /** Runs after everything is closed: gives up the data directory. */
+  readonly onStopped?: () => Promise<void>;
+  /** Runs a function soon, after other events that are ready now. */
+  readonly defer?: (fn: () => void) => void;
+}
+
+/** Counters since the start, for metrics. */
+export interface NodeCounts {
+  readonly leaderChanges: number;
+  readonly proposalsAccepted: number;
+  readonly proposalsFailed: number;
+  readonly proposalsPending: number;
+  readonly entriesApplied: number;
+}
+
+interface Deadline {
+  readonly atTick: number;
+  check(expired: boolean): boolean;
+}
+
+export class RaftNode implements Consensus {
+  readonly #options: RaftNodeOptions;
+  readonly #core: RaftCore;
+  readonly #wal: Wal;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #applier: Applier;
+  readonly #snapshots: Snapshots;
+  readonly #failover: Failover;
+  readonly #nextNonce: () => number;
+  readonly #listeners = new Set<(status: ConsensusStatus) => void>();
+  #deadlines: Deadline[] = [];
+  #ticker: Timer | undefined;
+  #ticks = 0;
+  #pumpQueued = false;
+  #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
+  #seenLeader: PeerId = NONE;
+  #seenTerm = 0;
+  #leaderChanges = 0;
+
+  constructor(options: RaftNodeOptions) {
+    const { storage, stateMachine, transport, limits, random, log } = options;
+    this.#options = options;
+    this.#core = storage.core;
+    this.#wal = storage.wal;
+    const ctx: NodeContext = {
+      core: storage.core,
+      transport,
+      limits,
+      random,
+      log,
+      kick: () => this.#kick(),
+      fatal: (err) => this.#fatal(err),
+      ticks: () => this.#ticks,
+    };
+
+    this.#proposals = new Proposals(ctx, (kind, data) => this.#accept(kind, data));
+    this.#reads = new Reads(ctx);
+    this.#applier = new Applier({
+      ctx,
+      stateMachine,
+      wal: storage.wal,
+      membership: storage.membership,
+      onMembership: () => this.#updatePeers(),
+    });
+    this.#snapshots = new Snapshots({
+      ctx,
+      stateMachine,
+      wal: storage.wal,
+      applier: this.#applier,
+    });
+    this.#failover = new Failover(ctx, options.clock);
+    this.#nextNonce = requestNumbers(random);
+  }
+
+  get counts(): NodeCounts {
+    return {
+      leaderChanges: this.#leaderChanges,
+      proposalsAccepted: this.#proposals.counts.accepted,
+      proposalsFailed: this.#proposals.counts.failed,
+      proposalsPending: this.#proposals.pending,
+      entriesApplied: this.#applier.appliedCount,
+    };
+  }
+
+  /** Cluster's id. */
+  get clusterId(): bigint {
+    return this.#options.storage.identity.clusterId;
+  }
+
+  /** Applies what is known to be committed, then takes part. */
+  async start(): Promise<void> {
+    const { transport, clock, limits } = this.#options;
+    this.#state = 'running';
+    this.#updatePeers();
+    await transport.start({
+      onMessages: (messages) => this.#onMessages(messages),
+      onSnapshot: (header, chunks) => this.#snapshots.receive(header, chunks),
+      onPeerDown: (id) => {
+        if (this.#failover.onPeerDown(id)) this.#proposals.onLeaderLost();
+      },
+      onUnreachable: (id) => this.#core.reportUnreachable(id),
+      members: () => this.#applier.membership.members,
+    });
+    this.#ticker = clock.setInterval(() => this.#tick(), limits.heartbeatMs);
+    // A lone member need not wait for anybody.
+    const { conf } = this.#core;
+    this.#kick();
+    if (conf.voters.size === 1 && conf.voters.has(this.#core.id)) this.#core.campaign();
+  }
+
+  #running(): boolean {
+    return this.#state === 'running' || this.#state === 'stopping';
+  }
+
+  #kick(): void {
+    if (this.#pumpQueued || !this.#running()) return;
+    this.#pumpQueued = true;
+    (this.#options.defer ?? setImmediate)(() => this.#pump());
+  }
+
+  #fatal(err: unknown): void {
+    if (this.#state === 'stopped') return;
+    this.#halt();
+    this.#options.onFatal(err);
+  }
+
+  #tick(): void {
+    if (!this.#running()) return;
+    this.#guard(() => {
+      this.#ticks += 1;
+      this.#core.tick();
+      this.#proposals.tick();
+      this.#reads.tick();
+      this.#checkDeadlines();
+      if (this.#ticks % 10 === 0) this.#truncate();
+      this.#kick();
+    });
+  }
+
+  #onMessages(messages: readonly PeerMessage[]): void {
+    if (!this.#running()) return;
+    this.#guard(() => {
+      for (const message of messages) {
+        if (message.to !== this.#core.id) continue;
+        if (message.type === 'forward') this.#proposals.onForward(message);
+        else if (message.type === 'forwardReply') this.#proposals.onReply(message);
+        else this.#core.step(message);
+      }
+      this.#kick();
+    });
+  }
+
+  /** A broken invariant ends the member rather than letting it go on with a state nobody understands. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (err) {
+      this.#fatal(err);
+    }
+  }
+
+  #pump(): void {
+    this.#pumpQueued = false;
+    if (!this.#running() || this.#snapshots.frozen) return;
+    this.#guard(() => {
+      this.#reads.issue();
+      const ready = this.#core.ready({ apply: !this.#applier.paused });
+      this.#persist(ready);
+      const { transport } = this.#options;
+      if (ready.messages.length > 0) transport.send(ready.messages);
+      this.#reads.settle(ready.readStates, ready.droppedReads);
+      this.#snapshots.start(ready.snapshotsTo);
+      if (ready.committed.length > 0) {
+        this.#applier.apply(ready.committed);
+        this.#kick();
+      }
+      this.#noticeLeadership();
+    });
+  }
+
+  #persist(ready: Ready): void {
+    const { token, hardState, entries, afterPersist } = ready;
+    if (token === undefined && afterPersist.length === 0) return;
+    const done =
+      token === undefined ? this.#wal.flushed() : this.#wal.append({ hardState, entries });
+    done.then(
+      () => {
+        if (!this.#running()) return;
+        this.#guard(() => {
+          if (afterPersist.length > 0) this.#options.transport.send(afterPersist);
+          if (token === undefined) return;
+          this.#core.persisted(token);
+          this.#kick();
+        });
+      },
+      (err: unknown) => this.#fatal(err),
+    );
+  }
+
+  #noticeLeadership(): void {
+    const { leader, term } = this.#core;
+    if (leader === this.#seenLeader && term === this.#seenTerm) return;
+    const changed = leader !== this.#seenLeader || leader === NONE;
+    this.#seenLeader = leader;
+    this.#seenTerm = term;
+    if (changed) {
+      this.#proposals.onLeaderLost();
+      if (leader !== NONE) {
+        this.#leaderChanges += 1;
+        this.#options.log.info({ leader: leader.toString(16), term }, 'leader');
+        this.#proposals.onLeader();
+        this.#reads.onLeader();
+      }
+    }
+    this.#checkDeadlines();
+    const status = this.status();
+    for (const listener of this.#listeners) listener(status);
+  }
+
+  /** Lets go of log entries that the durable state has, but for a rest that slow followers can be fed from. */
+  #truncate(): void {
+    if (this.#applier.paused || this.#snapshots.frozen) return;
+    const { limits, stateMachine } = this.#options;
+    const { log } = this.#core;
+    const durable = Math.min(Number(stateMachine.durableIndex()), log.applied);
+    const keep = log.bytes > limits.maxLogBytes ? 0 : limits.snapshotCatchUpEntries;
+    const held = this.#snapshots.oldestSending() ?? Number.POSITIVE_INFINITY;
+    const target = Math.min(durable - keep, held);
+    // In steps: copying the array for every single entry would cost more than it frees.
+    if (target < log.firstIndex || (keep > 0 && target - log.offset.index < keep / 10)) return;
+    log.compactTo(target);
+    this.#wal.release(target).catch((err: unknown) => this.#fatal(err));
+  }
+
+  #updatePeers(): void {
+    const { storage, transport, seeds = [] } = this.#options;
+    const { membership } = this.#applier;
+    const { id, log } = this.#core;
+    const peers = new Map<PeerId, PeerAddress>();
+    // A member that is behind must be able to answer those who will tell it of their addresses.
+    if (membership.get(id) === undefined) for (const seed of seeds) peers.set(seed.id, seed);
+    const add = (from: Membership): void => {
+      for (const member of from.members) peers.set(member.id, member);
+    };
+    if (log.applied <= storage.newestIndex) add(storage.newest);
+    add(membership);
+    peers.delete(id);
+    transport.setPeers([...peers.values()]);
+  }
+
+  #accept(kind: 'normal' | 'conf', data: Uint8Array): string {
+    if (kind === 'normal') return this.#core.propose([{ kind, data }]);
+    const entry = decodeConfEntry(data);
+    if (entry === undefined) return 'malformed';
+    const problem = changeProblem(entry.changes, this.#applier.membership, this.#core);
+    if (problem !== undefined) return problem;
+    try {
+      const result = this.#core.proposeConf(data, confChangeOf(entry));
+      return result === 'confPending' ? 'pending' : result;
+    } catch (err) {
+      if (err instanceof ConfigurationError) return 'lastVoter';
+      throw err;
+    }
+  }
+
+  #assertRunning(): void {
+    if (this.#state !== 'running') throw new ConsensusStoppedError('the member is not running');
+  }
+
+  async propose(data: Uint8Array): Promise<void> {
+    this.#assertRunning();
+    await this.#proposals.propose('normal', data);
+  }
+
+  async readIndex(): Promise<LogIndex> {
+    this.#assertRunning();
+    return this.#reads.read();
+  }
+
+  waitApplied(index: LogIndex): Promise<void> {
+    return this.#applier.waitApplied(index);
+  }
+
+  changeMembers(change: MemberChange): Promise<readonly MemberInfo[]> {
+    return this.changeMembersTogether([change]);
+  }
+
+  /** Several changes as one: through a joint configuration, so that there is no moment with a weaker quorum. */
+  async changeMembersTogether(changes: readonly MemberChange[]): Promise<readonly MemberInfo[]> {
+    this.#assertRunning();
+    if (changes.length === 0) throw new MemberChangeError('notFound', 'no change was asked for');
+    const nonce = `${this.#core.id.toString(16)}-${this.#nextNonce()}`;
+    const { done, undo } = this.#applier.waitChange(nonce);
+    try {
+      await this.#proposals.propose('conf', encodeConfEntry({ nonce, changes }));
+      return await this.#within('the membership change was not applied in time', done);
+    } finally {
+      undo();
+    }
+  }
+
+  async transferLeadership(to: MemberId): Promise<void> {
+    this.#assertRunning();
+    if (!this.#core.conf.voters.has(to)) {
+      throw new MemberChangeError('notFound', 'leadership can only go to a voting member');
+    }
+    if (this.#core.leader === to) return;
+    this.#core.transferLeadership(to);
+    this.#kick();
+    await this.#until('leadership was not handed over in time', () => this.#core.leader === to);
+  }
+
+  /** Resolves when a condition on the core holds; checked on ticks and changes of leadership. */
+  #until(what: string, holds: () => boolean): Promise<void> {
+    const { limits } = this.#options;
+    const atTick =
+      this.#ticks + ticksOf(limits, Math.max(limits.requestTimeoutMs, limits.electionMs));
+    return new Promise((resolve, reject) => {
+      this.#deadlines.push({
+        atTick,
+        check(expired) {
+          if (holds()) resolve();
+          else if (expired) reject(new ConsensusTimeoutError(what, true));
+          else return false;
+          return true;
+        },
+      });
+    });
+  }
+
+  async #within<T>(what: string, promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const expired = this.#until(what, () => settled);
+    try {
+      return await Promise.race([promise, expired.then(() => promise)]);
+    } finally {
+      settled = true;
+    }
+  }
+
+  #checkDeadlines(): void {
+    if (this.#deadlines.length === 0) return;
+    this.#deadlines = this.#deadlines.filter((one) => !one.check(one.atTick <= this.#ticks));
+  }
+
+  status(): ConsensusStatus {
+    const { id, leader, term, role, log, conf } = this.#core;
+    const learner = conf.learners.has(id);
+    return {
+      id,
+      leader,
+      term: BigInt(term),
+      role: role === 'preCandidate' ? 'pre-candidate' : learner ? 'learner' : role,
+      lastIndex: BigInt(log.lastIndex),
+      commitIndex: BigInt(log.committed),
+      appliedIndex: BigInt(log.applied),
+      members: this.#applier.membership.members,
+    };
+  }
+
+  onLeadership(listener: (status: ConsensusStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The voter that has most of the log, for handing over. */
+  #successor(): PeerId | undefined {
+    const active = new Set(this.#core.activeMembers());
+    let best: PeerId | undefined;
+    for (const id of this.#core.conf.voters) {
+      if (id === this.#core.id || !active.has(id)) continue;
+      const match = this.#core.matchOf(id) ?? 0;
+      if (best === undefined || match > (this.#core.matchOf(best) ?? 0)) best = id;
+    }
+    return best;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state !== 'running') return;
+    this.#state = 'stopping';
+    const successor = this.#core.role === 'leader' ? this.#successor() : undefined;
+    if (successor !== undefined) {
+      const { limits } = this.#options;
+      const atTick = this.#ticks + ticksOf(limits, limits.electionMs);
+      this.#core.transferLeadership(successor);
+      this.#kick();
+      await new Promise<void>((resolve) => {
+        const check = (expired: boolean): boolean => {
+          const gone = expired || this.#core.role !== 'leader';
+          if (gone) resolve();
+          return gone;
+        };
+        this.#deadlines.push({ atTick, check });
+      });
+    }
+    this.#halt();
+    await this.#options.transport.stop();
+    await this.#wal.close();
+    await this.#options.onStopped?.();
+  }
+
+  #halt(): void {
+    this.#state = 'stopped';
+    this.#ticker?.cancel();
+    this.#failover.stop();
+    this.#proposals.stop();
+    this.#reads.stop();
+    this.#applier.stop();
+    for (const one of this.#deadlines) one.check(true);
+    this.#deadlines = [];
+  }
+}

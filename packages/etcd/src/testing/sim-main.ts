@@ -1,0 +1,37 @@
+/**
+ * `npm run sim -- --seed N --steps M [--seeds K]`: runs K simulations with seeds N, N+1, …; the first line printed is the
+ * seed. Exits 1 at the first violation, with the command that repeats it.
+ */
+import { parseArgs } from 'node:util';
+import { runSimulation } from './sim/run.ts';
+
+function numberOf(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  process.stderr.write(`--${name} must be a whole number, not "${text}"\n`);
+  process.exit(2);
+}
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+    steps: { type: 'string', default: '300' },
+    seeds: { type: 'string', default: '1' },
+  },
+});
+const first = numberOf('seed', values.seed);
+const steps = numberOf('steps', values.steps);
+const count = numberOf('seeds', values.seeds);
+
+process.stdout.write(`seed ${first}\n`);
+for (let seed = first; seed < first + count; seed += 1) {
+  try {
+    const result = await runSimulation({ seed, steps });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } catch (err) {
+    process.stdout.write(`seed ${seed} FAILED\n`);
+    process.stderr.write(`${err instanceof Error ? err.stack : String(err)}\n`);
+    process.stderr.write(`repeat with: npm run sim -- --seed ${seed} --steps ${steps}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,195 @@
+/** The network between members over gRPC: one stream out to each member, one in from each. */
+import {
+  type Clock,
+  channelCredentials,
+  clientChannelOptions,
+  GrpcHost,
+  type Logger,
+  type Random,
+  type TlsMaterial,
+} from '@kubets/platform';
+import { SnapshotStreamError } from '../host/errors.ts';
+import type {
+  PeerAddress,
+  PeerMessage,
+  SnapshotHeader,
+  Transport,
+  TransportHandlers,
+} from '../host/ports.ts';
+import type { PeerId } from '../raft/types.ts';
+import { MAX_FRAME_BYTES, PROTOCOL_VERSION } from './limits.ts';
+import { type Identity, PeerService } from './peer-service.ts';
+import { PeerStream } from './peer-stream.ts';
+import { sendSnapshot } from './snapshot-stream.ts';
+import { type HelloWire, type PeersClient, peersClient, peersService, targetOf } from './wire.ts';
+
+export interface GrpcTransportOptions {
+  /** URLs to listen on; port 0 takes a free one. */
+  readonly listenUrls: readonly string[];
+  /** This member's certificate, shown to and demanded from peers. Needed for https URLs. */
+  readonly tls?: TlsMaterial | undefined;
+  readonly requireClientCert?: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const CHANNEL_OPTIONS = {
+  ...clientChannelOptions,
+  'grpc.max_receive_message_length': MAX_FRAME_BYTES,
+  'grpc.max_send_message_length': MAX_FRAME_BYTES,
+  // Every peer stream has a connection of its own: when it breaks, that peer's process is gone, no other's.
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+const DRAIN_MS = 100;
+
+interface Peer {
+  readonly url: string;
+  readonly client: PeersClient;
+  readonly stream: PeerStream;
+}
+
+export class GrpcTransport implements Transport {
+  readonly #options: GrpcTransportOptions;
+  readonly #hosts: GrpcHost[] = [];
+  readonly #peers = new Map<PeerId, Peer>();
+  #identity: Identity | undefined;
+  #advertised: readonly string[] = [];
+  #handlers: TransportHandlers | undefined;
+  #stopped = false;
+
+  private constructor(options: GrpcTransportOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes the addresses; refuses callers until `start`.
+   * @returns the transport and the ports, in the order of the URLs
+   * @throws ConfigError when an address cannot be taken
+   */
+  static async listen(
+    options: GrpcTransportOptions,
+  ): Promise<{ transport: GrpcTransport; ports: number[] }> {
+    const transport = new GrpcTransport(options);
+    const ports: number[] = [];
+    try {
+      for (const url of options.listenUrls) ports.push(await transport.#listen(url));
+    } catch (err) {
+      await transport.stop();
+      throw err;
+    }
+    return { transport, ports };
+  }
+
+  #listen(url: string): Promise<number> {
+    const { log, tls, requireClientCert = true } = this.#options;
+    const { target, secure } = targetOf(url);
+    const security = secure && tls !== undefined ? { tls: { ...tls, requireClientCert } } : {};
+    const host = new GrpcHost({ log, maxMessageBytes: MAX_FRAME_BYTES, ...security });
+    const service = new PeerService({
+      log,
+      identity: () => this.#identity,
+      handlers: () => this.#handlers,
+      onHello: (peer) => this.#meet(peer),
+    });
+    host.addService(peersService(), service.implementation());
+    this.#hosts.push(host);
+    return host.listen(target);
+  }
+
+  /** Tells who this member is and where it can be reached. Before `start`. */
+  identify(identity: Identity, peerUrls: readonly string[]): void {
+    this.#identity = identity;
+    this.#advertised = peerUrls;
+  }
+
+  async start(handlers: TransportHandlers): Promise<void> {
+    this.#handlers = handlers;
+  }
+
+  setPeers(peers: readonly PeerAddress[]): void {
+    const wanted = new Map(peers.map((peer) => [peer.id, peer]));
+    for (const [id, peer] of this.#peers) {
+      const address = wanted.get(id);
+      if (address?.peerUrls.includes(peer.url)) wanted.delete(id);
+      else this.#drop(id, peer);
+    }
+    for (const peer of wanted.values()) this.#connect(peer);
+  }
+
+  /** Somebody this member has not heard of speaks to it: a later entry will tell who that is; answer meanwhile. */
+  #meet(peer: PeerAddress): void {
+    if (!this.#peers.has(peer.id)) this.#connect(peer);
+  }
+
+  #hello(to: PeerId): HelloWire {
+    return {
+      version: PROTOCOL_VERSION,
+      cluster_id: String(this.#identity?.clusterId ?? 0),
+      from: String(this.#identity?.memberId ?? 0),
+      to: String(to),
+      peer_urls: [...this.#advertised],
+    };
+  }
+
+  #connect(address: PeerAddress): void {
+    const url = address.peerUrls[0];
+    if (url === undefined || this.#stopped) return;
+    const { clock, random, log, tls } = this.#options;
+    const { target, secure } = targetOf(url);
+    const client = peersClient(
+      target,
+      channelCredentials(secure ? tls : undefined),
+      CHANNEL_OPTIONS,
+    );
+    const { id } = address;
+    const stream = new PeerStream({
+      client,
+      hello: this.#hello(id),
+      clock,
+      random,
+      log,
+      onDown: () => this.#handlers?.onPeerDown(id),
+      onUnreachable: () => this.#handlers?.onUnreachable(id),
+    });
+    this.#peers.set(id, { url, client, stream });
+  }
+
+  #drop(id: PeerId, peer: Peer): void {
+    this.#peers.delete(id);
+    peer.stream.close();
+  }
+
+  /** Members whose stream is open. */
+  connected(): PeerId[] {
+    return [...this.#peers].filter(([, peer]) => peer.stream.connected).map(([id]) => id);
+  }
+
+  send(messages: readonly PeerMessage[]): void {
+    const touched = new Set<PeerStream>();
+    for (const message of messages) {
+      const peer = this.#peers.get(message.to);
+      if (peer === undefined) {
+        this.#handlers?.onUnreachable(message.to);
+        continue;
+      }
+      peer.stream.send(message);
+      touched.add(peer.stream);
+    }
+    for (const stream of touched) stream.flush();
+  }
+
+  async sendSnapshot(header: SnapshotHeader, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const peer = this.#peers.get(header.to);
+    if (peer === undefined) throw new SnapshotStreamError('the member is not known here');
+    await sendSnapshot(peer.client, this.#hello(header.to), header, chunks);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#handlers = undefined;
+    for (const [id, peer] of this.#peers) this.#drop(id, peer);
+    await Promise.all(this.#hosts.map((host) => host.drain(DRAIN_MS)));
+  }
+}

@@ -1,0 +1,20 @@
+/** Limits of the network between members. */
+
+/** Version of the protocol between members. */
+export const PROTOCOL_VERSION = 1;
+/** Messages are put into frames of about this size. */
+export const FRAME_BYTES = 1024 * 1024;
+/** What may wait for one member; more is dropped, and Raft sends it again. */
+export const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
+export const MAX_QUEUE_MESSAGES = 16_384;
+/** Largest frame taken: one frame of messages plus the largest single entry. */
+export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
+/** Snapshot chunks are passed on in pieces of at most this size. */
+export const SNAPSHOT_CHUNK_BYTES = 1024 * 1024;
+/** A broken connection is tried again after this long, doubling up to the maximum. */
+export const RECONNECT_MIN_MS = 50;
+export const RECONNECT_MAX_MS = 1_000;
+/** A peer that refuses us (another cluster, another version) is asked again this seldom. */
+export const REFUSED_RETRY_MS = 5_000;
+/** How long a member that joins waits for one peer's answer. */
+export const MEMBERS_TIMEOUT_MS = 3_000;
