@@ -15,8 +15,55 @@ export const LIMITS = {
   requestOverheadBytes: 512 * KIB,
   /** Operations in one transaction, at every level of nesting, as etcd's `--max-txn-ops`. */
   txnOps: 128,
+  /** Bytes of the writes that share one log entry; a larger single write has one to itself. */
+  entryBytes: 1 * MIB,
+  /** Writes under way at one member before more are refused. */
+  writesWaiting: 50_000,
+  /** Pause between looks for writes that have waited too long. */
+  waiterSweepMs: 250,
+  /** A write's patience, to which two election timeouts are added. */
+  writeTimeoutMs: 5_000,
+  /** Election timeouts without a leader before streams that ask for one are ended. */
+  leaderlessElections: 3,
+  /** Pause between looks whether a full store has space again. */
+  quotaCheckMs: 1_000,
+  /** How long calls under way may go on when the member stops. */
+  drainMs: 2_000,
+  /** Leases: pause between looks for expired ones, and how many are ended at a time. */
+  leaseCheckMs: 500,
+  leaseExpiriesAtOnce: 1_000,
+  /** Leases: renewals of one stream that wait for their answer. */
+  keepAlivesWaiting: 1_000,
   /** Stored bytes before the store refuses writes that add to it, as etcd's `--quota-backend-bytes`. */
   quotaBackendBytes: 2 * 1024 * MIB,
+
+  /** Door: streams of one connection, and the bytes a stream and a connection may have under way towards us. */
+  streamsPerConnection: 1_000_000,
+  streamWindowBytes: 1 * MIB,
+  connectionWindowBytes: 16 * MIB,
+  listenBacklog: 4_096,
+  /** Door: a client connection that answers no ping for this long is closed. */
+  clientPingMs: 20_000,
+
+  /** Storage: how long changes may wait in memory before they are written. */
+  storageFlushMs: 300,
+  /** Storage: changes put into a batch before other work gets its turn. */
+  storageOpsPerTurn: 1_000,
+  /** Storage: records waiting to be written before new writes are refused. */
+  storageBacklogRecords: 2_000_000,
+  /** Snapshots: bytes of one chunk, and of one record. */
+  snapshotChunkBytes: 256 * KIB,
+  snapshotRecordBytes: 64 * MIB,
+
+  /** Watch: values read from history for one message; a revision is never split for it. */
+  watchCatchUpBytes: 3 * MIB,
+  /** Watch: events of one message for those who let their messages be split. */
+  watchFragmentBytes: 1.5 * MIB,
+  watchersPerStream: 100_000,
+  /** Watch: bytes waiting in one stream before its watchers fall back to catching up. */
+  watchBufferBytes: 4 * MIB,
+  /** Watch: pause between progress messages to quiet watchers that asked for them. */
+  watchProgressMs: 10 * 60_000,
 
   /** Client: connections are given up for another endpoint after this long. */
   clientConnectMs: 3_000,

@@ -1,6 +1,6 @@
 /** What members write for themselves: log entries, stored records, snapshots. See `proto/etcd/internal.proto`. */
 
-import type { AlarmRequest } from './admin-messages.ts';
+import type { AlarmRequest, Member } from './admin-messages.ts';
 import type {
   CompactionRequest,
   DeleteRangeRequest,
@@ -63,6 +63,8 @@ export interface StoredMeta {
   appliedTerm: bigint;
   revision: bigint;
   compactRevision: bigint;
+  members: Member[];
+  versions: bigint;
 }
 
 export interface SnapshotRecord {

@@ -1,0 +1,27 @@
+/** A fingerprint of the store's history: members with the same compact revision must agree on it. */
+
+import { crc32 } from 'node:zlib';
+import type { Revision, Version } from './types.ts';
+
+const HEAD_BYTES = 8 + 8 + 8 + 8 + 1 + 4;
+
+/**
+ * Hashes the versions made up to `revision`.
+ * @param versions in key order, oldest first, as `MvccStore.allVersions` gives them
+ * @returns 32 bits, never 0 for a store that holds something
+ */
+export function hashVersions(versions: readonly Version[], revision: Revision): number {
+  const head = Buffer.alloc(HEAD_BYTES);
+  let hash = crc32('kubets/mvcc/1');
+  for (const v of versions) {
+    if (v.modRevision > revision) continue;
+    head.writeDoubleBE(v.modRevision, 0);
+    head.writeDoubleBE(v.createRevision, 8);
+    head.writeDoubleBE(v.version, 16);
+    head.writeBigInt64BE(v.lease, 24);
+    head.writeUInt8(v.tombstone ? 1 : 0, 32);
+    head.writeUInt32BE(v.key.length, 33);
+    hash = crc32(v.value, crc32(v.key, crc32(head, hash)));
+  }
+  return hash;
+}

@@ -1,0 +1,7 @@
+/** The multi-version store: pure, synchronous, in memory. */
+
+export { holds } from './compare.ts';
+export { hashVersions } from './hash.ts';
+export { isKnownSort, type RangeAnswer, runRange, toRevision } from './range.ts';
+export { type Journal, MvccStore, type WriteTxn } from './store.ts';
+export * from './types.ts';

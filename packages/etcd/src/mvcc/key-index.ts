@@ -1,0 +1,174 @@
+/**
+ * Every key that has a version, in byte order.
+ *
+ * Two levels: a list of leaves, each a sorted list of up to {@link LEAF_MAX} keys, found by binary search over the leaves'
+ * first keys. At a million keys the list of leaves has a few thousand entries, so inserting into it is one short memory
+ * move; a deeper tree would only add steps. Each leaf counts its living keys, so that counting a large interval costs a
+ * step a leaf, not a step a key.
+ */
+
+import { invariant } from '@kubets/platform';
+import { type Interval, inInterval, type KeyName, type Revision, type Version } from './types.ts';
+
+const LEAF_MAX = 512;
+
+/** A key's versions since the last compaction, oldest first; never empty. */
+export interface KeyEntry {
+  readonly name: KeyName;
+  readonly versions: Version[];
+}
+
+interface Leaf {
+  entries: KeyEntry[];
+  /** Entries whose newest version is not a deletion. */
+  alive: number;
+}
+
+export function isAlive(entry: KeyEntry): boolean {
+  return entry.versions[entry.versions.length - 1]?.tombstone === false;
+}
+
+/** The key's version as of `revision`; undefined when it did not exist then. */
+export function versionAt(entry: KeyEntry, revision: Revision): Version | undefined {
+  const { versions } = entry;
+  let i = versions.length - 1;
+  // The newest version answers nearly every read; older ones are searched from the end of what may match.
+  if ((versions[i]?.modRevision ?? 0) > revision) {
+    let low = 0;
+    while (low < i) {
+      const middle = (low + i) >>> 1;
+      if ((versions[middle]?.modRevision ?? 0) > revision) i = middle;
+      else low = middle + 1;
+    }
+    i = low - 1;
+  }
+  const found = versions[i];
+  return found === undefined || found.tombstone ? undefined : found;
+}
+
+export class KeyIndex {
+  private readonly byName = new Map<KeyName, KeyEntry>();
+  private leaves: Leaf[] = [];
+
+  /** Keys, dead ones with history included. */
+  get size(): number {
+    return this.byName.size;
+  }
+
+  get(name: KeyName): KeyEntry | undefined {
+    return this.byName.get(name);
+  }
+
+  /** Adds a version as the key's newest. */
+  append(name: KeyName, version: Version): void {
+    const entry = this.byName.get(name);
+    if (entry === undefined) {
+      this.insert({ name, versions: [version] });
+      return;
+    }
+    const before = isAlive(entry);
+    entry.versions.push(version);
+    if (before === version.tombstone) this.leafOf(name).alive += version.tombstone ? -1 : 1;
+  }
+
+  /** Forgets a key. It must not be alive. */
+  remove(name: KeyName): void {
+    const leafAt = this.leafPosition(name);
+    const leaf = this.leaves[leafAt];
+    const at = leaf === undefined ? -1 : lowerBound(leaf.entries, name);
+    invariant(leaf?.entries[at]?.name === name, 'a removed key is in the index');
+    leaf.entries.splice(at, 1);
+    if (leaf.entries.length === 0) this.leaves.splice(leafAt, 1);
+    this.byName.delete(name);
+  }
+
+  /** Calls `visit` for each key of the interval in order until it returns false. */
+  forEach(interval: Interval, visit: (entry: KeyEntry) => boolean): void {
+    for (let l = this.leafPosition(interval.from); l < this.leaves.length; l++) {
+      const entries = this.leaves[l]?.entries ?? [];
+      for (let i = lowerBound(entries, interval.from); i < entries.length; i++) {
+        const entry = entries[i] as KeyEntry;
+        if (interval.to !== undefined && entry.name >= interval.to) return;
+        if (!visit(entry)) return;
+      }
+    }
+  }
+
+  /** Living keys of the interval. */
+  countAlive(interval: Interval): number {
+    let count = 0;
+    for (let l = this.leafPosition(interval.from); l < this.leaves.length; l++) {
+      const leaf = this.leaves[l] as Leaf;
+      const first = leaf.entries[0]?.name ?? '';
+      const last = leaf.entries.at(-1)?.name ?? '';
+      if (interval.to !== undefined && first >= interval.to) break;
+      if (inInterval(first, interval) && inInterval(last, interval)) count += leaf.alive;
+      else count += countWithin(leaf.entries, interval);
+    }
+    return count;
+  }
+
+  *all(): Generator<KeyEntry> {
+    for (const leaf of this.leaves) yield* leaf.entries;
+  }
+
+  private insert(entry: KeyEntry): void {
+    this.byName.set(entry.name, entry);
+    const alive = isAlive(entry) ? 1 : 0;
+    const leafAt = Math.min(this.leafPosition(entry.name), Math.max(0, this.leaves.length - 1));
+    const leaf = this.leaves[leafAt];
+    if (leaf === undefined) {
+      this.leaves.push({ entries: [entry], alive });
+      return;
+    }
+    leaf.entries.splice(lowerBound(leaf.entries, entry.name), 0, entry);
+    leaf.alive += alive;
+    if (leaf.entries.length > LEAF_MAX) this.split(leafAt, leaf);
+  }
+
+  private split(leafAt: number, leaf: Leaf): void {
+    const last = leafAt === this.leaves.length - 1;
+    // Keys often arrive in order: a full last leaf is left full, not halved.
+    const at = last ? LEAF_MAX - 1 : LEAF_MAX >>> 1;
+    const entries = leaf.entries.splice(at);
+    const alive = entries.filter(isAlive).length;
+    leaf.alive -= alive;
+    this.leaves.splice(leafAt + 1, 0, { entries, alive });
+  }
+
+  private leafOf(name: KeyName): Leaf {
+    const leaf = this.leaves[this.leafPosition(name)];
+    invariant(leaf !== undefined, 'a known key has a leaf');
+    return leaf;
+  }
+
+  /** The first leaf whose last key is not below `name`: where `name` is, or where a scan from it begins. */
+  private leafPosition(name: KeyName): number {
+    let low = 0;
+    let high = this.leaves.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entries = this.leaves[middle]?.entries;
+      if ((entries?.[entries.length - 1]?.name ?? '') < name) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function lowerBound(entries: readonly KeyEntry[], name: KeyName): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle]?.name ?? '') < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function countWithin(entries: readonly KeyEntry[], interval: Interval): number {
+  let count = 0;
+  for (const entry of entries) if (inInterval(entry.name, interval) && isAlive(entry)) count++;
+  return count;
+}

@@ -1,0 +1,326 @@
+/**
+ * The multi-version store: every key with its versions since the last compaction, in memory. Synchronous and pure; what
+ * must reach the disk is told to a {@link Journal}.
+ */
+
+import { invariant } from '@kubets/platform';
+import { etcdError } from '../errors.ts';
+import { History } from './history.ts';
+import { KeyIndex, versionAt } from './key-index.ts';
+import {
+  type Change,
+  type Interval,
+  isSingleKey,
+  type KeyName,
+  keyName,
+  type Revision,
+  type Version,
+} from './types.ts';
+
+/** Hears of every version made and dropped. */
+export interface Journal {
+  versionAdded(version: Version): void;
+  versionDropped(version: Version): void;
+}
+
+export interface ScanOptions {
+  /** The state as of this revision; 0: the newest. */
+  readonly revision: Revision;
+  /** The most versions to return; 0: all. */
+  readonly limit: number;
+  readonly countOnly: boolean;
+}
+
+export interface ScanResult {
+  readonly versions: Version[];
+  /** Keys in the interval, whatever the limit. */
+  readonly count: number;
+}
+
+/** What a stored version costs besides its key and value, roughly as the disk has it. */
+const VERSION_OVERHEAD_BYTES = 64;
+const EMPTY = Buffer.alloc(0);
+export const FIRST_REVISION: Revision = 1;
+
+function sizeOf(version: Version): number {
+  return version.key.length + version.value.length + VERSION_OVERHEAD_BYTES;
+}
+
+export class MvccStore {
+  private index = new KeyIndex();
+  private history = new History();
+  private readonly journal: Journal | undefined;
+  private currentRevision: Revision = FIRST_REVISION;
+  private compactedRevision: Revision = -1;
+  private bytes = 0;
+  private versions = 0;
+  private openTxn: WriteTxn | undefined;
+
+  constructor(journal?: Journal) {
+    this.journal = journal;
+  }
+
+  get revision(): Revision {
+    return this.currentRevision;
+  }
+
+  /** History up to this one is gone; -1: nothing was ever compacted. */
+  get compactRevision(): Revision {
+    return this.compactedRevision;
+  }
+
+  /** Bytes of all versions kept. */
+  get sizeBytes(): number {
+    return this.bytes;
+  }
+
+  /** Versions kept, deletions included. */
+  get versionCount(): number {
+    return this.versions;
+  }
+
+  /** Keys known, dead ones with history included. */
+  get keyCount(): number {
+    return this.index.size;
+  }
+
+  /** The newest version of a key, writes of an open transaction included. */
+  latest(name: KeyName): Version | undefined {
+    const last = this.index.get(name)?.versions.at(-1);
+    return last === undefined || last.tombstone ? undefined : last;
+  }
+
+  /** @throws EtcdError `futureRevision` or `compacted` */
+  checkReadable(revision: Revision): void {
+    if (revision <= 0) return;
+    if (revision > this.currentRevision) throw etcdError('futureRevision');
+    if (revision < this.compactedRevision) throw etcdError('compacted');
+  }
+
+  /**
+   * The keys of an interval, in order.
+   * @throws EtcdError `futureRevision` or `compacted`
+   */
+  scan(interval: Interval, options: ScanOptions): ScanResult {
+    this.checkReadable(options.revision);
+    // Within a write transaction the newest state includes its writes, which are one revision ahead.
+    const newestAt = this.currentRevision + (this.openTxn ? 1 : 0);
+    const at = options.revision <= 0 ? newestAt : options.revision;
+    if (isSingleKey(interval)) return this.scanOne(interval.from, at, options.countOnly);
+    const newest = at === newestAt;
+    if (newest && options.countOnly)
+      return { versions: [], count: this.index.countAlive(interval) };
+    return this.scanMany(interval, { ...options, at, newest });
+  }
+
+  private scanOne(name: KeyName, at: Revision, countOnly: boolean): ScanResult {
+    const entry = this.index.get(name);
+    const version = entry && versionAt(entry, at);
+    if (version === undefined) return { versions: [], count: 0 };
+    return { versions: countOnly ? [] : [version], count: 1 };
+  }
+
+  private scanMany(
+    interval: Interval,
+    { limit, countOnly, at, newest }: ScanOptions & { at: Revision; newest: boolean },
+  ): ScanResult {
+    const versions: Version[] = [];
+    let count = 0;
+    let full = false;
+    this.index.forEach(interval, (entry) => {
+      const version = versionAt(entry, at);
+      if (version === undefined) return true;
+      count++;
+      if (!countOnly && !full) versions.push(version);
+      full = limit > 0 && versions.length === limit;
+      // At the newest revision the leaves know how many keys are alive: the rest need not be visited.
+      return !(full && newest);
+    });
+    return { versions, count: full && newest ? this.index.countAlive(interval) : count };
+  }
+
+  /** Starts the one write transaction there can be; it must be ended before anything else is written. */
+  begin(): WriteTxn {
+    invariant(this.openTxn === undefined, 'one write transaction at a time');
+    this.openTxn = new WriteTxn(this, this.currentRevision + 1, (version, previous) => {
+      this.add(version, previous);
+      this.journal?.versionAdded(version);
+    });
+    return this.openTxn;
+  }
+
+  /** Closes the transaction; a transaction without changes leaves the revision as it was. */
+  end(txn: WriteTxn): void {
+    invariant(this.openTxn === txn, 'the open transaction is ended');
+    this.openTxn = undefined;
+    if (txn.changes.length > 0) this.currentRevision = txn.revision;
+  }
+
+  private add(version: Version, previous: Version | undefined): void {
+    this.index.append(keyName(version.key), version);
+    this.history.append({ version, previous });
+    this.bytes += sizeOf(version);
+    this.versions++;
+  }
+
+  /**
+   * Gives up the history before `revision`: the state as of `revision` and every change from it on stay readable.
+   * @throws EtcdError `futureRevision` or `compacted`
+   */
+  compact(revision: Revision): void {
+    if (revision > this.currentRevision) throw etcdError('futureRevision');
+    if (revision <= this.compactedRevision) throw etcdError('compacted');
+    this.compactedRevision = revision;
+    const touched = new Set<KeyName>();
+    for (const { version } of this.history.compact(revision)) touched.add(keyName(version.key));
+    for (const name of touched) this.compactKey(name, revision);
+  }
+
+  /** Drops a key's versions that no read at `revision` or later can see; deletions go when they are older than it. */
+  private compactKey(name: KeyName, revision: Revision): void {
+    const versions = this.index.get(name)?.versions;
+    invariant(versions !== undefined, 'a key with history is in the index');
+    let keepFrom = 0;
+    while ((versions[keepFrom + 1]?.modRevision ?? Number.POSITIVE_INFINITY) <= revision)
+      keepFrom++;
+    const first = versions[keepFrom];
+    if (first?.tombstone && first.modRevision < revision) keepFrom++;
+    // The key leaves the index before its versions do: it is found by them.
+    if (keepFrom === versions.length) this.index.remove(name);
+    for (const version of versions.splice(0, keepFrom)) {
+      this.bytes -= sizeOf(version);
+      this.versions--;
+      this.journal?.versionDropped(version);
+    }
+  }
+
+  /** Changes of `revision` and later, at most `maxBytes` of values but always whole revisions. */
+  changesFrom(revision: Revision, maxBytes: number): Change[] {
+    const out: Change[] = [];
+    let bytes = 0;
+    for (let i = this.history.positionOf(revision); ; i++) {
+      const change = this.history.at(i);
+      if (change === undefined) return out;
+      const startsRevision = change.version.modRevision !== out.at(-1)?.version.modRevision;
+      if (startsRevision && bytes >= maxBytes) return out;
+      out.push(change);
+      bytes += sizeOf(change.version);
+    }
+  }
+
+  /** The newest version of every living key, in key order. */
+  *aliveVersions(): Generator<Version> {
+    for (const { versions } of this.index.all()) {
+      const last = versions.at(-1);
+      if (last !== undefined && !last.tombstone) yield last;
+    }
+  }
+
+  /** Every version kept, in key order, oldest first. Stays true while the store moves on. */
+  allVersions(): Version[] {
+    const out: Version[] = [];
+    for (const entry of this.index.all()) out.push(...entry.versions);
+    return out;
+  }
+
+  /**
+   * Replaces the content. Versions come in any order in which each key's are oldest first. The journal is not told.
+   * @param state the revisions the versions belong to
+   */
+  restore(
+    versions: Iterable<Version>,
+    state: { readonly revision: Revision; readonly compactRevision: Revision },
+  ): void {
+    invariant(this.openTxn === undefined, 'nothing is being written while the store is replaced');
+    this.index = new KeyIndex();
+    this.history = new History();
+    this.bytes = 0;
+    this.versions = 0;
+    const changes: Change[] = [];
+    for (const version of versions) {
+      const name = keyName(version.key);
+      const previous = this.latest(name);
+      this.index.append(name, version);
+      this.bytes += sizeOf(version);
+      this.versions++;
+      if (version.modRevision >= state.compactRevision) changes.push({ version, previous });
+    }
+    changes.sort((a, b) => orderOf(a.version, b.version));
+    for (const change of changes) this.history.append(change);
+    this.currentRevision = state.revision;
+    this.compactedRevision = state.compactRevision;
+  }
+}
+
+function orderOf(a: Version, b: Version): number {
+  return a.modRevision - b.modRevision || a.sub - b.sub;
+}
+
+/** A copy in memory of its own: a small slice of a shared pool would keep the whole pool alive as long as it lives. */
+function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+type Add = (version: Version, previous: Version | undefined) => void;
+
+/** Writes that share one revision. */
+export class WriteTxn {
+  /** What these writes get. */
+  readonly revision: Revision;
+  readonly changes: Change[] = [];
+  private readonly store: MvccStore;
+  private readonly add: Add;
+
+  constructor(store: MvccStore, revision: Revision, add: Add) {
+    this.store = store;
+    this.revision = revision;
+    this.add = add;
+  }
+
+  /** Writes a key; key and value are copied. @returns what was there before */
+  put(key: Uint8Array, value: Uint8Array, lease: bigint): Version | undefined {
+    const previous = this.store.latest(keyName(key));
+    this.push(
+      {
+        key: previous?.key ?? ownCopy(key),
+        createRevision: previous?.createRevision ?? this.revision,
+        modRevision: this.revision,
+        sub: this.changes.length,
+        version: (previous?.version ?? 0) + 1,
+        value: value === previous?.value ? previous.value : ownCopy(value),
+        lease,
+        tombstone: false,
+      },
+      previous,
+    );
+    return previous;
+  }
+
+  /** Deletes the living keys of the interval. @returns what they were */
+  deleteRange(interval: Interval): Version[] {
+    const { versions } = this.store.scan(interval, { revision: 0, limit: 0, countOnly: false });
+    for (const previous of versions) {
+      this.push(
+        {
+          key: previous.key,
+          createRevision: 0,
+          modRevision: this.revision,
+          sub: this.changes.length,
+          version: 0,
+          value: EMPTY,
+          lease: 0n,
+          tombstone: true,
+        },
+        previous,
+      );
+    }
+    return versions;
+  }
+
+  private push(version: Version, previous: Version | undefined): void {
+    this.add(version, previous);
+    this.changes.push({ version, previous });
+  }
+}

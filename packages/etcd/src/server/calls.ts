@@ -1,0 +1,203 @@
+/** gRPC calls over HTTP/2 streams, as handlers see them. */
+
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { errorMessage, type Logger } from '@kubets/platform';
+import { CodecError, type Loose, type MessageType, type MethodPlan } from '../codec/index.ts';
+import { CODE, EtcdError, statusError } from '../errors.ts';
+import { encodeStatusMessage, FRAME_HEAD_BYTES, FrameReader, sealFrame } from './frames.ts';
+
+/** What a unary handler gets besides the request. */
+export interface UnaryInfo {
+  /** The request as it came, still encoded. */
+  readonly raw: Buffer;
+}
+
+/**
+ * Handles one request. `never` stands for the method's own request type, which only the handler knows; what it returns (or a
+ * promise of it) is encoded as the method's response.
+ */
+export type UnaryHandler = (request: never, info: UnaryInfo) => unknown;
+
+/** A call in which the server sends any number of messages, and the client may too. */
+export interface StreamCall<Q, R> {
+  readonly headers: IncomingHttpHeaders;
+  /** Bytes written that the connection has not taken yet. */
+  readonly backlogBytes: number;
+  send(message: Loose<R>): void;
+  /** Ends the call well, or with an error. */
+  end(error?: EtcdError): void;
+  onMessage(listener: (request: Q) => void): void;
+  /** The client will send nothing more. */
+  onHalfClose(listener: () => void): void;
+  /** Everything written has been taken. */
+  onDrain(listener: () => void): void;
+  /** The call is over, whoever ended it. */
+  onClose(listener: () => void): void;
+}
+
+/** Handles one call with streams; see {@link UnaryHandler} for `never`. */
+export type StreamHandler = (call: never) => void;
+
+export interface CallOptions {
+  readonly maxMessageBytes: number;
+  readonly log: Logger;
+}
+
+const OK_HEADERS = { ':status': 200, 'content-type': 'application/grpc' } as const;
+const OK_TRAILERS = { 'grpc-status': '0', 'grpc-message': '' } as const;
+
+/** What goes to the client for anything thrown: our errors as they are, others hidden behind INTERNAL. */
+function toStatus(error: unknown, log: Logger): EtcdError {
+  if (error instanceof EtcdError) return error;
+  if (error instanceof CodecError) {
+    const what = `grpc: failed to unmarshal the received message: ${error.message}`;
+    return statusError(CODE.internal, what);
+  }
+  log.error({ err: error }, 'request handler failed');
+  return statusError(CODE.internal, errorMessage(error));
+}
+
+function trailersOf(error: EtcdError) {
+  return {
+    'grpc-status': String(error.code),
+    'grpc-message': encodeStatusMessage(error.message),
+  };
+}
+
+/** Answers a stream that has not been answered yet with an error only. */
+export function refuse(stream: ServerHttp2Stream, error: EtcdError): void {
+  if (stream.destroyed || stream.closed) return;
+  stream.respond({ ...OK_HEADERS, ...trailersOf(error) }, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/** Serves one unary call. */
+export function serveUnary(
+  stream: ServerHttp2Stream,
+  method: MethodPlan,
+  handler: UnaryHandler,
+  options: CallOptions,
+): void {
+  const reader = new FrameReader(options.maxMessageBytes);
+  let message: Buffer | undefined;
+  let failed = false;
+  const fail = (error: unknown): void => {
+    failed = true;
+    refuse(stream, toStatus(error, options.log));
+  };
+  stream.on('data', (chunk: Buffer) => {
+    if (failed) return;
+    try {
+      message = reader.push(chunk)[0] ?? message;
+    } catch (error) {
+      fail(error);
+    }
+  });
+  stream.on('end', () => {
+    if (failed) return;
+    if (message === undefined) fail(statusError(CODE.internal, 'no request message'));
+    else answer(stream, method, handler, message).catch(fail);
+  });
+  stream.on('error', () => undefined);
+}
+
+async function answer(
+  stream: ServerHttp2Stream,
+  method: MethodPlan,
+  handler: UnaryHandler,
+  raw: Buffer,
+): Promise<void> {
+  const response = await handler(method.request.decode(raw) as never, { raw });
+  if (stream.destroyed || stream.closed) return;
+  const frame = sealFrame(method.response.encode(response as object, FRAME_HEAD_BYTES));
+  stream.respond(OK_HEADERS, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers(OK_TRAILERS));
+  stream.end(frame);
+}
+
+/** Serves one call with a stream in either direction. */
+export function serveStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  method: MethodPlan,
+  handler: StreamHandler,
+  options: CallOptions,
+): void {
+  const call = new Http2StreamCall<unknown, unknown>(stream, headers, method, options);
+  try {
+    handler(call as never);
+  } catch (error) {
+    call.end(toStatus(error, options.log));
+  }
+}
+
+class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
+  readonly headers: IncomingHttpHeaders;
+  private readonly stream: ServerHttp2Stream;
+  private readonly method: MethodPlan;
+  private readonly options: CallOptions;
+  private readonly reader: FrameReader;
+  private listener: ((request: Q) => void) | undefined;
+  private ended = false;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    method: MethodPlan,
+    options: CallOptions,
+  ) {
+    this.stream = stream;
+    this.headers = headers;
+    this.method = method;
+    this.options = options;
+    this.reader = new FrameReader(options.maxMessageBytes);
+    stream.on('error', () => undefined);
+    stream.respond(OK_HEADERS, { waitForTrailers: true });
+    stream.on('data', (chunk: Buffer) => this.take(chunk));
+  }
+
+  get backlogBytes(): number {
+    return this.stream.writableLength;
+  }
+
+  private take(chunk: Buffer): void {
+    if (this.ended) return;
+    try {
+      for (const message of this.reader.push(chunk)) {
+        this.listener?.(this.method.request.decode(message) as Q);
+      }
+    } catch (error) {
+      this.end(toStatus(error, this.options.log));
+    }
+  }
+
+  send(message: Loose<R>): void {
+    if (this.ended || this.stream.destroyed) return;
+    const type = this.method.response as MessageType<R>;
+    this.stream.write(sealFrame(type.encode(message, FRAME_HEAD_BYTES)));
+  }
+
+  end(error?: EtcdError): void {
+    if (this.ended || this.stream.destroyed) return;
+    this.ended = true;
+    const trailers = error === undefined ? OK_TRAILERS : trailersOf(error);
+    this.stream.on('wantTrailers', () => this.stream.sendTrailers(trailers));
+    this.stream.end();
+  }
+
+  onMessage(listener: (request: Q) => void): void {
+    this.listener = listener;
+  }
+
+  onHalfClose(listener: () => void): void {
+    this.stream.on('end', listener);
+  }
+
+  onDrain(listener: () => void): void {
+    this.stream.on('drain', listener);
+  }
+
+  onClose(listener: () => void): void {
+    this.stream.on('close', listener);
+  }
+}

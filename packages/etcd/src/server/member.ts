@@ -1,0 +1,91 @@
+/** One member as its services see it: the state, the ways to read and write it, and who answers. */
+
+import type { Clock, Logger } from '@kubets/platform';
+import type { Loose, ResponseHeader } from '../codec/index.ts';
+import { type EtcdError, etcdError } from '../errors.ts';
+import { ConsensusError, NoLeaderError } from '../host/errors.ts';
+import type { Revision } from '../mvcc/index.ts';
+import type { Consensus, MemberId, Term } from '../ports.ts';
+import type { KvState } from '../state/kv-state.ts';
+import { encodeSnapshot } from '../state/snapshot.ts';
+import type { KvStateMachine } from '../state/state-machine.ts';
+import type { WatchHub } from '../watch/index.ts';
+import { fromConsensus, type Proposer } from './proposer.ts';
+
+/** Limits a member is run with. */
+export interface ServerLimits {
+  readonly requestBytes: number;
+  readonly txnOps: number;
+  readonly quotaBytes: number;
+}
+
+export interface MemberParts {
+  readonly memberId: MemberId;
+  readonly clusterId: bigint;
+  readonly state: KvState;
+  readonly stateMachine: KvStateMachine;
+  readonly hub: WatchHub;
+  readonly proposer: Proposer;
+  readonly consensus: Consensus;
+  readonly limits: ServerLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Member {
+  readonly parts: MemberParts;
+
+  constructor(parts: MemberParts) {
+    this.parts = parts;
+  }
+
+  /** The header of an answer made at this revision. */
+  header(revision: Revision, term?: Term): Loose<ResponseHeader> {
+    const { clusterId, memberId, consensus } = this.parts;
+    return { clusterId, memberId, revision, raftTerm: term ?? consensus.status().term };
+  }
+
+  /** The header of an answer about the cluster, which has no revision. */
+  clusterHeader(): Loose<ResponseHeader> {
+    return this.header(0);
+  }
+
+  /** The header of an answer made from the state as it is now. */
+  currentHeader(): Loose<ResponseHeader> {
+    return this.header(this.parts.state.store.revision);
+  }
+
+  /** Waits until local reads show every write that was acknowledged, anywhere, before the call. */
+  async linearize(): Promise<void> {
+    const { consensus } = this.parts;
+    try {
+      await consensus.waitApplied(await consensus.readIndex());
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
+  /** The state as a snapshot, and how long it will be. */
+  async snapshotChunks(): Promise<{ chunks: AsyncIterable<Uint8Array>; totalBytes: number }> {
+    const content = this.parts.stateMachine.content();
+    const position = this.parts.stateMachine.applied;
+    let totalBytes = 0;
+    for await (const chunk of encodeSnapshot(content, position)) totalBytes += chunk.length;
+    return { chunks: encodeSnapshot(content, position), totalBytes };
+  }
+
+  get hasLeader(): boolean {
+    return this.parts.consensus.status().leader !== 0n;
+  }
+
+  get isLearner(): boolean {
+    return this.parts.consensus.status().role === 'learner';
+  }
+}
+
+function readError(error: unknown): EtcdError {
+  if (error instanceof NoLeaderError) return etcdError('noLeader');
+  // A read that came to nothing has had no effect, whatever consensus knows of it.
+  if (error instanceof ConsensusError) return etcdError('timeout');
+  return fromConsensus(error);
+}

@@ -1,0 +1,206 @@
+/** Puts a member together and starts it: state, consensus, services, door. */
+
+import { join } from 'node:path';
+import {
+  type Clock,
+  type Health,
+  type Logger,
+  type Metrics,
+  type Random,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type TlsMaterial,
+} from '@kubets/platform';
+import { LIMITS } from '../limits.ts';
+import type { Consensus, MemberId, MemberInfo, StateMachine } from '../ports.ts';
+import { KvState } from '../state/kv-state.ts';
+import { KvStateMachine } from '../state/state-machine.ts';
+import { LevelStorage } from '../storage/level-storage.ts';
+import { WatchHub } from '../watch/index.ts';
+import { Door } from './door.ts';
+import { httpListener } from './http.ts';
+import { LeaderGuard } from './leader-guard.ts';
+import { LeaseExpirer } from './lease-expirer.ts';
+import { Member, type ServerLimits } from './member.ts';
+import { Proposer } from './proposer.ts';
+import { Publisher } from './publisher.ts';
+import { Quota } from './quota.ts';
+import { addServices } from './services.ts';
+
+export interface Listener {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+}
+
+/** Makes the consensus once the state it replicates is there. */
+export type MakeConsensus = (stateMachine: StateMachine) => Promise<JoinedConsensus>;
+
+export interface JoinedConsensus {
+  readonly consensus: Consensus;
+  readonly memberId: MemberId;
+  readonly clusterId: bigint;
+}
+
+export interface MemberOptions {
+  readonly name: string;
+  /** Where the state is kept; absent: nowhere. */
+  readonly stateDir?: string;
+  readonly makeConsensus: MakeConsensus;
+  readonly listeners: readonly Listener[];
+  /** What others are told to reach this member's clients port by; absent: where it listens. */
+  readonly clientUrls?: readonly string[];
+  readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
+  readonly electionMs: number;
+  readonly limits?: Partial<ServerLimits>;
+  readonly watchProgressMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Logger;
+  readonly health?: Health;
+  readonly metrics?: Metrics;
+  /** Called when the member cannot go on: its process must end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** A member that serves. */
+export interface RunningMember {
+  readonly member: Member;
+  /** Ports in the order of the listeners. */
+  readonly ports: readonly number[];
+  /** Finishes what is under way, hands over, and lets go of everything. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+interface Base {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+interface StateSide {
+  readonly state: KvState;
+  readonly stateMachine: KvStateMachine;
+  readonly hub: WatchHub;
+  readonly storage: LevelStorage | undefined;
+}
+
+/** The parts that know each other through what is made last. */
+interface Late {
+  member: Member | undefined;
+  proposer: Proposer | undefined;
+}
+
+async function openStorage(options: MemberOptions, { clock }: Base) {
+  if (options.stateDir === undefined) return { storage: undefined, loaded: undefined };
+  const { stateDir: dir, onFatal } = options;
+  return LevelStorage.open({ dir, clock, onFailure: onFatal });
+}
+
+async function openState(options: MemberOptions, base: Base, late: Late): Promise<StateSide> {
+  const { storage, loaded } = await openStorage(options, base);
+  // As in etcd: one and a half elections, in whole seconds.
+  const minLeaseTtlSeconds = Math.ceil((1.5 * options.electionMs) / 1000);
+  const journal = storage?.journal;
+  const state = new KvState({ minLeaseTtlSeconds, ...(journal && { journal }) });
+  if (loaded !== undefined) state.restore(loaded.content, base.clock.monotonicMs());
+  const hub = new WatchHub({
+    store: state.store,
+    header: (revision) => late.member?.header(revision) ?? { revision },
+    defer: setImmediate,
+  });
+  const stateMachine = new KvStateMachine({
+    ...{ state, clock: base.clock, ...(storage && { storage }) },
+    ...(loaded && { position: loaded.position }),
+    onApplied: (proposal, applied) => late.proposer?.applied(proposal, applied),
+    onChanges: (changes) => hub.notify(changes),
+    onReplaced: () => hub.storeReplaced(),
+  });
+  return { state, stateMachine, hub, storage };
+}
+
+function serverLimits(options: MemberOptions): ServerLimits {
+  return {
+    requestBytes: LIMITS.requestBytes,
+    txnOps: LIMITS.txnOps,
+    quotaBytes: LIMITS.quotaBackendBytes,
+    ...options.limits,
+  };
+}
+
+/** Starts a member; resolves once its ports are open. It may have no leader yet. */
+export async function startMember(options: MemberOptions): Promise<RunningMember> {
+  const { clock = systemClock, random = systemRandom, log = silentLogger } = options;
+  const base: Base = { clock, random, log };
+  const late: Late = { member: undefined, proposer: undefined };
+  const side = await openState(options, base, late);
+  const { state, stateMachine, hub, storage } = side;
+  const joined = await options.makeConsensus(stateMachine);
+  const { consensus, memberId, clusterId } = joined;
+  const limits = serverLimits(options);
+  const proposer = new Proposer({
+    ...{ consensus: () => consensus, memberId, clock, random },
+    timeoutMs: LIMITS.writeTimeoutMs + 2 * options.electionMs,
+    overloaded: () => (storage?.backlog ?? 0) > LIMITS.storageBacklogRecords,
+  });
+  late.proposer = proposer;
+  const parts = { memberId, clusterId, state, stateMachine, hub, proposer, consensus, limits };
+  const member = new Member({ ...parts, clock, log });
+  late.member = member;
+  const { sizeBytes } = { sizeBytes: () => state.store.sizeBytes };
+  const { quotaBytes } = limits;
+  const quota = new Quota({ quotaBytes, memberId, alarms: state.alarms, proposer, sizeBytes, log });
+  const guard = new LeaderGuard(consensus, LIMITS.leaderlessElections * options.electionMs, clock);
+  const { door, ports } = await openDoor(options, base, { member, quota, guard });
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  const own = ports.map((port, i) => `${scheme}://${options.listeners[i]?.host}:${port}`);
+  const { name, clientUrls = own } = options;
+  const publisher = new Publisher({ consensus, name, clientUrls, clock, log });
+  const expirer = new LeaseExpirer({ consensus, lessor: state.lessor, proposer, clock, log });
+  const progressMs = options.watchProgressMs ?? LIMITS.watchProgressMs;
+  const progress = clock.setInterval(() => hub.progressTick(), progressMs);
+  const relax = clock.setInterval(() => {
+    quota.relax().catch((error: unknown) => log.debug({ err: error }, 'alarm not cleared yet'));
+  }, LIMITS.quotaCheckMs);
+  return {
+    member,
+    ports,
+    async stop(graceMs = LIMITS.drainMs) {
+      for (const timer of [progress, relax]) timer.cancel();
+      publisher.close();
+      expirer.close();
+      guard.close();
+      hub.close();
+      await door.close(graceMs);
+      await consensus.stop();
+      proposer.close();
+      await storage?.close();
+    },
+  };
+}
+
+async function openDoor(
+  options: MemberOptions,
+  { clock, log }: Base,
+  services: Parameters<typeof addServices>[1],
+): Promise<{ door: Door; ports: number[] }> {
+  const { tls, health, metrics } = options;
+  const http = httpListener({
+    ...{ member: () => services.member, clock, ...(health && { health }) },
+    ...(metrics && { metrics }),
+  });
+  const maxMessageBytes = services.member.parts.limits.requestBytes + LIMITS.requestOverheadBytes;
+  const door = new Door({ ...{ clock, log, maxMessageBytes, http }, ...(tls && { tls }) });
+  addServices(door, services);
+  const ports: number[] = [];
+  for (const { host, port } of options.listeners) ports.push(await door.listen(host, port));
+  return { door, ports };
+}
+
+/** The state's folder in a data directory. */
+export function stateDirOf(dataDir: string): string {
+  return join(dataDir, 'state');
+}
+
+export type { MemberInfo };

@@ -1,0 +1,105 @@
+/** Collects what has changed in memory and is not on disk yet. Later changes of a record replace earlier ones. */
+
+import type { Lease } from '../lease/lessor.ts';
+import type { Version } from '../mvcc/index.ts';
+import type { Alarm } from '../state/alarms.ts';
+import type { StateJournal } from '../state/kv-state.ts';
+import {
+  STORED,
+  seal,
+  storedAlarm,
+  storedLease,
+  storedMeta,
+  storedRevision,
+} from '../state/records.ts';
+import type { AppliedPosition } from '../state/state-machine.ts';
+import { alarmKey, leaseKey, metaKey, versionKey } from './keys.ts';
+
+/** A record to write, or to remove when `value` is undefined. */
+export interface Operation {
+  readonly key: Buffer;
+  readonly value: Buffer | undefined;
+}
+
+/** A version as it lies on disk. */
+export function putVersion(generation: number, version: Version): Operation {
+  const key = versionKey(generation, version);
+  const record = storedRevision(version);
+  return { key, value: seal(key, (head) => STORED.revision.encode(record, head)) };
+}
+
+export function putLease(generation: number, lease: Lease): Operation {
+  const key = leaseKey(generation, lease.id);
+  return { key, value: seal(key, (head) => STORED.lease.encode(storedLease(lease), head)) };
+}
+
+export function putAlarm(generation: number, alarm: Alarm): Operation {
+  const key = alarmKey(generation, alarm);
+  return { key, value: seal(key, (head) => STORED.alarm.encode(storedAlarm(alarm), head)) };
+}
+
+export function putMeta(
+  generation: number,
+  position: AppliedPosition,
+): { key: Buffer; value: Buffer } {
+  const key = metaKey(generation);
+  return { key, value: seal(key, (head) => STORED.meta.encode(storedMeta(position), head)) };
+}
+
+export class ChangeJournal implements StateJournal {
+  /** Value: it was added (and not dropped again). Versions never change, so they are their own names. */
+  private versions = new Map<Version, boolean>();
+  private leases = new Map<bigint, Lease | undefined>();
+  private alarms = new Map<string, { alarm: Alarm; raised: boolean }>();
+
+  /** Records that differ from the disk. */
+  get size(): number {
+    return this.versions.size + this.leases.size + this.alarms.size;
+  }
+
+  versionAdded(version: Version): void {
+    this.versions.set(version, true);
+  }
+
+  versionDropped(version: Version): void {
+    this.versions.set(version, false);
+  }
+
+  leaseSaved(lease: Lease): void {
+    this.leases.set(lease.id, lease);
+  }
+
+  leaseDropped(id: bigint): void {
+    this.leases.set(id, undefined);
+  }
+
+  alarmRaised(alarm: Alarm): void {
+    this.alarms.set(`${alarm.memberID}/${alarm.alarm}`, { alarm, raised: true });
+  }
+
+  alarmCleared(alarm: Alarm): void {
+    this.alarms.set(`${alarm.memberID}/${alarm.alarm}`, { alarm, raised: false });
+  }
+
+  /** Empties the journal. @returns what was in it, encoded one by one as it is asked for */
+  take(generation: number): Iterable<Operation> {
+    const { versions, leases, alarms } = this;
+    this.versions = new Map();
+    this.leases = new Map();
+    this.alarms = new Map();
+    return (function* () {
+      for (const [version, added] of versions) {
+        if (added) yield putVersion(generation, version);
+        else yield { key: versionKey(generation, version), value: undefined };
+      }
+      for (const [id, lease] of leases) {
+        if (lease) yield putLease(generation, lease);
+        else yield { key: leaseKey(generation, id), value: undefined };
+      }
+      for (const { alarm, raised } of alarms.values()) {
+        if (raised) yield putAlarm(generation, alarm);
+        else yield { key: alarmKey(generation, alarm), value: undefined };
+      }
+    })();
+  }
+}

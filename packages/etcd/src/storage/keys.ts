@@ -1,0 +1,58 @@
+/**
+ * Keys on disk. All but one are: generation (4 bytes), kind (1 byte), then what names the record; numbers are big endian, so
+ * that versions lie in the order they were made.
+ */
+
+import type { Version } from '../mvcc/index.ts';
+import type { Alarm } from '../state/alarms.ts';
+
+export const KIND = { alarm: 0x61, lease: 0x6c, meta: 0x6d, revision: 0x72 } as const;
+
+const GENERATION_BYTES = 4;
+
+/** The directory's one key outside of a generation: the number of the generation in use. */
+export const CURRENT_KEY: Buffer = Buffer.from('\xff\xff\xff\xffcurrent', 'latin1');
+
+function keyOf(generation: number, kind: number, nameBytes: number): Buffer {
+  const key = Buffer.allocUnsafe(GENERATION_BYTES + 1 + nameBytes);
+  key.writeUInt32BE(generation, 0);
+  key.writeUInt8(kind, GENERATION_BYTES);
+  return key;
+}
+
+export function versionKey(generation: number, version: Version): Buffer {
+  const key = keyOf(generation, KIND.revision, 12);
+  key.writeBigUInt64BE(BigInt(version.modRevision), 5);
+  key.writeUInt32BE(version.sub, 13);
+  return key;
+}
+
+export function leaseKey(generation: number, id: bigint): Buffer {
+  const key = keyOf(generation, KIND.lease, 8);
+  key.writeBigInt64BE(id, 5);
+  return key;
+}
+
+export function alarmKey(generation: number, { memberID, alarm }: Alarm): Buffer {
+  const key = keyOf(generation, KIND.alarm, 12);
+  key.writeBigUInt64BE(memberID, 5);
+  key.writeUInt32BE(alarm, 13);
+  return key;
+}
+
+export function metaKey(generation: number): Buffer {
+  return keyOf(generation, KIND.meta, 0);
+}
+
+export function kindOf(key: Buffer): number {
+  return key[GENERATION_BYTES] ?? 0;
+}
+
+/** The keys of one generation: from `gte`, below `lt`. */
+export function generationRange(generation: number): { gte: Buffer; lt: Buffer } {
+  const gte = Buffer.alloc(GENERATION_BYTES);
+  gte.writeUInt32BE(generation);
+  const lt = Buffer.alloc(GENERATION_BYTES);
+  lt.writeUInt32BE(generation + 1);
+  return { gte, lt };
+}

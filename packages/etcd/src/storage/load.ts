@@ -1,0 +1,81 @@
+/** Reads a member's stored state into memory. */
+
+import type { ClassicLevel } from 'classic-level';
+import { StorageError } from '../errors.ts';
+import type { Lease } from '../lease/lessor.ts';
+import type { Version } from '../mvcc/index.ts';
+import type { Alarm } from '../state/alarms.ts';
+import type { StateContent } from '../state/kv-state.ts';
+import { alarmOf, leaseOf, positionOf, STORED, unseal, versionOf } from '../state/records.ts';
+import type { AppliedPosition } from '../state/state-machine.ts';
+import { CURRENT_KEY, generationRange, KIND, kindOf } from './keys.ts';
+
+export type Db = ClassicLevel<Buffer, Buffer>;
+
+/** What was found at start. */
+export interface Loaded {
+  readonly content: StateContent;
+  readonly position: AppliedPosition;
+}
+
+export interface Found {
+  readonly generation: number;
+  /** Undefined for an empty directory. */
+  readonly loaded: Loaded | undefined;
+}
+
+const READ_AT_ONCE = 1000;
+
+/** Removes every key of a generation. */
+export async function clearGeneration(db: Db, generation: number): Promise<void> {
+  await db.clear(generationRange(generation));
+}
+
+export function generationBytes(generation: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(generation);
+  return bytes;
+}
+
+/**
+ * Reads the current generation, and removes what an interrupted replacement left of its neighbours.
+ * @throws StorageError when a record cannot be understood
+ */
+export async function readAll(db: Db): Promise<Found> {
+  const current = await db.get(CURRENT_KEY);
+  const generation = current?.readUInt32BE(0) ?? 0;
+  await clearGeneration(db, generation + 1);
+  if (generation > 0) await clearGeneration(db, generation - 1);
+  return { generation, loaded: await readGeneration(db, generation) };
+}
+
+async function readGeneration(db: Db, generation: number): Promise<Loaded | undefined> {
+  const versions: Version[] = [];
+  const leases: Lease[] = [];
+  const alarms: Alarm[] = [];
+  let position: AppliedPosition | undefined;
+  const iterator = db.iterator(generationRange(generation));
+  for (;;) {
+    const entries = await iterator.nextv(READ_AT_ONCE);
+    if (entries.length === 0) break;
+    for (const [key, sealed] of entries) {
+      const value = unseal(key, sealed);
+      const kind = kindOf(key);
+      if (kind === KIND.revision) versions.push(versionOf(STORED.revision.decode(value)));
+      else if (kind === KIND.lease) leases.push(leaseOf(STORED.lease.decode(value)));
+      else if (kind === KIND.alarm) alarms.push(alarmOf(STORED.alarm.decode(value)));
+      else if (kind === KIND.meta) position = positionOf(STORED.meta.decode(value));
+      else throw new StorageError(`unknown kind of record ${kind}`);
+    }
+  }
+  await iterator.close();
+  if (position === undefined) {
+    if (versions.length > 0) throw new StorageError('records without a position in the log');
+    return undefined;
+  }
+  if (versions.length !== position.versionCount) {
+    throw new StorageError(`${position.versionCount} versions expected, ${versions.length} found`);
+  }
+  const { revision, compactRevision } = position;
+  return { content: { versions, leases, alarms, revision, compactRevision }, position };
+}

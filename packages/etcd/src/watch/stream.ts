@@ -1,0 +1,231 @@
+/** One client's watch stream: its watchers, their catching up, and what may be written when. */
+
+import type { Loose, WatchCreateRequest, WatchResponse } from '../codec/index.ts';
+import { LIMITS } from '../limits.ts';
+import { inInterval, intervalOf, keyName, type Revision, toRevision } from '../mvcc/index.ts';
+import { EventEncoder, fragmentsOf } from './messages.ts';
+import {
+  concerns,
+  type DeliveringStream,
+  type Delivery,
+  type Watcher,
+  type WatcherRegistry,
+} from './watcher.ts';
+
+/** Where a stream's messages go. */
+export interface WatchSink {
+  /** @returns false when no more should be sent until the stream is told `drained` */
+  send(message: Loose<WatchResponse>): boolean;
+  /** The stream is over. */
+  end(): void;
+}
+
+/** Stands for "no watcher" or "all of the stream" in a response. */
+const NO_WATCHER = -1;
+const NOPUT = 0;
+const NODELETE = 1;
+const FIRST_KEY = Buffer.of(0);
+
+export class WatchStream implements DeliveringStream {
+  /** The sink wants nothing now. */
+  full = false;
+  private readonly hub: WatcherRegistry;
+  private readonly sink: WatchSink;
+  private readonly onClose: () => void;
+  private readonly watchers = new Map<bigint, Watcher>();
+  private readonly behind = new Set<Watcher>();
+  private nextId = 0n;
+  private progressWanted = false;
+  private pumping = false;
+  private closed = false;
+
+  constructor(hub: WatcherRegistry, sink: WatchSink, onClose: () => void) {
+    this.hub = hub;
+    this.sink = sink;
+    this.onClose = onClose;
+  }
+
+  get watcherCount(): number {
+    return this.watchers.size;
+  }
+
+  /** Answers a create request, and starts its watcher unless the request is wrong. */
+  create(request: WatchCreateRequest): void {
+    const revision = this.hub.options.store.revision;
+    const key = request.key.length === 0 ? FIRST_KEY : request.key;
+    const interval = intervalOf(key, request.rangeEnd);
+    const id = request.watchId === 0n ? this.freeId() : request.watchId;
+    const wrong = this.whyNot(id, interval.to === undefined || interval.from < interval.to);
+    if (wrong !== undefined) {
+      const refusal = { watchId: NO_WATCHER, created: true, canceled: true, cancelReason: wrong };
+      this.send({ header: this.hub.options.header(revision), ...refusal });
+      return;
+    }
+    const start = toRevision(request.startRevision);
+    const watcher: Watcher = {
+      stream: this,
+      id,
+      interval,
+      prevKv: request.prevKv,
+      noPut: request.filters.includes(NOPUT),
+      noDelete: request.filters.includes(NODELETE),
+      progressNotify: request.progressNotify,
+      fragment: request.fragment,
+      next: start === 0 ? revision + 1 : start,
+      synced: false,
+      active: false,
+    };
+    this.watchers.set(id, watcher);
+    this.send({ header: this.hub.options.header(revision), watchId: id, created: true });
+    if (watcher.next > revision) this.hub.setSynced(watcher);
+    else this.catchUp(watcher);
+  }
+
+  private whyNot(id: bigint, nonEmpty: boolean): string | undefined {
+    if (!nonEmpty) return 'mvcc: watcher range is empty';
+    if (this.watchers.has(id)) return 'mvcc: duplicate watch ID provided on the WatchStream';
+    if (this.watchers.size >= LIMITS.watchersPerStream) return 'etcdserver: too many watchers';
+    return undefined;
+  }
+
+  private freeId(): bigint {
+    while (this.watchers.has(this.nextId)) this.nextId++;
+    return this.nextId++;
+  }
+
+  /** Ends a watcher; an unknown id is not answered. */
+  cancel(id: bigint): void {
+    const watcher = this.watchers.get(id);
+    if (watcher === undefined) return;
+    this.forget(watcher);
+    const header = this.hub.options.header(this.hub.options.store.revision);
+    this.send({ header, watchId: id, canceled: true });
+  }
+
+  private forget(watcher: Watcher): void {
+    this.hub.setUnsynced(watcher);
+    this.behind.delete(watcher);
+    this.watchers.delete(watcher.id);
+  }
+
+  /** Says how far the stream has come as soon as none of its watchers is behind. */
+  requestProgress(): void {
+    this.progressWanted = true;
+    this.answerProgress();
+  }
+
+  private answerProgress(): void {
+    if (!this.progressWanted || this.behind.size > 0 || this.full) return;
+    this.progressWanted = false;
+    const header = this.hub.options.header(this.hub.options.store.revision);
+    this.send({ header, watchId: NO_WATCHER });
+  }
+
+  /** Tells quiet watchers that asked for it how far they have come. */
+  progressTick(): void {
+    const { header, store } = this.hub.options;
+    for (const watcher of this.watchers.values()) {
+      const quiet = watcher.progressNotify && watcher.synced && !watcher.active;
+      if (quiet && !this.full) this.send({ header: header(store.revision), watchId: watcher.id });
+      watcher.active = false;
+    }
+  }
+
+  /** Sends a synced or catching-up watcher its changes. */
+  sendEvents(watcher: Watcher, { list, encoder, revision }: Delivery): void {
+    const events = list.map((change) => encoder.encode(change, watcher.prevKv));
+    const header = this.hub.options.header(revision);
+    watcher.active = true;
+    watcher.next = (list.at(-1)?.version.modRevision ?? watcher.next - 1) + 1;
+    const pieces = watcher.fragment ? fragmentsOf(events) : [events];
+    for (const [i, piece] of pieces.entries()) {
+      const fragment = i < pieces.length - 1;
+      this.send({ header, watchId: watcher.id, events: piece, fragment });
+    }
+  }
+
+  /** Lets a watcher read the history from its next revision on. */
+  catchUp(watcher: Watcher): void {
+    this.behind.add(watcher);
+    this.schedule();
+  }
+
+  /** Every watcher looks again for what it has missed. */
+  resync(): void {
+    for (const watcher of this.watchers.values()) {
+      this.hub.setUnsynced(watcher);
+      this.behind.add(watcher);
+    }
+    this.schedule();
+  }
+
+  /** The sink takes messages again. */
+  drained(): void {
+    this.full = false;
+    this.answerProgress();
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.pumping || this.full || this.closed || this.behind.size === 0) return;
+    this.pumping = true;
+    this.hub.options.defer(() => {
+      this.pumping = false;
+      this.pump();
+      this.schedule();
+    });
+  }
+
+  /** One piece of history for the watcher that has waited longest. */
+  private pump(): void {
+    const [watcher] = this.behind;
+    if (watcher === undefined || this.full || this.closed) return;
+    const { store } = this.hub.options;
+    this.behind.delete(watcher);
+    if (watcher.next < store.compactRevision) {
+      this.cancelCompacted(watcher, store.compactRevision);
+      return;
+    }
+    const changes = store.changesFrom(watcher.next, LIMITS.watchCatchUpBytes);
+    const list = changes.filter(
+      (c) => inInterval(keyName(c.version.key), watcher.interval) && concerns(watcher, c),
+    );
+    if (list.length > 0) {
+      const delivery = { list, encoder: new EventEncoder(), revision: store.revision };
+      this.sendEvents(watcher, delivery);
+    }
+    const reached = changes.at(-1)?.version.modRevision ?? store.revision;
+    watcher.next = Math.max(watcher.next, reached + 1);
+    if (reached >= store.revision) this.hub.setSynced(watcher);
+    else this.behind.add(watcher);
+    this.answerProgress();
+  }
+
+  private cancelCompacted(watcher: Watcher, compactRevision: Revision): void {
+    this.forget(watcher);
+    const header = this.hub.options.header(0);
+    this.send({ header, watchId: watcher.id, canceled: true, compactRevision });
+    this.answerProgress();
+  }
+
+  private send(message: Loose<WatchResponse>): void {
+    if (this.closed) return;
+    if (!this.sink.send(message)) this.full = true;
+  }
+
+  /** The server ends the stream. */
+  end(): void {
+    this.close();
+    this.sink.end();
+  }
+
+  /** The client is gone: nothing is sent any more. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const watcher of this.watchers.values()) this.hub.setUnsynced(watcher);
+    this.watchers.clear();
+    this.behind.clear();
+    this.onClose();
+  }
+}
