@@ -1,0 +1,155 @@
+import { notAcceptable, pathNotFound } from '@kubets/api';
+import type { PathHandler, PathRequest, PathResponse } from '../ports.ts';
+import {
+  acceptedTypes,
+  DocumentCache,
+  documentResponse,
+  jsonResponse,
+  withoutSlash,
+} from './document.ts';
+import type { DiscoverySource } from './source.ts';
+
+const AGGREGATED_GROUP = 'apidiscovery.k8s.io';
+const AGGREGATED_KIND = 'APIGroupDiscoveryList';
+const JSON_TYPE = 'application/json';
+
+/** `/api`, `/apis` and everything below that is no resource. */
+export function discoveryPaths(source: DiscoverySource): PathHandler {
+  const cache = new DocumentCache(() => source.signature());
+
+  function root(request: PathRequest, which: 'api' | 'apis'): PathResponse {
+    const version = aggregatedVersion(request.headers.accept);
+    const vary = { vary: 'Accept' };
+    if (version === undefined) {
+      const plain = which === 'api' ? source.apiVersions() : source.groupList();
+      const response = jsonResponse(plain);
+      return { ...response, headers: { ...response.headers, ...vary } };
+    }
+    const document = cache.get(`${which}/${version}`, () => source.aggregated(which, version));
+    const type = `${JSON_TYPE};g=${AGGREGATED_GROUP};v=${version};as=${AGGREGATED_KIND}`;
+    return documentResponse(request, document, { ...vary, 'content-type': type });
+  }
+
+  return {
+    name: 'discovery',
+    async handle(request) {
+      const [, first = '', ...rest] = withoutSlash(request.info.path).split('/');
+      if (first !== 'api' && first !== 'apis') return undefined;
+      if (rest.length === 0) return root(request, first);
+      if (first === 'api')
+        return rest.length === 1 ? version(source, '', rest[0] ?? '') : undefined;
+      const [group = '', name] = rest;
+      if (rest.length === 1) return found(source.group(group));
+      return rest.length === 2 ? version(source, group, name ?? '') : undefined;
+    },
+  };
+}
+
+const found = (document: object | undefined): PathResponse | undefined =>
+  document && jsonResponse(document);
+
+function version(source: DiscoverySource, group: string, name: string): PathResponse | undefined {
+  const list = source.resourceList(group, name);
+  if (list) return jsonResponse(list);
+  if (group === '' || source.group(group)) throw pathNotFound();
+  return undefined;
+}
+
+/** The newest aggregated form the client asks for; undefined when it wants the plain one. */
+function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+  for (const { type, parameters } of acceptedTypes(accept)) {
+    if (type !== JSON_TYPE && type !== '*/*' && type !== 'application/*') continue;
+    if (parameters.g === undefined) return undefined;
+    if (parameters.g !== AGGREGATED_GROUP || parameters.as !== AGGREGATED_KIND) continue;
+    if (parameters.v === 'v2' || parameters.v === 'v2beta1') return parameters.v;
+  }
+  return undefined;
+}
+
+const YEAR_SECONDS = 31_536_000;
+
+/** `/openapi/v3` with one document a group version, and `/openapi/v2`. */
+export function openApiPaths(source: DiscoverySource): PathHandler {
+  const cache = new DocumentCache(() => source.signature());
+  const pathOf = (group: string, name: string): string =>
+    group === '' ? `api/${name}` : `apis/${group}/${name}`;
+
+  function index(request: PathRequest): PathResponse {
+    const document = cache.get('index', () => {
+      const paths: Record<string, { serverRelativeURL: string }> = {};
+      for (const { group, version: name } of source.groupVersions()) {
+        const path = pathOf(group, name);
+        const { etag } = cache.get(path, () => source.openApiV3(group, name));
+        paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
+      }
+      return { paths };
+    });
+    return documentResponse(request, document, { 'content-type': JSON_TYPE, vary: 'Accept' });
+  }
+
+  function one(request: PathRequest, path: string): PathResponse | undefined {
+    const known = source.groupVersions().find((gv) => pathOf(gv.group, gv.version) === path);
+    if (!known) return undefined;
+    const document = cache.get(path, () => source.openApiV3(known.group, known.version));
+    const hash = request.query.get('hash');
+    if (hash !== null && hash !== document.etag) {
+      const location = `/openapi/v3/${path}?hash=${document.etag}`;
+      return { status: 301, headers: { location }, body: '' };
+    }
+    // A path with the right hash always means the same content.
+    const caching =
+      hash === null ? 'no-cache, private' : `public, immutable, max-age=${YEAR_SECONDS}`;
+    const headers = { 'content-type': JSON_TYPE, 'cache-control': caching, vary: 'Accept' };
+    return documentResponse(request, document, headers);
+  }
+
+  return {
+    name: 'openapi',
+    async handle(request) {
+      const path = withoutSlash(request.info.path);
+      if (path === '/openapi/v3') return index(request);
+      if (path.startsWith('/openapi/v3/')) return one(request, path.slice('/openapi/v3/'.length));
+      if (path !== '/openapi/v2') return undefined;
+      requireJson(request.headers.accept);
+      const document = cache.get('v2', () => source.openApiV2());
+      return documentResponse(request, document, { 'content-type': JSON_TYPE, vary: 'Accept' });
+    },
+  };
+}
+
+/** OpenAPI v2 is served as JSON only; clients that insist on its protobuf form are told so. */
+function requireJson(accept: string | undefined): void {
+  const types = acceptedTypes(accept).map(({ type }) => type);
+  if (types.some((type) => [JSON_TYPE, '*/*', 'application/*'].includes(type))) return;
+  throw notAcceptable('only the following media types are accepted: application/json');
+}
+
+const FIXED_PATHS = [
+  '/.well-known/openid-configuration',
+  '/api',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+];
+
+/** `/`: the list of paths. */
+export function rootPath(source: DiscoverySource): PathHandler {
+  return {
+    name: 'root',
+    async handle({ info }) {
+      if (info.path !== '/') return undefined;
+      const groups = source
+        .groupVersions()
+        .flatMap(({ group, version: name }) =>
+          group === '' ? [`/api/${name}`] : [`/apis/${group}`, `/apis/${group}/${name}`],
+        );
+      return jsonResponse({ paths: [...new Set([...FIXED_PATHS, ...groups])].sort() });
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import type { PathRequest, PathResponse } from '../ports.ts';
+
+/** A document as it goes over the wire, with the tag that names its content. */
+export interface Document {
+  readonly body: Buffer;
+  readonly etag: string;
+}
+
+/** Serialises a document. */
+export function documentOf(value: object): Document {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  const etag = createHash('sha512').update(body).digest('hex').toUpperCase();
+  return { body, etag };
+}
+
+/** A JSON answer without a tag. */
+export function jsonResponse(value: object, status = 200): PathResponse {
+  const headers = { 'content-type': 'application/json' };
+  return { status, headers, body: Buffer.from(JSON.stringify(value)) };
+}
+
+/** A document, or 304 when the client has it already. */
+export function documentResponse(
+  request: PathRequest,
+  document: Document,
+  headers: Record<string, string>,
+): PathResponse {
+  const quoted = `"${document.etag}"`;
+  const all = { ...headers, etag: quoted };
+  const known = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim());
+  if (known.includes(quoted)) return { status: 304, headers: all, body: '' };
+  return { status: 200, headers: all, body: document.body };
+}
+
+/** Keeps documents until what they were made from changes. */
+export class DocumentCache {
+  readonly #signature: () => string;
+  readonly #documents = new Map<string, Document>();
+  #made = '';
+
+  /** @param signature cheap text that changes whenever any document would */
+  constructor(signature: () => string) {
+    this.#signature = signature;
+  }
+
+  get(name: string, make: () => object): Document {
+    const now = this.#signature();
+    if (now !== this.#made) this.#documents.clear();
+    this.#made = now;
+    const known = this.#documents.get(name);
+    if (known) return known;
+    const made = documentOf(make());
+    this.#documents.set(name, made);
+    return made;
+  }
+}
+
+/** A path without its trailing slash; the root stays `/`. */
+export function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+/** The media types of an Accept header, in order, with their parameters. */
+export function acceptedTypes(
+  accept: string | undefined,
+): { type: string; parameters: Record<string, string> }[] {
+  if (!accept) return [{ type: '*/*', parameters: {} }];
+  return accept.split(',').map((one) => {
+    const [type = '', ...rest] = one.split(';').map((part) => part.trim());
+    const pairs = rest.map((part) => part.split('=', 2) as [string, string]);
+    return { type: type.toLowerCase(), parameters: Object.fromEntries(pairs) };
+  });
+}

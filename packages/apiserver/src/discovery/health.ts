@@ -1,0 +1,83 @@
+import { errorMessage } from '@kubets/platform';
+import type { PathHandler, PathRequest, PathResponse } from '../ports.ts';
+
+/** Something that can be unwell. */
+export interface HealthCheck {
+  readonly name: string;
+  /** Throws or rejects when unwell. */
+  check(): void | Promise<void>;
+  /** Also counts for "is the process alive?": only what a restart would mend. */
+  readonly liveness?: boolean;
+}
+
+const PING: HealthCheck = { name: 'ping', check: () => undefined, liveness: true };
+const ROOTS = ['healthz', 'livez', 'readyz'] as const;
+type Root = (typeof ROOTS)[number];
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+const SNIFF = { ...TEXT, 'x-content-type-options': 'nosniff' };
+
+/** `/healthz`, `/livez` and `/readyz`, with `?verbose`, `?exclude=CHECK`, and `/livez/CHECK`. */
+export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
+  const all = [PING, ...checks];
+  return {
+    name: 'health',
+    async handle(request) {
+      const [, first = '', ...rest] = request.info.path.split('/');
+      const root = ROOTS.find((one) => one === first);
+      if (!root) return undefined;
+      const chosen = root === 'livez' ? all.filter((one) => one.liveness) : all;
+      const name = rest.join('/');
+      if (name === '') return report(root, chosen, request);
+      const one = chosen.find((check) => check.name === name);
+      return one && single(one);
+    },
+  };
+}
+
+async function problemOf(check: HealthCheck): Promise<string | undefined> {
+  try {
+    await check.check();
+    return undefined;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
+async function single(check: HealthCheck): Promise<PathResponse> {
+  const problem = await problemOf(check);
+  if (problem === undefined) return { status: 200, headers: TEXT, body: 'ok' };
+  return { status: 500, headers: SNIFF, body: `internal server error: ${problem}\n` };
+}
+
+async function report(
+  root: Root,
+  checks: readonly HealthCheck[],
+  { query }: PathRequest,
+): Promise<PathResponse> {
+  const excluded = new Set(query.getAll('exclude'));
+  const lines: string[] = [];
+  let failed = false;
+  for (const check of checks) {
+    if (excluded.delete(check.name)) {
+      lines.push(`[+]${check.name} excluded: ok`);
+      continue;
+    }
+    const problem = await problemOf(check);
+    failed ||= problem !== undefined;
+    // Callers may be anonymous: what exactly is wrong stands in the log, not here.
+    lines.push(
+      problem === undefined ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld`,
+    );
+  }
+  if (excluded.size > 0) {
+    const names = [...excluded].map((name) => JSON.stringify(name)).join(', ');
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`);
+  }
+  if (failed) {
+    const body = `${lines.join('\n')}\n${root} check failed\n`;
+    return { status: 500, headers: SNIFF, body };
+  }
+  if (!query.has('verbose')) return { status: 200, headers: SNIFF, body: 'ok' };
+  return { status: 200, headers: SNIFF, body: `${lines.join('\n')}\n${root} check passed\n` };
+}

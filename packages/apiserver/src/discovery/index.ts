@@ -1,0 +1,30 @@
+import type { VerifyingKey } from '../auth/keys.ts';
+import type { PathHandler } from '../ports.ts';
+import { discoveryPaths, openApiPaths, rootPath } from './api-paths.ts';
+import { type HealthCheck, healthPaths } from './health.ts';
+import { openIdPaths } from './openid.ts';
+import type { DiscoverySource } from './source.ts';
+import { versionPath } from './version.ts';
+
+/** What the paths outside the resource tree show. */
+export interface PathsOptions {
+  readonly source: DiscoverySource;
+  readonly health: readonly HealthCheck[];
+  /** See `versionInfo`. */
+  readonly version: object;
+  readonly openId?:
+    | { readonly issuer: string; readonly keys: readonly VerifyingKey[]; readonly baseUrl: string }
+    | undefined;
+}
+
+/** Health, version, discovery, OpenAPI and the token issuer's metadata. */
+export function createPaths(o: PathsOptions): PathHandler[] {
+  return [
+    healthPaths(o.health),
+    versionPath(o.version),
+    discoveryPaths(o.source),
+    openApiPaths(o.source),
+    ...(o.openId ? [openIdPaths(o.openId)] : []),
+    rootPath(o.source),
+  ];
+}

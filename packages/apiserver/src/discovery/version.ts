@@ -1,0 +1,27 @@
+import type { PathHandler } from '../ports.ts';
+import { jsonResponse, withoutSlash } from './document.ts';
+
+/** Version of the API this server speaks, in the form stock clients read. */
+export function versionInfo(o: { release: string; runtime: string; platform: string }): object {
+  return {
+    major: '1',
+    minor: '32',
+    gitVersion: `v1.32.6+kubets-${o.release}`,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: o.runtime,
+    compiler: 'node',
+    platform: o.platform,
+  };
+}
+
+/** `/version`. */
+export function versionPath(info: object): PathHandler {
+  return {
+    name: 'version',
+    async handle({ info: { path } }) {
+      return withoutSlash(path) === '/version' ? jsonResponse(info) : undefined;
+    },
+  };
+}
