@@ -1,0 +1,136 @@
+import type { EndpointSlice, Service } from '@kubets/api';
+import { type Api, Informer } from '@kubets/client';
+import {
+  type Backoff,
+  type Clock,
+  errorMessage,
+  exponentialBackoff,
+  type Logger,
+  type Random,
+  type Timer,
+} from '@kubets/platform';
+import { FULL_SYNC_MS, MIN_SYNC_MS, RETRY_MS } from '../limits.ts';
+import { servicePorts } from '../model/service-ports.ts';
+import type { Backend } from '../ports.ts';
+
+/** Services handled by somebody else, and those without a virtual address. */
+const SELECTOR = '!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name';
+
+export interface ProxierOptions {
+  readonly api: Api;
+  readonly backend: Backend;
+  readonly nodeName: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Told about every load, with its time in milliseconds. */
+  readonly onSync?: (ok: boolean, ms: number) => void;
+}
+
+/** Follows services and endpoints, and brings every change into force: soon, together, and again when it failed. */
+export class Proxier {
+  readonly #options: ProxierOptions;
+  readonly #services: Informer<Service>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #backoff: Backoff;
+  readonly #first = Promise.withResolvers<void>();
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #running: Promise<void> | undefined;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #lastFullMs = Number.NEGATIVE_INFINITY;
+  #stopped = false;
+  #problem: string | undefined = 'no rules were loaded yet';
+
+  constructor(options: ProxierOptions) {
+    const { api, clock, random, log } = options;
+    this.#options = options;
+    const base = { api, clock, random, log, labelSelector: SELECTOR };
+    this.#services = new Informer<Service>({ ...base, gv: 'v1', resource: 'services' });
+    this.#slices = new Informer<EndpointSlice>({
+      ...base,
+      gv: 'discovery.k8s.io/v1',
+      resource: 'endpointslices',
+    });
+    const { initial: initialMs, max: maxMs } = RETRY_MS;
+    this.#backoff = exponentialBackoff({ initialMs, maxMs }, random);
+  }
+
+  start(): void {
+    const changed = (): void => this.#schedule(this.#lastMs + MIN_SYNC_MS);
+    const handlers = { add: changed, update: changed, delete: changed };
+    this.#services.on(handlers);
+    this.#slices.on(handlers);
+    this.#services.start();
+    this.#slices.start();
+    void Promise.all([this.#services.whenSynced(), this.#slices.whenSynced()]).then(changed);
+  }
+
+  /** Resolves when the rules were in force for the first time. */
+  whenInForce(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Why the last load failed, or that there was none yet; undefined when all is well. */
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Stops following; the rules stay. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#services.stop();
+    this.#slices.stop();
+    this.#timer?.cancel();
+    await this.#running;
+  }
+
+  /** Sees to it that a sync runs at a time, or earlier. */
+  #schedule(atMs: number): void {
+    if (this.#stopped || this.#running !== undefined) {
+      this.#timerAtMs = Math.min(this.#timerAtMs, atMs);
+      return;
+    }
+    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    const { clock } = this.#options;
+    const waitMs = Math.max(0, atMs - clock.monotonicMs());
+    this.#timer = clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#running = this.#sync();
+    }, waitMs);
+  }
+
+  async #sync(): Promise<void> {
+    const { clock, log, backend, onSync, nodeName } = this.#options;
+    const startMs = clock.monotonicMs();
+    let nextMs = startMs + FULL_SYNC_MS;
+    // Before both lists are in, services would seem to have no endpoints.
+    if (this.#services.synced() && this.#slices.synced()) {
+      const full = startMs - this.#lastFullMs >= FULL_SYNC_MS;
+      const ports = servicePorts(this.#services.list(), this.#slices.list(), nodeName);
+      try {
+        await backend.apply(ports, full);
+        if (full) this.#lastFullMs = startMs;
+        this.#backoff.reset();
+        this.#problem = undefined;
+        this.#first.resolve();
+        onSync?.(true, clock.monotonicMs() - startMs);
+        log.debug({ ports: ports.length, full }, 'rules in force');
+      } catch (error) {
+        this.#problem = errorMessage(error);
+        log.error({ err: error }, 'rules could not be loaded; trying again');
+        this.#lastFullMs = Number.NEGATIVE_INFINITY;
+        nextMs = clock.monotonicMs() + this.#backoff.nextMs();
+        onSync?.(false, clock.monotonicMs() - startMs);
+      }
+    }
+    this.#lastMs = clock.monotonicMs();
+    this.#running = undefined;
+    const wanted = Math.max(this.#timerAtMs, this.#lastMs + MIN_SYNC_MS);
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    this.#schedule(Math.min(nextMs, wanted));
+  }
+}

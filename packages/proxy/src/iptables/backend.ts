@@ -1,0 +1,134 @@
+import type { Logger } from '@kubets/platform';
+import { CommandError } from '../errors.ts';
+import { LOCK_WAIT_SECONDS } from '../limits.ts';
+import type { Backend, CommandRunner, ProxyServicePort } from '../ports.ts';
+import { jumps } from './base-rules.ts';
+import { isOwnChain, isServiceChain } from './chains.ts';
+import { compile } from './compile.ts';
+import { cleanupText, type KernelTable, parseSaved, type Ruleset, restoreText } from './ruleset.ts';
+import { staleFlows } from './stale-flows.ts';
+
+export interface IptablesOptions {
+  readonly commands: CommandRunner;
+  readonly clusterCidr: string;
+  readonly log: Logger;
+}
+
+const TABLES = ['filter', 'nat'] as const;
+type TableName = (typeof TABLES)[number];
+type Kernel = Record<TableName, KernelTable>;
+
+/** `--random-fully` came with 1.6.2. */
+function knowsRandomFully(version: string): boolean {
+  const [, major = '0', minor = '0', patch = '0'] = /v(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
+  const [a, b, c] = [Number(major), Number(minor), Number(patch)];
+  return a > 1 || (a === 1 && (b > 6 || (b === 6 && c >= 2)));
+}
+
+/** Loads rules into the kernel with `iptables-restore`: one atomic load a table. */
+export class IptablesBackend implements Backend {
+  readonly mode = 'iptables';
+  readonly #options: IptablesOptions;
+  #randomFully: boolean | undefined;
+  /** What the kernel holds since the last load; undefined when that is not known. */
+  #kernel: Kernel | undefined;
+  #loadedText = '';
+  #loadedPorts: readonly ProxyServicePort[] = [];
+  #hasConntrack = true;
+
+  constructor(options: IptablesOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the machine and our rights allow this mode. */
+  static async usable(commands: CommandRunner): Promise<boolean> {
+    try {
+      for (const table of TABLES) await commands.run('iptables-save', ['-t', table]);
+      await commands.run('iptables-restore', ['--noflush', '--test'], '*nat\nCOMMIT\n');
+      return true;
+    } catch (error) {
+      if (error instanceof CommandError) return false;
+      throw error;
+    }
+  }
+
+  async apply(ports: readonly ProxyServicePort[], full: boolean): Promise<void> {
+    const rules = compile(ports, {
+      clusterCidr: this.#options.clusterCidr,
+      randomFully: await this.#canRandomFully(),
+    });
+    const known = full ? undefined : this.#kernel;
+    const kernel = known ?? (await this.#readKernel());
+    const text = TABLES.map((table) => restoreText(table, rules[table], kernel[table], jumps)).join(
+      '',
+    );
+    if (known === undefined || text !== this.#loadedText) await this.#load(text, kernel, rules);
+    await this.#endStaleFlows(ports);
+    this.#loadedPorts = ports;
+  }
+
+  async cleanup(): Promise<void> {
+    const kernel = await this.#readKernel();
+    const text = TABLES.map((table) => cleanupText(table, kernel[table])).join('');
+    await this.#restore(text);
+    this.#kernel = undefined;
+    this.#loadedText = '';
+  }
+
+  async #load(text: string, kernel: Kernel, rules: Ruleset): Promise<void> {
+    // Until the load is known to have worked nothing is known of the kernel.
+    this.#kernel = undefined;
+    await this.#restore(text);
+    const stay = ({ jumps: there }: KernelTable, table: TableName): KernelTable => ({
+      chains: new Set(rules[table].chains().filter(isServiceChain)),
+      jumps: [...there, ...jumpLines(table)],
+    });
+    this.#kernel = { filter: stay(kernel.filter, 'filter'), nat: stay(kernel.nat, 'nat') };
+    this.#loadedText = TABLES.map((table) =>
+      restoreText(table, rules[table], this.#kernel?.[table] ?? kernel[table], jumps),
+    ).join('');
+  }
+
+  async #restore(text: string): Promise<void> {
+    const args = ['--noflush', '-w', String(LOCK_WAIT_SECONDS)];
+    await this.#options.commands.run('iptables-restore', args, text);
+  }
+
+  async #readKernel(): Promise<Kernel> {
+    const read = async (table: TableName): Promise<KernelTable> =>
+      parseSaved(await this.#options.commands.run('iptables-save', ['-t', table]), isOwnChain);
+    return { filter: await read('filter'), nat: await read('nat') };
+  }
+
+  async #canRandomFully(): Promise<boolean> {
+    this.#randomFully ??= knowsRandomFully(
+      await this.#options.commands.run('iptables', ['--version']),
+    );
+    return this.#randomFully;
+  }
+
+  async #endStaleFlows(ports: readonly ProxyServicePort[]): Promise<void> {
+    if (!this.#hasConntrack) return;
+    for (const args of staleFlows(this.#loadedPorts, ports)) {
+      try {
+        await this.#options.commands.run('conntrack', args);
+      } catch (error) {
+        // Exit code 1 says that there was no such flow.
+        if (!(error instanceof CommandError)) throw error;
+        if (error.exitCode !== undefined) continue;
+        this.#hasConntrack = false;
+        this.#options.log.warn(
+          'conntrack is not installed: UDP clients of endpoints that left may hang',
+        );
+        return;
+      }
+    }
+  }
+}
+
+/** Our jumps as `iptables-save` would show them, as far as comparing needs it. */
+function jumpLines(table: TableName): string[] {
+  return jumps
+    .filter((jump) => jump.table === table)
+    .map(({ from, to, match }) => `-A ${from} ${match} -j ${to}`);
+}
