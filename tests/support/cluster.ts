@@ -1,0 +1,117 @@
+/** A cluster started as a user starts it, for end-to-end tests. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually, must, type Result, type RunOptions, repo, run } from './shell.ts';
+
+export interface ProcessEntry {
+  readonly name: string;
+  readonly role: string;
+  readonly pid: number;
+}
+
+const START_TIMEOUT_MS = 240_000;
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+const kubetsCommand = join(repo, 'node_modules', '.bin', 'kubets');
+
+/** `kubets ARGS`, as `npx kubets` runs it. */
+export const kubets = (args: readonly string[], o: RunOptions = {}): Promise<Result> =>
+  run(kubetsCommand, args, { timeoutMs: START_TIMEOUT_MS, ...o });
+
+export class TestCluster {
+  readonly dir: string;
+  readonly port: number;
+  readonly #flags: readonly string[];
+
+  private constructor(dir: string, port: number, flags: readonly string[]) {
+    this.dir = dir;
+    this.port = port;
+    this.#flags = flags;
+  }
+
+  static async create(flags: readonly string[]): Promise<TestCluster> {
+    const dir = mkdtempSync(join(tmpdir(), 'kubets-e2e-'));
+    return new TestCluster(dir, await freePort(), flags);
+  }
+
+  /** `npm start -- --detach …`: resolves once it says that the cluster is ready. */
+  async start(): Promise<void> {
+    const args = ['start', '--', '--detach', '--data-dir', this.dir, '--port', String(this.port)];
+    const result = await run('npm', [...args, ...this.#flags], { timeoutMs: START_TIMEOUT_MS });
+    assert.equal(result.code, 0, `npm start: ${result.err}`);
+  }
+
+  async stop(): Promise<void> {
+    await must(kubetsCommand, ['down', '--data-dir', this.dir], { timeoutMs: 120_000 });
+  }
+
+  /** Stops it and removes its files. */
+  async destroy(): Promise<void> {
+    await this.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  processes(): ProcessEntry[] {
+    const file = JSON.parse(readFileSync(join(this.dir, 'cluster.json'), 'utf8'));
+    return file.processes;
+  }
+
+  ofRole(role: string): ProcessEntry[] {
+    return this.processes().filter((one) => one.role === role);
+  }
+
+  /** kubectl with a request time limit; its standard output. */
+  kubectl(args: readonly string[], o: RunOptions = {}): Promise<string> {
+    return must('kubectl', ['--request-timeout=20s', ...args], { ...o, env: this.#env(o) });
+  }
+
+  /** kubectl that may fail. */
+  tryKubectl(args: readonly string[], o: RunOptions = {}): Promise<Result> {
+    return run('kubectl', ['--request-timeout=5s', ...args], { ...o, env: this.#env(o) });
+  }
+
+  apply(manifest: string): Promise<string> {
+    return this.kubectl(['apply', '-f', '-'], { input: manifest });
+  }
+
+  etcdctl(args: readonly string[]): Promise<string> {
+    const pki = (file: string): string => join(this.dir, 'pki', file);
+    const { etcd } = JSON.parse(readFileSync(join(this.dir, 'cluster.json'), 'utf8'));
+    const endpoints = (etcd as string[]).map((one) => `https://${one}`).join(',');
+    return must('etcdctl', ['--endpoints', endpoints, ...args], {
+      env: {
+        ETCDCTL_API: '3',
+        ETCDCTL_CACERT: pki('etcd-ca.crt'),
+        ETCDCTL_CERT: pki('etcdctl.crt'),
+        ETCDCTL_KEY: pki('etcdctl.key'),
+      },
+    });
+  }
+
+  /** SIGKILLs a process of the cluster and waits until the supervisor has started it anew. */
+  async killAndAwaitReturn(victim: ProcessEntry): Promise<void> {
+    process.kill(victim.pid, 'SIGKILL');
+    await eventually(`${victim.name} is back`, 30_000, async () => {
+      const now = this.processes().find((one) => one.name === victim.name);
+      assert.ok(now?.pid !== undefined && now.pid !== victim.pid);
+      process.kill(now.pid, 0);
+    });
+  }
+
+  #env(o: RunOptions): Record<string, string> {
+    return { ...o.env, KUBECONFIG: join(this.dir, 'kubeconfig') };
+  }
+}
