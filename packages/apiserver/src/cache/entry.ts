@@ -1,0 +1,54 @@
+/** One object in a watch cache: its bytes once, and the few strings that selectors ask for. */
+import { type KindDef, type KubeObject, selectableFields } from '@kubets/api';
+import { resplice, spliceRevision } from '../storage/codec.ts';
+import type { StoredValue } from '../storage/store.ts';
+
+export interface CacheEntry {
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: bigint;
+  /** As served: canonical JSON with the resourceVersion in it. */
+  readonly bytes: Buffer;
+  /** Where the bytes after kind and apiVersion begin. */
+  readonly metadataAt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The kind's selectable fields. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** The parsed object while something else keeps it alive. */
+  parsed: WeakRef<KubeObject> | undefined;
+}
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Makes the entry of a stored value. */
+export function entryOf(def: KindDef, stored: StoredValue): CacheEntry {
+  const { bytes, metadataAt } = spliceRevision(stored.value, stored.revision);
+  const object = JSON.parse(bytes.toString('utf8')) as KubeObject;
+  return {
+    key: stored.key,
+    namespace: object.metadata.namespace ?? '',
+    name: object.metadata.name ?? '',
+    revision: stored.revision,
+    bytes,
+    metadataAt,
+    labels: object.metadata.labels ?? NO_LABELS,
+    fields: selectableFields(def, object),
+    parsed: new WeakRef(object),
+  };
+}
+
+/** The same object under another revision: what a DELETED event carries. */
+export function entryAtRevision(entry: CacheEntry, revision: bigint): CacheEntry {
+  const bytes = resplice(entry, entry.revision, revision);
+  return { ...entry, revision, bytes, parsed: undefined };
+}
+
+/** The entry's object, parsed at most once while in use. Shared: never change it. */
+export function objectOf(entry: CacheEntry): KubeObject {
+  const known = entry.parsed?.deref();
+  if (known !== undefined) return known;
+  const object = JSON.parse(entry.bytes.toString('utf8')) as KubeObject;
+  entry.parsed = new WeakRef(object);
+  return object;
+}

@@ -1,0 +1,67 @@
+/** The flags of the apiserver, under the stock names. */
+import { type ConfigOf, type commonFlags, flag } from '@kubets/platform';
+
+const HTTPS_PORT = 6443;
+const GRPC_PORT = 6444;
+const MAX_PORT = 65_535;
+
+export const flags = {
+  'bind-address': flag.string({ default: '0.0.0.0', help: 'address to listen on' }),
+  'secure-port': flag.int({ default: HTTPS_PORT, min: 0, max: MAX_PORT, help: 'HTTPS port' }),
+  'grpc-port': flag.int({
+    default: GRPC_PORT,
+    min: 0,
+    max: MAX_PORT,
+    help: 'port of the component door (gRPC, mutual TLS)',
+  }),
+  'advertise-address': flag.string({
+    default: '',
+    help: 'address that others reach this server at; default: the bind address',
+  }),
+  'advertise-port': flag.int({
+    default: 0,
+    min: 0,
+    max: MAX_PORT,
+    help: 'port that others reach this server at; 0: the secure port',
+  }),
+  'etcd-servers': flag.list({ required: true, help: 'URLs of the store, all members' }),
+  'etcd-cafile': flag.string({ default: '', help: 'CA of the store' }),
+  'etcd-certfile': flag.string({ default: '', help: 'client certificate for the store' }),
+  'etcd-keyfile': flag.string({ default: '', help: 'its private key' }),
+  'tls-cert-file': flag.string({ required: true, help: 'serving certificate' }),
+  'tls-private-key-file': flag.string({ required: true, help: 'its private key' }),
+  'client-ca-file': flag.string({
+    required: true,
+    help: 'client certificates signed by this CA are identities',
+  }),
+  'kubelet-client-certificate': flag.string({ default: '', help: 'certificate towards kubelets' }),
+  'kubelet-client-key': flag.string({ default: '', help: 'its private key' }),
+  'kubelet-certificate-authority': flag.string({ default: '', help: 'CA of the kubelets' }),
+  'service-account-key-file': flag.list({
+    help: 'public keys (or private ones) that service account tokens are checked with',
+  }),
+  'service-account-signing-key-file': flag.string({
+    default: '',
+    help: 'private key that service account tokens are signed with',
+  }),
+  'service-account-issuer': flag.string({
+    default: 'https://kubernetes.default.svc.cluster.local',
+    help: 'issuer of service account tokens',
+  }),
+  'api-audiences': flag.list({ help: 'audiences of the API; default: the issuer' }),
+  'service-cluster-ip-range': flag.string({
+    default: '10.96.0.0/16',
+    help: 'range of cluster IPs',
+  }),
+  'service-node-port-range': flag.string({ default: '30000-32767', help: 'range of node ports' }),
+  'enable-admission-plugins': flag.list({ help: 'plugins to add to the default ones' }),
+  'disable-admission-plugins': flag.list({ help: 'plugins to leave out' }),
+  'anonymous-auth': flag.bool({
+    default: true,
+    help: 'let requests without credentials in, as system:anonymous',
+  }),
+  'token-auth-file': flag.string({ default: '', help: 'CSV of static tokens' }),
+  'allow-privileged': flag.bool({ default: true, help: 'let pods be privileged' }),
+} as const;
+
+export type ApiServerConfig = ConfigOf<typeof flags & typeof commonFlags>;

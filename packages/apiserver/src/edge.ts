@@ -1,0 +1,176 @@
+/** The stages around the registry, made from the configuration: who may do what, and what else the server answers. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Clock, ConfigError, errorMessage, type Logger, type Random } from '@kubets/platform';
+import { createAdmission } from './admission/chain.ts';
+import { createAuthenticator } from './auth/authenticator.ts';
+import { createAuthorizer } from './auth/authorizer.ts';
+import { boundObjectsOf } from './auth/bound-objects.ts';
+import { createImpersonator } from './auth/impersonation.ts';
+import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
+import { TokenIssuer } from './auth/service-account-tokens.ts';
+import { createBootstrap } from './bootstrap/bootstrap.ts';
+import type { ApiServerConfig } from './config.ts';
+import type { HealthCheck } from './discovery/health.ts';
+import { createPaths } from './discovery/index.ts';
+import type { DiscoverySource } from './discovery/source.ts';
+import { versionInfo } from './discovery/version.ts';
+import type {
+  AdmissionChain,
+  Authenticator,
+  Authorizer,
+  BackgroundTask,
+  Impersonator,
+  PathHandler,
+  ResourceStore,
+  StreamHandler,
+  VirtualResource,
+  WriteHook,
+} from './ports.ts';
+import { createServiceAllocation } from './services/index.ts';
+import { createStreaming } from './streaming/index.ts';
+import { createVirtualResources } from './virtual/index.ts';
+
+export interface EdgeOptions {
+  readonly config: ApiServerConfig;
+  readonly store: ResourceStore;
+  readonly clientCa: Buffer;
+  readonly advertise: { readonly address: string; readonly port: number };
+  readonly discovery: DiscoverySource;
+  /** Checks of the parts below the edge: the store, the caches. */
+  readonly health: readonly HealthCheck[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface Edge {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly impersonator: Impersonator;
+  readonly admission: AdmissionChain;
+  readonly hooks: readonly WriteHook[];
+  readonly virtuals: readonly VirtualResource[];
+  readonly streams: readonly StreamHandler[];
+  readonly paths: readonly PathHandler[];
+  readonly tasks: readonly BackgroundTask[];
+  /** Resolves once requests get the answers they should: rights are known. */
+  whenReady(): Promise<void>;
+  /** Closes connections to kubelets. */
+  close(): void;
+}
+
+/** @throws ConfigError for settings that cannot work */
+export function createEdge(o: EdgeOptions): Edge {
+  const { config, store, clock, random, log } = o;
+  const authorization = createAuthorizer(store);
+  const { authorizer, rbac, whenSynced } = authorization;
+  const account = serviceAccountKeys(config);
+  const authenticator = createAuthenticator({
+    anonymousAuth: config.anonymousAuth,
+    tokenAuthFile: config.tokenAuthFile || undefined,
+    serviceAccount: account,
+    objects: boundObjectsOf(store),
+    clock,
+  });
+  const admission = createAdmission({
+    ...{ store, authorizer, rbac, clock, random },
+    disabled: config.disableAdmissionPlugins,
+    enabled: config.enableAdmissionPlugins,
+  });
+  const services = createServiceAllocation({
+    ...{ store, clock, random, log },
+    clusterIpRange: config.serviceClusterIpRange,
+    nodePortRange: config.serviceNodePortRange,
+  });
+  const bootstrap = bootstrapOf(o, services.firstAddress);
+  const streaming = createStreaming({ store, tls: kubeletTls(config) });
+  const virtuals = createVirtualResources({
+    ...{ store, authenticator, authorization, admission, clock },
+    issuer: tokenIssuer(config, clock),
+    newUid: randomUUID,
+  });
+  const { address, port } = o.advertise;
+  const baseUrl = `https://${address}:${port}`;
+  const issuer = config.serviceAccountIssuer;
+  const paths = createPaths({
+    source: o.discovery,
+    health: [...o.health, bootstrapCheck(() => bootstrap.done())],
+    version: versionInfo({
+      release: RELEASE,
+      runtime: `node${process.version}`,
+      platform: `${process.platform}/${process.arch}`,
+    }),
+    openId: account && { issuer, keys: account.keys, baseUrl },
+  });
+  return {
+    ...{ authenticator, authorizer, admission, virtuals, paths },
+    impersonator: createImpersonator(authorizer),
+    hooks: [services.hook],
+    streams: streaming.handlers,
+    tasks: [bootstrap, services.repair],
+    whenReady: whenSynced,
+    close: () => streaming.close(),
+  };
+}
+
+const RELEASE = '0.1.0';
+
+function bootstrapOf(o: EdgeOptions, clusterIp: string) {
+  const { store, clock, random, log, config } = o;
+  const { address, port } = o.advertise;
+  return createBootstrap({
+    ...{ store, clock, random, log, clusterIp },
+    advertiseAddress: address,
+    advertisePort: port,
+    identity: `${address}:${config.grpcPort}`,
+    clientCa: o.clientCa.toString('utf8'),
+  });
+}
+
+function bootstrapCheck(done: () => boolean): HealthCheck {
+  return {
+    name: 'poststarthook/bootstrap',
+    check() {
+      if (!done()) throw new Error('the system objects are not in place yet');
+    },
+  };
+}
+
+function tokenIssuer(config: ApiServerConfig, clock: Clock): TokenIssuer | undefined {
+  const { serviceAccountSigningKeyFile: file, serviceAccountIssuer: issuer } = config;
+  return file === '' ? undefined : new TokenIssuer({ key: loadSigningKey(file), issuer, clock });
+}
+
+function kubeletTls(config: ApiServerConfig) {
+  return {
+    cert: optionalFile('--kubelet-client-certificate', config.kubeletClientCertificate),
+    key: optionalFile('--kubelet-client-key', config.kubeletClientKey),
+    ca: optionalFile('--kubelet-certificate-authority', config.kubeletCertificateAuthority),
+  };
+}
+
+/** @throws ConfigError naming the flag */
+function optionalFile(flagName: string, file: string): Buffer | undefined {
+  if (file === '') return undefined;
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ConfigError(`${flagName}: cannot read ${file}: ${errorMessage(error)}`);
+  }
+}
+
+function serviceAccountKeys(config: ApiServerConfig) {
+  const { serviceAccountKeyFile, serviceAccountSigningKeyFile } = config;
+  const files = [...serviceAccountKeyFile];
+  if (serviceAccountSigningKeyFile !== '') files.push(serviceAccountSigningKeyFile);
+  if (files.length === 0) return undefined;
+  if (config.serviceAccountIssuer === '') {
+    throw new ConfigError('--service-account-issuer must not be empty');
+  }
+  return {
+    keys: loadVerifyingKeys(files),
+    issuer: config.serviceAccountIssuer,
+    audiences: config.apiAudiences,
+  };
+}

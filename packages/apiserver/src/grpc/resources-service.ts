@@ -1,0 +1,296 @@
+/**
+ * The component door: one generic gRPC service over every kind. Same stages as REST: authenticate, authorise, registry,
+ * encode; objects travel as JSON bytes.
+ */
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { badRequest, type KindRegistry, pathNotFound, unauthorized } from '@kubets/api';
+import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
+import { LIST_CHUNK_BYTES } from '../limits.ts';
+import type { ServerMetrics } from '../metrics.ts';
+import type {
+  Authenticator,
+  Authorizer,
+  RequestInfo,
+  UserInfo,
+  VirtualResource,
+} from '../ports.ts';
+import { authorizeRequest } from '../registry/access.ts';
+import type { Target, WriteContext } from '../registry/context.ts';
+import { deleteOptionsFrom } from '../registry/delete-options.ts';
+import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
+import { parsePatch } from '../registry/patch.ts';
+import type { Registry } from '../registry/registry.ts';
+import { plainBytes } from '../rest/encode.ts';
+import { statusOf } from '../rest/respond.ts';
+import { virtualBody } from '../rest/virtual-handler.ts';
+import { grpcError } from './errors.ts';
+import type {
+  DeleteRequest,
+  GetRequest,
+  ListChunk,
+  ListRequest,
+  ObjectReply,
+  PatchRequest,
+  Ref,
+  WatchBatch,
+  WatchRequest,
+  WriteRequest,
+} from './messages.ts';
+import { PATCH_TYPES } from './messages.ts';
+import { GrpcWatch } from './watch-call.ts';
+
+export interface ResourcesDeps {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly kinds: KindRegistry;
+  readonly registry: Registry;
+  readonly virtuals: readonly VirtualResource[];
+  readonly metrics: ServerMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborted when draining begins. */
+  readonly signal: AbortSignal;
+}
+
+type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+
+interface Admitted {
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  readonly target: Target;
+}
+
+/** The service's handlers, by their names in the proto file. */
+export interface ResourcesHandlers {
+  Get: handleUnaryCall<GetRequest, ObjectReply>;
+  List: handleServerStreamingCall<ListRequest, ListChunk>;
+  Watch: handleServerStreamingCall<WatchRequest, WatchBatch>;
+  Create: handleUnaryCall<WriteRequest, ObjectReply>;
+  Update: handleUnaryCall<WriteRequest, ObjectReply>;
+  Patch: handleUnaryCall<PatchRequest, ObjectReply>;
+  Delete: handleUnaryCall<DeleteRequest, ObjectReply>;
+  [name: string]: unknown;
+}
+
+export class ResourcesService {
+  readonly #o: ResourcesDeps;
+  /** What grpc-js calls. */
+  readonly handlers: ResourcesHandlers;
+
+  constructor(deps: ResourcesDeps) {
+    this.#o = deps;
+    this.handlers = {
+      Get: this.#unary('get', (a, request) => this.#get(a, request)),
+      Create: this.#unary('create', (a, request) => this.#create(a, request)),
+      Update: this.#unary('update', (a, request) => this.#update(a, request)),
+      Patch: this.#unary('patch', (a, request) => this.#patch(a, request)),
+      Delete: this.#unary('delete', (a, request) => this.#delete(a, request)),
+      List: (call) => void this.#list(call),
+      Watch: (call) => void this.#watch(call),
+    };
+  }
+
+  #unary<R extends { ref?: Ref | null }>(
+    verb: string,
+    work: (admitted: Admitted, request: R) => Promise<Buffer>,
+  ): handleUnaryCall<R, ObjectReply> {
+    return (call, callback) => {
+      const startedMs = this.#o.clock.monotonicMs();
+      this.#admit(call, verb, call.request.ref)
+        .then((admitted) => work(admitted, call.request))
+        .then(
+          (object) => {
+            callback(null, { object });
+            this.#note(verb, call.request.ref, 200, startedMs);
+          },
+          (error: unknown) => {
+            callback(grpcError(error));
+            this.#note(verb, call.request.ref, statusOf(error).code, startedMs);
+          },
+        );
+    };
+  }
+
+  async #get({ target }: Admitted, _request: GetRequest): Promise<Buffer> {
+    const found = await this.#o.registry.get(target, '');
+    return plainBytes(target.def, found);
+  }
+
+  async #create(a: Admitted, request: WriteRequest): Promise<Buffer> {
+    const json = request.object.toString('utf8');
+    const virtual = this.#virtualOf(a.info);
+    if (virtual !== undefined) return this.#compute(virtual, a, request);
+    const { target } = a;
+    const body = { json, validation: 'Ignore' } as const;
+    const made = await this.#o.registry.create(target, body, contextOf(a.user, request.dry_run));
+    return plainBytes(made.def, made.object);
+  }
+
+  async #update(a: Admitted, request: WriteRequest): Promise<Buffer> {
+    const body = { json: request.object.toString('utf8'), validation: 'Ignore' } as const;
+    const ctx = contextOf(a.user, request.dry_run);
+    const made = await this.#o.registry.update(a.target, body, ctx);
+    return plainBytes(made.def, made.object);
+  }
+
+  async #patch(a: Admitted, request: PatchRequest): Promise<Buffer> {
+    const type = PATCH_TYPES[request.type];
+    if (type === undefined) throw badRequest(`unknown patch type ${request.type}`);
+    const patch = parsePatch(type, request.patch.toString('utf8'));
+    const ctx = contextOf(a.user, request.dry_run);
+    const change = { type, patch, validation: 'Ignore' } as const;
+    const made = await this.#o.registry.patch(a.target, change, ctx);
+    return plainBytes(made.def, made.object);
+  }
+
+  async #delete(a: Admitted, request: DeleteRequest): Promise<Buffer> {
+    const text = request.options.toString('utf8');
+    const options = text === '' ? {} : deleteOptionsFrom(JSON.parse(text));
+    const dryRun = (options.dryRun ?? []).length > 0;
+    const ctx = { ...contextOf(a.user, dryRun), options: { ...options } };
+    const { def, object, removed } = await this.#o.registry.delete(a.target, options, ctx);
+    if (!removed || returnsDeleted(def)) return plainBytes(def, object);
+    const { name, uid } = object.metadata;
+    const details = { name, group: def.group, kind: def.resource, uid };
+    const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+    return Buffer.from(JSON.stringify(status));
+  }
+
+  async #compute(virtual: VirtualResource, a: Admitted, request: WriteRequest): Promise<Buffer> {
+    const { info, user } = a;
+    const json = request.object.toString('utf8');
+    const object = virtualBody(virtual, this.#o.kinds, json, 'Ignore');
+    const query = new URLSearchParams();
+    const answer = await virtual.handle({ info, user, query, object, dryRun: request.dry_run });
+    return Buffer.from(JSON.stringify(answer.object));
+  }
+
+  async #list(call: ServerWritableStream<ListRequest, ListChunk>): Promise<void> {
+    const { request } = call;
+    const startedMs = this.#o.clock.monotonicMs();
+    try {
+      const { target } = await this.#admit(call, 'list', request.ref);
+      const list = await this.#o.registry.list(target, {
+        labelSelector: request.label_selector,
+        fieldSelector: request.field_selector,
+        resourceVersion: request.resource_version,
+        limit: Number(request.limit),
+        continueToken: request.continue_token,
+      });
+      let items: Buffer[] = [];
+      let size = 0;
+      let resourceVersion = list.resourceVersion;
+      const flush = (token: string): void => {
+        call.write({ resource_version: resourceVersion, items, continue_token: token });
+        resourceVersion = '';
+        items = [];
+        size = 0;
+      };
+      for (const entry of list.entries) {
+        const bytes = plainBytes(target.def, entry);
+        items.push(bytes);
+        size += bytes.length;
+        if (size >= LIST_CHUNK_BYTES) flush('');
+      }
+      flush(list.continueToken ?? '');
+      call.end();
+      this.#note('list', request.ref, 200, startedMs);
+    } catch (error) {
+      call.emit('error', grpcError(error));
+      this.#note('list', request.ref, statusOf(error).code, startedMs);
+    }
+  }
+
+  async #watch(call: ServerWritableStream<WatchRequest, WatchBatch>): Promise<void> {
+    const { request } = call;
+    const { registry, metrics, signal, clock } = this.#o;
+    const startedMs = clock.monotonicMs();
+    try {
+      const { target } = await this.#admit(call, 'watch', request.ref);
+      const onFrame = (): void => metrics.watchFrame(target.def);
+      const watch = new GrpcWatch({ call, def: target.def, signal, onFrame });
+      const options = {
+        labelSelector: request.label_selector,
+        fieldSelector: request.field_selector,
+        resourceVersion: request.resource_version,
+        allowWatchBookmarks: request.allow_bookmarks,
+      };
+      watch.onStop(await registry.watch(target, options, watch));
+      this.#note('watch', request.ref, 200, startedMs);
+    } catch (error) {
+      call.emit('error', grpcError(error));
+      this.#note('watch', request.ref, statusOf(error).code, startedMs);
+    }
+  }
+
+  /** Who calls, and whether they may. */
+  async #admit(call: AnyCall, verb: string, ref: Ref | null | undefined): Promise<Admitted> {
+    if (!ref) throw badRequest('the request names no resource');
+    const { authenticator, authorizer, kinds } = this.#o;
+    const [authorization] = call.metadata.get('authorization');
+    const user = await authenticator.authenticate({
+      authorization: authorization?.toString(),
+      peer: peerIdentity(call),
+    });
+    if (user === undefined) throw unauthorized();
+    const info = infoOf(verb, ref);
+    await authorizeRequest(authorizer, user, info);
+    const def = kinds.forResource(ref);
+    if (def === undefined) throw pathNotFound();
+    const namespace = def.namespaced ? ref.namespace : '';
+    const target = { def, namespace, name: ref.name, subresource: ref.subresource };
+    checkSubresource(target, verb);
+    return { info, user, target };
+  }
+
+  #virtualOf(info: RequestInfo): VirtualResource | undefined {
+    return this.#o.virtuals.find(
+      ({ group, version, resource, subresource }) =>
+        group === info.apiGroup &&
+        version === info.apiVersion &&
+        resource === info.resource &&
+        subresource === info.subresource,
+    );
+  }
+
+  #note(verb: string, ref: Ref | null | undefined, code: number, startedMs: number): void {
+    if (!ref) return;
+    const tookMs = this.#o.clock.monotonicMs() - startedMs;
+    const info = infoOf(verb, ref);
+    this.#o.metrics.request(info, code, tookMs);
+    this.#o.log.debug({ door: 'grpc', verb, ref, code, tookMs }, 'request');
+  }
+}
+
+/** @throws ApiError NotFound for a subresource the kind has not */
+function checkSubresource(target: Target, verb: string): void {
+  const { def, subresource } = target;
+  if (subresource === '') return;
+  const sub = def.subresourceDefs.get(subresource);
+  const isServed = sub?.verbs.includes(verb) === true && !isSwitchedOff(def, subresource);
+  if (!isServed) throw pathNotFound();
+}
+
+function infoOf(verb: string, ref: Ref): RequestInfo {
+  return {
+    isResourceRequest: true,
+    path: '',
+    verb,
+    apiGroup: ref.group,
+    apiVersion: ref.version,
+    namespace: ref.resource === 'namespaces' && ref.group === '' ? ref.name : ref.namespace,
+    resource: ref.resource,
+    subresource: ref.subresource,
+    name: ref.name,
+    rest: [],
+  };
+}
+
+function contextOf(user: UserInfo, dryRun: boolean): WriteContext {
+  return { user, dryRun, options: {}, warn: () => undefined };
+}

@@ -1,0 +1,58 @@
+/** Every bound of the apiserver, checked against each other at the end. */
+import { invariant } from '@kubets/platform';
+
+/** Largest request body. */
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+/** Largest request head. */
+export const MAX_HEADER_BYTES = 64 * 1024;
+/** Largest message on the component door; above the body limit for the envelope. */
+export const MAX_GRPC_MESSAGE_BYTES = 8 * 1024 * 1024;
+
+/** Keys read from the store at once while a cache fills. */
+export const CACHE_PAGE_KEYS = 500;
+/** Recent events a cache keeps for watches that resume. */
+export const RING_EVENTS = 1_024;
+/** Bytes of those events; the older half goes when they are exceeded. */
+export const RING_BYTES = 4 * 1024 * 1024;
+/** A watch whose client has this much unread is cut off. */
+export const MAX_WATCH_BACKLOG_BYTES = 8 * 1024 * 1024;
+/** How long a read waits for a cache to catch up with the store. */
+export const FRESH_WAIT_MS = 3_000;
+/** How often progress is asked for while somebody waits for it. */
+export const PROGRESS_POLL_MS = 100;
+/** Interval of bookmarks on watches that take them. */
+export const BOOKMARK_INTERVAL_MS = 30_000;
+/** A watch without `timeoutSeconds` ends after this long, up to twice as much. */
+export const MIN_WATCH_TIMEOUT_MS = 1_800_000;
+
+/** Attempts of an update that may be retried (no precondition of the caller's). */
+export const UPDATE_ATTEMPTS = 6;
+/** Times a compare-and-swap is sent when its answer is lost. */
+export const AMBIGUOUS_ATTEMPTS = 4;
+/** When the store cannot answer, clients are told to come back after this long. */
+export const STORE_RETRY_SECONDS = 1;
+/** Attempts to find a free generated name. */
+export const GENERATE_NAME_ATTEMPTS = 8;
+/** Keys a page of a delete-collection, or of a filtered list from the store, reads. */
+export const STORE_PAGE_KEYS = 500;
+/** Objects of a delete-collection deleted at once. */
+export const DELETE_CONCURRENCY = 8;
+/** Events live this long. */
+export const EVENT_TTL_SECONDS = 3_600;
+/** Operations in one JSON patch. */
+export const MAX_JSON_PATCH_OPERATIONS = 10_000;
+
+/** Ordinary requests are given up after this long. */
+export const REQUEST_TIMEOUT_MS = 60_000;
+/** Answers above this are compressed for clients that ask. */
+export const GZIP_THRESHOLD_BYTES = 128 * 1024;
+/** Bytes of list items in one chunk of the component door. */
+export const LIST_CHUNK_BYTES = 512 * 1024;
+/** Events in one batch of the component door. */
+export const WATCH_BATCH_EVENTS = 256;
+/** A drain ends connections after this long. */
+export const DRAIN_GRACE_MS = 5_000;
+
+invariant(MAX_GRPC_MESSAGE_BYTES > 2 * MAX_BODY_BYTES, 'a body fits into a message', {});
+invariant(MAX_WATCH_BACKLOG_BYTES > MAX_BODY_BYTES, 'an object fits into a watch backlog', {});
+invariant(LIST_CHUNK_BYTES + MAX_BODY_BYTES < MAX_GRPC_MESSAGE_BYTES, 'a chunk fits', {});

@@ -1,0 +1,43 @@
+/** The apiserver process: flags → store → server → serve → drain. */
+import { ConfigError, loadTls, runMain, type TlsMaterial } from '@kubets/platform';
+import { type ApiServerConfig, flags } from './config.ts';
+import { ApiServer } from './server.ts';
+import { EtcdStore } from './storage/etcd-store.ts';
+
+function storeTls(config: ApiServerConfig): TlsMaterial | undefined {
+  const { etcdCertfile, etcdKeyfile, etcdCafile } = config;
+  const given = [etcdCertfile, etcdKeyfile, etcdCafile].filter((file) => file !== '').length;
+  if (given === 0) return undefined;
+  if (given < 3) {
+    throw new ConfigError('--etcd-cafile, --etcd-certfile and --etcd-keyfile belong together');
+  }
+  return loadTls({ certFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile });
+}
+
+await runMain({
+  name: 'apiserver',
+  summary: 'the API: REST for users, gRPC for components',
+  flags,
+  async start(ctx, config) {
+    const { log, clock, random, metrics } = ctx;
+    const tls = loadTls({
+      certFile: config.tlsCertFile,
+      keyFile: config.tlsPrivateKeyFile,
+      caFile: config.clientCaFile,
+    });
+    const etcdTls = storeTls(config);
+    const endpoints = config.etcdServers;
+    const store = new EtcdStore({
+      endpoints,
+      ...(etcdTls && { tls: etcdTls }),
+      clock,
+      random,
+      log,
+    });
+    const server = new ApiServer({ config, store, tls, metrics, clock, random, log });
+    ctx.health.addCheck('etcd', () => server.checkStore());
+    ctx.onShutdown('server', () => server.drain());
+    const ports = await server.start();
+    log.info(ports, 'serving');
+  },
+});

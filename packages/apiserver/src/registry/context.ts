@@ -1,0 +1,126 @@
+/** What every registry operation shares: its collaborators, and the circumstances of one request. */
+import type { KindDef, KindRegistry, KubeObject } from '@kubets/api';
+import type { Clock, Logger, Random } from '@kubets/platform';
+import type { CacheSet } from '../cache/cache-set.ts';
+import type { AdmissionChain, FinishWrite, UserInfo, WriteHook, WriteScope } from '../ports.ts';
+import type { Store } from '../storage/store.ts';
+
+export interface RegistryDeps {
+  readonly store: Store;
+  readonly caches: CacheSet;
+  readonly kinds: KindRegistry;
+  readonly admission: AdmissionChain;
+  readonly hooks: readonly WriteHook[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newUid: () => string;
+  readonly log: Logger;
+}
+
+/** The object, or collection, that a request is about. */
+export interface Target {
+  readonly def: KindDef;
+  /** '' for cluster-scoped kinds, and for a collection over all namespaces. */
+  readonly namespace: string;
+  /** '' for a collection. */
+  readonly name: string;
+  /** '' for the object itself. */
+  readonly subresource: string;
+}
+
+/** The circumstances of a write. */
+export interface WriteContext {
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions as sent, for admission. */
+  readonly options: Readonly<Record<string, unknown>>;
+  warn(text: string): void;
+}
+
+/** A function that gives the new object for the present one; may be called again after a conflict. */
+export type Transform = (old: KubeObject) => Promise<KubeObject> | KubeObject;
+
+/** An answer that is one object. */
+export interface ObjectResult {
+  readonly def: KindDef;
+  readonly object: KubeObject;
+  /** Whether the write made the object (status 201). */
+  readonly created: boolean;
+}
+
+/** The admission attributes of a write to a target. */
+export function admissionOf(
+  target: Target,
+  operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT',
+  objects: { object: KubeObject | undefined; oldObject: KubeObject | undefined },
+  ctx: WriteContext,
+) {
+  const { def, namespace, name, subresource } = target;
+  const resource = { group: def.group, version: def.version, resource: def.resource };
+  return {
+    operation,
+    kind: def,
+    resource,
+    subresource,
+    namespace,
+    name,
+    ...objects,
+    options: ctx.options,
+    dryRun: ctx.dryRun,
+    user: ctx.user,
+    addWarning: (text: string) => ctx.warn(text),
+  };
+}
+
+const NOTHING_TO_FINISH: FinishWrite = () => undefined;
+
+/** Runs the write hooks of a kind; gives the function that must be called with the outcome. */
+export async function runHooks(
+  deps: RegistryDeps,
+  target: Target,
+  objects: { object: KubeObject; old?: KubeObject },
+  ctx: WriteContext,
+): Promise<FinishWrite> {
+  const scope: WriteScope = {
+    user: ctx.user,
+    dryRun: ctx.dryRun,
+    subresource: target.subresource,
+  };
+  const { object, old } = objects;
+  const finishes: FinishWrite[] = [];
+  const finish: FinishWrite = async (stored) => {
+    for (const each of finishes.toReversed()) await each(stored);
+  };
+  try {
+    for (const hook of hooksOf(deps, target.def)) {
+      const one =
+        old === undefined
+          ? await hook.beginCreate?.(object, scope)
+          : await hook.beginUpdate?.(object, old, scope);
+      if (one !== undefined) finishes.push(one);
+    }
+  } catch (error) {
+    await finish(false);
+    throw error;
+  }
+  return finishes.length === 0 ? NOTHING_TO_FINISH : finish;
+}
+
+/** Tells the hooks of a kind that an object is gone. */
+export async function afterDelete(
+  deps: RegistryDeps,
+  def: KindDef,
+  object: KubeObject,
+): Promise<void> {
+  for (const hook of hooksOf(deps, def)) {
+    try {
+      await hook.afterDelete?.(object);
+    } catch (error) {
+      deps.log.error({ resource: def.resource, err: error }, 'clean-up after a delete failed');
+    }
+  }
+}
+
+function hooksOf(deps: RegistryDeps, def: KindDef): readonly WriteHook[] {
+  return deps.hooks.filter((hook) => hook.group === def.group && hook.resource === def.resource);
+}

@@ -1,0 +1,128 @@
+/** Creating an object: admission → name → identity → hooks → strategy and validation → admission → store. */
+import {
+  alreadyExists,
+  beingDeleted,
+  generateName,
+  invalid,
+  isAlreadyExists,
+  type KubeObject,
+  prepareForCreate,
+  unclassified,
+  validateCreate,
+} from '@kubets/api';
+import { GENERATE_NAME_ATTEMPTS } from '../limits.ts';
+import { decodeStored, encodeStored } from '../storage/codec.ts';
+import {
+  admissionOf,
+  type ObjectResult,
+  type RegistryDeps,
+  runHooks,
+  type Target,
+  type WriteContext,
+} from './context.ts';
+import { fromStorage, toStorage } from './convert.ts';
+import { keyOf } from './keys.ts';
+import { ttlSecondsOf } from './kind-rules.ts';
+import { rfc3339 } from './time.ts';
+
+/**
+ * Creates an object.
+ * @param object decoded and defaulted; changed in place
+ * @throws ApiError Invalid, AlreadyExists, whatever admission refuses with
+ */
+export async function createObject(
+  deps: RegistryDeps,
+  target: Target,
+  object: KubeObject,
+  ctx: WriteContext,
+): Promise<ObjectResult> {
+  const prefix = object.metadata.generateName ?? '';
+  const generated = (object.metadata.name ?? '') === '' && prefix !== '';
+  const sent = generated ? structuredClone(object) : object;
+  for (let attempt = 1; ; attempt += 1) {
+    const candidate = generated && attempt > 1 ? structuredClone(sent) : object;
+    try {
+      return await createOnce(deps, target, candidate, ctx);
+    } catch (error) {
+      const taken = generated && isAlreadyExists(error) && attempt < GENERATE_NAME_ATTEMPTS;
+      if (!taken) throw error;
+    }
+  }
+}
+
+async function createOnce(
+  deps: RegistryDeps,
+  target: Target,
+  object: KubeObject,
+  ctx: WriteContext,
+): Promise<ObjectResult> {
+  const { def, namespace } = target;
+  const name = object.metadata.name ?? '';
+  const objects = { object, oldObject: undefined };
+  await deps.admission.admit(admissionOf({ ...target, name }, 'CREATE', objects, ctx));
+  giveIdentity(deps, object, namespace);
+  const finish = await runHooks(deps, target, { object }, ctx);
+  let stored = false;
+  try {
+    prepareForCreate(def, object);
+    const errors = validateCreate(def, object);
+    const finalName = object.metadata.name ?? '';
+    if (errors.length > 0) throw invalid(def, finalName, errors);
+    const complete = { ...target, name: finalName };
+    await deps.admission.validate(admissionOf(complete, 'CREATE', objects, ctx));
+    if (object.metadata.resourceVersion) {
+      throw unclassified('resourceVersion should not be set on objects to be created');
+    }
+    const result = await insert(deps, complete, object, ctx);
+    stored = !ctx.dryRun;
+    return result;
+  } finally {
+    await finish(stored);
+  }
+}
+
+/** The fields only the server sets. */
+function giveIdentity(deps: RegistryDeps, object: KubeObject, namespace: string): void {
+  const { metadata } = object;
+  if (namespace !== '') metadata.namespace = namespace;
+  const prefix = metadata.generateName ?? '';
+  if ((metadata.name ?? '') === '' && prefix !== '') {
+    metadata.name = generateName(prefix, () => deps.random.next());
+  }
+  metadata.uid = deps.newUid();
+  metadata.creationTimestamp = rfc3339(deps.clock.now());
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+}
+
+async function insert(
+  deps: RegistryDeps,
+  target: Target,
+  object: KubeObject,
+  ctx: WriteContext,
+): Promise<ObjectResult> {
+  const { def, namespace, name } = target;
+  const key = keyOf(def, namespace, name);
+  if (ctx.dryRun) {
+    const { value } = await deps.store.get(key);
+    if (value !== undefined) throw taken(target, decodeStored(value.value, value.revision));
+    return { def, object, created: true };
+  }
+  const bytes = encodeStored(toStorage(def, object));
+  const ttlSeconds = ttlSecondsOf(def);
+  const written = await deps.store.swap(key, bytes, 0n, ttlSeconds ? { ttlSeconds } : {});
+  if (!written.ok) {
+    const { current } = written;
+    throw taken(target, current && decodeStored(current.value, current.revision));
+  }
+  object.metadata.resourceVersion = written.revision.toString();
+  return { def, object: fromStorage(def, object), created: true };
+}
+
+function taken(target: Target, existing: KubeObject | undefined): Error {
+  const { def, name } = target;
+  return existing?.metadata.deletionTimestamp === undefined
+    ? alreadyExists(def, name)
+    : beingDeleted(def, name);
+}

@@ -1,0 +1,33 @@
+/** Deleting all objects of a selection, a few at a time. */
+import { isNotFound } from '@kubets/api';
+import { DELETE_CONCURRENCY } from '../limits.ts';
+import type { RegistryDeps, Target, WriteContext } from './context.ts';
+import { deleteObject } from './delete.ts';
+import type { DeleteOptions } from './delete-options.ts';
+import type { ListOptions } from './list-options.ts';
+import { type ListResult, listObjects } from './read.ts';
+
+/** @returns the objects as they were listed; the first failure other than NotFound ends it */
+export async function deleteCollection(
+  deps: RegistryDeps,
+  target: Target,
+  o: { list: ListOptions; delete: DeleteOptions },
+  ctx: WriteContext,
+): Promise<ListResult> {
+  const listed = await listObjects(deps, target, o.list);
+  const queue = [...listed.entries];
+  const work = async (): Promise<void> => {
+    for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+      const { namespace, name } = entry;
+      try {
+        await deleteObject(deps, { ...target, namespace, name }, o.delete, ctx);
+      } catch (error) {
+        if (isNotFound(error)) continue;
+        queue.length = 0;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: DELETE_CONCURRENCY }, work));
+  return listed;
+}

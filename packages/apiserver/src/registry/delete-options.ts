@@ -1,0 +1,76 @@
+/** The options of a delete, and what they mean for an object. */
+import { badRequest, conflict, type KindDef, type KubeObject } from '@kubets/api';
+import { isPod, orphansByDefault } from './kind-rules.ts';
+
+/** As in the API's DeleteOptions; checked by the edge. */
+export interface DeleteOptions {
+  readonly gracePeriodSeconds?: number | undefined;
+  readonly propagationPolicy?: string | undefined;
+  readonly orphanDependents?: boolean | undefined;
+  readonly dryRun?: readonly string[] | undefined;
+  readonly preconditions?:
+    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
+    | undefined;
+}
+
+const ORPHAN = 'orphan';
+const FOREGROUND = 'foregroundDeletion';
+const DEFAULT_POD_GRACE_SECONDS = 30;
+
+/** @throws ApiError Conflict when the object is not the one the caller means */
+export function checkPreconditions(def: KindDef, object: KubeObject, o: DeleteOptions): void {
+  const { uid, resourceVersion } = o.preconditions ?? {};
+  const about = { group: def.group, resource: def.kind };
+  const name = object.metadata.name ?? '';
+  if (uid && uid !== object.metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${object.metadata.uid}). The object might have been deleted and then recreated`;
+    throw conflict(about, name, why);
+  }
+  if (resourceVersion && resourceVersion !== object.metadata.resourceVersion) {
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${object.metadata.resourceVersion}). The object might have been modified`;
+    throw conflict(about, name, why);
+  }
+}
+
+/** The object's finalizers once the garbage collector's two are as the options want them. */
+export function finalizersFor(def: KindDef, object: KubeObject, o: DeleteOptions): string[] {
+  const present = object.metadata.finalizers ?? [];
+  const kept = present.filter((each) => each !== ORPHAN && each !== FOREGROUND);
+  if (wantsOrphan(def, present, o)) kept.push(ORPHAN);
+  if (wantsForeground(present, o)) kept.push(FOREGROUND);
+  return kept;
+}
+
+function wantsOrphan(def: KindDef, present: readonly string[], o: DeleteOptions): boolean {
+  if (o.orphanDependents !== undefined) return o.orphanDependents;
+  if (o.propagationPolicy !== undefined) return o.propagationPolicy === 'Orphan';
+  return present.includes(ORPHAN) || orphansByDefault(def);
+}
+
+function wantsForeground(present: readonly string[], o: DeleteOptions): boolean {
+  if (o.orphanDependents !== undefined) return false;
+  if (o.propagationPolicy !== undefined) return o.propagationPolicy === 'Foreground';
+  return present.includes(FOREGROUND);
+}
+
+/** Seconds the object may take to end: pods only, and only while a kubelet runs them. */
+export function graceSeconds(def: KindDef, object: KubeObject, o: DeleteOptions): number {
+  if (!isPod(def)) return 0;
+  const pod = object as {
+    spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
+    status?: { phase?: string };
+  };
+  const phase = pod.status?.phase ?? '';
+  if (!pod.spec?.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
+  const own = pod.spec.terminationGracePeriodSeconds ?? DEFAULT_POD_GRACE_SECONDS;
+  const wanted = o.gracePeriodSeconds ?? own;
+  return wanted < 0 ? 1 : wanted;
+}
+
+/** @throws ApiError BadRequest when a body is no DeleteOptions */
+export function deleteOptionsFrom(body: unknown): DeleteOptions {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw badRequest('the body of a delete must be DeleteOptions');
+  }
+  return body as DeleteOptions;
+}

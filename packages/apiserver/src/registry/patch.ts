@@ -1,0 +1,113 @@
+/** Patches: the change of a patch request as a function of the present object. */
+import {
+  type ApiError,
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  badRequest,
+  decodeObject,
+  defaultObject,
+  type FieldValidation,
+  fieldErrors,
+  goQuote,
+  invalid,
+  isJsonObject,
+  type JsonObject,
+  type KubeObject,
+  requestTooLarge,
+} from '@kubets/api';
+import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
+import { bodyKind, checkPlace } from './body.ts';
+import type { Target, WriteContext } from './context.ts';
+
+export type PatchType = 'json' | 'merge' | 'strategic';
+
+export interface PatchRequest {
+  readonly type: PatchType;
+  /** The parsed body. */
+  readonly patch: unknown;
+  readonly validation: FieldValidation;
+}
+
+const GO_PATCH_TYPE: Readonly<Record<PatchType, string>> = {
+  json: '[]handlers.jsonPatchOp',
+  merge: 'map[string]interface {}',
+  strategic: 'map[string]interface {}',
+};
+
+/** Parses the text of a patch; the shape of its type is checked too. */
+export function parsePatch(type: PatchType, text: string): unknown {
+  let patch: unknown;
+  try {
+    patch = JSON.parse(text);
+  } catch (error) {
+    const cut = error instanceof Error && /end of|unterminated/i.test(error.message);
+    const why = cut ? 'unexpected end of JSON input' : 'invalid character in the patch';
+    throw badRequest(`error decoding patch: ${why}`);
+  }
+  const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
+  if (!fits) {
+    const seen = Array.isArray(patch) ? 'array' : patch === null ? 'null' : typeof patch;
+    const into = `Go value of type ${GO_PATCH_TYPE[type]}`;
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${seen} into ${into}`);
+  }
+  if (Array.isArray(patch) && patch.length > MAX_JSON_PATCH_OPERATIONS) {
+    throw requestTooLarge(
+      'Request entity too large: The allowed maximum operations in a JSON patch is ' +
+        `${MAX_JSON_PATCH_OPERATIONS}, got ${patch.length}`,
+    );
+  }
+  return patch;
+}
+
+/** The patched object, checked against the schema and defaulted again. */
+export function patched(
+  target: Target,
+  present: KubeObject,
+  request: PatchRequest,
+  ctx: WriteContext,
+): KubeObject {
+  const kind = bodyKind(target);
+  const result = applied(kind.typeName, present, request);
+  const { kind: newKind, apiVersion } = result;
+  if (newKind !== kind.kind || apiVersion !== kind.apiVersion) {
+    const why = `no kind ${goQuote(String(newKind))} is registered for version ${goQuote(String(apiVersion))}`;
+    throw unfit(result, why);
+  }
+  let decoded: { object: KubeObject; warnings: readonly string[] };
+  try {
+    decoded = decodeObject(kind, result, request.validation);
+  } catch (error) {
+    throw unfit(result, reasonOf(error));
+  }
+  for (const warning of decoded.warnings) ctx.warn(warning);
+  const { object } = decoded;
+  object.metadata ??= {};
+  checkPlace(target, object, true);
+  if (kind === target.def) defaultObject(kind, object);
+  return object;
+}
+
+function applied(typeName: string, present: KubeObject, request: PatchRequest): JsonObject {
+  const object = present as unknown as JsonObject;
+  const { type, patch } = request;
+  if (type === 'json') {
+    return applyJsonPatch(object, patch as Parameters<typeof applyJsonPatch>[1]) as JsonObject;
+  }
+  if (type === 'merge') return applyMergePatch(object, patch as JsonObject) as JsonObject;
+  return applyStrategicMergePatch(typeName, object, patch as JsonObject) as JsonObject;
+}
+
+const GENERIC = 'cannot be handled as a ';
+
+/** The decoder's own words, without the frame it puts around a request body. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const at = text.indexOf(GENERIC);
+  return at < 0 ? text : text.slice(text.indexOf(': ', at) + 2);
+}
+
+function unfit(result: JsonObject, why: string): ApiError {
+  const error = fieldErrors.invalid('patch', JSON.stringify(result), why);
+  return invalid({ group: '', kind: '' }, '', [error]);
+}

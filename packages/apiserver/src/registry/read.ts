@@ -1,0 +1,200 @@
+/**
+ * Reading. Lists are answered from the watch cache: at once when the caller takes any state, after the cache has caught up
+ * with the store otherwise. Exact versions and the further pages of a cut list come from the store's history. When the
+ * cache cannot catch up in time the store answers itself.
+ */
+import { badRequest, expired, isExpired, type KindDef, notFound, timeout } from '@kubets/api';
+import { type CacheEntry, entryOf } from '../cache/entry.ts';
+import type { Selection } from '../cache/selection.ts';
+import { FRESH_WAIT_MS, STORE_PAGE_KEYS } from '../limits.ts';
+import type { RegistryDeps, Target } from './context.ts';
+import { decodeContinue, encodeContinue } from './continue-token.ts';
+import { keyOf, kindPrefix, scopePrefix } from './keys.ts';
+import { checkListOptions, type ListOptions, parseRevision, selectionOf } from './list-options.ts';
+
+export interface ListResult {
+  readonly def: KindDef;
+  readonly entries: readonly CacheEntry[];
+  readonly resourceVersion: string;
+  readonly continueToken: string | undefined;
+  readonly remainingItemCount: number | undefined;
+}
+
+/** One object. `resourceVersion` "0" takes whatever the cache has. */
+export async function getObject(
+  deps: RegistryDeps,
+  target: Target,
+  resourceVersion = '',
+): Promise<CacheEntry> {
+  const { def, namespace, name } = target;
+  const key = keyOf(def, namespace, name);
+  const wanted = parseRevision(resourceVersion);
+  if (resourceVersion !== '') {
+    const cache = deps.caches.of(def);
+    await reach(cache.waitFor(wanted, FRESH_WAIT_MS), wanted, () => cache.revision);
+    const entry = cache.get(key);
+    if (entry === undefined) throw notFound(def, name);
+    return entry;
+  }
+  const { value } = await deps.store.get(key);
+  if (value === undefined) throw notFound(def, name);
+  const cached = deps.caches.peek(def)?.get(key);
+  return cached?.revision === value.revision ? cached : entryOf(def, value);
+}
+
+/** @throws ApiError BadRequest, Invalid, Expired, Timeout */
+export async function listObjects(
+  deps: RegistryDeps,
+  target: Target,
+  options: ListOptions,
+): Promise<ListResult> {
+  const { def, namespace } = target;
+  checkListOptions(options, false);
+  const selection = selectionOf(def, namespace, options);
+  const version = options.resourceVersion ?? '';
+  const wanted = parseRevision(version);
+  if (options.continueToken) return listNextPage(deps, target, selection, options);
+  if (options.resourceVersionMatch === 'Exact' || isExactByLimit(options, wanted)) {
+    return listFromStore(deps, { target, selection, limit: options.limit ?? 0, revision: wanted });
+  }
+  const cache = deps.caches.of(def);
+  if (version === '') {
+    const newest = await deps.caches.storeRevision();
+    if (!(await cache.waitFor(newest, FRESH_WAIT_MS))) {
+      const limit = options.limit ?? 0;
+      return listFromStore(deps, { target, selection, limit, revision: undefined });
+    }
+  } else {
+    await reach(cache.waitFor(wanted, FRESH_WAIT_MS), wanted, () => cache.revision);
+  }
+  const limit = version === '0' ? 0 : (options.limit ?? 0);
+  return cut(def, cache.list(selection), { limit, revision: cache.revision, selection });
+}
+
+/** A limit with a version and no match rule means that very version (older clients page so). */
+function isExactByLimit(options: ListOptions, wanted: bigint): boolean {
+  const hasLimit = (options.limit ?? 0) > 0;
+  return hasLimit && wanted > 0n && (options.resourceVersionMatch ?? '') === '';
+}
+
+function cut(
+  def: KindDef,
+  all: readonly CacheEntry[],
+  o: { limit: number; revision: bigint; selection: Selection },
+): ListResult {
+  const { limit, revision, selection } = o;
+  const resourceVersion = revision.toString();
+  const entries = limit > 0 ? all.slice(0, limit) : all;
+  const last = entries.at(-1);
+  if (entries.length === all.length || last === undefined) {
+    const complete = { continueToken: undefined, remainingItemCount: undefined };
+    return { def, entries, resourceVersion, ...complete };
+  }
+  const start = nextStart(def, last.key);
+  const continueToken = encodeContinue({ revision, start });
+  const left = all.length - entries.length;
+  const remainingItemCount = selection.selective ? undefined : left;
+  return { def, entries, resourceVersion, continueToken, remainingItemCount };
+}
+
+const nextStart = (def: KindDef, key: string): string => `${key.slice(kindPrefix(def).length)}\0`;
+
+async function listNextPage(
+  deps: RegistryDeps,
+  target: Target,
+  selection: Selection,
+  options: ListOptions,
+): Promise<ListResult> {
+  const version = options.resourceVersion ?? '';
+  if (version !== '' && version !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue');
+  }
+  const { revision, start } = decodeContinue(options.continueToken ?? '');
+  const from = kindPrefix(target.def) + start;
+  const limit = options.limit ?? 0;
+  try {
+    return await listFromStore(deps, { target, selection, limit, revision, from });
+  } catch (error) {
+    if (!isExpired(error)) throw error;
+    throw expiredContinue(start);
+  }
+}
+
+function expiredContinue(start: string): Error {
+  const token = encodeContinue({ revision: undefined, start });
+  const error = expired(
+    'The provided continue parameter is too old to display a consistent list result. ' +
+      'You can start a new list without the continue parameter, or use the continue token in this response to ' +
+      'retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - ' +
+      'objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+  );
+  error.status.metadata = { ...error.status.metadata, continue: token };
+  return error;
+}
+
+interface StoreList {
+  readonly target: Target;
+  readonly selection: Selection;
+  readonly limit: number;
+  readonly revision: bigint | undefined;
+  readonly from?: string;
+}
+
+/** Reads pages of the store, at one revision, until the limit is full or the keys end. */
+async function listFromStore(deps: RegistryDeps, o: StoreList): Promise<ListResult> {
+  const { target, selection, limit } = o;
+  const { def, namespace } = target;
+  const prefix = scopePrefix(def, def.namespaced ? namespace : '');
+  const entries: CacheEntry[] = [];
+  let from = o.from ?? prefix;
+  let revision = o.revision;
+  for (;;) {
+    const want = limit > 0 && !selection.selective ? limit - entries.length : STORE_PAGE_KEYS;
+    const at = revision === undefined ? {} : { revision };
+    const page = await deps.store.page(prefix, { limit: want, from, ...at });
+    revision ??= page.revision;
+    let taken = 0;
+    for (const value of page.values) {
+      if (limit > 0 && entries.length >= limit) break;
+      taken += 1;
+      from = `${value.key}\0`;
+      const entry = entryOf(def, value);
+      if (selection.matches(entry)) entries.push(entry);
+    }
+    const left = page.count - taken;
+    const full = limit > 0 && entries.length >= limit;
+    if (!full && page.more) continue;
+    return pageResult(def, entries, { selection, revision, from, left: full ? left : 0 });
+  }
+}
+
+function pageResult(
+  def: KindDef,
+  entries: readonly CacheEntry[],
+  o: { selection: Selection; revision: bigint; from: string; left: number },
+): ListResult {
+  const { selection, revision, from, left } = o;
+  const resourceVersion = revision.toString();
+  if (left === 0) {
+    const complete = { continueToken: undefined, remainingItemCount: undefined };
+    return { def, entries, resourceVersion, ...complete };
+  }
+  const start = from.slice(kindPrefix(def).length);
+  const continueToken = encodeContinue({ revision, start });
+  const remainingItemCount = selection.selective ? undefined : left;
+  return { def, entries, resourceVersion, continueToken, remainingItemCount };
+}
+
+/** Throws the stock server's answer to a version from the future. */
+async function reach(
+  reached: Promise<boolean>,
+  wanted: bigint,
+  current: () => bigint,
+): Promise<void> {
+  if (await reached) return;
+  if (wanted === 0n) throw timeout('the cache is still filling', 1);
+  const error = timeout(`Too large resource version: ${wanted}, current: ${current()}`, 1);
+  const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
+  error.status.details = { ...error.status.details, causes };
+  throw error;
+}

@@ -1,0 +1,155 @@
+/**
+ * The registry: every operation on stored resources, as both doors and the apiserver's own parts use it. Who asks has been
+ * authenticated and authorised before.
+ */
+import {
+  type FieldValidation,
+  isNotFound,
+  type JsonObject,
+  type KubeObject,
+  methodNotAllowed,
+  notFound,
+  pathNotFound,
+  type Scale,
+  scaleOf,
+} from '@kubets/api';
+import type { CacheEntry } from '../cache/entry.ts';
+import { objectOf } from '../cache/entry.ts';
+import type { WatchSink } from '../cache/watcher.ts';
+import { createBinding } from './binding.ts';
+import { checkPlace, readBody } from './body.ts';
+import type { ObjectResult, RegistryDeps, Target, Transform, WriteContext } from './context.ts';
+import { fromStorage } from './convert.ts';
+import { createObject } from './create.ts';
+import { type DeleteResult, deleteObject } from './delete.ts';
+import { deleteCollection } from './delete-collection.ts';
+import type { DeleteOptions } from './delete-options.ts';
+import { evictPod } from './eviction.ts';
+import type { ListOptions } from './list-options.ts';
+import { type PatchRequest, patched } from './patch.ts';
+import { getObject, type ListResult, listObjects } from './read.ts';
+import { rescaled, scaleResource } from './scale.ts';
+import { type UpdateOptions, updateObject } from './update.ts';
+import { watchObjects } from './watch.ts';
+
+/** A body as it came: text, so that repeated fields are seen, or a parsed value (YAML). */
+export interface Body {
+  readonly json: string | JsonObject;
+  readonly validation: FieldValidation;
+}
+
+export class Registry {
+  readonly deps: RegistryDeps;
+
+  constructor(deps: RegistryDeps) {
+    this.deps = deps;
+  }
+
+  /** The object, or the view of it that the subresource is. */
+  async get(target: Target, resourceVersion: string): Promise<CacheEntry | KubeObject> {
+    const { def, subresource } = target;
+    if (subresource === 'scale') {
+      const scaled = { ...target, def };
+      const object = await this.#scalable(scaled, resourceVersion);
+      return scaleOf(object) as KubeObject;
+    }
+    return getObject(this.deps, target, resourceVersion);
+  }
+
+  list(target: Target, options: ListOptions): Promise<ListResult> {
+    return listObjects(this.deps, target, options);
+  }
+
+  watch(target: Target, options: ListOptions, sink: WatchSink): Promise<() => void> {
+    return watchObjects(this.deps, target, options, sink);
+  }
+
+  /** Creates an object, or does what creating its subresource means. */
+  async create(target: Target, body: Body, ctx: WriteContext): Promise<ObjectResult> {
+    const { def, subresource } = target;
+    const object = readBody(target, body.json, body, ctx);
+    if (subresource !== '') return this.#createSub(target, object, ctx);
+    checkPlace(target, object, false);
+    if (def.group === '' && def.resource === 'bindings') {
+      const pod = this.#podOf(target, object.metadata.name ?? '');
+      const status = await createBinding(this.deps, pod, object, ctx);
+      return { def, object: status, created: true };
+    }
+    if (!def.verbs.includes('get')) throw methodNotAllowed();
+    return createObject(this.deps, target, object, ctx);
+  }
+
+  async update(target: Target, body: Body, ctx: WriteContext): Promise<ObjectResult> {
+    const sent = readBody(target, body.json, body, ctx);
+    checkPlace(target, sent, true);
+    if (target.subresource === 'scale') {
+      return this.#rescale(target, () => sent as unknown as Scale, ctx);
+    }
+    const transform: Transform = () => structuredClone(sent);
+    const isWhole = target.subresource === '';
+    const o: UpdateOptions = { sameUid: true, ...(isWhole && { creatable: sent }) };
+    return updateObject(this.deps, target, transform, ctx, o);
+  }
+
+  patch(target: Target, request: PatchRequest, ctx: WriteContext): Promise<ObjectResult> {
+    if (target.subresource === 'scale') {
+      const change = (scale: Scale): Scale =>
+        patched(target, scale as KubeObject, request, ctx) as unknown as Scale;
+      return this.#rescale(target, change, ctx);
+    }
+    const transform: Transform = (present) => patched(target, present, request, ctx);
+    return updateObject(this.deps, target, transform, ctx);
+  }
+
+  delete(target: Target, options: DeleteOptions, ctx: WriteContext): Promise<DeleteResult> {
+    return deleteObject(this.deps, target, options, ctx);
+  }
+
+  deleteCollection(
+    target: Target,
+    o: { list: ListOptions; delete: DeleteOptions },
+    ctx: WriteContext,
+  ): Promise<ListResult> {
+    return deleteCollection(this.deps, target, o, ctx);
+  }
+
+  async #createSub(target: Target, object: KubeObject, ctx: WriteContext): Promise<ObjectResult> {
+    const { def, subresource } = target;
+    if (def.group !== '' || def.resource !== 'pods') throw methodNotAllowed();
+    if (subresource === 'binding') {
+      return { def, object: await createBinding(this.deps, target, object, ctx), created: true };
+    }
+    if (subresource === 'eviction') {
+      return { def, object: await evictPod(this.deps, target, object, ctx), created: true };
+    }
+    throw methodNotAllowed();
+  }
+
+  async #rescale(
+    target: Target,
+    change: (scale: Scale) => Scale,
+    ctx: WriteContext,
+  ): Promise<ObjectResult> {
+    const transform: Transform = (present) => rescaled(present, change(scaleOf(present)));
+    const { def, object } = await updateObject(this.deps, target, transform, ctx);
+    return { def, object: scaleOf(object) as KubeObject, created: false };
+  }
+
+  async #scalable(target: Target, resourceVersion: string): Promise<KubeObject> {
+    const { def, name } = target;
+    try {
+      const entry = await getObject(this.deps, target, resourceVersion);
+      return fromStorage(def, objectOf(entry));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      throw notFound(scaleResource(def), name);
+    }
+  }
+
+  #podOf(target: Target, name: string): Target {
+    const pods = { group: '', version: 'v1', resource: 'pods' };
+    const def = this.deps.kinds.forResource(pods);
+    if (def === undefined) throw pathNotFound();
+    return { def, namespace: target.namespace, name, subresource: 'binding' };
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * Changing an object: read → transform → admission → hooks → strategy and validation → admission → compare-and-swap, again
+ * from the newest state when another write came between and the caller did not insist on a version.
+ *
+ * The first attempt works on the cached state, which saves a read: the swap tells when it was old. Whatever refuses on a
+ * state that might be old is asked again on the newest before the refusal counts.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import {
+  conflict,
+  fieldErrors,
+  invalid,
+  type KubeObject,
+  notFound,
+  prepareForUpdate,
+  serverTimeout,
+  validateUpdate,
+} from '@kubets/api';
+import { UPDATE_ATTEMPTS } from '../limits.ts';
+import { decodeStored, encodeStored } from '../storage/codec.ts';
+import type { StoredValue } from '../storage/store.ts';
+import {
+  admissionOf,
+  afterDelete,
+  type ObjectResult,
+  type RegistryDeps,
+  runHooks,
+  type Target,
+  type Transform,
+  type WriteContext,
+} from './context.ts';
+import { fromStorage, toStorage } from './convert.ts';
+import { createObject } from './create.ts';
+import { keyOf } from './keys.ts';
+import { createsOnUpdate, isNamespace, needsResourceVersion, ttlSecondsOf } from './kind-rules.ts';
+import { scaleResource } from './scale.ts';
+
+/** One state to work on. `certain`: read from the store after the request came. */
+interface BaseState {
+  readonly value: StoredValue | undefined;
+  readonly certain: boolean;
+}
+
+type Attempt =
+  | { readonly done: true; readonly result: ObjectResult }
+  | { readonly done: false; readonly newest: StoredValue | undefined };
+
+export interface UpdateOptions {
+  /** What to do when the object is absent and the kind may be created by PUT; only a PUT to the object itself has it. */
+  readonly creatable?: KubeObject;
+  /** A uid in the new object is a condition (PUT), not a change (PATCH). */
+  readonly sameUid?: boolean;
+  /** The caller has checked the change itself and keeps the kind's rules: no strategy, validation or admission. */
+  readonly trusted?: boolean;
+}
+
+/**
+ * Updates an object or one of its subresources.
+ * @param transform called with a copy of the present object; called again after a lost race
+ * @throws ApiError NotFound, Conflict, Invalid, whatever admission or the transform refuse with
+ */
+export async function updateObject(
+  deps: RegistryDeps,
+  target: Target,
+  transform: Transform,
+  ctx: WriteContext,
+  o: UpdateOptions = {},
+): Promise<ObjectResult> {
+  const key = keyOf(target.def, target.namespace, target.name);
+  let base = await firstState(deps, target, key);
+  for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt += 1) {
+    const { value: old, certain } = base;
+    if (old === undefined) {
+      if (o.creatable !== undefined && createsOnUpdate(target.def)) {
+        return createObject(deps, target, o.creatable, ctx);
+      }
+      const { def, subresource, name } = target;
+      throw notFound(subresource === 'scale' ? scaleResource(def) : def, name);
+    }
+    try {
+      const { trusted = false, sameUid = false } = o;
+      const job = { target, key, old, trusted, sameUid };
+      const outcome = await attemptUpdate(deps, job, transform, ctx);
+      if (outcome.done) return outcome.result;
+      base = { value: outcome.newest, certain: true };
+    } catch (error) {
+      if (certain) throw error;
+      const { value } = await deps.store.get(key);
+      if (value?.revision === old.revision) throw error;
+      base = { value, certain: true };
+    }
+  }
+  throw serverTimeout(target.def, 'update', 1);
+}
+
+async function firstState(deps: RegistryDeps, target: Target, key: string): Promise<BaseState> {
+  const cached = deps.caches.peek(target.def)?.get(key);
+  if (cached !== undefined) {
+    const value = { key, value: cached.bytes, revision: cached.revision };
+    return { value, certain: false };
+  }
+  const { value } = await deps.store.get(key);
+  return { value, certain: true };
+}
+
+interface Job {
+  readonly target: Target;
+  readonly key: string;
+  readonly old: StoredValue;
+  readonly trusted: boolean;
+  readonly sameUid: boolean;
+}
+
+async function attemptUpdate(
+  deps: RegistryDeps,
+  job: Job,
+  transform: Transform,
+  ctx: WriteContext,
+): Promise<Attempt> {
+  const { target, old } = job;
+  const { def } = target;
+  const oldObject = fromStorage(def, decodeStored(old.value, old.revision));
+  const object = await transform(structuredClone(oldObject));
+  if (job.sameUid) checkUid(job, object, oldObject);
+  checkVersion(target, object, oldObject);
+  const objects = { object, oldObject };
+  if (job.trusted) return write(deps, job, objects, ctx);
+  await deps.admission.admit(admissionOf(target, 'UPDATE', objects, ctx));
+  keepServerFields(object, oldObject);
+  const finish = await runHooks(deps, target, { object, old: oldObject }, ctx);
+  let stored = false;
+  try {
+    prepareForUpdate(def, object, oldObject, target.subresource || undefined);
+    const errors = validateUpdate(def, object, oldObject, target.subresource || undefined);
+    if (errors.length > 0) throw invalid(def, target.name, errors);
+    await deps.admission.validate(admissionOf(target, 'UPDATE', objects, ctx));
+    const outcome = await write(deps, job, objects, ctx);
+    stored = outcome.done && !ctx.dryRun;
+    return outcome;
+  } finally {
+    await finish(stored);
+  }
+}
+
+/** Optimistic concurrency: the version the caller names must be the present one. */
+function checkVersion(target: Target, object: KubeObject, old: KubeObject): void {
+  const { def, name } = target;
+  const sent = object.metadata.resourceVersion ?? '';
+  if (sent === '' || sent === '0') {
+    if (needsResourceVersion(def)) {
+      const error = new fieldErrors.FieldError(
+        'Invalid',
+        'metadata.resourceVersion',
+        0,
+        'must be specified for an update',
+      );
+      throw invalid({ group: def.group, kind: def.resource }, name, [withHexZero(error)]);
+    }
+    object.metadata.resourceVersion = old.metadata.resourceVersion;
+    return;
+  }
+  if (sent !== old.metadata.resourceVersion) throw conflict(def, name);
+}
+
+/** A replacement that names a uid is meant for that object only, not for a later one of the same name. */
+function checkUid({ target, key }: Job, object: KubeObject, old: KubeObject): void {
+  const { uid } = object.metadata;
+  if (!uid || uid === old.metadata.uid) return;
+  const why =
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, ` +
+    `AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`;
+  throw conflict(target.def, target.name, why);
+}
+
+/** The stock server prints the version as a hexadecimal number there. */
+function withHexZero(error: fieldErrors.FieldError): fieldErrors.FieldError {
+  return Object.assign(Object.create(fieldErrors.FieldError.prototype), error, {
+    body: () => `Invalid value: 0x0: ${error.detail}`,
+    toString: () => `${error.field}: Invalid value: 0x0: ${error.detail}`,
+  }) as fieldErrors.FieldError;
+}
+
+/** What an update cannot change, whatever the caller sends. */
+function keepServerFields(object: KubeObject, old: KubeObject): void {
+  const { metadata } = object;
+  const before = old.metadata;
+  if (!metadata.uid) metadata.uid = before.uid;
+  metadata.creationTimestamp = before.creationTimestamp;
+  if (before.generation === undefined) delete metadata.generation;
+  else metadata.generation = before.generation;
+  if (before.deletionTimestamp !== undefined) {
+    metadata.deletionTimestamp = before.deletionTimestamp;
+    metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
+  }
+  delete metadata.selfLink;
+}
+
+async function write(
+  deps: RegistryDeps,
+  job: Job,
+  objects: { object: KubeObject; oldObject: KubeObject },
+  ctx: WriteContext,
+): Promise<Attempt> {
+  const { target, key, old } = job;
+  const { object, oldObject } = objects;
+  const { def } = target;
+  const result = { def, object, created: false };
+  if (ctx.dryRun) return { done: true, result };
+  if (isFinished(target, object)) {
+    const gone = await deps.store.remove(key, old.revision);
+    if (!gone.ok) return { done: false, newest: gone.current };
+    await afterDelete(deps, def, object);
+    return { done: true, result };
+  }
+  if (isDeepStrictEqual(withoutUndefined(object), withoutUndefined(oldObject))) {
+    return { done: true, result };
+  }
+  const ttlSeconds = ttlSecondsOf(def);
+  const bytes = encodeStored(toStorage(def, object));
+  const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
+  if (!written.ok) return { done: false, newest: written.current };
+  object.metadata.resourceVersion = written.revision.toString();
+  return { done: true, result };
+}
+
+/** The last finalizer of an object that is being deleted has gone: the update is the deletion. */
+function isFinished(target: Target, object: KubeObject): boolean {
+  const { metadata } = object;
+  if (metadata.deletionTimestamp === undefined) return false;
+  if ((metadata.finalizers ?? []).length > 0) return false;
+  if (isNamespace(target.def)) return namespaceFinalizers(object).length === 0;
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}
+
+function namespaceFinalizers(object: KubeObject): readonly string[] {
+  const spec = object.spec as { finalizers?: string[] } | undefined;
+  return spec?.finalizers ?? [];
+}
+
+/** As it will be stored: JSON knows no undefined. */
+function withoutUndefined(object: KubeObject): unknown {
+  return JSON.parse(JSON.stringify(object));
+}

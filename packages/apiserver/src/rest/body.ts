@@ -1,0 +1,56 @@
+/** Reading request bodies: length, media type, text. */
+import type { JsonObject } from '@kubets/api';
+import { badRequest, requestTooLarge, unsupportedMediaType } from '@kubets/api';
+import { parse as parseYaml } from 'yaml';
+import { MAX_BODY_BYTES } from '../limits.ts';
+import type { AnyRequest } from '../ports.ts';
+
+const OBJECT_TYPES = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+];
+
+/** The media type of a request, without parameters; '' when there is none. */
+export function mediaTypeOf(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** @throws ApiError 413 beyond the limit */
+export function readBytes(request: AnyRequest): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    });
+    request.on('end', () => {
+      if (size <= MAX_BODY_BYTES) resolve(Buffer.concat(chunks, size));
+      else reject(requestTooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`));
+    });
+    request.on('error', reject);
+    request.on('aborted', () => reject(badRequest('the client went away before the body ended')));
+  });
+}
+
+/**
+ * The object a body holds: its JSON text, or the value of a YAML document.
+ * @throws ApiError 415 for a media type that is neither
+ */
+export function objectBody(contentType: string | undefined, bytes: Buffer): string | JsonObject {
+  const type = mediaTypeOf(contentType) || 'application/json';
+  if (type === 'application/json') return bytes.toString('utf8');
+  if (type === 'application/yaml') return yamlBody(bytes) as JsonObject;
+  throw unsupportedMediaType(OBJECT_TYPES);
+}
+
+/** @throws ApiError BadRequest */
+export function yamlBody(bytes: Buffer): unknown {
+  try {
+    return parseYaml(bytes.toString('utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
+    throw badRequest(`error converting YAML to JSON: yaml: ${why}`);
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Objects, lists and watch events as bytes. The plain JSON forms are put together from stored bytes; only tables, partial
+ * objects, YAML and foreign versions are made from parsed objects.
+ */
+import { badRequest, type KindDef, type KubeObject, notAcceptable, tableFor } from '@kubets/api';
+import { stringify as toYaml } from 'yaml';
+import { type CacheEntry, objectOf } from '../cache/entry.ts';
+import type { WatchItem } from '../cache/watcher.ts';
+import { fromStorage } from '../registry/convert.ts';
+import type { ListResult } from '../registry/read.ts';
+import { encodeServed } from '../storage/codec.ts';
+import type { Representation } from './negotiate.ts';
+
+const INCLUDE = ['None', 'Metadata', 'Object'] as const;
+type Include = (typeof INCLUDE)[number];
+
+/** What tables need besides the objects. */
+export interface EncodeContext {
+  readonly representation: Representation;
+  readonly includeObject: string;
+  readonly nowMs: number;
+}
+
+/** One object, as the answer to a read or a write. */
+export function encodeObject(
+  def: KindDef,
+  found: CacheEntry | KubeObject,
+  c: EncodeContext,
+): Buffer {
+  const { as, format, pretty } = c.representation;
+  if (as === 'partial-list') {
+    const what = `you requested PartialObjectMetadataList, but the requested object is not a list (*core.${def.kind})`;
+    throw notAcceptable(what);
+  }
+  const isPlain = as === 'object' && format === 'json' && !pretty;
+  if (isPlain) return plainBytes(def, found);
+  const object = plainObject(def, found);
+  const isOther = object.kind === 'Status' || object.kind !== def.kind;
+  if (as === 'object' || isOther) return write(object, c.representation);
+  if (as === 'partial') return write(partialOf(object, c), c.representation);
+  return write(tableOf(def, [object], c, object.metadata), c.representation);
+}
+
+/** A list, in pieces that can be written one after the other. */
+export function* encodeList(list: ListResult, c: EncodeContext): Generator<Buffer> {
+  const { as, format, pretty } = c.representation;
+  if (as === 'partial') {
+    throw notAcceptable(
+      `you requested PartialObjectMetadata, but the requested object is a list (*core.${list.def.listKind})`,
+    );
+  }
+  if (as === 'object' && format === 'json' && !pretty) {
+    yield* plainList(list);
+    return;
+  }
+  const { def } = list;
+  const objects = list.entries.map((entry) => plainObject(def, entry));
+  const metadata = listMetadata(list);
+  if (as === 'table') {
+    yield write(tableOf(def, objects, c, metadata), c.representation);
+    return;
+  }
+  const isPartial = as === 'partial-list';
+  const apiVersion = isPartial ? `meta.k8s.io/${c.representation.metaVersion}` : def.apiVersion;
+  const kind = isPartial ? 'PartialObjectMetadataList' : def.listKind;
+  const items = objects.map((object) => (isPartial ? partialOf(object, c) : itemOf(object)));
+  yield write({ kind, apiVersion, metadata, items }, c.representation);
+}
+
+/** Items of a list carry no kind: the list's says it. */
+function itemOf(object: KubeObject): object {
+  const { kind: _kind, apiVersion: _apiVersion, ...rest } = object;
+  return rest;
+}
+
+function listMetadata(list: ListResult): Record<string, unknown> {
+  const { resourceVersion, continueToken, remainingItemCount } = list;
+  return {
+    resourceVersion,
+    ...(continueToken !== undefined && { continue: continueToken }),
+    ...(remainingItemCount !== undefined && { remainingItemCount }),
+  };
+}
+
+const OPEN = Buffer.from('{');
+const COMMA_OPEN = Buffer.from(',{');
+
+function* plainList(list: ListResult): Generator<Buffer> {
+  const { def, entries } = list;
+  const head = { kind: def.listKind, apiVersion: def.apiVersion, metadata: listMetadata(list) };
+  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`);
+  let isFirst = true;
+  for (const entry of entries) {
+    yield isFirst ? OPEN : COMMA_OPEN;
+    yield itemBytes(def, entry);
+    isFirst = false;
+  }
+  yield Buffer.from(']}');
+}
+
+/** An item's bytes after the opening brace. */
+export function itemBytes(def: KindDef, entry: CacheEntry): Buffer {
+  if (isOfKind(def, entry)) return entry.bytes.subarray(entry.metadataAt);
+  const { bytes, metadataAt } = encodeServed(fromStorage(def, objectOf(entry)));
+  return bytes.subarray(metadataAt);
+}
+
+/** The whole object's bytes in the version of the kind. */
+export function plainBytes(def: KindDef, found: CacheEntry | KubeObject): Buffer {
+  if (!isEntry(found)) return encodeServed(found).bytes;
+  return isOfKind(def, found) ? found.bytes : encodeServed(plainObject(def, found)).bytes;
+}
+
+function plainObject(def: KindDef, found: CacheEntry | KubeObject): KubeObject {
+  return isEntry(found) ? fromStorage(def, objectOf(found)) : found;
+}
+
+export function isEntry(found: CacheEntry | KubeObject): found is CacheEntry {
+  return 'bytes' in found && Buffer.isBuffer(found.bytes);
+}
+
+/** Whether the bytes of an entry are already in the version asked for: their head says so. */
+function isOfKind(def: KindDef, entry: CacheEntry): boolean {
+  const head = `{"kind":"${def.kind}","apiVersion":"${def.apiVersion}",`;
+  return (
+    entry.metadataAt === head.length && entry.bytes.toString('latin1', 0, head.length) === head
+  );
+}
+
+function partialOf(object: KubeObject, c: EncodeContext): object {
+  const apiVersion = `meta.k8s.io/${c.representation.metaVersion}`;
+  return { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata };
+}
+
+/** @throws ApiError BadRequest for an unknown `includeObject` */
+function tableOf(
+  def: KindDef,
+  objects: readonly KubeObject[],
+  c: EncodeContext,
+  metadata: object,
+): object {
+  const includeObject = includeOf(c.includeObject);
+  const table = tableFor(def, [...objects], { nowMs: c.nowMs, includeObject });
+  const {
+    resourceVersion,
+    continue: token,
+    remainingItemCount,
+  } = metadata as Record<string, unknown>;
+  return {
+    ...table,
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${c.representation.metaVersion}`,
+    metadata: {
+      resourceVersion,
+      ...(token !== undefined && { continue: token }),
+      ...(remainingItemCount !== undefined && { remainingItemCount }),
+    },
+  };
+}
+
+function includeOf(text: string): Include {
+  if (text === '') return 'Metadata';
+  const known = INCLUDE.find((each) => each === text);
+  if (known !== undefined) return known;
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: "${text}": must be 'Metadata', 'Object', 'None', or empty`,
+  );
+}
+
+/** Any value in the format of a representation. */
+export function write(value: object, representation: Representation): Buffer {
+  if (representation.format === 'yaml') return Buffer.from(toYaml(value));
+  const text = representation.pretty
+    ? `${JSON.stringify(value, null, 2)}\n`
+    : JSON.stringify(value);
+  return Buffer.from(text);
+}
+
+const CLOSE_FRAME = Buffer.from('}\n');
+
+/** One line of a watch stream. Watchers of the same event and representation share the buffer. */
+export function encodeFrame(
+  def: KindDef,
+  item: WatchItem,
+  c: EncodeContext,
+  first: boolean,
+): Buffer {
+  const { event, type } = item;
+  const { as, metaVersion } = c.representation;
+  const columns = as === 'table' && first ? 'columns' : '';
+  const key = `${def.apiVersion} ${type} ${as} ${metaVersion} ${c.includeObject} ${columns}`;
+  const shared = event?.encodings?.get(key);
+  if (shared !== undefined) return shared;
+  const open = Buffer.from(`{"type":"${type}","object":`);
+  const frame = Buffer.concat([open, frameObject(def, item, c, first), CLOSE_FRAME]);
+  if (event !== undefined) {
+    event.encodings ??= new Map();
+    event.encodings.set(key, frame);
+  }
+  return frame;
+}
+
+function frameObject(def: KindDef, item: WatchItem, c: EncodeContext, first: boolean): Buffer {
+  const { entry } = item;
+  if (entry === undefined) return bookmark(def, item, c);
+  const { as } = c.representation;
+  if (as === 'object') return plainBytes(def, entry);
+  const object = plainObject(def, entry);
+  if (as !== 'table') return Buffer.from(JSON.stringify(partialOf(object, c)));
+  const table = tableOf(def, [object], c, object.metadata) as { columnDefinitions?: unknown };
+  if (!first) table.columnDefinitions = null;
+  return Buffer.from(JSON.stringify(table));
+}
+
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
+/** The plain JSON of a bookmark. */
+export function bookmarkBytes(def: KindDef, item: WatchItem): Buffer {
+  const { kind, apiVersion } = def;
+  const shape = { kind, apiVersion, metadata: bookmarkMetadata(item), ...emptyParts(def) };
+  return Buffer.from(JSON.stringify(shape));
+}
+
+function bookmarkMetadata(item: WatchItem): object {
+  const annotations = item.initialEventsEnd ? { [INITIAL_EVENTS_END]: 'true' } : undefined;
+  return { resourceVersion: item.revision.toString(), ...(annotations && { annotations }) };
+}
+
+function bookmark(def: KindDef, item: WatchItem, c: EncodeContext): Buffer {
+  const { as, metaVersion } = c.representation;
+  if (as === 'object') return bookmarkBytes(def, item);
+  const apiVersion = `meta.k8s.io/${metaVersion}`;
+  const partial = { kind: 'PartialObjectMetadata', apiVersion, metadata: bookmarkMetadata(item) };
+  if (as !== 'table') return Buffer.from(JSON.stringify(partial));
+  const metadata = { resourceVersion: item.revision.toString() };
+  const rows = [{ cells: [], object: partial }];
+  const table = { kind: 'Table', apiVersion, metadata, columnDefinitions: null, rows };
+  return Buffer.from(JSON.stringify(table));
+}
+
+/** Typed clients decode bookmarks of pods and nodes into structures with these parts. */
+function emptyParts(def: KindDef): object {
+  return def.subresources.status && def.group === '' && def.resource === 'pods'
+    ? { spec: { containers: null }, status: {} }
+    : {};
+}

@@ -1,0 +1,241 @@
+/**
+ * The request path of the REST door, stage by stage. Whatever a stage throws becomes the Status of the answer.
+ */
+import {
+  type GroupVersionResource,
+  type KindRegistry,
+  pathNotFound,
+  unauthorized,
+} from '@kubets/api';
+import type { Clock, Logger } from '@kubets/platform';
+import { PlainTextError } from '../auth/impersonation.ts';
+import type { ServerMetrics } from '../metrics.ts';
+import type {
+  AnyRequest,
+  AnyResponse,
+  Authenticator,
+  Authorizer,
+  Credentials,
+  Impersonator,
+  PathHandler,
+  RequestInfo,
+  StreamHandler,
+  UserInfo,
+  VirtualResource,
+} from '../ports.ts';
+import { authorizeRequest } from '../registry/access.ts';
+import { type Representation, representationOf } from './negotiate.ts';
+import { requestInfoOf } from './request-info.ts';
+import type { ResourceHandler } from './resource-handler.ts';
+import { sendError, statusOf } from './respond.ts';
+import { serveVirtual } from './virtual-handler.ts';
+
+export interface RestDeps {
+  readonly authenticator: Authenticator;
+  readonly impersonator: Impersonator;
+  readonly authorizer: Authorizer;
+  readonly kinds: KindRegistry;
+  readonly resources: ResourceHandler;
+  readonly virtuals: readonly VirtualResource[];
+  readonly streams: readonly StreamHandler[];
+  readonly paths: readonly PathHandler[];
+  readonly metrics: ServerMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborted when draining begins. */
+  readonly signal: AbortSignal;
+  readonly newId: () => string;
+}
+
+/** A request, read and asked for by somebody known who may. */
+interface Admitted {
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  readonly query: URLSearchParams;
+}
+
+const PLAIN: Representation = { as: 'object', metaVersion: 'v1', format: 'json', pretty: false };
+
+export class RestHandler {
+  readonly #o: RestDeps;
+
+  constructor(deps: RestDeps) {
+    this.#o = deps;
+  }
+
+  /** Answers one request. Never rejects. */
+  async handle(
+    request: AnyRequest,
+    response: AnyResponse,
+    peer: Credentials['peer'],
+  ): Promise<void> {
+    const { clock, metrics, log } = this.#o;
+    const startedMs = clock.monotonicMs();
+    const url = new URL(request.url ?? '/', 'https://kubernetes');
+    const info = requestInfoOf(request.method ?? 'GET', url.pathname, url.searchParams);
+    response.setHeader('audit-id', this.#o.newId());
+    const warnings: string[] = [];
+    try {
+      const admitted = await this.#admit(request, info, url.searchParams, peer);
+      await this.#dispatch(admitted, request, response, warnings);
+    } catch (error) {
+      await this.#fail(response, error, { warnings, info });
+    }
+    const tookMs = clock.monotonicMs() - startedMs;
+    metrics.request(info, response.statusCode, tookMs);
+    const { verb, path } = info;
+    log.debug({ verb, path, status: response.statusCode, tookMs }, 'request');
+  }
+
+  /** Answers an HTTP/1.1 upgrade; resolves when the handler owns the socket. @throws ApiError */
+  async upgrade(
+    request: AnyRequest,
+    peer: Credentials['peer'],
+  ): Promise<{ admitted: Admitted; handler: StreamHandler }> {
+    const url = new URL(request.url ?? '/', 'https://kubernetes');
+    const info = requestInfoOf(request.method ?? 'GET', url.pathname, url.searchParams);
+    const admitted = await this.#admit(request, info, url.searchParams, peer);
+    const handler = this.#streamOf(info);
+    if (handler?.upgrade === undefined) throw pathNotFound();
+    return { admitted, handler };
+  }
+
+  async #admit(
+    request: AnyRequest,
+    info: RequestInfo,
+    query: URLSearchParams,
+    peer: Credentials['peer'],
+  ): Promise<Admitted> {
+    const { authenticator, impersonator, authorizer } = this.#o;
+    const authorization = authorizationOf(request);
+    const caller = await authenticator.authenticate({ authorization, peer });
+    if (caller === undefined) throw unauthorized();
+    const user = await impersonator.impersonate(caller, request.headers);
+    await authorizeRequest(authorizer, user, info);
+    return { info, user, query };
+  }
+
+  async #dispatch(
+    admitted: Admitted,
+    request: AnyRequest,
+    response: AnyResponse,
+    warnings: string[],
+  ): Promise<void> {
+    const { info, user, query } = admitted;
+    if (!info.isResourceRequest) return this.#path(admitted, request, response);
+    const { signal, kinds, virtuals } = this.#o;
+    const stream = this.#streamOf(info);
+    if (stream !== undefined) {
+      return stream.handle({ info, user, query, request, signal }, response);
+    }
+    const virtual = virtuals.find((each) => isFor(each, info));
+    const representation = representationOf(request.headers.accept, {
+      pretty: query.get('pretty'),
+      userAgent: request.headers['user-agent'],
+    });
+    if (virtual !== undefined) {
+      const r = { info, user, query, request, response, representation, warnings };
+      return serveVirtual(virtual, kinds, r);
+    }
+    const def = kinds.forResource(gvrOf(info));
+    if (def === undefined) return this.#unknownResource(info, response);
+    const { resources } = this.#o;
+    return resources.handle({
+      ...{ info, def, user, query, request, response, representation, warnings, signal },
+    });
+  }
+
+  /** A group nobody serves is no API path at all; a resource nobody serves is a Status. */
+  #unknownResource(info: RequestInfo, response: AnyResponse): Promise<void> {
+    const { apiGroup } = info;
+    const isKnown = apiGroup === '' || this.#o.kinds.all().some((def) => def.group === apiGroup);
+    if (isKnown) throw pathNotFound();
+    return notFoundText(response);
+  }
+
+  async #path(admitted: Admitted, request: AnyRequest, response: AnyResponse): Promise<void> {
+    const { info, user, query } = admitted;
+    const method = request.method ?? 'GET';
+    for (const handler of this.#o.paths) {
+      const found = await handler.handle({ info, user, method, query, headers: request.headers });
+      if (found === undefined) continue;
+      response.statusCode = found.status;
+      response.setHeader('cache-control', 'no-cache, private');
+      for (const [name, value] of Object.entries(found.headers)) response.setHeader(name, value);
+      response.setHeader('content-length', String(Buffer.byteLength(found.body)));
+      if (method === 'HEAD') response.end();
+      else response.end(found.body);
+      return;
+    }
+    if (info.path.startsWith('/api/')) throw pathNotFound();
+    await notFoundText(response);
+  }
+
+  #streamOf(info: RequestInfo): StreamHandler | undefined {
+    if (!info.isResourceRequest || info.subresource === '') return undefined;
+    return this.#o.streams.find(
+      ({ group, resource, subresource }) =>
+        group === info.apiGroup && resource === info.resource && subresource === info.subresource,
+    );
+  }
+
+  async #fail(
+    response: AnyResponse,
+    error: unknown,
+    o: { warnings: readonly string[]; info: RequestInfo },
+  ): Promise<void> {
+    const { code, expected } = statusOf(error);
+    const { verb, path } = o.info;
+    if (!expected) this.#o.log.warn({ verb, path, code, err: error }, 'request failed');
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const { warnings } = o;
+    if (error instanceof PlainTextError) {
+      plainText(response, error.code, `Internal Server Error: "${path}": ${error.message}\n`);
+      return;
+    }
+    await sendError(response, error, { representation: PLAIN, warnings });
+  }
+}
+
+function gvrOf(info: RequestInfo): GroupVersionResource {
+  return { group: info.apiGroup, version: info.apiVersion, resource: info.resource };
+}
+
+function isFor(virtual: VirtualResource, info: RequestInfo): boolean {
+  return (
+    virtual.group === info.apiGroup &&
+    virtual.version === info.apiVersion &&
+    virtual.resource === info.resource &&
+    virtual.subresource === info.subresource
+  );
+}
+
+const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+
+/** The header, or the token a browser can only send as a WebSocket subprotocol. */
+function authorizationOf(request: AnyRequest): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) return authorization;
+  const protocols = String(request.headers['sec-websocket-protocol'] ?? '').split(',');
+  const bearer = protocols
+    .map((each) => each.trim())
+    .find((each) => each.startsWith(BEARER_PROTOCOL));
+  if (bearer === undefined) return undefined;
+  const token = Buffer.from(bearer.slice(BEARER_PROTOCOL.length), 'base64url').toString('utf8');
+  return `Bearer ${token}`;
+}
+
+function notFoundText(response: AnyResponse): Promise<void> {
+  plainText(response, 404, '404 page not found\n');
+  return Promise.resolve();
+}
+
+function plainText(response: AnyResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'text/plain; charset=utf-8');
+  response.setHeader('x-content-type-options', 'nosniff');
+  response.end(text);
+}

@@ -1,0 +1,103 @@
+/** What a method and a path mean: the grammar of the API's URLs. */
+import type { RequestInfo } from '../ports.ts';
+
+const VERBS: Readonly<Record<string, string>> = {
+  GET: 'get',
+  HEAD: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+/** Words after `namespaces/NAME` that are subresources of the namespace, not resources in it. */
+const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);
+
+/** Reads a request line. Never throws: what is no resource path is a non-resource request. */
+export function requestInfoOf(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const plain = nonResource(method, path);
+  const parts = path.replace(/^\//, '').replace(/\/$/, '').split('/').map(decoded);
+  const [root] = parts;
+  if (root === 'api' && parts.length >= 3) {
+    return resourceInfo(plain, { group: '', version: parts[1] ?? '', rest: parts.slice(2) }, query);
+  }
+  if (root === 'apis' && parts.length >= 4) {
+    const [, group = '', version = '', ...rest] = parts;
+    return resourceInfo(plain, { group, version, rest }, query);
+  }
+  return plain;
+}
+
+function nonResource(method: string, path: string): RequestInfo {
+  return {
+    isResourceRequest: false,
+    path,
+    verb: method.toLowerCase(),
+    apiGroup: '',
+    apiVersion: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    rest: [],
+  };
+}
+
+interface GroupPath {
+  readonly group: string;
+  readonly version: string;
+  readonly rest: readonly string[];
+}
+
+function resourceInfo(plain: RequestInfo, at: GroupPath, query: URLSearchParams): RequestInfo {
+  const method = plain.verb.toUpperCase();
+  let verb = VERBS[method] ?? plain.verb;
+  let parts = at.rest;
+  if (parts[0] === 'watch' && parts.length > 1) {
+    verb = 'watch';
+    parts = parts.slice(1);
+  }
+  let namespace = '';
+  if (parts[0] === 'namespaces' && parts.length > 1) {
+    namespace = parts[1] ?? '';
+    if (parts.length > 2 && !NAMESPACE_SUBRESOURCES.has(parts[2] ?? '')) parts = parts.slice(2);
+  }
+  const [resource = '', name = '', subresource = '', ...rest] = parts;
+  const info: RequestInfo = {
+    ...plain,
+    isResourceRequest: true,
+    apiGroup: at.group,
+    apiVersion: at.version,
+    verb,
+    namespace,
+    resource,
+    name,
+    subresource,
+    rest,
+  };
+  return name === '' ? collection(info, query) : info;
+}
+
+/** A request without a name is about the collection, and may still select one object. */
+function collection(info: RequestInfo, query: URLSearchParams): RequestInfo {
+  const byName = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '');
+  const name = byName?.[1] ?? '';
+  if (info.verb === 'get') return { ...info, verb: isWatch(query) ? 'watch' : 'list', name };
+  if (info.verb === 'watch') return { ...info, name };
+  if (info.verb === 'delete') return { ...info, verb: 'deletecollection', name };
+  return info;
+}
+
+/** `watch`, `watch=1`, `watch=true`: anything but a plain no. */
+function isWatch(query: URLSearchParams): boolean {
+  const value = query.get('watch');
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,280 @@
+/** Requests for stored resources: from a checked request to the registry and back to bytes. */
+import {
+  ApiError,
+  isExpired,
+  isJsonObject,
+  type KindDef,
+  methodNotAllowed,
+  pathNotFound,
+} from '@kubets/api';
+import type { Clock, Random } from '@kubets/platform';
+import type { AnyRequest, AnyResponse, RequestInfo, UserInfo } from '../ports.ts';
+import type { ObjectResult, Target, WriteContext } from '../registry/context.ts';
+import type { DeleteOptions } from '../registry/delete-options.ts';
+import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
+import { type PatchType, parsePatch } from '../registry/patch.ts';
+import type { Registry } from '../registry/registry.ts';
+import { mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
+import { type EncodeContext, encodeList, encodeObject } from './encode.ts';
+import type { Representation } from './negotiate.ts';
+import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
+import { type ReplyOptions, sendBytes, sendPieces } from './respond.ts';
+import { WatchStream } from './watch-stream.ts';
+
+/** One request that has passed authentication and authorisation. */
+export interface ResourceRequest {
+  readonly info: RequestInfo;
+  readonly def: KindDef;
+  readonly user: UserInfo;
+  readonly query: URLSearchParams;
+  readonly request: AnyRequest;
+  readonly response: AnyResponse;
+  readonly representation: Representation;
+  readonly warnings: string[];
+  /** Aborted when the server drains. */
+  readonly signal: AbortSignal;
+}
+
+export interface ResourceHandlerDeps {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onWatchFrame: (def: KindDef) => void;
+}
+
+const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+export class ResourceHandler {
+  readonly #o: ResourceHandlerDeps;
+
+  constructor(deps: ResourceHandlerDeps) {
+    this.#o = deps;
+  }
+
+  /** Answers the request. Rejects with an `ApiError` while nothing has been written. */
+  handle(r: ResourceRequest): Promise<void> {
+    checkVerb(r);
+    switch (r.info.verb) {
+      case 'get':
+        return this.#get(r);
+      case 'list':
+        return this.#list(r);
+      case 'watch':
+        return this.#watch(r);
+      case 'create':
+        return this.#create(r);
+      case 'update':
+        return this.#update(r);
+      case 'patch':
+        return this.#patch(r);
+      case 'delete':
+        return this.#delete(r);
+      case 'deletecollection':
+        return this.#deleteCollection(r);
+      default:
+        return Promise.reject(methodNotAllowed());
+    }
+  }
+
+  async #get(r: ResourceRequest): Promise<void> {
+    const found = await this.#o.registry.get(targetOf(r), r.query.get('resourceVersion') ?? '');
+    await sendBytes(r.response, encodeObject(r.def, found, this.#encoding(r)), reply(r, 200));
+  }
+
+  async #list(r: ResourceRequest): Promise<void> {
+    const list = await this.#o.registry.list(targetOf(r), listOptionsOf(r.query));
+    await sendPieces(r.response, encodeList(list, this.#encoding(r)), reply(r, 200));
+  }
+
+  async #watch(r: ResourceRequest): Promise<void> {
+    const { registry, clock, random, onWatchFrame } = this.#o;
+    const { def, response, signal } = r;
+    const options = listOptionsOf(r.query);
+    const includeObject = r.query.get('includeObject') ?? '';
+    const stream = new WatchStream({
+      def,
+      response,
+      encode: { representation: { ...r.representation, pretty: false }, includeObject },
+      timeoutSeconds: options.timeoutSeconds,
+      clock,
+      random,
+      signal,
+      onFrame: () => onWatchFrame(def),
+    });
+    try {
+      const stop = await registry.watch(targetOf(r), options, stream);
+      stream.begin();
+      stream.onStop(stop);
+    } catch (error) {
+      if (!isExpired(error)) throw error;
+      stream.fail(error);
+    }
+  }
+
+  async #create(r: ResourceRequest): Promise<void> {
+    const options = writeOptionsOf(r.query, 'CreateOptions');
+    const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
+    const { validation } = options;
+    const ctx = writeContext(r, options.dryRun);
+    const made = await this.#o.registry.create(targetOf(r), { json, validation }, ctx);
+    await this.#sendResult(r, made);
+  }
+
+  async #update(r: ResourceRequest): Promise<void> {
+    const options = writeOptionsOf(r.query, 'UpdateOptions');
+    const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
+    const { validation } = options;
+    const ctx = writeContext(r, options.dryRun);
+    const made = await this.#o.registry.update(targetOf(r), { json, validation }, ctx);
+    await this.#sendResult(r, made);
+  }
+
+  async #patch(r: ResourceRequest): Promise<void> {
+    const mediaType = mediaTypeOf(r.request.headers['content-type']);
+    const type = PATCH_TYPES[mediaType];
+    if (type === undefined) throw unsupportedPatch(mediaType);
+    const options = writeOptionsOf(r.query, 'PatchOptions');
+    const bytes = await readBytes(r.request);
+    const patch = parsePatch(type, bytes.toString('utf8'));
+    const { validation } = options;
+    const ctx = writeContext(r, options.dryRun);
+    const made = await this.#o.registry.patch(targetOf(r), { type, patch, validation }, ctx);
+    await this.#sendResult(r, made);
+  }
+
+  async #delete(r: ResourceRequest): Promise<void> {
+    const { options, dryRun } = deleteOptionsOf(r.query, await this.#deleteBody(r));
+    const { def } = r;
+    const ctx = writeContext(r, dryRun, options);
+    const gone = await this.#o.registry.delete(targetOf(r), options, ctx);
+    const isWhole = !gone.removed || returnsDeleted(def);
+    const answer = isWhole ? gone.object : deletedStatus(def, gone.object);
+    warnOfOrphans(r, options);
+    await sendBytes(r.response, encodeObject(def, answer, this.#encoding(r)), reply(r, 200));
+  }
+
+  async #deleteCollection(r: ResourceRequest): Promise<void> {
+    const list = listOptionsOf(r.query);
+    const { options, dryRun } = deleteOptionsOf(r.query, await this.#deleteBody(r));
+    const ctx = writeContext(r, dryRun, options);
+    const both = { list, delete: options };
+    const gone = await this.#o.registry.deleteCollection(targetOf(r), both, ctx);
+    await sendPieces(r.response, encodeList(gone, this.#encoding(r)), reply(r, 200));
+  }
+
+  async #deleteBody(r: ResourceRequest): Promise<DeleteOptions | undefined> {
+    const bytes = await readBytes(r.request);
+    if (bytes.length === 0) return undefined;
+    const body = objectBody(r.request.headers['content-type'], bytes);
+    const parsed = typeof body === 'string' ? yamlBody(Buffer.from(body)) : body;
+    return isJsonObject(parsed) ? (parsed as DeleteOptions) : undefined;
+  }
+
+  #sendResult(r: ResourceRequest, made: ObjectResult): Promise<void> {
+    const bytes = encodeObject(made.def, made.object, this.#encoding(r));
+    return sendBytes(r.response, bytes, reply(r, made.created ? 201 : 200));
+  }
+
+  #encoding(r: ResourceRequest): EncodeContext {
+    const includeObject = r.query.get('includeObject') ?? '';
+    return { representation: r.representation, includeObject, nowMs: this.#o.clock.now() };
+  }
+}
+
+function targetOf(r: ResourceRequest): Target {
+  const { info, def } = r;
+  const namespace = def.namespaced ? info.namespace : '';
+  return { def, namespace, name: info.name, subresource: info.subresource };
+}
+
+function writeContext(r: ResourceRequest, dryRun: boolean, options: object = {}): WriteContext {
+  return {
+    user: r.user,
+    dryRun,
+    options: options as Readonly<Record<string, unknown>>,
+    warn: (text) => {
+      if (!r.warnings.includes(text)) r.warnings.push(text);
+    },
+  };
+}
+
+function reply(r: ResourceRequest, status: number): ReplyOptions {
+  const { representation, warnings, request } = r;
+  const gzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  return { status, representation, warnings, gzip, headOnly: request.method === 'HEAD' };
+}
+
+/** The success of a delete that leaves nothing to show. */
+function deletedStatus(
+  def: KindDef,
+  object: { metadata: { name?: string | undefined; uid?: string | undefined } },
+) {
+  const { name, uid } = object.metadata;
+  const { group, resource: kind } = def;
+  const details = { name, ...(group && { group }), kind, uid };
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+}
+
+/** @throws ApiError 404 and 405 as the stock server's routes do */
+function checkVerb(r: ResourceRequest): void {
+  const { info, def } = r;
+  const { verb, subresource, namespace, name } = info;
+  if (subresource !== '') {
+    const sub = def.subresourceDefs.get(subresource);
+    if (sub === undefined || isSwitchedOff(def, subresource)) throw pathNotFound();
+    if (!sub.verbs.includes(verb)) throw methodNotAllowed();
+    return;
+  }
+  const named = verb === 'get' || verb === 'update' || verb === 'patch' || verb === 'delete';
+  if (
+    named !== isNamed(r) &&
+    !(verb === 'list' || verb === 'watch' || verb === 'deletecollection')
+  ) {
+    throw methodNotAllowed();
+  }
+  if (!def.verbs.includes(verb)) throw methodNotAllowed();
+  const inNamespace = namespace !== '' || !def.namespaced;
+  if (!inNamespace && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
+  if (!inNamespace && name !== '' && named) throw pathNotFound();
+  if (def.namespaced || def.resource === 'namespaces') return;
+  if (namespace !== '') throw pathNotFound();
+}
+
+/** Whether the path itself names an object (a field selector does not count). */
+function isNamed(r: ResourceRequest): boolean {
+  const { verb, name } = r.info;
+  return name !== '' && verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection';
+}
+
+const APPLY_TYPE = 'application/apply-patch+yaml';
+
+function unsupportedPatch(mediaType: string): ApiError {
+  const message =
+    mediaType === APPLY_TYPE
+      ? '415: Unsupported Media Type: server-side apply is not served; use kubectl apply without --server-side'
+      : '415: Unsupported Media Type';
+  return new ApiError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason: 'UnsupportedMediaType',
+    details: {},
+    code: 415,
+  });
+}
+
+function warnOfOrphans(r: ResourceRequest, options: DeleteOptions): void {
+  const isJob = r.def.group === 'batch' && r.def.resource === 'jobs';
+  if (!isJob || options.propagationPolicy !== undefined || options.orphanDependents !== undefined) {
+    return;
+  }
+  r.warnings.push(
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  );
+}

@@ -1,0 +1,140 @@
+/** Writing answers: headers, errors, compression, back pressure. */
+import { once } from 'node:events';
+import { createGzip } from 'node:zlib';
+import { ApiError, internal, type Status } from '@kubets/api';
+import { GZIP_THRESHOLD_BYTES } from '../limits.ts';
+import type { AnyResponse } from '../ports.ts';
+import type { Representation } from './negotiate.ts';
+
+/** How much of a list is gathered before it is written. */
+const WRITE_CHUNK_BYTES = 64 * 1024;
+
+const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml' } as const;
+
+export interface ReplyOptions {
+  readonly status: number;
+  readonly representation: Representation;
+  readonly warnings: readonly string[];
+  /** Whether the client takes gzip. */
+  readonly gzip: boolean;
+  /** A HEAD request: headers only. */
+  readonly headOnly?: boolean;
+}
+
+function warningHeader(texts: readonly string[]): string[] {
+  return texts.map((text) => {
+    const plain = text.replaceAll(/\p{Cc}/gu, ' ');
+    return `299 - "${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  });
+}
+
+function head(response: AnyResponse, o: ReplyOptions, extra: Record<string, string>): void {
+  if (o.warnings.length > 0) response.setHeader('warning', warningHeader(o.warnings));
+  for (const [name, value] of Object.entries(extra)) response.setHeader(name, value);
+  response.setHeader('cache-control', 'no-cache, private');
+  response.setHeader('content-type', CONTENT_TYPES[o.representation.format]);
+  response.statusCode = o.status;
+}
+
+/** Answers with bytes that are there already. */
+export async function sendBytes(
+  response: AnyResponse,
+  bytes: Buffer,
+  o: ReplyOptions,
+): Promise<void> {
+  if (o.gzip && bytes.length > GZIP_THRESHOLD_BYTES) return sendPieces(response, [bytes], o);
+  head(response, o, { 'content-length': String(bytes.length) });
+  finish(response, bytes, o);
+}
+
+function finish(response: AnyResponse, bytes: Buffer, o: ReplyOptions): void {
+  if (o.headOnly) response.end();
+  else response.end(bytes);
+}
+
+/** Answers with pieces, written as fast as the client reads. */
+export async function sendPieces(
+  response: AnyResponse,
+  pieces: Iterable<Buffer>,
+  o: ReplyOptions,
+): Promise<void> {
+  const gathered = gather(pieces);
+  const first = gathered.next();
+  const second = gathered.next();
+  if (first.done === true || second.done === true) {
+    const only = first.done === true ? Buffer.alloc(0) : first.value;
+    if (!(o.gzip && only.length > GZIP_THRESHOLD_BYTES)) {
+      head(response, o, { 'content-length': String(only.length) });
+      finish(response, only, o);
+      return;
+    }
+  }
+  head(response, o, o.gzip ? { 'content-encoding': 'gzip' } : {});
+  if (o.headOnly) {
+    response.end();
+    return;
+  }
+  const sink = o.gzip ? createGzip({ level: 1 }) : response;
+  if (sink !== response)
+    (sink as ReturnType<typeof createGzip>).pipe(response as NodeJS.WritableStream);
+  for (const each of [first, second]) if (each.done !== true) await put(sink, response, each.value);
+  for (const piece of gathered) await put(sink, response, piece);
+  sink.end();
+}
+
+type Sink = AnyResponse | ReturnType<typeof createGzip>;
+
+async function put(sink: Sink, response: AnyResponse, piece: Buffer): Promise<void> {
+  if (response.destroyed || response.writableEnded) return;
+  const room = (sink as NodeJS.WritableStream).write(piece);
+  if (room) return;
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  response.once('close', leave);
+  try {
+    await once(sink, 'drain', { signal: gone.signal });
+  } catch {
+    // The client went away; the rest is not wanted.
+  } finally {
+    response.removeListener('close', leave);
+  }
+}
+
+/** Joins small pieces into writes of a useful size. */
+function* gather(pieces: Iterable<Buffer>): Generator<Buffer, void> {
+  let waiting: Buffer[] = [];
+  let size = 0;
+  for (const piece of pieces) {
+    waiting.push(piece);
+    size += piece.length;
+    if (size < WRITE_CHUNK_BYTES) continue;
+    yield Buffer.concat(waiting, size);
+    waiting = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(waiting, size);
+}
+
+/** The Status of anything that was thrown. */
+export function statusOf(error: unknown): { status: Status; code: number; expected: boolean } {
+  if (error instanceof ApiError) {
+    return { status: error.status, code: error.code, expected: error.code < 500 };
+  }
+  const { status } = internal(error instanceof Error ? error.message : String(error));
+  return { status, code: 500, expected: false };
+}
+
+/** Answers with a Status. */
+export async function sendError(
+  response: AnyResponse,
+  error: unknown,
+  o: Omit<ReplyOptions, 'status' | 'gzip'>,
+): Promise<void> {
+  const { status, code } = statusOf(error);
+  const retry = status.details?.retryAfterSeconds;
+  if (retry) response.setHeader('retry-after', String(retry));
+  const plain = { ...o.representation, as: 'object' } as const;
+  const text = plain.pretty ? JSON.stringify(status, null, 2) : JSON.stringify(status);
+  const representation = { ...plain, format: 'json' } as const;
+  await sendBytes(response, Buffer.from(text), { ...o, representation, status: code, gzip: false });
+}

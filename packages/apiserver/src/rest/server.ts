@@ -1,0 +1,133 @@
+/** The HTTPS server: HTTP/2 by ALPN, HTTP/1.1 otherwise (and for upgrades), client certificates asked for, not required. */
+import type { IncomingMessage } from 'node:http';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { ConfigError, errorMessage, identityOfSubject, type Logger } from '@kubets/platform';
+import { DRAIN_GRACE_MS, MAX_HEADER_BYTES } from '../limits.ts';
+import type { AnyRequest, Credentials } from '../ports.ts';
+import type { RestHandler } from './handler.ts';
+import { statusOf } from './respond.ts';
+
+export interface RestServerOptions {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Client certificates signed by this are identities. */
+  readonly clientCa: Buffer;
+  readonly handler: RestHandler;
+  readonly log: Logger;
+  /** Aborted when draining begins. */
+  readonly signal: AbortSignal;
+}
+
+export class RestServer {
+  readonly #server: Http2SecureServer;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sockets = new Set<Duplex>();
+  readonly #o: RestServerOptions;
+
+  constructor(options: RestServerOptions) {
+    this.#o = options;
+    const { cert, key, clientCa } = options;
+    this.#server = createSecureServer({
+      cert,
+      key,
+      ca: clientCa,
+      requestCert: true,
+      // A certificate of another authority is no identity; the authenticator says what follows.
+      rejectUnauthorized: false,
+      allowHTTP1: true,
+      minVersion: 'TLSv1.2',
+      maxSessionMemory: 64,
+      maxHeaderListPairs: 256,
+      settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: MAX_HEADER_BYTES },
+    });
+    this.#listen();
+  }
+
+  /** @throws ConfigError when the address cannot be taken */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error) => {
+        const address = `${host}:${port}`;
+        reject(new ConfigError(`cannot listen on ${address}: ${errorMessage(error)}`));
+      });
+      this.#server.listen(port, host, () => {
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+    });
+  }
+
+  /** Takes no new connection, lets what runs finish, then closes the rest. */
+  async drain(wait: (ms: number) => Promise<void>): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.close();
+    await Promise.race([closed, wait(DRAIN_GRACE_MS)]);
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #listen(): void {
+    const server = this.#server;
+    server.setTimeout(0);
+    server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+      void this.#o.handler.handle(request, response, peerOf(request));
+    });
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+      session.on('error', () => session.destroy());
+    });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 30_000);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+    });
+    server.on('sessionError', (error) => this.#o.log.debug({ err: error }, 'session failed'));
+    server.on('tlsClientError', () => undefined);
+    (server as unknown as NodeJS.EventEmitter).on(
+      'upgrade',
+      (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        void this.#upgrade(request, socket, head);
+      },
+    );
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    try {
+      const { admitted, handler } = await this.#o.handler.upgrade(request, peerOf(request));
+      const { signal } = this.#o;
+      await handler.upgrade?.({ ...admitted, request, signal }, socket, head);
+    } catch (error) {
+      refuseUpgrade(socket, error);
+    }
+  }
+}
+
+/** The identity of a verified client certificate. */
+function peerOf(request: AnyRequest): Credentials['peer'] {
+  const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as
+    | TLSSocket
+    | undefined;
+  if (socket?.authorized !== true) return undefined;
+  return identityOfSubject(socket.getPeerCertificate().subject);
+}
+
+function refuseUpgrade(socket: Duplex, error: unknown): void {
+  if (socket.destroyed) return;
+  const { status, code } = statusOf(error);
+  const body = JSON.stringify(status);
+  socket.end(
+    `HTTP/1.1 ${code} ${status.reason ?? 'Error'}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,70 @@
+/** Requests for resources that are computed: decode, compute, encode. */
+import {
+  decodeObject,
+  isJsonObject,
+  type KindRegistry,
+  type KubeObject,
+  methodNotAllowed,
+  parseApiVersion,
+  parseJson,
+} from '@kubets/api';
+import type { AnyRequest, AnyResponse, RequestInfo, UserInfo, VirtualResource } from '../ports.ts';
+import { objectBody, readBytes } from './body.ts';
+import { write } from './encode.ts';
+import type { Representation } from './negotiate.ts';
+import { writeOptionsOf } from './options.ts';
+import { sendBytes } from './respond.ts';
+
+export interface VirtualHttpRequest {
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  readonly query: URLSearchParams;
+  readonly request: AnyRequest;
+  readonly response: AnyResponse;
+  readonly representation: Representation;
+  readonly warnings: string[];
+}
+
+/** @throws ApiError */
+export async function serveVirtual(
+  virtual: VirtualResource,
+  kinds: KindRegistry,
+  r: VirtualHttpRequest,
+): Promise<void> {
+  const { info, user, query, request } = r;
+  if (!virtual.verbs.includes(info.verb)) throw methodNotAllowed();
+  const hasBody = info.verb === 'create';
+  const { dryRun, validation } = writeOptionsOf(query, 'CreateOptions');
+  const body = hasBody
+    ? objectBody(request.headers['content-type'], await readBytes(request))
+    : undefined;
+  const object = body === undefined ? undefined : virtualBody(virtual, kinds, body, validation);
+  const answer = await virtual.handle({ info, user, query, object, dryRun });
+  const representation = { ...r.representation, as: 'object' } as const;
+  const bytes = write(answer.object, representation);
+  const { warnings } = r;
+  await sendBytes(r.response, bytes, {
+    status: answer.code,
+    representation,
+    warnings,
+    gzip: false,
+  });
+}
+
+/** The object of a create on a computed resource, checked against its kind where that is known. */
+export function virtualBody(
+  virtual: VirtualResource,
+  kinds: KindRegistry,
+  json: string | object,
+  validation: Parameters<typeof decodeObject>[2],
+): KubeObject {
+  const { group, version, resource, bodyKind } = virtual;
+  const def = bodyKind
+    ? kinds.forKind({ ...parseApiVersion(bodyKind.apiVersion), kind: bodyKind.kind })
+    : kinds.forResource({ group, version, resource });
+  const parsed = typeof json === 'string' ? parseJson(json) : json;
+  if (!isJsonObject(parsed) || def === undefined) return (parsed ?? {}) as KubeObject;
+  const { object } = decodeObject(def, typeof json === 'string' ? json : parsed, validation);
+  object.metadata ??= {};
+  return object;
+}

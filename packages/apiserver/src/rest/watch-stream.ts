@@ -1,0 +1,104 @@
+/** A watch as an HTTP response: one JSON document a line, until the client, the clock or the server ends it. */
+import { expired, type KindDef } from '@kubets/api';
+import type { Clock, Random, Timer } from '@kubets/platform';
+import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
+import { MAX_WATCH_BACKLOG_BYTES, MIN_WATCH_TIMEOUT_MS } from '../limits.ts';
+import type { AnyResponse } from '../ports.ts';
+import { type EncodeContext, encodeFrame } from './encode.ts';
+import { statusOf } from './respond.ts';
+
+export interface WatchStreamOptions {
+  readonly def: KindDef;
+  readonly response: AnyResponse;
+  readonly encode: Omit<EncodeContext, 'nowMs'>;
+  readonly timeoutSeconds: number | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  /** Counts frames. */
+  readonly onFrame: () => void;
+}
+
+/**
+ * Collects what a watch delivers and writes it. Frames that come before the response has begun wait; a client that reads
+ * slower than events come is cut off once its backlog is too long, and comes back from where it was.
+ */
+export class WatchStream implements WatchSink {
+  readonly #o: WatchStreamOptions;
+  #timer: Timer | undefined;
+  #stop: (() => void) | undefined;
+  #begun = false;
+  #ended = false;
+  #isFirst = true;
+
+  constructor(options: WatchStreamOptions) {
+    this.#o = options;
+    const { response, signal } = options;
+    response.on('close', () => this.#finish());
+    signal.addEventListener('abort', () => this.end('closed'), { once: true });
+  }
+
+  /** Sends the headers, unless that has happened. */
+  begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    const { response, clock, random, timeoutSeconds } = this.#o;
+    response.statusCode = 200;
+    response.setHeader('content-type', 'application/json');
+    response.setHeader('cache-control', 'no-cache, private');
+    if ('flushHeaders' in response) response.flushHeaders();
+    const limit = timeoutSeconds
+      ? timeoutSeconds * 1_000
+      : MIN_WATCH_TIMEOUT_MS * (1 + random.next());
+    this.#timer = clock.setTimeout(() => this.end('closed'), limit);
+  }
+
+  /** Hands over what ends the watch on the cache. */
+  onStop(stop: () => void): void {
+    if (this.#ended) stop();
+    else this.#stop = stop;
+  }
+
+  deliver(items: readonly WatchItem[]): void {
+    if (this.#ended) return;
+    const { def, response, encode, clock, onFrame } = this.#o;
+    const context = { ...encode, nowMs: clock.now() };
+    const frames = items.map((item) => {
+      const frame = encodeFrame(def, item, context, this.#isFirst);
+      this.#isFirst = false;
+      onFrame();
+      return frame;
+    });
+    const bytes = frames.length === 1 && frames[0] ? frames[0] : Buffer.concat(frames);
+    // The first delivery is the present state, however large it is.
+    const allowed = this.#begun ? MAX_WATCH_BACKLOG_BYTES : MAX_WATCH_BACKLOG_BYTES + bytes.length;
+    this.begin();
+    (response as NodeJS.WritableStream).write(bytes);
+    if (response.writableLength > allowed) this.end('slow');
+  }
+
+  end(reason: WatchEnd): void {
+    if (this.#ended) return;
+    const { response } = this.#o;
+    if (reason === 'expired') this.fail(expired('too old resource version'));
+    else if (reason === 'slow') response.destroy();
+    else if (this.#begun) response.end();
+    this.#finish();
+  }
+
+  /** Tells an error as the last frame. */
+  fail(error: unknown): void {
+    this.begin();
+    const frame = JSON.stringify({ type: 'ERROR', object: statusOf(error).status });
+    (this.#o.response as NodeJS.WritableStream).write(Buffer.from(`${frame}\n`));
+    this.#o.response.end();
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+}

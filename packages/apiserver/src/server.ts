@@ -1,0 +1,173 @@
+/** The apiserver put together: store → caches → registry ← doors, with the edge's stages between. */
+import { randomUUID } from 'node:crypto';
+import { builtinKinds, type KindDef, type KindRegistry } from '@kubets/api';
+import {
+  type Clock,
+  delay,
+  GrpcHost,
+  type Logger,
+  loadProto,
+  type Metrics,
+  type Random,
+  serviceOf,
+  type TlsMaterial,
+} from '@kubets/platform';
+import { CacheSet } from './cache/cache-set.ts';
+import type { ApiServerConfig } from './config.ts';
+import { discoverySource } from './discovery-source.ts';
+import { createEdge, type Edge } from './edge.ts';
+import { ResourcesService } from './grpc/resources-service.ts';
+import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
+import { serverMetrics } from './metrics.ts';
+import type { ResourceStore } from './ports.ts';
+import { InternalStore } from './registry/internal-store.ts';
+import { Registry } from './registry/registry.ts';
+import { RestHandler } from './rest/handler.ts';
+import { ResourceHandler } from './rest/resource-handler.ts';
+import { RestServer } from './rest/server.ts';
+import { rawStore } from './storage/raw-store.ts';
+import type { Store } from './storage/store.ts';
+
+export interface ApiServerOptions {
+  readonly config: ApiServerConfig;
+  readonly store: Store;
+  /** Serving certificate; `ca` is the CA of client certificates. */
+  readonly tls: TlsMaterial;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Kinds whose caches are filled before the server says it is ready: nearly every client asks for them. */
+const EAGER: readonly [group: string, resource: string][] = [
+  ['', 'namespaces'],
+  ['', 'nodes'],
+  ['', 'pods'],
+  ['', 'services'],
+  ['', 'serviceaccounts'],
+];
+
+const SERVICE = 'kubets.apiserver.v1.Resources';
+
+export class ApiServer {
+  readonly #o: ApiServerOptions;
+  readonly #stop = new AbortController();
+  readonly #caches: CacheSet;
+  readonly #edge: Edge;
+  readonly #rest: RestServer;
+  readonly #grpc: GrpcHost;
+  readonly #kinds: KindRegistry = builtinKinds;
+  /** Objects as the server's own parts, and tests, use them. */
+  readonly objects: ResourceStore;
+
+  constructor(options: ApiServerOptions) {
+    this.#o = options;
+    const { config, store, tls, clock, random, log } = options;
+    const storageKind = (def: KindDef): KindDef => this.#storageKind(def);
+    this.#caches = new CacheSet({ store, clock, random, log, storageKind });
+    let registry: Registry | undefined;
+    this.objects = new InternalStore({
+      registry: () => registry ?? unbuilt(),
+      caches: this.#caches,
+      raw: rawStore(store),
+      kindOf: (gvr) => this.#kinds.forResource(gvr),
+    });
+    const advertise = advertised(config);
+    this.#edge = createEdge({
+      ...{ config, store: this.objects, clientCa: tls.ca, advertise, clock, random, log },
+      discovery: discoverySource(this.#kinds),
+      health: [{ name: 'etcd', check: () => this.checkStore() }],
+    });
+    registry = new Registry({
+      ...{ store, clock, random, log, caches: this.#caches, kinds: this.#kinds },
+      admission: this.#edge.admission,
+      hooks: this.#edge.hooks,
+      newUid: randomUUID,
+    });
+    const doors = this.#doors(registry);
+    this.#rest = doors.rest;
+    this.#grpc = doors.grpc;
+  }
+
+  /** Fills the caches, then serves. @returns the ports taken */
+  async start(): Promise<{ securePort: number; grpcPort: number }> {
+    const { bindAddress, securePort, grpcPort } = this.#o.config;
+    for (const [group, resource] of EAGER) {
+      const def = this.#kinds.forResource({ group, version: 'v1', resource });
+      if (def !== undefined) this.#caches.of(def);
+    }
+    await this.#edge.whenReady();
+    const ports = {
+      securePort: await this.#rest.listen(bindAddress, securePort),
+      grpcPort: await this.#grpc.listen(`${bindAddress}:${grpcPort}`),
+    };
+    for (const task of this.#edge.tasks) task.start();
+    return ports;
+  }
+
+  /** Ends watches, lets requests finish, closes everything. */
+  async drain(): Promise<void> {
+    this.#stop.abort();
+    const { clock } = this.#o;
+    await Promise.all(this.#edge.tasks.map((task) => task.stop()));
+    const closing = [
+      this.#rest.drain((ms) => delay(ms, { clock })),
+      this.#grpc.drain(DRAIN_GRACE_MS),
+    ];
+    await Promise.all(closing);
+    this.#edge.close();
+    this.#caches.close();
+    this.#o.store.close();
+  }
+
+  /** Throws while the store cannot be reached: the health check. */
+  async checkStore(): Promise<void> {
+    await this.#o.store.currentRevision();
+  }
+
+  #doors(registry: Registry): { rest: RestServer; grpc: GrpcHost } {
+    const { tls, clock, random, log } = this.#o;
+    const { authenticator, authorizer, impersonator, virtuals, streams, paths } = this.#edge;
+    const kinds = this.#kinds;
+    const { signal } = this.#stop;
+    const metrics = serverMetrics(this.#o.metrics);
+    metrics.observeCaches(this.#caches);
+    const onWatchFrame = (def: KindDef): void => metrics.watchFrame(def);
+    const resources = new ResourceHandler({ registry, clock, random, onWatchFrame });
+    const handler = new RestHandler({
+      ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams, paths },
+      ...{ metrics, clock, log, signal, newId: randomUUID },
+    });
+    const { cert, key, ca: clientCa } = tls;
+    const rest = new RestServer({ cert, key, clientCa, handler, log, signal });
+    const service = new ResourcesService({
+      ...{ authenticator, authorizer, kinds, registry, virtuals, metrics, clock, log, signal },
+    });
+    const grpc = new GrpcHost({
+      tls: { ...tls, requireClientCert: true },
+      log,
+      maxMessageBytes: MAX_GRPC_MESSAGE_BYTES,
+    });
+    const definition = serviceOf(loadProto('apiserver/resources.proto'), SERVICE).service;
+    grpc.addService(definition, service.handlers as Parameters<GrpcHost['addService']>[1]);
+    return { rest, grpc };
+  }
+
+  #storageKind(def: KindDef): KindDef {
+    const { group, version } = def.storageVersion;
+    return this.#kinds.forKind({ group, version, kind: def.kind }) ?? def;
+  }
+}
+
+function unbuilt(): never {
+  throw new Error('the registry is used before it exists');
+}
+
+/** Where others reach this server. */
+function advertised(config: ApiServerConfig): { address: string; port: number } {
+  const { advertiseAddress, bindAddress, advertisePort, securePort } = config;
+  const anywhere = bindAddress === '0.0.0.0' || bindAddress === '::';
+  const own = anywhere ? '127.0.0.1' : bindAddress;
+  return { address: advertiseAddress || own, port: advertisePort || securePort };
+}
