@@ -29,6 +29,9 @@ export const LIMITS = {
   quotaCheckMs: 1_000,
   /** How long calls under way may go on when the member stops. */
   drainMs: 2_000,
+  /** Compaction by revisions looks this often; compaction by time ten times in its period or in this, if less. */
+  revisionCompactionMs: 5 * 60_000,
+  periodicCompactionMs: 60 * 60_000,
   /** Leases: pause between looks for expired ones, and how many are ended at a time. */
   leaseCheckMs: 500,
   leaseExpiriesAtOnce: 1_000,

@@ -101,6 +101,7 @@ export class Writer {
     return this.buf.length - this.pos;
   }
 
+  /** Makes room for `n` bytes in front. May replace the buffer: take it from `this.buf` only afterwards. */
   private room(n: number): number {
     if (this.pos < n) this.grow(n);
     this.pos -= n;
@@ -118,7 +119,8 @@ export class Writer {
   /** Any non-negative safe integer. */
   varint(value: number): void {
     if (value < 0x80) {
-      this.buf[this.room(1)] = value;
+      const at = this.room(1);
+      this.buf[at] = value;
       return;
     }
     let size = 1;
@@ -147,12 +149,14 @@ export class Writer {
 
   /** Raw bytes, without a length. */
   raw(bytes: Uint8Array): void {
-    this.buf.set(bytes, this.room(bytes.length));
+    const at = this.room(bytes.length);
+    this.buf.set(bytes, at);
   }
 
   utf8(text: string): number {
     const size = Buffer.byteLength(text);
-    this.buf.write(text, this.room(size), size, 'utf8');
+    const at = this.room(size);
+    this.buf.write(text, at, size, 'utf8');
     return size;
   }
 

@@ -18,6 +18,7 @@ import { KvState } from '../state/kv-state.ts';
 import { KvStateMachine } from '../state/state-machine.ts';
 import { LevelStorage } from '../storage/level-storage.ts';
 import { WatchHub } from '../watch/index.ts';
+import { Compactor, type Retention } from './compactor.ts';
 import { Door } from './door.ts';
 import { httpListener } from './http.ts';
 import { LeaderGuard } from './leader-guard.ts';
@@ -55,6 +56,8 @@ export interface MemberOptions {
   readonly electionMs: number;
   readonly limits?: Partial<ServerLimits>;
   readonly watchProgressMs?: number;
+  /** Absent: history is kept until someone compacts it. */
+  readonly retention?: Retention;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
@@ -148,7 +151,7 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
   const parts = { memberId, clusterId, state, stateMachine, hub, proposer, consensus, limits };
   const member = new Member({ ...parts, clock, log });
   late.member = member;
-  const { sizeBytes } = { sizeBytes: () => state.store.sizeBytes };
+  const sizeBytes = () => state.store.sizeBytes;
   const { quotaBytes } = limits;
   const quota = new Quota({ quotaBytes, memberId, alarms: state.alarms, proposer, sizeBytes, log });
   const guard = new LeaderGuard(consensus, LIMITS.leaderlessElections * options.electionMs, clock);
@@ -158,6 +161,10 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
   const { name, clientUrls = own } = options;
   const publisher = new Publisher({ consensus, name, clientUrls, clock, log });
   const expirer = new LeaseExpirer({ consensus, lessor: state.lessor, proposer, clock, log });
+  const { retention } = options;
+  const revision = () => state.store.revision;
+  const compactor =
+    retention && new Compactor({ retention, consensus, proposer, revision, clock, log });
   const progressMs = options.watchProgressMs ?? LIMITS.watchProgressMs;
   const progress = clock.setInterval(() => hub.progressTick(), progressMs);
   const relax = clock.setInterval(() => {
@@ -168,6 +175,7 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
     ports,
     async stop(graceMs = LIMITS.drainMs) {
       for (const timer of [progress, relax]) timer.cancel();
+      compactor?.close();
       publisher.close();
       expirer.close();
       guard.close();

@@ -1,0 +1,194 @@
+/** The member's flags, with etcd's names, and what they amount to. */
+
+import {
+  ConfigError,
+  type ConfigOf,
+  flag,
+  loadTls,
+  parseDurationMs,
+  type TlsMaterial,
+} from '@kubets/platform';
+import { LIMITS } from './limits.ts';
+import type { Retention } from './server/compactor.ts';
+import type { Listener } from './server/start.ts';
+
+const url = 'comma-separated URLs, http://HOST:PORT or https://HOST:PORT';
+
+export const etcdFlags = {
+  name: flag.string({ default: 'default', help: 'name of this member', env: 'ETCD_NAME' }),
+  'data-dir': flag.string({
+    required: true,
+    help: 'directory of this member',
+    env: 'ETCD_DATA_DIR',
+  }),
+  'listen-client-urls': flag.list({
+    default: ['http://localhost:2379'],
+    help: `where clients are served: ${url}`,
+  }),
+  'advertise-client-urls': flag.list({
+    help: 'where clients are told to connect (default: where they are served)',
+  }),
+  'listen-peer-urls': flag.list({
+    default: ['http://localhost:2380'],
+    help: `where members are served: ${url}`,
+  }),
+  'initial-advertise-peer-urls': flag.list({
+    help: 'where other members reach this one (default: --listen-peer-urls)',
+  }),
+  'initial-cluster': flag.list({
+    help: 'NAME=URL of every member, on the first start (default: this member alone)',
+  }),
+  'initial-cluster-state': flag.enum({
+    values: ['new', 'existing'],
+    default: 'new',
+    help: 'on the first start: found a cluster, or join one that has been told of this member',
+  }),
+  'initial-cluster-token': flag.string({
+    default: 'etcd-cluster',
+    help: 'keeps clusters with the same addresses apart',
+  }),
+  'cert-file': flag.string({ help: 'certificate shown to clients' }),
+  'key-file': flag.string({ help: 'its key' }),
+  'trusted-ca-file': flag.string({ help: 'CA of the clients' }),
+  'client-cert-auth': flag.bool({ help: 'let in only clients with a certificate of that CA' }),
+  'peer-cert-file': flag.string({ help: 'certificate shown to other members' }),
+  'peer-key-file': flag.string({ help: 'its key' }),
+  'peer-trusted-ca-file': flag.string({ help: 'CA of the members' }),
+  'peer-client-cert-auth': flag.bool({ help: 'let in only members with a certificate of that CA' }),
+  'heartbeat-interval': flag.int({ default: 100, min: 10, max: 60_000, help: 'milliseconds' }),
+  'election-timeout': flag.int({ default: 1000, min: 50, max: 600_000, help: 'milliseconds' }),
+  'snapshot-count': flag.int({
+    default: 10_000,
+    min: 1,
+    help: 'log entries kept for members that are behind',
+  }),
+  'quota-backend-bytes': flag.int({
+    default: LIMITS.quotaBackendBytes,
+    min: 0,
+    help: 'stored bytes before writes are refused; 0: the default',
+    env: 'ETCD_QUOTA_BACKEND_BYTES',
+  }),
+  'max-request-bytes': flag.int({
+    default: LIMITS.requestBytes,
+    min: 1024,
+    max: 64 * 1024 * 1024,
+    help: 'largest request',
+    env: 'ETCD_MAX_REQUEST_BYTES',
+  }),
+  'max-txn-ops': flag.int({
+    default: LIMITS.txnOps,
+    min: 1,
+    max: 100_000,
+    help: 'most operations in a transaction',
+    env: 'ETCD_MAX_TXN_OPS',
+  }),
+  'auto-compaction-mode': flag.enum({
+    values: ['periodic', 'revision'],
+    default: 'periodic',
+    help: 'keep history by time or by number of revisions',
+  }),
+  'auto-compaction-retention': flag.string({
+    default: '0',
+    help: 'history kept: a duration or hours (periodic), a number (revision); 0: all',
+  }),
+  'experimental-watch-progress-notify-interval': flag.durationMs({
+    default: '10m',
+    help: 'pause between progress messages to quiet watchers that asked for them',
+    env: 'ETCD_EXPERIMENTAL_WATCH_PROGRESS_NOTIFY_INTERVAL',
+  }),
+} as const;
+
+export type EtcdConfig = ConfigOf<typeof etcdFlags>;
+
+const HOUR_MS = 3_600_000;
+
+/** @throws ConfigError when the retention does not fit the mode */
+export function retentionOf(config: EtcdConfig): Retention | undefined {
+  const { autoCompactionMode: mode, autoCompactionRetention: text } = config;
+  const bare = /^\d+$/.test(text);
+  if (mode === 'revision') {
+    if (!bare) throw new ConfigError(`--auto-compaction-retention: "${text}" is not a number`);
+    return text === '0' ? undefined : { mode, revisions: Number(text) };
+  }
+  const periodMs = bare ? Number(text) * HOUR_MS : parseDurationMs(text);
+  if (periodMs === undefined) {
+    throw new ConfigError(`--auto-compaction-retention: "${text}" is not a duration such as 30m`);
+  }
+  return periodMs === 0 ? undefined : { mode, periodMs };
+}
+
+/** `--initial-cluster`, by name; a member may appear with several URLs. */
+export function initialClusterOf(
+  config: EtcdConfig,
+): { name: string; peerUrls: readonly string[] }[] {
+  if (config.initialCluster.length === 0) {
+    return [{ name: config.name, peerUrls: peerUrlsOf(config) }];
+  }
+  const members = new Map<string, string[]>();
+  for (const item of config.initialCluster) {
+    const at = item.indexOf('=');
+    if (at < 1) throw new ConfigError(`--initial-cluster: "${item}" is not NAME=URL`);
+    const name = item.slice(0, at);
+    members.set(name, [...(members.get(name) ?? []), item.slice(at + 1)]);
+  }
+  return [...members].map(([name, peerUrls]) => ({ name, peerUrls }));
+}
+
+export function peerUrlsOf(config: EtcdConfig): readonly string[] {
+  const { initialAdvertisePeerUrls: advertised, listenPeerUrls } = config;
+  return advertised.length > 0 ? advertised : listenPeerUrls;
+}
+
+/** Where to listen for clients. @throws ConfigError for a URL that is none, or https without a certificate */
+export function listenersOf(config: EtcdConfig, hasTls: boolean): Listener[] {
+  return config.listenClientUrls.map((text) => {
+    const match = /^(https?):\/\/(.+):(\d+)\/?$/.exec(text);
+    const [, scheme, host = '', port] = match ?? [];
+    if (match === null) {
+      throw new ConfigError(`--listen-client-urls: "${text}" is not http://HOST:PORT`);
+    }
+    if ((scheme === 'https') !== hasTls) {
+      const hint = hasTls
+        ? `${text} must start with https:// when --cert-file is given`
+        : `${text} needs --cert-file, --key-file and --trusted-ca-file`;
+      throw new ConfigError(`--listen-client-urls: ${hint}`);
+    }
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+  });
+}
+
+interface TlsNames {
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly ca: string | undefined;
+}
+
+/** @throws ConfigError when only some of the files are given, or one cannot be read */
+function tlsOf(prefix: string, { cert, key, ca }: TlsNames): TlsMaterial | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined || ca === undefined) {
+    const all = ['cert-file', 'key-file', 'trusted-ca-file'].map((name) => `--${prefix}${name}`);
+    throw new ConfigError(`${all.join(', ')} go together: give all three`);
+  }
+  return loadTls({ certFile: cert, keyFile: key, caFile: ca });
+}
+
+export function clientTlsOf(config: EtcdConfig): TlsMaterial | undefined {
+  const { certFile: cert, keyFile: key, trustedCaFile: ca } = config;
+  return tlsOf('', { cert, key, ca });
+}
+
+export function peerTlsOf(config: EtcdConfig): TlsMaterial | undefined {
+  const { peerCertFile: cert, peerKeyFile: key, peerTrustedCaFile: ca } = config;
+  return tlsOf('peer-', { cert, key, ca });
+}
+
+/** @throws ConfigError for values that do not fit together */
+export function checkConfig(config: EtcdConfig): void {
+  const { heartbeatInterval, electionTimeout } = config;
+  if (electionTimeout < 5 * heartbeatInterval) {
+    throw new ConfigError(
+      `--election-timeout (${electionTimeout}) must be at least 5 times --heartbeat-interval (${heartbeatInterval})`,
+    );
+  }
+}

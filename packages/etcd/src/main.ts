@@ -1,0 +1,97 @@
+/** One member of the store, as a process. */
+
+import { mkdirSync } from 'node:fs';
+import { ConfigError, errorMessage, type ProcessContext, runMain } from '@kubets/platform';
+import {
+  checkConfig,
+  clientTlsOf,
+  type EtcdConfig,
+  etcdFlags,
+  initialClusterOf,
+  listenersOf,
+  peerTlsOf,
+  peerUrlsOf,
+  retentionOf,
+} from './config.ts';
+import { openConsensus } from './host/open.ts';
+import { LIMITS } from './limits.ts';
+import { unhealthyReason } from './server/http.ts';
+import { registerMetrics } from './server/metrics.ts';
+import { type MakeConsensus, startMember, stateDirOf } from './server/start.ts';
+import { nodeDisk } from './wal/runtime/node-disk.ts';
+
+function makeDataDir(dir: string): void {
+  try {
+    mkdirSync(stateDirOf(dir), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new ConfigError(`cannot make --data-dir ${dir}: ${errorMessage(error)}`);
+  }
+}
+
+function consensusFor(ctx: ProcessContext, config: EtcdConfig): MakeConsensus {
+  const { clock, random, log, signal } = ctx;
+  const peerUrls = peerUrlsOf(config);
+  return async (stateMachine) => {
+    const node = await openConsensus({
+      dataDir: config.dataDir,
+      name: config.name,
+      peerUrls,
+      clientUrls: config.advertiseClientUrls,
+      listenPeerUrls: config.listenPeerUrls,
+      initialCluster: initialClusterOf(config),
+      initialClusterState: config.initialClusterState,
+      initialClusterToken: config.initialClusterToken,
+      peerTls: peerTlsOf(config),
+      peerClientCertAuth: config.peerClientCertAuth,
+      ...{ stateMachine, disk: nodeDisk, clock, random, log, signal },
+      limits: {
+        heartbeatMs: config.heartbeatInterval,
+        electionMs: config.electionTimeout,
+        snapshotCatchUpEntries: config.snapshotCount,
+      },
+      onFatal: (error) => ctx.fatal(error),
+    });
+    return { consensus: node, memberId: node.status().id, clusterId: node.clusterId };
+  };
+}
+
+async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
+  checkConfig(config);
+  const tls = clientTlsOf(config);
+  const listeners = listenersOf(config, tls !== undefined);
+  const retention = retentionOf(config);
+  makeDataDir(config.dataDir);
+  const { clock, random, log, health, metrics } = ctx;
+  const running = await startMember({
+    name: config.name,
+    stateDir: stateDirOf(config.dataDir),
+    makeConsensus: consensusFor(ctx, config),
+    listeners,
+    ...(config.advertiseClientUrls.length > 0 && { clientUrls: config.advertiseClientUrls }),
+    ...(tls && { tls: { ...tls, requireClientCert: config.clientCertAuth } }),
+    electionMs: config.electionTimeout,
+    limits: {
+      requestBytes: config.maxRequestBytes,
+      txnOps: config.maxTxnOps,
+      quotaBytes: config.quotaBackendBytes || LIMITS.quotaBackendBytes,
+    },
+    watchProgressMs: config.experimentalWatchProgressNotifyInterval,
+    ...(retention && { retention }),
+    ...{ clock, random, log, health, metrics },
+    onFatal: (error) => ctx.fatal(error),
+  });
+  registerMetrics(metrics, running.member);
+  health.addCheck('serving', async () => {
+    const reason = await unhealthyReason(running.member, clock);
+    if (reason !== undefined) throw new Error(reason);
+  });
+  ctx.onShutdown('member', () => running.stop());
+  log.info({ listeners: config.listenClientUrls, name: config.name }, 'serving clients');
+}
+
+await runMain({
+  name: 'etcd',
+  summary: 'a consistent, highly available key-value store with the etcd v3 API',
+  flags: etcdFlags,
+  start,
+});
