@@ -110,6 +110,9 @@ export class SimCluster {
       onApplied: (fact) => {
         this.#check(() => this.checker.onApplied(member.id, member.life?.core.term ?? 0, fact));
       },
+      onInstalled: () => {
+        this.checker.counts.snapshots += 1;
+      },
     });
     const machine = this.#options.wrapStateMachine?.(registers) ?? registers;
     const mounted = member.disk.mount();

@@ -27,6 +27,8 @@ export class Nemesis {
       () => this.#restart(),
       () => this.#restart(),
       () => this.#partition(),
+      () => this.#isolateLeader(),
+      () => this.#isolateLeader(),
       () => this.#cutOneWay(),
       () => this.#cluster.network.heal(),
       () => this.#cluster.network.heal(),
@@ -71,6 +73,19 @@ export class Nemesis {
     const side = new Set(members.filter(() => this.#random.int(2) === 0));
     for (const a of members) {
       for (const b of members) if (side.has(a) !== side.has(b)) network.block(a.id, b.id);
+    }
+  }
+
+  /** It goes on believing that it leads, and its clients with it. */
+  #isolateLeader(): void {
+    const { members, network } = this.#cluster;
+    const leader = this.#cluster.leader()?.core.id;
+    if (leader === undefined) return;
+    const bothWays = this.#random.int(3) > 0;
+    for (const { id } of members) {
+      if (id === leader) continue;
+      network.block(leader, id);
+      if (bothWays) network.block(id, leader);
     }
   }
 

@@ -38,6 +38,9 @@ export class SimNetwork {
   /** Lets a test play a broken implementation: sees every message, may replace it. */
   tamper: (message: PeerMessage) => PeerMessage[] = (message) => [message];
 
+  /** Messages that no fault touches: those a test forges. */
+  tamperedPass: (message: PeerMessage) => boolean = () => false;
+
   constructor(loop: SimLoop, random: Random) {
     this.#loop = loop;
     this.#random = random;
@@ -102,7 +105,8 @@ export class SimNetwork {
       const frame = Buffer.from(encodeMessages([message]));
       const copies = this.#random.next() < this.faults.duplication ? 2 : 1;
       for (let copy = 0; copy < copies; copy += 1) {
-        if (!this.#passes(message.from, message.to)) continue;
+        const forged = message !== original && this.tamperedPass(message);
+        if (!forged && !this.#passes(message.from, message.to)) continue;
         this.#loop.schedule(this.#delayMs(), () => {
           this.#receivers.get(message.to)?.onMessages(decodeMessages(frame));
         });

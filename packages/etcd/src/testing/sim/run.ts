@@ -19,6 +19,7 @@ export interface RunResult {
   readonly leaders: number;
   readonly writes: number;
   readonly reads: number;
+  readonly snapshots: number;
   readonly committed: number;
   /** A digest of the final state: the same seed gives the same. */
   readonly hash: string;
@@ -35,11 +36,11 @@ export async function runSimulation(options: RunOptions): Promise<RunResult> {
   const { random, members } = cluster;
   for (const member of members.slice(0, options.members ?? 3)) cluster.start(member);
   for (let step = 0; step < options.steps; step += 1) {
-    const operations = random.int(6);
+    const operations = random.int(10);
     for (let n = 0; n < operations; n += 1) {
       cluster.loop.schedule(random.next() * SLICE_MS, () => workload.step());
     }
-    if (random.int(3) === 0) nemesis.step();
+    if (random.int(5) === 0) nemesis.step();
     await cluster.run(SLICE_MS);
   }
   return heal(cluster, workload, options.seed);
@@ -71,6 +72,7 @@ async function heal(cluster: SimCluster, workload: Workload, seed: number): Prom
     leaders: counts.leaders,
     writes: counts.writes,
     reads: counts.reads,
+    snapshots: counts.snapshots,
     committed: highestCommitted,
     hash: cluster.leader()?.registers.hash ?? '',
   };

@@ -50,13 +50,14 @@ export interface RegistersOptions {
   readonly cell: DurableCell;
   /** Told of every entry as it is applied, and of every state taken over from a snapshot. */
   onApplied(fact: AppliedFact): void;
+  onInstalled?(): void;
 }
 
 export class Registers implements StateMachine {
   readonly #options: RegistersOptions;
   #state: State;
   #durableIndex: number;
-  readonly #seen = new Map<number, Version>();
+  readonly #waiting = new Map<number, (version: Version) => void>();
 
   constructor(options: RegistersOptions) {
     this.#options = options;
@@ -70,9 +71,9 @@ export class Registers implements StateMachine {
     this.#durableIndex = this.#state.index;
   }
 
-  /** Where a write was applied in this life, undefined when it was not (or came with a snapshot). */
-  find(value: number): Version | undefined {
-    return this.#seen.get(value);
+  /** Tells where a write was applied, once it is, in this life (not when it comes with a snapshot). */
+  whenApplied(value: number, told: (version: Version) => void): void {
+    this.#waiting.set(value, told);
   }
 
   read(key: string): Version | undefined {
@@ -108,7 +109,8 @@ export class Registers implements StateMachine {
     if (write !== undefined) {
       const version = { value: write.value, index };
       this.#state.registers[write.key] = version;
-      this.#seen.set(write.value, version);
+      this.#waiting.get(write.value)?.(version);
+      this.#waiting.delete(write.value);
     }
     this.#options.onApplied({ index, term, hash: this.#state.hash, write });
   }
@@ -130,6 +132,7 @@ export class Registers implements StateMachine {
     if (BigInt(state.index) !== meta.index) throw new Error('the snapshot is of another index');
     this.#state = state;
     this.flush();
+    this.#options.onInstalled?.();
     const { index, term, hash } = state;
     this.#options.onApplied({ index, term, hash, write: undefined });
   }

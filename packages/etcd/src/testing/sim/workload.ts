@@ -40,21 +40,16 @@ export class Workload {
     const seen = this.#watch(life, value);
     await life.node.propose(encodeWrite({ key, value }));
     const version = await seen;
-    if (version === undefined) return false;
+    if (version === undefined || !life.alive) return false;
     checker.onWriteAcknowledged(key, begunMs, loop.nowMs, version);
     return true;
   }
 
   #watch(life: Life, value: number): Promise<Version | undefined> {
     const { loop } = this.#cluster;
-    const untilMs = loop.nowMs + PATIENCE_MS;
     return new Promise((resolve) => {
-      const look = (): void => {
-        const version = life.alive ? life.registers.find(value) : undefined;
-        if (version !== undefined || !life.alive || loop.nowMs >= untilMs) resolve(version);
-        else loop.schedule(3, look);
-      };
-      look();
+      life.registers.whenApplied(value, resolve);
+      loop.schedule(PATIENCE_MS, () => resolve(undefined));
     });
   }
 
