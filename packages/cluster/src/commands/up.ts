@@ -62,7 +62,7 @@ async function runHere(options: UpOptions, io: Io): Promise<void> {
       io.ready();
       await untilAborted(io.signal);
     } finally {
-      live.say('stopping …');
+      if (io.signal.aborted) live.say('stopping …');
       await cluster.stop();
     }
   } finally {

@@ -19,6 +19,9 @@ function textOf(line: string): string {
 /** @param tail the end of a log file */
 export function lastWords(tail: string): string {
   const lines = tail.split('\n').filter((line) => line.trim() !== '');
-  const last = lines.at(-1);
-  return last === undefined ? 'it said nothing' : textOf(last.trim());
+  const last = lines.at(-1)?.trim();
+  if (last === undefined) return 'it said nothing';
+  // A crash of the runtime ends with its version; the error stands above the stack.
+  if (!/^Node\.js v\d/.test(last)) return textOf(last);
+  return lines.findLast((line) => /^(\w*Error|SyntaxError)\b.*: /.test(line)) ?? last;
 }

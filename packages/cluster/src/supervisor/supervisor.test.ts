@@ -184,4 +184,7 @@ test('last words: the message of a JSON line, a plain line, a cut line, nothing'
   assert.equal(lastWords('a\netcd: no space left\n\n'), 'etcd: no space left');
   assert.equal(lastWords('{"msg":"cu'), '{"msg":"cu');
   assert.equal(lastWords(''), 'it said nothing');
+  const crash =
+    'file.ts:1\nTypeError [CODE]: x is not a function\n    at main\n\nNode.js v24.1.0\n';
+  assert.equal(lastWords(crash), 'TypeError [CODE]: x is not a function');
 });

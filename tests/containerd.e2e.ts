@@ -1,0 +1,181 @@
+/** Real containers: a web application is deployed with stock kubectl, served through its Service and DNS name, looked into, removed. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { kubets, TestCluster } from './support/cluster.ts';
+import { BUSYBOX_IMAGE, writeBusyboxImage } from './support/image.ts';
+import { eventually, must, needProgram, run } from './support/shell.ts';
+
+const isRoot = process.getuid?.() === 0;
+// Real containers need root. CI has it, and there this may not be skipped.
+const skip = isRoot || process.env.CI === 'true' ? false : 'real containers need root';
+
+const WEB = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: greeting}
+data: {text: hello, page: "<h1>from a file</h1>"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+        image: ${BUSYBOX_IMAGE}
+        imagePullPolicy: IfNotPresent
+        command: [sh, -c, 'echo started $GREETING; busybox hostname > /www/index.html; exec busybox httpd -f -p 8080 -h /www']
+        env: [{name: GREETING, valueFrom: {configMapKeyRef: {name: greeting, key: text}}}]
+        volumeMounts: [{name: page, mountPath: /page}]
+        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+        resources: {requests: {cpu: 10m, memory: 16Mi}}
+      volumes:
+      - {name: page, configMap: {name: greeting}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+`;
+
+let cluster: TestCluster;
+
+before(async () => {
+  if (skip !== false) return;
+  await needProgram('dig', 'dnsutils');
+  cluster = await TestCluster.create(['--runtime', 'auto', '--masters', '1']);
+  await cluster.start();
+  const file = join(cluster.dir, 'busybox.tar');
+  await writeBusyboxImage(file);
+  const loaded = await kubets(['image', 'load', file, '--data-dir', cluster.dir]);
+  assert.equal(loaded.code, 0, loaded.err);
+  assert.match(loaded.out, /docker\.io\/library\/busybox:latest/);
+});
+
+after(() => cluster?.destroy());
+
+const inPod = (command: string): Promise<string> =>
+  cluster.kubectl(['exec', 'deployment/web', '--', 'sh', '-c', command]);
+const ask = (host: string, port: number | string): string =>
+  `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 ${host} ${port}`;
+const field = (path: string): Promise<string> =>
+  cluster.kubectl(['get', 'service', 'web', '-o', `jsonpath=${path}`]);
+
+test('a deployment with real containers rolls out', { skip }, async () => {
+  await cluster.apply(WEB);
+  await cluster.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+  const lines = await cluster.kubectl([
+    'get',
+    'pods',
+    '-l',
+    'app=web',
+    '-o',
+    'wide',
+    '--no-headers',
+  ]);
+  assert.equal(lines.match(/1\/1 +Running +0 .* 10\.244\.\d+\.\d+ +node-1/g)?.length, 2, lines);
+});
+
+test('logs carry what the container wrote; follow ends with the container', { skip }, async () => {
+  assert.match(await cluster.kubectl(['logs', 'deployment/web']), /^started hello$/m);
+  const job = ['run', 'talk', `--image=${BUSYBOX_IMAGE}`, '--image-pull-policy=IfNotPresent'];
+  const script = 'for i in 1 2 3; do echo line $i; done; exit 3';
+  await cluster.kubectl([...job, '--restart=Never', '--', 'sh', '-c', script]);
+  await eventually('the pod failed', 20_000, async () => {
+    const phase = await cluster.kubectl(['get', 'pod', 'talk', '-o', 'jsonpath={.status.phase}']);
+    assert.equal(phase, 'Failed');
+  });
+  assert.equal(await cluster.kubectl(['logs', '-f', 'talk']), 'line 1\nline 2\nline 3\n');
+  assert.equal(await cluster.kubectl(['logs', 'talk', '--tail=1']), 'line 3\n');
+  const path = '{.status.containerStatuses[0].state.terminated.exitCode}';
+  assert.equal(await cluster.kubectl(['get', 'pod', 'talk', '-o', `jsonpath=${path}`]), '3');
+});
+
+test('exec: output, exit code, standard input to its end', { skip }, async () => {
+  assert.match(await inPod('busybox cat /www/index.html'), /^web-/);
+  assert.match(await inPod('busybox cat /page/page'), /from a file/);
+  const failed = await cluster.tryKubectl(['exec', 'deployment/web', '--', 'sh', '-c', 'exit 7']);
+  assert.equal(failed.code, 7);
+  const echoed = await cluster.kubectl(['exec', '-i', 'deployment/web', '--', 'busybox', 'cat'], {
+    input: 'from here',
+  });
+  assert.equal(echoed, 'from here');
+});
+
+test('the Service answers on its address, its name and its node port', { skip }, async () => {
+  const ip = await field('{.spec.clusterIP}');
+  await eventually('the cluster IP from a pod', 20_000, async () => {
+    assert.match(await inPod(ask(ip, 80)), /web-/);
+  });
+  await eventually('the name in a pod', 20_000, async () => {
+    assert.match(
+      await inPod('busybox nslookup web.default.svc.cluster.local'),
+      new RegExp(`Address: ${ip}`),
+    );
+  });
+  assert.match(await inPod(ask('web', 80)), /web-/);
+  assert.match(
+    await inPod('busybox cat /etc/resolv.conf'),
+    /search default\.svc\.cluster\.local svc\.cluster\.local/,
+  );
+  const port = await field('{.spec.ports[0].nodePort}');
+  const node = await cluster.kubectl([
+    'get',
+    'node',
+    'node-1',
+    '-o',
+    'jsonpath={.status.addresses[0].address}',
+  ]);
+  await eventually('the node port from the host', 20_000, async () => {
+    const page = await must('curl', ['-sS', '--max-time', '3', `http://${node}:${port}/`]);
+    assert.match(page, /^web-/);
+  });
+});
+
+test('a pod reaches the apiserver with its service account', { skip }, async () => {
+  const token = await inPod('busybox cat /var/run/secrets/kubernetes.io/serviceaccount/token');
+  const access = ['--server', `https://127.0.0.1:${cluster.port}`, '--token', token];
+  const ca = ['--certificate-authority', join(cluster.dir, 'pki', 'ca.crt')];
+  const whoami = ['auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}'];
+  const env = { KUBECONFIG: '/dev/null' };
+  const user = await must('kubectl', [...access, ...ca, ...whoami], { env });
+  assert.equal(user, 'system:serviceaccount:default:default');
+});
+
+test('a container that dies is started again, and its last log is kept', { skip }, async () => {
+  const pod =
+    (await cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'name'])).split('\n')[0] ?? '';
+  await cluster.tryKubectl(['exec', pod, '--', 'busybox', 'killall', '-9', 'busybox']);
+  await eventually('one restart', 40_000, async () => {
+    const path = '{.status.containerStatuses[0].restartCount}';
+    assert.equal(await cluster.kubectl(['get', pod, '-o', `jsonpath=${path}`]), '1');
+  });
+  assert.match(await cluster.kubectl(['logs', pod, '--previous']), /started hello/);
+});
+
+test('a restarted kubelet leaves running containers alone', { skip }, async () => {
+  const path = '{.items[*].status.containerStatuses[0].containerID}';
+  const ids = (): Promise<string> =>
+    cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', `jsonpath=${path}`]);
+  const before = await ids();
+  const [kubelet] = cluster.ofRole('kubelet');
+  assert.ok(kubelet);
+  await cluster.killAndAwaitReturn(kubelet);
+  await cluster.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+  assert.equal(await ids(), before);
+});
+
+test('down leaves no container, no process and no rule', { skip }, async () => {
+  await cluster.stop();
+  const { out } = await run('ps', ['-eo', 'args']);
+  assert.ok(!out.includes('httpd -f -p 8080'));
+  assert.ok(!out.includes(cluster.dir));
+  const rules = await must('iptables-save', []);
+  assert.ok(!/KUBE-SVC|KUBE-SEP/.test(rules));
+});
