@@ -57,8 +57,9 @@ function tsType(text: string, names: Map<string, string>): string {
   return names.get(text) ?? 'unknown';
 }
 
-function isRequired(name: string, f: FieldFact): boolean {
-  return f.r === 1 || (name === 'metadata' && /\.(Object|List)Meta$/.test(f.t));
+/** Objects always carry metadata; templates inside them need not. */
+function isRequired(type: TypeFact, name: string, f: FieldFact): boolean {
+  return f.r === 1 || (name === 'metadata' && type.gvk !== undefined);
 }
 
 function interfaceText(type: string, fact: TypeFact, names: Map<string, string>): string {
@@ -69,7 +70,7 @@ function interfaceText(type: string, fact: TypeFact, names: Map<string, string>)
   const lines = Object.entries(fact.f).map(([field, f]) => {
     const key = /^[A-Za-z_$][\w$]*$/.test(field) ? field : `'${field}'`;
     const of = tsType(f.t, names);
-    return isRequired(field, f) ? `  ${key}: ${of};` : `  ${key}?: ${of} | undefined;`;
+    return isRequired(fact, field, f) ? `  ${key}: ${of};` : `  ${key}?: ${of} | undefined;`;
   });
   return `export interface ${name} {\n${lines.join('\n')}\n}\n`;
 }

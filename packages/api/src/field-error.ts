@@ -34,7 +34,21 @@ const WITHOUT_VALUE: ReadonlySet<FieldErrorType> = new Set([
   'Internal',
 ]);
 
+/** A value shown as the stock server's own dump of it: neither quoted nor converted. */
+export class GoText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toJSON(): string {
+    return this.text;
+  }
+}
+
 function valueText(value: unknown): string {
+  if (value instanceof GoText) return value.text;
   if (typeof value === 'string') return goQuote(value);
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'object') return JSON.stringify(value);
@@ -80,8 +94,8 @@ export function required(field: string, detail = ''): FieldError {
   return new FieldError('Required', field, '', detail);
 }
 
-export function duplicate(field: string, value: unknown): FieldError {
-  return new FieldError('Duplicate', field, value);
+export function duplicate(field: string, value: unknown, detail = ''): FieldError {
+  return new FieldError('Duplicate', field, value, detail);
 }
 
 export function forbidden(field: string, detail: string): FieldError {

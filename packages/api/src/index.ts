@@ -1,4 +1,7 @@
 /** `@kubets/api`: the Kubernetes object model. See README.md for the reading order. */
+
+export { defaultObject } from './defaults/index.ts';
+export { semanticEqual } from './equal.ts';
 export {
   type AccessAttributes,
   ApiError,
@@ -76,6 +79,24 @@ export {
   type SubresourceDef,
 } from './registry.ts';
 export {
+  cannotBeHandled,
+  type Decoded,
+  decodeObject,
+  decodeStrict,
+  decodeType,
+  type FieldValidation,
+  parseJson,
+  strictErrors,
+} from './schema/decode.ts';
+export {
+  type FieldDef,
+  findType,
+  type TypeDef,
+  type TypeRef,
+  typeDef,
+  typeNames,
+} from './schema/schema.ts';
+export {
   type FieldRequirement,
   matchesFields,
   type ParsedFieldSelector,
@@ -94,4 +115,23 @@ export {
   type ParsedLabelSelector,
   parseLabelSelector,
 } from './selectors/labels.ts';
+export { bindPod, podQosClass, type QosClass } from './strategy/pod.ts';
+export { scaleOf, validateScale, withScale } from './strategy/scale.ts';
+export { fieldSelectorFor, selectableFields } from './strategy/selectable.ts';
+export { prepareForCreate, prepareForUpdate } from './strategy/strategy.ts';
+export {
+  type ApiTime,
+  formatMicroTime,
+  formatTime,
+  humanDuration,
+  parseDurationMs,
+  parseTime,
+  TimeError,
+} from './time.ts';
+export {
+  type UpdateOptions,
+  type ValidationOptions,
+  validateCreate,
+  validateUpdate,
+} from './validation/index.ts';
 export * as names from './validation/names.ts';

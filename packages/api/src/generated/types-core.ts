@@ -858,7 +858,7 @@ export interface PersistentVolumeClaimStatus {
 }
 
 export interface PersistentVolumeClaimTemplate {
-  metadata: ObjectMeta;
+  metadata?: ObjectMeta | undefined;
   spec: PersistentVolumeClaimSpec;
 }
 
@@ -1094,7 +1094,7 @@ export interface PodTemplateList {
 }
 
 export interface PodTemplateSpec {
-  metadata: ObjectMeta;
+  metadata?: ObjectMeta | undefined;
   spec?: PodSpec | undefined;
 }
 

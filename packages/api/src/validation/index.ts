@@ -1,0 +1,269 @@
+/** Validation: is an object acceptable, as new or as a change of what is stored? */
+import type { FieldError } from '../field-error.ts';
+import type {
+  DaemonSet,
+  Deployment,
+  Event,
+  Job,
+  ReplicaSet,
+  StatefulSet,
+} from '../generated/types.ts';
+import type { KubeObject } from '../meta.ts';
+import type { KindDef } from '../registry.ts';
+import * as autoscaling from './autoscaling.ts';
+import * as batch from './batch.ts';
+import type { Errors } from './common.ts';
+import * as core from './core.ts';
+import {
+  type NameRule,
+  validateMetadata,
+  validateMetadataUpdate,
+  validatePathName,
+} from './metadata.ts';
+import { dns1035Label, dns1123Label, dns1123Subdomain, pathSegmentName } from './names.ts';
+import * as network from './network.ts';
+import { validatePod, validatePodCreate, validatePodTemplate } from './pod.ts';
+import type { PodRules } from './pod-containers.ts';
+import { validatePodStatus, validatePodUpdate } from './pod-update.ts';
+import * as policy from './policy.ts';
+import * as rbac from './rbac.ts';
+import * as service from './service.ts';
+import * as storage from './storage.ts';
+import * as workloads from './workloads.ts';
+
+export interface ValidationOptions {
+  /** Are privileged containers let through? Default true. */
+  allowPrivileged?: boolean;
+}
+
+export interface UpdateOptions extends ValidationOptions {
+  subresource?: string | undefined;
+}
+
+/** Validators of one kind. Parameters are the kind's own type, known only through the table's key. */
+interface KindRules {
+  name?: NameRule;
+  /** Creation and update. */
+  object?: (errors: Errors, object: never, rules: PodRules) => void;
+  create?: (errors: Errors, object: never) => void;
+  update?: (errors: Errors, object: never, old: never) => void;
+  status?: (errors: Errors, object: never, old: never) => void;
+}
+
+const anySegment: KindRules = { name: pathSegmentName };
+
+const CORE: Readonly<Record<string, KindRules>> = {
+  '/ConfigMap': { object: core.validateConfigMap, update: core.validateConfigMapUpdate },
+  '/Secret': { object: core.validateSecret, update: core.validateSecretUpdate },
+  '/Namespace': { name: dns1123Label },
+  '/Node': { object: core.validateNode, update: core.validateNodeUpdate },
+  '/Pod': {
+    object: validatePod,
+    create: validatePodCreate,
+    update: validatePodUpdate,
+    status: validatePodStatus,
+  },
+  '/PodTemplate': {
+    object: (errors: Errors, o: { template?: never }, rules: PodRules) => {
+      if (o.template) validatePodTemplate(errors, 'template', o.template, rules);
+    },
+  },
+  '/Service': {
+    name: dns1035Label,
+    object: service.validateService,
+    update: service.validateServiceUpdate,
+    status: service.validateServiceStatus,
+  },
+  '/Endpoints': { object: core.validateEndpoints },
+  '/Event': {
+    object: (errors: Errors, e: Event) => {
+      const involved = e.involvedObject?.namespace;
+      core.validateInvolved(errors, { namespace: e.metadata.namespace, involved });
+    },
+  },
+  '/LimitRange': { object: core.validateLimitRange },
+  '/ResourceQuota': { object: core.validateResourceQuota },
+  '/ReplicationController': {
+    object: workloads.validateReplicationController,
+    status: (errors: Errors, o: ReplicaSet) => {
+      const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
+      workloads.validateReplicaStatus(errors, o.status, parts);
+    },
+  },
+  '/PersistentVolume': {
+    object: storage.validatePersistentVolume,
+    update: storage.validatePersistentVolumeUpdate,
+  },
+  '/PersistentVolumeClaim': { object: storage.validateClaim, update: storage.validateClaimUpdate },
+};
+
+const REPLICA_PARTS = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
+const DEPLOYMENT_PARTS = [
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+] as const;
+const STATEFUL_PARTS = [
+  'readyReplicas',
+  'currentReplicas',
+  'updatedReplicas',
+  'availableReplicas',
+] as const;
+
+const APPS: Readonly<Record<string, KindRules>> = {
+  'apps/Deployment': {
+    object: workloads.validateDeployment,
+    update: (errors: Errors, d: Deployment, old: Deployment) =>
+      workloads.validateSelectorUpdate(errors, d.spec?.selector, old.spec?.selector),
+    status: (errors: Errors, d: Deployment) =>
+      workloads.validateReplicaStatus(errors, d.status, DEPLOYMENT_PARTS),
+  },
+  'apps/ReplicaSet': {
+    object: workloads.validateReplicaSet,
+    update: (errors: Errors, rs: ReplicaSet, old: ReplicaSet) =>
+      workloads.validateSelectorUpdate(errors, rs.spec?.selector, old.spec?.selector),
+    status: (errors: Errors, rs: ReplicaSet) =>
+      workloads.validateReplicaStatus(errors, rs.status, REPLICA_PARTS),
+  },
+  'apps/DaemonSet': {
+    object: workloads.validateDaemonSet,
+    update: (errors: Errors, ds: DaemonSet, old: DaemonSet) =>
+      workloads.validateSelectorUpdate(errors, ds.spec?.selector, old.spec?.selector),
+  },
+  'apps/StatefulSet': {
+    object: workloads.validateStatefulSet,
+    update: workloads.validateStatefulSetUpdate,
+    status: (errors: Errors, s: StatefulSet) =>
+      workloads.validateReplicaStatus(errors, s.status, STATEFUL_PARTS),
+  },
+  'apps/ControllerRevision': {
+    object: policy.validateControllerRevision,
+    update: policy.validateControllerRevisionUpdate,
+  },
+  'batch/Job': {
+    object: batch.validateJob,
+    update: (e: Errors, j: Job, o: Job) => batch.validateJobUpdate(e, j, o),
+  },
+  'batch/CronJob': { object: batch.validateCronJob, create: batch.validateCronJobCreate },
+  'autoscaling/HorizontalPodAutoscaler': { object: autoscaling.validateAutoscaler },
+  'policy/PodDisruptionBudget': { object: autoscaling.validateDisruptionBudget },
+  'discovery.k8s.io/EndpointSlice': {
+    object: core.validateEndpointSlice,
+    update: core.validateEndpointSliceUpdate,
+  },
+  'networking.k8s.io/Ingress': { object: network.validateIngress },
+  'networking.k8s.io/IngressClass': { object: network.validateIngressClass },
+  'networking.k8s.io/NetworkPolicy': { object: network.validateNetworkPolicy },
+};
+
+const CLUSTER: Readonly<Record<string, KindRules>> = {
+  'rbac.authorization.k8s.io/Role': { ...anySegment, object: rbac.validateRole },
+  'rbac.authorization.k8s.io/ClusterRole': { ...anySegment, object: rbac.validateRole },
+  'rbac.authorization.k8s.io/RoleBinding': {
+    ...anySegment,
+    object: rbac.validateBinding,
+    update: rbac.validateBindingUpdate,
+  },
+  'rbac.authorization.k8s.io/ClusterRoleBinding': {
+    ...anySegment,
+    object: rbac.validateBinding,
+    update: rbac.validateBindingUpdate,
+  },
+  'storage.k8s.io/StorageClass': {
+    object: storage.validateStorageClass,
+    update: storage.validateStorageClassUpdate,
+  },
+  'storage.k8s.io/CSINode': { object: storage.validateCsiNode },
+  'storage.k8s.io/CSIDriver': { object: storage.validateCsiDriver },
+  'storage.k8s.io/VolumeAttachment': {
+    object: storage.validateVolumeAttachment,
+    update: storage.validateVolumeAttachmentUpdate,
+  },
+  'scheduling.k8s.io/PriorityClass': {
+    object: policy.validatePriorityClass,
+    update: policy.validatePriorityClassUpdate,
+  },
+  'coordination.k8s.io/Lease': { object: policy.validateLease },
+  'node.k8s.io/RuntimeClass': {
+    object: policy.validateRuntimeClass,
+    update: policy.validateRuntimeClassUpdate,
+  },
+  'certificates.k8s.io/CertificateSigningRequest': {
+    ...anySegment,
+    object: policy.validateSigningRequest,
+    update: policy.validateSigningRequestUpdate,
+  },
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration': {
+    object: policy.validateWebhooks,
+  },
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration': { object: policy.validateWebhooks },
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy': {
+    object: policy.validateAdmissionPolicy,
+  },
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding': {
+    object: policy.validateAdmissionPolicyBinding,
+  },
+  'flowcontrol.apiserver.k8s.io/FlowSchema': { object: policy.validateFlowSchema },
+  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': {
+    object: policy.validatePriorityLevel,
+  },
+  'apiextensions.k8s.io/CustomResourceDefinition': {
+    ...anySegment,
+    object: policy.validateCustomResource,
+  },
+  'apiregistration.k8s.io/APIService': anySegment,
+};
+
+const RULES: Readonly<Record<string, KindRules>> = { ...CORE, ...APPS, ...CLUSTER };
+
+function rulesOf(def: KindDef): KindRules {
+  return RULES[`${def.group}/${def.kind}`] ?? {};
+}
+
+function podRules(options: ValidationOptions): PodRules {
+  return { allowPrivileged: options.allowPrivileged ?? true };
+}
+
+/** Everything wrong with a new object, in the stock server's order; empty when it is fine. */
+export function validateCreate(
+  def: KindDef,
+  object: KubeObject,
+  options: ValidationOptions = {},
+): FieldError[] {
+  const rules = rulesOf(def);
+  const name = rules.name ?? dns1123Subdomain;
+  const errors = validateMetadata(object.metadata, { namespaced: def.namespaced, name });
+  rules.object?.(errors, object as never, podRules(options));
+  rules.create?.(errors, object as never);
+  if (errors.length === 0) errors.push(...validatePathName(object.metadata.name));
+  return errors;
+}
+
+/**
+ * Everything wrong with a change. A subresource (alone, or among the options) is set for updates through one:
+ * `status` checks the status, others check metadata alone.
+ */
+export function validateUpdate(
+  def: KindDef,
+  object: KubeObject,
+  old: KubeObject,
+  options: string | UpdateOptions = {},
+): FieldError[] {
+  const o: UpdateOptions = typeof options === 'string' ? { subresource: options } : options;
+  const rules = rulesOf(def);
+  const errors: Errors = [];
+  const metadata = validateMetadataUpdate(object.metadata, old.metadata);
+  // The stock server checks metadata twice, and its causes show it.
+  errors.push(...metadata, ...metadata);
+  if (o.subresource === undefined) {
+    const own: Errors = [];
+    rules.update?.(own, object as never, old as never);
+    if (def.kind === 'Pod') return [...errors, ...own];
+    rules.object?.(errors, object as never, podRules(o));
+    errors.push(...own);
+  } else if (o.subresource === 'status') {
+    rules.status?.(errors, object as never, old as never);
+  }
+  return errors;
+}

@@ -1,0 +1,251 @@
+/** Ingresses and network policies. */
+import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
+import type {
+  HTTPIngressPath,
+  Ingress,
+  IngressBackend,
+  IngressClass,
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+} from '../generated/types.ts';
+import {
+  addMessages,
+  type Errors,
+  isCidr,
+  isIp,
+  isIpv4,
+  validateCidr,
+  validatePortReference,
+  validateSelector,
+} from './common.ts';
+import {
+  dns1035Label,
+  dns1123Subdomain,
+  portName,
+  portNumber,
+  wildcardSubdomain,
+} from './names.ts';
+
+function validateBackend(errors: Errors, path: string, b: IngressBackend | undefined): void {
+  if (b?.resource && b.service) {
+    errors.push(invalid(path, '', 'cannot set both resource and service backends'));
+    return;
+  }
+  if (b?.resource) {
+    if (!b.resource.kind) errors.push(required(`${path}.resource.kind`));
+    if (!b.resource.name) errors.push(required(`${path}.resource.name`));
+    return;
+  }
+  if (!b?.service) {
+    errors.push(invalid(path, '', 'resource or service backend is required'));
+    return;
+  }
+  const { name, port } = b.service;
+  if (!name) errors.push(required(`${path}.service.name`));
+  else addMessages(errors, `${path}.service.name`, name, dns1035Label(name));
+  const number = port?.number ?? 0;
+  if (port?.name && number !== 0) {
+    errors.push(invalid(path, '', 'cannot set both port name & port number'));
+  } else if (port?.name) {
+    addMessages(errors, `${path}.service.port.name`, port.name, portName(port.name));
+  } else if (number !== 0) {
+    addMessages(errors, `${path}.service.port.number`, number, portNumber(number));
+  } else errors.push(required(path, 'port name or number is required'));
+}
+
+const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix'];
+const BAD_SEQUENCES = ['//', '/./', '/../', '%2f', '%2F'];
+const BAD_SUFFIXES = ['/..', '/.'];
+
+function validatePath(errors: Errors, at: string, p: HTTPIngressPath): void {
+  const path = p.path ?? '';
+  if (!p.pathType) errors.push(required(`${at}.pathType`, 'pathType must be specified'));
+  else if (p.pathType === 'Exact' || p.pathType === 'Prefix') {
+    if (!path.startsWith('/')) errors.push(invalid(`${at}.path`, path, 'must be an absolute path'));
+    for (const bad of BAD_SEQUENCES) {
+      if (path.includes(bad)) errors.push(invalid(`${at}.path`, path, `must not contain '${bad}'`));
+    }
+    for (const bad of BAD_SUFFIXES) {
+      if (path.endsWith(bad)) errors.push(invalid(`${at}.path`, path, `cannot end with '${bad}'`));
+    }
+  } else if (p.pathType === 'ImplementationSpecific') {
+    if (path !== '' && !path.startsWith('/')) {
+      errors.push(invalid(`${at}.path`, path, 'must be an absolute path'));
+    }
+  } else errors.push(notSupported(`${at}.pathType`, p.pathType, PATH_TYPES));
+  validateBackend(errors, `${at}.backend`, p.backend);
+}
+
+function validateHost(errors: Errors, path: string, host: string): void {
+  if (isIp(host)) errors.push(invalid(path, host, 'must be a DNS name, not an IP address'));
+  else
+    addMessages(
+      errors,
+      path,
+      host,
+      (host.includes('*') ? wildcardSubdomain : dns1123Subdomain)(host),
+    );
+}
+
+export function validateIngress(errors: Errors, ingress: Ingress): void {
+  const spec = ingress.spec ?? {};
+  const rules = spec.rules ?? [];
+  if (rules.length === 0 && !spec.defaultBackend) {
+    const why = 'either `defaultBackend` or `rules` must be specified';
+    errors.push(invalid('spec', new GoText('[]networking.IngressRule(nil)'), why));
+  }
+  if (spec.defaultBackend) validateBackend(errors, 'spec.defaultBackend', spec.defaultBackend);
+  rules.forEach((rule, i) => {
+    const at = `spec.rules[${i}]`;
+    if (rule.host) validateHost(errors, `${at}.host`, rule.host);
+    if (!rule.http) return;
+    const paths = rule.http.paths ?? [];
+    if (paths.length === 0) errors.push(required(`${at}.http.paths`));
+    paths.forEach((p, j) => {
+      validatePath(errors, `${at}.http.paths[${j}]`, p);
+    });
+  });
+  (spec.tls ?? []).forEach((tls, i) => {
+    (tls.hosts ?? []).forEach((host, j) => {
+      const rule = host.includes('*') ? wildcardSubdomain : dns1123Subdomain;
+      addMessages(errors, `spec.tls[${i}].hosts[${j}]`, host, rule(host));
+    });
+    if (tls.secretName) {
+      addMessages(
+        errors,
+        `spec.tls[${i}].secretName`,
+        tls.secretName,
+        dns1123Subdomain(tls.secretName),
+      );
+    }
+  });
+  const className = spec.ingressClassName;
+  if (className !== undefined) {
+    addMessages(errors, 'spec.ingressClassName', className, dns1123Subdomain(className));
+  }
+}
+
+export function validateIngressClass(errors: Errors, ic: IngressClass): void {
+  const controller = ic.spec?.controller ?? '';
+  const at = 'spec.controller';
+  if (controller === '') errors.push(required(at));
+  else if (!/^[^/]+\/.+/.test(controller)) {
+    errors.push(invalid(at, controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
+  } else {
+    const domain = controller.slice(0, controller.indexOf('/'));
+    addMessages(errors, at, domain, dns1123Subdomain(domain));
+  }
+  const p = ic.spec?.parameters;
+  if (!p) return;
+  const path = 'spec.parameters';
+  if (p.apiGroup) addMessages(errors, `${path}.apiGroup`, p.apiGroup, dns1123Subdomain(p.apiGroup));
+  if (!p.kind) errors.push(required(`${path}.kind`, 'kind is required'));
+  if (!p.name) errors.push(required(`${path}.name`, 'name is required'));
+  if (p.scope !== 'Cluster' && p.scope !== 'Namespace') {
+    errors.push(notSupported(`${path}.scope`, p.scope, ['Cluster', 'Namespace']));
+  }
+  if (p.scope === 'Namespace' && !p.namespace) {
+    const why = "`parameters.scope` is set to 'Namespace'";
+    errors.push(required(`${path}.namespace`, why));
+  } else if (p.scope === 'Cluster' && p.namespace) {
+    const why = "`parameters.scope` is set to 'Cluster'";
+    errors.push(forbidden(`${path}.namespace`, why));
+  }
+}
+
+/** The network an IPv4 CIDR stands for, as `[first address, bits]`. */
+function ipv4Net(cidr: string): [number, number] | undefined {
+  const [ip = '', bits = ''] = cidr.split('/');
+  if (!isIpv4(ip)) return undefined;
+  const value = ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const size = 2 ** (32 - Number(bits));
+  return [Math.floor(value / size) * size, Number(bits)];
+}
+
+function strictlyInside(inner: string, outer: string): boolean {
+  const a = ipv4Net(inner);
+  const b = ipv4Net(outer);
+  if (!a || !b) return inner.includes(':') && outer.includes(':');
+  return a[1] > b[1] && a[0] >= b[0] && a[0] < b[0] + 2 ** (32 - b[1]);
+}
+
+function validatePeer(errors: Errors, path: string, peer: NetworkPolicyPeer): void {
+  let count = 0;
+  for (const field of ['podSelector', 'namespaceSelector'] as const) {
+    if (!peer[field]) continue;
+    count += 1;
+    validateSelector(errors, `${path}.${field}`, peer[field]);
+  }
+  const block = peer.ipBlock;
+  if (block) {
+    if (count > 0) errors.push(forbidden(path, 'may not specify both ipBlock and another peer'));
+    count += 1;
+    const at = `${path}.ipBlock`;
+    if (!block.cidr) errors.push(required(`${at}.cidr`));
+    else validateCidr(errors, `${at}.cidr`, block.cidr);
+    if (isCidr(block.cidr)) {
+      (block.except ?? []).forEach((e, i) => {
+        if (!isCidr(e)) validateCidr(errors, `${at}.except[${i}]`, e);
+        else if (!strictlyInside(e, block.cidr)) {
+          errors.push(invalid(`${at}.except[${i}]`, e, 'must be a strict subset of `cidr`'));
+        }
+      });
+    }
+  }
+  if (count === 0) errors.push(required(path, 'must specify a peer'));
+}
+
+function validatePolicyPort(errors: Errors, path: string, p: NetworkPolicyPort): void {
+  const protocols = ['TCP', 'UDP', 'SCTP'];
+  if (p.protocol !== undefined && !protocols.includes(p.protocol)) {
+    errors.push(notSupported(`${path}.protocol`, p.protocol, protocols));
+  }
+  if (p.port === undefined) {
+    const why = 'may not be specified when `port` is not specified';
+    if (p.endPort !== undefined) errors.push(invalid(`${path}.endPort`, p.endPort, why));
+    return;
+  }
+  validatePortReference(errors, `${path}.port`, p.port);
+  if (p.endPort === undefined) return;
+  if (typeof p.port === 'string') {
+    const why = 'may not be specified when `port` is non-numeric';
+    errors.push(invalid(`${path}.endPort`, p.endPort, why));
+  } else if (p.endPort < p.port) {
+    const why = 'must be greater than or equal to `port`';
+    errors.push(invalid(`${path}.endPort`, p.port, why));
+  } else addMessages(errors, `${path}.endPort`, p.endPort, portNumber(p.endPort));
+}
+
+export function validateNetworkPolicy(errors: Errors, policy: NetworkPolicy): void {
+  const spec = policy.spec;
+  if (!spec) return;
+  validateSelector(errors, 'spec.podSelector', spec.podSelector);
+  (spec.ingress ?? []).forEach((rule, i) => {
+    const at = `spec.ingress[${i}]`;
+    (rule.ports ?? []).forEach((p, j) => {
+      validatePolicyPort(errors, `${at}.ports[${j}]`, p);
+    });
+    (rule.from ?? []).forEach((p, j) => {
+      validatePeer(errors, `${at}.from[${j}]`, p);
+    });
+  });
+  (spec.egress ?? []).forEach((rule, i) => {
+    const at = `spec.egress[${i}]`;
+    (rule.ports ?? []).forEach((p, j) => {
+      validatePolicyPort(errors, `${at}.ports[${j}]`, p);
+    });
+    (rule.to ?? []).forEach((p, j) => {
+      validatePeer(errors, `${at}.to[${j}]`, p);
+    });
+  });
+  const types = ['Ingress', 'Egress'];
+  if ((spec.policyTypes ?? []).length > 2) {
+    const why = 'may not specify more than two policyTypes';
+    errors.push(invalid('spec.policyTypes', spec.policyTypes, why));
+    return;
+  }
+  (spec.policyTypes ?? []).forEach((t, i) => {
+    if (!types.includes(t)) errors.push(notSupported(`spec.policyTypes[${i}]`, t, types));
+  });
+}

@@ -1,0 +1,219 @@
+/** Where a pod may run: affinity, tolerations, spreading, gates. */
+import { duplicate, forbidden, invalid, notSupported, required } from '../field-error.ts';
+import type {
+  Affinity,
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinityTerm,
+  PodSpec,
+  Toleration,
+  TopologySpreadConstraint,
+} from '../generated/types.ts';
+import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
+import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from './names.ts';
+
+export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+function nodeRequirement(errors: Errors, path: string, r: NodeSelectorRequirement): void {
+  const count = r.values?.length ?? 0;
+  switch (r.operator) {
+    case 'In':
+    case 'NotIn':
+      if (count === 0) {
+        const why = "must be specified when `operator` is 'In' or 'NotIn'";
+        errors.push(required(`${path}.values`, why));
+      }
+      break;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (count > 0) {
+        const why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+        errors.push(forbidden(`${path}.values`, why));
+      }
+      break;
+    case 'Gt':
+    case 'Lt':
+      if (count !== 1) {
+        const why = "must be specified single value when `operator` is 'Lt' or 'Gt'";
+        errors.push(required(`${path}.values`, why));
+      }
+      break;
+    default:
+      errors.push(invalid(`${path}.operator`, r.operator, 'not a valid selector operator'));
+  }
+  addMessages(errors, `${path}.key`, r.key, qualifiedName(r.key));
+  (r.values ?? []).forEach((v, i) => {
+    addMessages(errors, `${path}.values[${i}]`, v, labelValue(v));
+  });
+}
+
+function nodeField(errors: Errors, path: string, r: NodeSelectorRequirement): void {
+  if (r.operator !== 'In' && r.operator !== 'NotIn') {
+    errors.push(invalid(`${path}.operator`, r.operator, 'not a valid selector operator'));
+  } else if ((r.values ?? []).length !== 1) {
+    const why = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+    errors.push(required(`${path}.values`, why));
+  }
+  if (r.key !== 'metadata.name') {
+    errors.push(invalid(`${path}.key`, r.key, 'not a valid field selector key'));
+    return;
+  }
+  (r.values ?? []).forEach((v, i) => {
+    addMessages(errors, `${path}.values[${i}]`, v, dns1123Subdomain(v));
+  });
+}
+
+function nodeTerm(errors: Errors, path: string, term: NodeSelectorTerm): void {
+  (term.matchExpressions ?? []).forEach((r, i) => {
+    nodeRequirement(errors, `${path}.matchExpressions[${i}]`, r);
+  });
+  (term.matchFields ?? []).forEach((r, i) => {
+    nodeField(errors, `${path}.matchFields[${i}]`, r);
+  });
+}
+
+/** A node selector, as node affinity and volumes have it. */
+export function validateNodeSelector(errors: Errors, path: string, s: NodeSelector): void {
+  const terms = s.nodeSelectorTerms ?? [];
+  if (terms.length === 0) {
+    errors.push(required(`${path}.nodeSelectorTerms`, 'must have at least one node selector term'));
+  }
+  terms.forEach((t, i) => {
+    nodeTerm(errors, `${path}.nodeSelectorTerms[${i}]`, t);
+  });
+}
+
+function checkWeight(errors: Errors, path: string, weight: number): void {
+  if (weight <= 0 || weight > 100) {
+    errors.push(invalid(`${path}.weight`, weight, 'must be in the range 1-100'));
+  }
+}
+
+function podTerm(errors: Errors, path: string, term: PodAffinityTerm): void {
+  validateSelector(errors, `${path}.labelSelector`, term.labelSelector);
+  validateSelector(errors, `${path}.namespaceSelector`, term.namespaceSelector);
+  for (const ns of term.namespaces ?? []) {
+    addMessages(errors, `${path}.namespace`, ns, dns1123Label(ns));
+  }
+  if (!term.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
+  addMessages(errors, `${path}.topologyKey`, term.topologyKey, qualifiedName(term.topologyKey));
+}
+
+const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
+const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
+
+function validateAffinity(errors: Errors, path: string, a: Affinity): void {
+  const node = a.nodeAffinity;
+  if (node?.[REQUIRED]) {
+    validateNodeSelector(errors, `${path}.nodeAffinity.${REQUIRED}`, node[REQUIRED]);
+  }
+  (node?.[PREFERRED] ?? []).forEach((p, i) => {
+    const at = `${path}.nodeAffinity.${PREFERRED}[${i}]`;
+    checkWeight(errors, at, p.weight);
+    nodeTerm(errors, `${at}.preference`, p.preference);
+  });
+  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
+    (a[kind]?.[REQUIRED] ?? []).forEach((t, i) => {
+      podTerm(errors, `${path}.${kind}.${REQUIRED}[${i}]`, t);
+    });
+    (a[kind]?.[PREFERRED] ?? []).forEach((p, i) => {
+      const at = `${path}.${kind}.${PREFERRED}[${i}]`;
+      checkWeight(errors, at, p.weight);
+      podTerm(errors, `${at}.podAffinityTerm`, p.podAffinityTerm);
+    });
+  }
+}
+
+function validateToleration(errors: Errors, path: string, t: Toleration): void {
+  if (t.key) addMessages(errors, `${path}.key`, t.key, qualifiedName(t.key));
+  const operator = t.operator ?? '';
+  if (!t.key && operator !== 'Exists') {
+    const why =
+      'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+    errors.push(invalid(`${path}.operator`, operator, why));
+  }
+  if (t.tolerationSeconds !== undefined && t.effect !== 'NoExecute') {
+    const why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
+    errors.push(invalid(`${path}.effect`, t.effect ?? '', why));
+  }
+  if (operator === 'Equal' || operator === '') {
+    const messages = labelValue(t.value ?? '');
+    if (messages.length > 0) {
+      errors.push(invalid(`${path}.operator`, t.value ?? '', messages.join(';')));
+    }
+  } else if (operator === 'Exists') {
+    const why = "value must be empty when `operator` is 'Exists'";
+    if (t.value) errors.push(invalid(`${path}.operator`, t, why));
+  } else {
+    errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
+  }
+  if (t.effect && !TAINT_EFFECTS.includes(t.effect)) {
+    errors.push(notSupported(`${path}.effect`, t.effect, TAINT_EFFECTS));
+  }
+}
+
+export function validateTolerations(errors: Errors, path: string, list: Toleration[] | undefined) {
+  (list ?? []).forEach((t, i) => {
+    validateToleration(errors, `${path}[${i}]`, t);
+  });
+}
+
+const SPREAD_ACTIONS = ['DoNotSchedule', 'ScheduleAnyway'];
+const SPREAD_POLICIES = ['Honor', 'Ignore'];
+
+function validateSpread(errors: Errors, path: string, c: TopologySpreadConstraint): void {
+  if (c.maxSkew <= 0)
+    errors.push(invalid(`${path}.maxSkew`, c.maxSkew, 'must be greater than zero'));
+  if (!c.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
+  else addMessages(errors, `${path}.topologyKey`, c.topologyKey, qualifiedName(c.topologyKey));
+  if (!SPREAD_ACTIONS.includes(c.whenUnsatisfiable)) {
+    errors.push(notSupported(`${path}.whenUnsatisfiable`, c.whenUnsatisfiable, SPREAD_ACTIONS));
+  }
+  if (c.minDomains !== undefined) {
+    if (c.minDomains <= 0) {
+      errors.push(invalid(`${path}.minDomains`, c.minDomains, 'must be greater than zero'));
+    }
+    if (c.whenUnsatisfiable !== 'DoNotSchedule') {
+      const why = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${c.whenUnsatisfiable}`;
+      errors.push(invalid(`${path}.minDomains`, c.minDomains, why));
+    }
+  }
+  for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
+    const value = c[field];
+    if (value !== undefined && !SPREAD_POLICIES.includes(value)) {
+      errors.push(notSupported(`${path}.${field}`, value, SPREAD_POLICIES));
+    }
+  }
+  validateSelector(errors, `${path}.labelSelector`, c.labelSelector);
+}
+
+function validateSpreads(errors: Errors, path: string, spec: PodSpec): void {
+  const seen = new Set<string>();
+  (spec.topologySpreadConstraints ?? []).forEach((c, i) => {
+    const at = `${path}[${i}]`;
+    validateSpread(errors, at, c);
+    const pair = `{${c.topologyKey}, ${c.whenUnsatisfiable}}`;
+    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
+    seen.add(pair);
+  });
+}
+
+/** Affinity, gates and spreading; tolerations come later in the order of the messages. */
+export function validatePlacement(errors: Errors, path: string, spec: PodSpec): void {
+  if (spec.affinity) validateAffinity(errors, `${path}.affinity`, spec.affinity);
+  (spec.readinessGates ?? []).forEach((g, i) => {
+    const at = `${path}.readinessGates[${i}].conditionType`;
+    addMessages(errors, at, g.conditionType, qualifiedName(g.conditionType));
+  });
+  const gates = new Set<string>();
+  (spec.schedulingGates ?? []).forEach((g, i) => {
+    const at = `${path}.schedulingGates[${i}]`;
+    if (requireText(errors, `${at}.name`, g.name)) {
+      addMessages(errors, at, g.name, qualifiedName(g.name));
+    }
+    if (gates.has(g.name)) errors.push(duplicate(at, g.name));
+    gates.add(g.name);
+  });
+  validateSpreads(errors, `${path}.topologySpreadConstraints`, spec);
+}

@@ -1,0 +1,291 @@
+/** Services. */
+import { duplicate, forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
+import type { Service, ServicePort, ServiceSpec } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
+import {
+  addMessages,
+  type Errors,
+  IMMUTABLE,
+  isCidr,
+  isIp,
+  UniqueNames,
+  validateCidr,
+  validateIp,
+  validateLabels,
+  validatePortReference,
+} from './common.ts';
+import { goStrings } from './go-dump.ts';
+import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './names.ts';
+
+const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+const AFFINITIES = ['ClientIP', 'None'];
+const KUBELET_PORT = 10250;
+const MAX_AFFINITY_SECONDS = 86_400;
+
+function isHeadless(spec: ServiceSpec): boolean {
+  return spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
+}
+
+function validateType(errors: Errors, spec: ServiceSpec): void {
+  if (spec.type === 'LoadBalancer') {
+    (spec.ports ?? []).forEach((p, i) => {
+      if (p.port !== KUBELET_PORT) return;
+      const why = 'may not expose port 10250 externally since it is used by kubelet';
+      errors.push(invalid(`spec.ports[${i}]`, p.port, why));
+    });
+  }
+  if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec)) {
+    const why = `may not be set to 'None' for ${spec.type} services`;
+    errors.push(invalid('spec.clusterIPs[0]', 'None', why));
+  }
+  if (spec.type !== 'ExternalName') return;
+  if ((spec.clusterIPs ?? []).length > 0) {
+    errors.push(forbidden('spec.clusterIPs', 'may not be set for ExternalName services'));
+  }
+  const name = (spec.externalName ?? '').replace(/\.$/, '');
+  if (name === '') errors.push(required('spec.externalName'));
+  else addMessages(errors, 'spec.externalName', name, dns1123Subdomain(name));
+}
+
+function validatePort(
+  errors: Errors,
+  path: string,
+  p: ServicePort,
+  o: { nameNeeded: boolean; names: UniqueNames },
+): void {
+  if (!p.name) {
+    if (o.nameNeeded) errors.push(required(`${path}.name`));
+  } else {
+    addMessages(errors, `${path}.name`, p.name, dns1123Label(p.name));
+    o.names.add(errors, `${path}.name`, p.name);
+  }
+  addMessages(errors, `${path}.port`, p.port, portNumber(p.port));
+  if (!p.protocol) errors.push(required(`${path}.protocol`));
+  else if (!PROTOCOLS.includes(p.protocol)) {
+    errors.push(notSupported(`${path}.protocol`, p.protocol, PROTOCOLS));
+  }
+  validatePortReference(errors, `${path}.targetPort`, p.targetPort);
+  if (p.appProtocol !== undefined) {
+    addMessages(errors, `${path}.appProtocol`, p.appProtocol, qualifiedName(p.appProtocol));
+  }
+}
+
+function validateAffinity(errors: Errors, spec: ServiceSpec): void {
+  const affinity = spec.sessionAffinity ?? '';
+  if (affinity === '') errors.push(required('spec.sessionAffinity'));
+  else if (!AFFINITIES.includes(affinity)) {
+    errors.push(notSupported('spec.sessionAffinity', affinity, AFFINITIES));
+  }
+  if (affinity === 'ClientIP') {
+    const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+    if (seconds === undefined) {
+      const why = 'when session affinity type is ClientIP';
+      errors.push(required('spec.sessionAffinityConfig', why));
+    } else if (seconds <= 0 || seconds > MAX_AFFINITY_SECONDS) {
+      const why = `must be greater than 0 and less than ${MAX_AFFINITY_SECONDS}`;
+      errors.push(invalid('spec.sessionAffinityConfig.clientIP.timeoutSeconds', seconds, why));
+    }
+  } else if (spec.sessionAffinityConfig) {
+    const why = 'must not be set when session affinity is None';
+    errors.push(forbidden('spec.sessionAffinityConfig', why));
+  }
+}
+
+function validateClusterIps(errors: Errors, spec: ServiceSpec): void {
+  const ips = spec.clusterIPs ?? [];
+  const families = spec.ipFamilies ?? [];
+  if (spec.type === 'ExternalName') {
+    for (const field of ['ipFamilies', 'ipFamilyPolicy'] as const) {
+      if (spec[field] === undefined) continue;
+      errors.push(forbidden(`spec.${field}`, 'may not be set for ExternalName services'));
+    }
+    return;
+  }
+  families.forEach((family, i) => {
+    if (family !== 'IPv4' && family !== 'IPv6') {
+      errors.push(notSupported(`spec.ipFamilies[${i}]`, family, ['IPv4', 'IPv6']));
+    } else if (families.indexOf(family) !== i) {
+      errors.push(duplicate(`spec.ipFamilies[${i}]`, family));
+    }
+  });
+  const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+  const policy = spec.ipFamilyPolicy;
+  if (policy !== undefined && !policies.includes(policy)) {
+    errors.push(notSupported('spec.ipFamilyPolicy', policy, policies));
+  }
+  if (ips.length > 2) {
+    errors.push(invalid('spec.clusterIPs', goStrings(ips), 'may only hold up to 2 values'));
+  }
+  ips.forEach((ip, i) => {
+    if (ip === 'None') {
+      if (ips.length > 1) {
+        const why = 'if clusterIPs[0] is set to "None" it must be the only value';
+        errors.push(invalid('spec.clusterIPs', goStrings(ips), why));
+      }
+      return;
+    }
+    validateIp(errors, `spec.clusterIPs[${i}]`, ip);
+  });
+  if (ips.length > 0 && spec.clusterIP !== ips[0]) {
+    errors.push(invalid('spec.clusterIPs', goStrings(ips), 'first value must match `clusterIP`'));
+  }
+}
+
+/** Addresses that are never those of a host elsewhere. */
+function specialIpProblem(ip: string): string | undefined {
+  if (ip === '0.0.0.0' || ip === '::') return `may not be unspecified (${ip})`;
+  if (ip.startsWith('127.') || ip === '::1') {
+    return 'may not be in the loopback range (127.0.0.0/8, ::1/128)';
+  }
+  if (ip.startsWith('169.254.') || /^fe80:/i.test(ip)) {
+    return 'may not be in the link-local range (169.254.0.0/16, fe80::/10)';
+  }
+  if (/^224\.0\.0\./.test(ip)) {
+    return 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)';
+  }
+  return undefined;
+}
+
+/** An address packets of others may be sent to. */
+export function validatePlainIp(errors: Errors, path: string, ip: string): void {
+  if (!isIp(ip)) {
+    validateIp(errors, path, ip);
+    return;
+  }
+  const problem = specialIpProblem(ip);
+  if (problem) errors.push(invalid(path, ip, problem));
+}
+
+function portKey(p: ServicePort): GoText {
+  const rest =
+    'AppProtocol:(*string)(nil), Port:%P, TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}, NodePort:0}';
+  return new GoText(
+    `core.ServicePort{Name:"", Protocol:${goQuote(p.protocol ?? '')}, ${rest.replace('%P', String(p.port))}`,
+  );
+}
+
+function validatePortPairs(errors: Errors, spec: ServiceSpec): void {
+  const ports = spec.ports ?? [];
+  if (spec.type === 'ClusterIP') {
+    ports.forEach((p, i) => {
+      if (!p.nodePort) return;
+      const why = "may not be used when `type` is 'ClusterIP'";
+      errors.push(forbidden(`spec.ports[${i}].nodePort`, why));
+    });
+  }
+  const nodePorts = new Set<string>();
+  ports.forEach((p, i) => {
+    if (!p.nodePort) return;
+    const key = `${p.protocol}/${p.nodePort}`;
+    if (nodePorts.has(key)) errors.push(duplicate(`spec.ports[${i}].nodePort`, p.nodePort));
+    nodePorts.add(key);
+  });
+  const seen = new Set<string>();
+  ports.forEach((p, i) => {
+    const key = `${p.protocol}/${p.port}`;
+    if (seen.has(key)) errors.push(duplicate(`spec.ports[${i}]`, portKey(p)));
+    seen.add(key);
+  });
+}
+
+function validateTraffic(errors: Errors, spec: ServiceSpec): void {
+  const policy = spec.externalTrafficPolicy ?? '';
+  const exposed = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  const external = exposed || (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
+  if (!external) {
+    const why = 'may only be set for externally-accessible services';
+    if (policy !== '') errors.push(invalid('spec.externalTrafficPolicy', policy, why));
+  } else if (policy === '') errors.push(required('spec.externalTrafficPolicy'));
+  else if (policy !== 'Cluster' && policy !== 'Local') {
+    errors.push(notSupported('spec.externalTrafficPolicy', policy, ['Cluster', 'Local']));
+  }
+  if (!(spec.type === 'LoadBalancer' && policy === 'Local') && spec.healthCheckNodePort) {
+    const why =
+      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, why));
+  }
+  const inside = spec.internalTrafficPolicy;
+  if (spec.type === 'ExternalName') return;
+  if (inside === undefined) errors.push(required('spec.internalTrafficPolicy'));
+  else if (inside !== 'Cluster' && inside !== 'Local') {
+    errors.push(notSupported('spec.internalTrafficPolicy', inside, ['Cluster', 'Local']));
+  }
+}
+
+function validateLoadBalancer(errors: Errors, spec: ServiceSpec): void {
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  if (spec.type !== 'LoadBalancer') {
+    if (ranges.length > 0) {
+      const why = "may only be used when `type` is 'LoadBalancer'";
+      errors.push(forbidden('spec.LoadBalancerSourceRanges', why));
+    }
+    for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
+      if (spec[field] === undefined) continue;
+      const why = "may only be used when `type` is 'LoadBalancer'";
+      errors.push(forbidden(`spec.${field}`, why));
+    }
+    return;
+  }
+  ranges.forEach((range, i) => {
+    const at = `spec.LoadBalancerSourceRanges[${i}]`;
+    if (!isCidr(range.trim())) validateCidr(errors, at, range);
+  });
+  if (spec.allocateLoadBalancerNodePorts === undefined) {
+    errors.push(required('spec.allocateLoadBalancerNodePorts'));
+  }
+}
+
+export function validateService(errors: Errors, service: Service): void {
+  const spec = service.spec ?? {};
+  const ports = spec.ports ?? [];
+  if (ports.length === 0 && !isHeadless(spec) && spec.type !== 'ExternalName') {
+    errors.push(required('spec.ports'));
+  }
+  validateType(errors, spec);
+  const names = new UniqueNames();
+  ports.forEach((p, i) => {
+    validatePort(errors, `spec.ports[${i}]`, p, { nameNeeded: ports.length > 1, names });
+  });
+  validateLabels(errors, 'spec.selector', spec.selector);
+  validateAffinity(errors, spec);
+  validateClusterIps(errors, spec);
+  (spec.externalIPs ?? []).forEach((ip, i) => {
+    validatePlainIp(errors, `spec.externalIPs[${i}]`, ip);
+  });
+  if (!spec.type) errors.push(required('spec.type'));
+  else if (!TYPES.includes(spec.type)) errors.push(notSupported('spec.type', spec.type, TYPES));
+  validatePortPairs(errors, spec);
+  validateLoadBalancer(errors, spec);
+  if (TYPES.includes(spec.type ?? '')) validateTraffic(errors, spec);
+}
+
+export function validateServiceUpdate(errors: Errors, service: Service, old: Service): void {
+  const now = service.spec ?? {};
+  const was = old.spec ?? {};
+  const addressed = now.type !== 'ExternalName' && was.type !== 'ExternalName';
+  const first = was.clusterIPs?.[0];
+  if (addressed && first && now.clusterIPs?.[0] !== first) {
+    const why = 'may not change once set';
+    errors.push(invalid('spec.clusterIPs[0]', goStrings(now.clusterIPs), why));
+  }
+  const kept = now.type === 'LoadBalancer' && was.type === 'LoadBalancer';
+  if (kept && now.loadBalancerClass !== was.loadBalancerClass) {
+    errors.push(invalid('spec.loadBalancerClass', now.loadBalancerClass ?? null, IMMUTABLE));
+  }
+}
+
+export function validateServiceStatus(errors: Errors, service: Service): void {
+  (service.status?.loadBalancer?.ingress ?? []).forEach((ingress, i) => {
+    const at = `status.loadBalancer.ingress[${i}]`;
+    if (ingress.ip) validateIp(errors, `${at}.ip`, ingress.ip);
+    if (ingress.hostname) {
+      addMessages(errors, `${at}.hostname`, ingress.hostname, dns1123Subdomain(ingress.hostname));
+      if (isIp(ingress.hostname)) {
+        errors.push(
+          invalid(`${at}.hostname`, ingress.hostname, 'must be a DNS name, not an IP address'),
+        );
+      }
+    }
+  });
+}
