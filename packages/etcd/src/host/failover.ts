@@ -1,5 +1,5 @@
 /**
- * Quick failover. When the leader's process dies, its connections break at once; waiting for the whole election timeout
+ * Quick elections. At a start nobody leads: as soon as members can reach each other there is no point in waiting. When the leader's process dies, its connections break at once; waiting for the whole election timeout
  * would only lose time. The members that see it give up the leader's lease and, after a short random pause each, ask for
  * votes. The pre-vote keeps this harmless when only a connection broke: members that still hear the leader say no.
  */
@@ -30,6 +30,13 @@ export class Failover {
     this.#attempts = 0;
     this.#schedule();
     return true;
+  }
+
+  /** Somebody can be reached: if nobody leads, now is the time. */
+  onPeerUp(): void {
+    if (this.#ctx.core.leader !== NONE || this.#timer !== undefined) return;
+    this.#attempts = 0;
+    this.#schedule();
   }
 
   #schedule(): void {

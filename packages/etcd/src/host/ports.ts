@@ -44,6 +44,8 @@ export interface TransportHandlers {
   onMessages(messages: readonly PeerMessage[]): void;
   /** Takes a snapshot; resolves once it is installed. A rejection tells the sender that it failed. */
   onSnapshot(header: SnapshotHeader, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /** A member can be reached, for the first time or again. */
+  onPeerUp(id: PeerId): void;
   /** The connection to a member has just broken: its process is probably gone. */
   onPeerDown(id: PeerId): void;
   /** Messages to a member were dropped. */

@@ -142,10 +142,13 @@ export class RaftNode implements Consensus {
   async start(): Promise<void> {
     const { transport, clock, limits } = this.#options;
     this.#state = 'running';
-    this.#updatePeers();
+    const { log } = this.#core;
+    do this.#pump();
+    while (log.applied < Math.min(log.committed, log.stable) && this.#running());
     await transport.start({
       onMessages: (messages) => this.#onMessages(messages),
       onSnapshot: (header, chunks) => this.#snapshots.receive(header, chunks),
+      onPeerUp: () => this.#failover.onPeerUp(),
       onPeerDown: (id) => {
         if (this.#failover.onPeerDown(id)) this.#proposals.onLeaderLost();
       },
@@ -153,10 +156,10 @@ export class RaftNode implements Consensus {
       members: () => this.#applier.membership.members,
     });
     this.#ticker = clock.setInterval(() => this.#tick(), limits.heartbeatMs);
+    this.#updatePeers();
     // A lone member need not wait for anybody.
-    const { conf } = this.#core;
+    if (this.#core.conf.voters.size === 1) this.#core.campaign();
     this.#kick();
-    if (conf.voters.size === 1 && conf.voters.has(this.#core.id)) this.#core.campaign();
   }
 
   #running(): boolean {

@@ -106,6 +106,7 @@ export class GrpcTransport implements Transport {
 
   async start(handlers: TransportHandlers): Promise<void> {
     this.#handlers = handlers;
+    for (const id of this.connected()) handlers.onPeerUp(id);
   }
 
   setPeers(peers: readonly PeerAddress[]): void {
@@ -150,6 +151,7 @@ export class GrpcTransport implements Transport {
       clock,
       random,
       log,
+      onUp: () => this.#handlers?.onPeerUp(id),
       onDown: () => this.#handlers?.onPeerDown(id),
       onUnreachable: () => this.#handlers?.onUnreachable(id),
     });

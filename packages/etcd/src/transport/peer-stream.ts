@@ -32,6 +32,8 @@ export interface PeerStreamOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** The stream is open. */
+  onUp(): void;
   /** An open stream has broken. */
   onDown(): void;
   /** Messages were dropped. */
@@ -104,6 +106,7 @@ export class PeerStream {
       if (this.#call !== call || this.#state !== 'connecting') return;
       this.#state = 'open';
       this.#backoff.reset();
+      this.#options.onUp();
       this.flush();
     });
     call.on('drain', () => {

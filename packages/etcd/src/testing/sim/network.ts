@@ -86,6 +86,12 @@ export class SimNetwork {
     return {
       start: async (handlers) => {
         this.#receivers.set(id, handlers);
+        for (const other of this.#receivers.keys()) {
+          if (other === id || this.#random.int(4) === 0) continue;
+          this.#loop.schedule(this.#random.int(30), () => {
+            if (this.#receivers.get(id) === handlers) handlers.onPeerUp(other);
+          });
+        }
       },
       setPeers: () => undefined,
       send: (messages) => {
