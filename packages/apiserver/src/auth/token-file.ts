@@ -20,15 +20,17 @@ export function parseTokenFile(text: string, file: string): Map<string, UserInfo
 
 const splitGroups = (text: string): string[] => (text === '' ? [] : text.split(','));
 
+/** One CSV record: fields split by commas outside quotes, `""` within quotes is a quote. */
 function parseCsvLine(line: string, where: string): string[] {
-  const fields: string[] = [];
-  const pattern = /(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/gy;
-  let end = 0;
-  for (let match = pattern.exec(line); match; match = pattern.exec(line)) {
-    fields.push(match[1] === undefined ? (match[2] ?? '').trim() : match[1].replaceAll('""', '"'));
-    end = pattern.lastIndex;
-    if (end === line.length) break;
+  const fields: string[] = [''];
+  let quoted = false;
+  for (const part of line.split(/(""|"|,)/)) {
+    const last = fields.length - 1;
+    if (part === '"') quoted = !quoted;
+    else if (part === ',' && !quoted) fields.push('');
+    else if (part === '""') fields[last] += quoted ? '"' : '';
+    else fields[last] += part;
   }
-  if (end !== line.length) throw new ConfigError(`${where}: quotes do not match`);
-  return fields;
+  if (quoted) throw new ConfigError(`${where}: quotes do not match`);
+  return fields.map((field) => field.trim());
 }
