@@ -1,0 +1,229 @@
+/** A cluster in memory: the fake API, controllers on it, and nodes that run whatever pods they get. */
+import type { Event, KubeObject, Namespace, Node, Pod } from '@kubets/api';
+import { FakeApi } from '@kubets/client';
+import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
+import type { Controller, ControllerDeps } from '../host/controller.ts';
+import { ControllerManager } from '../host/manager.ts';
+import { formatTime, isDeleting, nameOf, namespaceOf } from '../objects/meta.ts';
+import { isFinished, isReady } from '../objects/pods.ts';
+import { NOW_MS } from './builders.ts';
+
+const RESOURCES: Record<string, string> = {
+  pods: 'v1',
+  nodes: 'v1',
+  services: 'v1',
+  endpoints: 'v1',
+  namespaces: 'v1',
+  configmaps: 'v1',
+  secrets: 'v1',
+  serviceaccounts: 'v1',
+  replicationcontrollers: 'v1',
+  events: 'v1',
+  deployments: 'apps/v1',
+  replicasets: 'apps/v1',
+  daemonsets: 'apps/v1',
+  jobs: 'batch/v1',
+  leases: 'coordination.k8s.io/v1',
+  endpointslices: 'discovery.k8s.io/v1',
+};
+
+export type MakeControllers = (deps: ControllerDeps) => Controller[];
+
+export interface ClusterOptions {
+  controllers: MakeControllers;
+  /** Deleted pods stay until their node confirms. */
+  gracefulPods?: boolean;
+  seed?: number;
+}
+
+export class TestCluster {
+  readonly clock = new ManualClock(NOW_MS);
+  readonly api: FakeApi;
+  /** Pods whose image is in here never become ready. */
+  readonly brokenImages = new Set<string>();
+  /** Nodes that do nothing: no pods run, no deletions are confirmed. */
+  readonly deadNodes = new Set<string>();
+  runsPods = true;
+  readonly #options: ClusterOptions;
+  #manager: ControllerManager;
+  #leading: AbortController | undefined;
+  #nextIp = 0;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const random = seededRandom(options.seed ?? 1);
+    const gracefulPods = options.gracefulPods ?? false;
+    this.api = new FakeApi({ clock: this.clock, random, gracefulPods });
+    this.#manager = this.#newManager();
+    this.api.seed('v1', 'namespaces', namespace('default'));
+  }
+
+  /** Leadership begins; waits until all that follows has happened. */
+  async start(): Promise<void> {
+    this.#lead();
+    await this.settle();
+  }
+
+  /** Leadership is lost in the middle of whatever is going on, and a process without memory takes over. */
+  failover(): void {
+    this.#leading?.abort();
+    void this.#manager.end();
+    this.#manager = this.#newManager();
+    this.#lead();
+  }
+
+  async stop(): Promise<void> {
+    this.#leading?.abort();
+    await this.#manager.end();
+  }
+
+  #newManager(): ControllerManager {
+    return new ControllerManager({
+      api: this.api,
+      clock: this.clock,
+      random: seededRandom((this.#options.seed ?? 1) + 1),
+      log: silentLogger,
+      controllers: this.#options.controllers,
+    });
+  }
+
+  #lead(): void {
+    this.#leading = new AbortController();
+    this.#manager.begin(this.#leading.signal);
+  }
+
+  async create<T extends KubeObject>(resource: string, object: T): Promise<T> {
+    return this.api.resource<T>(groupVersion(resource), resource).create(object);
+  }
+
+  async change<T extends KubeObject>(resource: string, key: string, edit: (o: T) => void) {
+    const object = structuredClone(this.get<T>(resource, key));
+    edit(object);
+    return this.api.resource<T>(groupVersion(resource), resource).update(object);
+  }
+
+  async delete(
+    resource: string,
+    key: string,
+    propagationPolicy: 'Background' | 'Foreground' | 'Orphan' = 'Background',
+  ): Promise<void> {
+    const object = this.get(resource, key);
+    const api = this.api.resource(groupVersion(resource), resource);
+    await api.delete(namespaceOf(object), nameOf(object), { propagationPolicy });
+  }
+
+  list<T extends KubeObject = KubeObject>(resource: string): T[] {
+    return this.api.objects<T>(groupVersion(resource), resource);
+  }
+
+  names(resource: string): string[] {
+    return this.list(resource).map(nameOf).sort();
+  }
+
+  /** @throws Error when it is not there */
+  get<T extends KubeObject = KubeObject>(resource: string, name: string): T {
+    const found = this.list<T>(resource).find((object) => nameOf(object) === name);
+    if (!found) throw new Error(`no ${resource} ${name}: ${this.names(resource).join(', ')}`);
+    return found;
+  }
+
+  has(resource: string, name: string): boolean {
+    return this.names(resource).includes(name);
+  }
+
+  events(): string[] {
+    return this.list<Event>('events').map((e) => `${e.reason}: ${e.message}`);
+  }
+
+  /** One turn of everything: watch events arrive, pods run, a little time passes. */
+  async turn(ms = 20): Promise<void> {
+    await this.api.settle();
+    if (this.runsPods) await this.#runPods();
+    this.clock.advance(ms);
+    await this.api.settle();
+  }
+
+  /** Turns until two in a row change nothing. */
+  async settle(): Promise<void> {
+    let quiet = 0;
+    for (let turns = 0; turns < 400 && quiet < 3; turns++) {
+      const before = this.#version();
+      await this.turn();
+      quiet = this.#version() === before ? quiet + 1 : 0;
+    }
+    if (quiet < 3) throw new Error('the cluster does not settle');
+  }
+
+  /** Turns until the condition holds; time passes meanwhile. */
+  async until(what: string, holds: () => boolean, ms = 50): Promise<void> {
+    for (let turns = 0; turns < 600; turns++) {
+      if (holds()) return;
+      await this.turn(ms);
+    }
+    throw new Error(`never happened: ${what}`);
+  }
+
+  /** Lets time pass in steps, so that everything due on the way happens. */
+  async pass(ms: number, stepMs = 1000): Promise<void> {
+    for (let passed = 0; passed < ms; passed += stepMs) await this.turn(stepMs);
+  }
+
+  addNode(node: Node): void {
+    this.api.seed('v1', 'nodes', node);
+  }
+
+  #version(): string {
+    return Object.keys(RESOURCES)
+      .filter((resource) => resource !== 'events')
+      .map((r) =>
+        this.list(r)
+          .map((o) => `${nameOf(o)}@${o.metadata.resourceVersion}`)
+          .join(),
+      )
+      .join(';');
+  }
+
+  /** What the nodes do: new pods get an address and become ready, deleted ones go. */
+  async #runPods(): Promise<void> {
+    const pods = this.api.resource<Pod>('v1', 'pods');
+    for (const pod of this.list<Pod>('pods')) {
+      if (this.deadNodes.has(pod.spec?.nodeName ?? '')) continue;
+      if (isDeleting(pod)) {
+        await pods.delete(namespaceOf(pod), nameOf(pod), { gracePeriodSeconds: 0 });
+        continue;
+      }
+      const broken = this.brokenImages.has(pod.spec?.containers[0]?.image ?? '');
+      if (isFinished(pod) || isReady(pod) || (pod.status?.podIP && broken)) continue;
+      const ip = pod.status?.podIP ?? `10.244.0.${++this.#nextIp}`;
+      await pods.updateStatus({
+        ...pod,
+        status: {
+          phase: 'Running',
+          podIP: ip,
+          podIPs: [{ ip }],
+          conditions: [
+            {
+              type: 'Ready',
+              status: broken ? 'False' : 'True',
+              lastTransitionTime: formatTime(this.clock.now()),
+            },
+          ],
+        },
+      });
+    }
+  }
+}
+
+function groupVersion(resource: string): string {
+  const gv = RESOURCES[resource];
+  if (gv === undefined) throw new Error(`test cluster: unknown resource ${resource}`);
+  return gv;
+}
+
+export const namespace = (name: string): Namespace => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name },
+  spec: { finalizers: ['kubernetes'] },
+  status: { phase: 'Active' },
+});
