@@ -6,7 +6,13 @@
  * freshness; everyone else waits or goes to the store.
  */
 import type { KindDef } from '@kubets/api';
-import { type Clock, exponentialBackoff, type Logger, type Random } from '@kubets/platform';
+import {
+  type Clock,
+  exponentialBackoff,
+  type Logger,
+  type Random,
+  type Timer,
+} from '@kubets/platform';
 import { CACHE_PAGE_KEYS, PROGRESS_POLL_MS } from '../limits.ts';
 import type { Store, StoreEvent, StoreWatch } from '../storage/store.ts';
 import { type CacheEntry, entryAtRevision, entryOf } from './entry.ts';
@@ -29,6 +35,8 @@ export interface WatchCacheOptions {
 
 interface Waiter {
   readonly revision: bigint;
+  /** Whether progress has been asked for since it came. */
+  asked: boolean;
   readonly resolve: (reached: boolean) => void;
 }
 
@@ -50,6 +58,7 @@ export class WatchCache {
   #state: 'new' | 'filling' | 'following' | 'closed' = 'new';
   #filled = false;
   #progressPending = false;
+  #poll: Timer | undefined;
 
   constructor(options: WatchCacheOptions) {
     this.#o = options;
@@ -91,6 +100,7 @@ export class WatchCache {
   close(): void {
     this.#state = 'closed';
     this.#watch?.cancel();
+    this.#poll?.cancel();
     for (const watcher of this.#watchers.drain()) watcher.end('closed');
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(false);
   }
@@ -110,6 +120,7 @@ export class WatchCache {
       }, timeoutMs);
       const waiter: Waiter = {
         revision,
+        asked: false,
         resolve: (reached) => {
           timer.cancel();
           resolve(reached);
@@ -219,7 +230,10 @@ export class WatchCache {
     this.#state = 'following';
     this.#watch = this.#o.store.watch(this.#o.prefix, this.#revision + 1n, {
       onEvents: (events, revision) => this.#apply(events, revision),
-      onProgress: (revision) => this.#advance(revision),
+      onProgress: (revision) => {
+        this.#progressPending = false;
+        this.#advance(revision);
+      },
       onCompacted: () => this.#restart('the store compacted the watch away'),
       onError: (error) => this.#restart(error.message),
     });
@@ -270,7 +284,6 @@ export class WatchCache {
   }
 
   #advance(revision: bigint): void {
-    this.#progressPending = false;
     if (revision > this.#revision) this.#revision = revision;
     this.#wake();
   }
@@ -283,13 +296,18 @@ export class WatchCache {
     this.#askProgress();
   }
 
-  /** Keeps one progress request under way while somebody waits. */
+  /** Asks how far the store is, once for all who wait: at once for newcomers, then in intervals. */
   #askProgress(): void {
-    if (this.#progressPending || this.#waiters.length === 0 || this.#watch === undefined) return;
+    if (this.#progressPending || this.#watch === undefined) return;
+    if (this.#waiters.every((each) => each.asked)) return;
+    for (const waiter of this.#waiters) waiter.asked = true;
     this.#progressPending = true;
     this.#watch.requestProgress();
-    this.#o.clock.setTimeout(() => {
+    this.#poll?.cancel();
+    this.#poll = this.#o.clock.setTimeout(() => {
+      this.#poll = undefined;
       this.#progressPending = false;
+      for (const waiter of this.#waiters) waiter.asked = false;
       this.#askProgress();
     }, PROGRESS_POLL_MS);
   }

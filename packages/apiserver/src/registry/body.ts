@@ -11,6 +11,7 @@ import {
   type KubeObject,
   parseJson,
 } from '@kubets/api';
+import { typeNameOf } from '../protobuf/decode.ts';
 import type { Target, WriteContext } from './context.ts';
 
 /** How the body of a request is read. */
@@ -24,8 +25,9 @@ export function bodyKind(target: Target): KindDef {
   const sub = def.subresourceDefs.get(subresource);
   if (sub === undefined || sub.kind === def.kind) return def;
   const { group = def.group, version = def.version, kind } = sub;
-  const typeName = `${group === '' ? 'core' : (group.split('.')[0] ?? group)}.${version}.${kind}`;
-  return { ...def, group, version, kind, apiVersion: apiVersionOf({ group, version }), typeName };
+  const apiVersion = apiVersionOf({ group, version });
+  const typeName = typeNameOf(apiVersion, kind);
+  return { ...def, group, version, kind, apiVersion, typeName };
 }
 
 /**

@@ -1,8 +1,15 @@
 /**
- * Between the version a request speaks and the version an object is stored as. Nearly all kinds have one version; the
- * others are converted field by field in `@kubets/api`.
+ * Between the version a request speaks and the version an object is stored as. Nearly all kinds have one version; events
+ * and autoscalers have two, which differ in names and shapes of a few fields.
  */
-import { convertObject, type KindDef, type KubeObject } from '@kubets/api';
+import {
+  apiVersionOf,
+  type GroupVersion,
+  isJsonObject,
+  type JsonObject,
+  type KindDef,
+  type KubeObject,
+} from '@kubets/api';
 
 /** Whether the kind's objects are stored as themselves. */
 export function storedAsItself(def: KindDef): boolean {
@@ -11,11 +18,114 @@ export function storedAsItself(def: KindDef): boolean {
 
 /** The object as it is stored. */
 export function toStorage(def: KindDef, object: KubeObject): KubeObject {
-  return storedAsItself(def) ? object : convertObject(object, def.storageVersion);
+  return storedAsItself(def) ? object : converted(object, def.storageVersion);
 }
 
 /** The object as the request's version shows it. */
 export function fromStorage(def: KindDef, object: KubeObject): KubeObject {
   if (object.apiVersion === def.apiVersion && object.kind === def.kind) return object;
-  return convertObject(object, def);
+  return converted(object, def);
+}
+
+type Convert = (from: JsonObject) => JsonObject;
+
+const CONVERSIONS: Readonly<Record<string, Convert>> = {
+  'v1 Event > events.k8s.io/v1': (event) => renamed(event, CORE_TO_EVENTS),
+  'events.k8s.io/v1 Event > v1': (event) => renamed(event, EVENTS_TO_CORE),
+  'autoscaling/v1 HorizontalPodAutoscaler > autoscaling/v2': autoscalerToV2,
+  'autoscaling/v2 HorizontalPodAutoscaler > autoscaling/v1': autoscalerToV1,
+};
+
+function converted(object: KubeObject, to: GroupVersion): KubeObject {
+  const apiVersion = apiVersionOf(to);
+  if (object.apiVersion === apiVersion) return object;
+  const convert = CONVERSIONS[`${object.apiVersion} ${object.kind} > ${apiVersion}`];
+  const plain = object as unknown as JsonObject;
+  const result = convert === undefined ? plain : convert(plain);
+  return { ...result, apiVersion } as unknown as KubeObject;
+}
+
+const CORE_TO_EVENTS: Readonly<Record<string, string>> = {
+  involvedObject: 'regarding',
+  message: 'note',
+  source: 'deprecatedSource',
+  firstTimestamp: 'deprecatedFirstTimestamp',
+  lastTimestamp: 'deprecatedLastTimestamp',
+  count: 'deprecatedCount',
+  reportingComponent: 'reportingController',
+};
+const EVENTS_TO_CORE = Object.fromEntries(
+  Object.entries(CORE_TO_EVENTS).map(([core, events]) => [events, core]),
+);
+
+function renamed(from: JsonObject, names: Readonly<Record<string, string>>): JsonObject {
+  const entries = Object.entries(from);
+  return Object.fromEntries(entries.map(([name, value]) => [names[name] ?? name, value]));
+}
+
+/** Where the old version keeps the metrics it has no fields for. */
+const METRICS_ANNOTATION = 'autoscaling.alpha.kubernetes.io/metrics';
+
+interface Metric {
+  type: string;
+  resource?: { name?: string; target?: { type?: string; averageUtilization?: number } };
+}
+
+const isCpu = (metric: Metric): boolean =>
+  metric.type === 'Resource' &&
+  metric.resource?.name === 'cpu' &&
+  metric.resource.target?.type === 'Utilization';
+
+const part = (from: JsonObject, name: string): JsonObject => {
+  const value = from[name];
+  return isJsonObject(value) ? { ...value } : {};
+};
+
+function autoscalerToV2(from: JsonObject): JsonObject {
+  const spec = part(from, 'spec');
+  const metadata = part(from, 'metadata');
+  const annotations = part(metadata, 'annotations');
+  const averageUtilization = spec.targetCPUUtilizationPercentage;
+  delete spec.targetCPUUtilizationPercentage;
+  const metrics: unknown[] = parsedList(annotations[METRICS_ANNOTATION]);
+  delete annotations[METRICS_ANNOTATION];
+  if (averageUtilization !== undefined) {
+    const target = { type: 'Utilization', averageUtilization };
+    metrics.unshift({ type: 'Resource', resource: { name: 'cpu', target } });
+  }
+  if (metrics.length > 0) spec.metrics = metrics;
+  const status = part(from, 'status');
+  delete status.currentCPUUtilizationPercentage;
+  return { ...from, metadata: withAnnotations(metadata, annotations), spec, status };
+}
+
+function autoscalerToV1(from: JsonObject): JsonObject {
+  const spec = part(from, 'spec');
+  const metadata = part(from, 'metadata');
+  const annotations = part(metadata, 'annotations');
+  const metrics = (spec.metrics ?? []) as Metric[];
+  delete spec.metrics;
+  delete spec.behavior;
+  const cpu = metrics.find(isCpu)?.resource?.target?.averageUtilization;
+  if (cpu !== undefined) spec.targetCPUUtilizationPercentage = cpu;
+  const others = metrics.filter((metric) => !isCpu(metric));
+  if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
+  const { currentMetrics: _metrics, conditions: _conditions, ...status } = part(from, 'status');
+  return { ...from, metadata: withAnnotations(metadata, annotations), spec, status };
+}
+
+function parsedList(text: unknown): unknown[] {
+  if (typeof text !== 'string') return [];
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    // The annotation is the user's to write; what is no list says nothing.
+    return [];
+  }
+}
+
+function withAnnotations(metadata: JsonObject, annotations: JsonObject): JsonObject {
+  const { annotations: _old, ...rest } = metadata;
+  return Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
 }

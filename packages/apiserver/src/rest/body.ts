@@ -4,6 +4,7 @@ import { badRequest, requestTooLarge, unsupportedMediaType } from '@kubets/api';
 import { parse as parseYaml } from 'yaml';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
+import { decodeProtobuf } from '../protobuf/decode.ts';
 
 const OBJECT_TYPES = [
   'application/json',
@@ -42,6 +43,7 @@ export function objectBody(contentType: string | undefined, bytes: Buffer): stri
   const type = mediaTypeOf(contentType) || 'application/json';
   if (type === 'application/json') return bytes.toString('utf8');
   if (type === 'application/yaml') return yamlBody(bytes) as JsonObject;
+  if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(bytes);
   throw unsupportedMediaType(OBJECT_TYPES);
 }
 

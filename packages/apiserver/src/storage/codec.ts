@@ -17,8 +17,8 @@ export function encodeStored(object: KubeObject): Buffer {
 function storedForm(object: KubeObject): Record<string, unknown> {
   const { kind, apiVersion, metadata, ...rest } = object as KubeObject & Record<string, unknown>;
   const kept: Record<string, unknown> = { ...metadata };
-  delete kept['resourceVersion'];
-  delete kept['selfLink'];
+  delete kept.resourceVersion;
+  delete kept.selfLink;
   return { kind, apiVersion, metadata: kept, ...rest };
 }
 
