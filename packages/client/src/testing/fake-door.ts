@@ -3,7 +3,14 @@ import type { KubeObject } from '@kubets/api';
 import { ApiError } from '@kubets/api';
 import { GrpcHost, type Logger, loadProto, serviceOf, type TlsMaterial } from '@kubets/platform';
 import { STATUS_TRAILER, type WireRef } from '../grpc/wire.ts';
-import type { Api, DeleteOptions, ListOptions, PatchType, ResourceApi, WatchHandle } from '../ports.ts';
+import type {
+  Api,
+  DeleteOptions,
+  ListOptions,
+  PatchType,
+  ResourceApi,
+  WatchHandle,
+} from '../ports.ts';
 
 interface Wire {
   ref: WireRef;
@@ -23,7 +30,7 @@ interface ServerStream {
   readonly metadata: Metadata;
   write(message: object): boolean;
   end(): void;
-  destroy(error?: Error): void;
+  emit(event: 'error', error: Error): boolean;
   on(event: 'cancelled' | 'close', listener: () => void): void;
 }
 
@@ -151,7 +158,7 @@ export class FakeDoor {
       });
       call.end();
     } catch (error) {
-      call.destroy(wireError(error));
+      call.emit('error', wireError(error));
     }
   }
 
@@ -172,7 +179,7 @@ export class FakeDoor {
     void watch.done.then((error) => {
       this.#watches.delete(watch);
       if (error === undefined) call.end();
-      else call.destroy(wireError(error));
+      else call.emit('error', wireError(error));
     });
   }
 }

@@ -1,20 +1,17 @@
 import {
   alreadyExists,
-  applyJsonPatch,
-  applyMergePatch,
-  applyStrategicMergePatch,
   badRequest,
   builtinKinds,
   conflict,
   type GroupResource,
   type KindDef,
   type KubeObject,
+  matchesFields,
   matchesLabels,
   notFound,
   parseApiVersion,
   parseFieldSelector,
   parseLabelSelector,
-  selectableFields,
   unprocessable,
 } from '@kubets/api';
 import {
@@ -30,6 +27,7 @@ import {
   type WatchOptions,
 } from '../ports.ts';
 import type { FakeVerb, FakeWorld } from './fake-api.ts';
+import { fieldsOf, jsonPatch, mergePatch, strategicPatch } from './fake-patch.ts';
 import {
   asObject,
   type Loose,
@@ -238,12 +236,9 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
   }
 
   #patched(object: KubeObject, type: PatchType, body: object): KubeObject {
-    if (type === 'merge') return applyMergePatch(object, body) as KubeObject;
-    if (type === 'json') return applyJsonPatch(object, body as never) as KubeObject;
-    if (this.#kind === undefined) {
-      throw badRequest(`no strategic merge patch for unknown kind ${this.#gr.resource}`);
-    }
-    return applyStrategicMergePatch(this.#kind.typeName, object, body) as KubeObject;
+    if (type === 'merge') return mergePatch(object, body) as KubeObject;
+    if (type === 'json') return jsonPatch(object, body);
+    return strategicPatch(this.#kind, object, body);
   }
 
   #remove(key: string): T {
@@ -295,11 +290,7 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     return (object) => {
       if (namespace !== '' && object.metadata.namespace !== namespace) return false;
       if (!matchesLabels(labels, object.metadata.labels ?? {})) return false;
-      if (fields.length === 0 || this.#kind === undefined) return true;
-      const values = selectableFields(this.#kind, object);
-      return fields.every(({ field, operator, value }) =>
-        operator === '!=' ? (values[field] ?? '') !== value : (values[field] ?? '') === value,
-      );
+      return fields.length === 0 || matchesFields(fields, fieldsOf(this.#kind, object));
     };
   }
 
