@@ -91,7 +91,8 @@ export class Progress {
     }
     if (this.next - 1 !== rejected) return false;
     this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
-    this.probeSent = false;
+    // A follower that refuses what it once acknowledged has lost its disk: asking again at once would never end.
+    if (this.next <= rejected) this.probeSent = false;
     return true;
   }
 }
