@@ -1,124 +1,23 @@
 /** `@kubets/api`: the Kubernetes object model. See README.md for the reading order. */
 
-export { defaultObject } from './defaults/index.ts';
-export { semanticEqual } from './equal.ts';
-export {
-  type AccessAttributes,
-  ApiError,
-  alreadyExists,
-  applyConflict,
-  badRequest,
-  beingDeleted,
-  conflict,
-  expired,
-  type ForbiddenAbout,
-  forbidden,
-  forbiddenBecause,
-  fromStatus,
-  gone,
-  internal,
-  invalidObject as invalid,
-  isAlreadyExists,
-  isBadRequest,
-  isConflict,
-  isExpired,
-  isForbidden,
-  isInvalid,
-  isNotFound,
-  isRetriable,
-  isTooManyRequests,
-  isUnauthorized,
-  methodNotAllowed,
-  methodNotSupported,
-  notAcceptable,
-  notFound,
-  OPTIMISTIC_LOCK_TEXT,
-  pathNotFound,
-  requestTooLarge,
-  serverTimeout,
-  serviceUnavailable,
-  timeout,
-  tooManyRequests,
-  unauthorized,
-  unclassified,
-  unprocessable,
-  unsupportedMediaType,
-} from './errors.ts';
-export * as fieldErrors from './field-error.ts';
-export { aggregateText, FieldError, type FieldErrorType } from './field-error.ts';
-export type * from './generated/types.ts';
-export { goQuote, goValue } from './go-text.ts';
-export {
-  apiVersionOf,
-  type GroupKind,
-  type GroupResource,
-  type GroupVersion,
-  type GroupVersionKind,
-  type GroupVersionResource,
-  isJsonObject,
-  type JsonObject,
-  type KubeObject,
-  kindText,
-  objectKey,
-  parseApiVersion,
-  resourceText,
-} from './meta.ts';
-export { generateName, randomSuffix, safeEncode } from './names.ts';
-export {
-  parseQuantity,
-  Quantity,
-  QuantityError,
-  quantityBytes,
-  quantityMilli,
-} from './quantity.ts';
-export {
-  builtinKind,
-  builtinKinds,
-  type KindDef,
-  KindRegistry,
-  type SubresourceDef,
-} from './registry.ts';
-export {
-  cannotBeHandled,
-  type Decoded,
-  decodeObject,
-  decodeStrict,
-  decodeType,
-  type FieldValidation,
-  parseJson,
-  strictErrors,
-} from './schema/decode.ts';
-export {
-  type FieldDef,
-  findType,
-  type TypeDef,
-  type TypeRef,
-  typeDef,
-  typeNames,
-} from './schema/schema.ts';
-export {
-  type FieldRequirement,
-  matchesFields,
-  type ParsedFieldSelector,
-  parseFieldSelector,
-  requiredValue,
-} from './selectors/fields.ts';
-export {
-  EVERYTHING,
-  formatLabelSelector,
-  type LabelOperator,
-  type LabelRequirement,
-  labelSelectorOf,
-  labelSetSelector,
-  matchesLabels,
-  NOTHING,
-  type ParsedLabelSelector,
-  parseLabelSelector,
-} from './selectors/labels.ts';
-export { bindPod, podQosClass, type QosClass } from './strategy/pod.ts';
-export { scaleOf, validateScale, withScale } from './strategy/scale.ts';
-export { fieldSelectorFor, selectableFields } from './strategy/selectable.ts';
-export { prepareForCreate, prepareForUpdate } from './strategy/strategy.ts';
+export type {
+  ApiGroup,
+  ServerAddress,
+} from './discovery/discovery.ts';
+export * from './lazy.ts';
+export type { PatchType } from './patch/index.ts';
+export { PATCH_MEDIA_TYPES } from './patch/media-types.ts';
+export type { Decoded, FieldValidation } from './schema/decode.ts';
+export type { FieldDef, TypeDef, TypeRef } from './schema/schema.ts';
+export type { QosClass } from './strategy/pod.ts';
+export type { Cell } from './tables/cells.ts';
+export type {
+  IncludeObject,
+  TableColumn,
+  TableObject,
+  TableOptions,
+  TableRow,
+} from './tables/index.ts';
 export {
   type ApiTime,
   formatMicroTime,
@@ -128,10 +27,4 @@ export {
   parseTime,
   TimeError,
 } from './time.ts';
-export {
-  type UpdateOptions,
-  type ValidationOptions,
-  validateCreate,
-  validateUpdate,
-} from './validation/index.ts';
-export * as names from './validation/names.ts';
+export type { UpdateOptions, ValidationOptions } from './validation/index.ts';

@@ -1,0 +1,24 @@
+/** JSON Merge Patch (RFC 7386). */
+import { badRequest } from '../errors.ts';
+import { isJsonObject, type JsonObject } from '../meta.ts';
+
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isJsonObject(patch)) return structuredClone(patch);
+  const out: JsonObject = isJsonObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete out[key];
+    else out[key] = merge(out[key], value);
+  }
+  return out;
+}
+
+/** The patched copy of an object. Throws ApiError when the patch is no JSON object. */
+export function applyMergePatch<T extends object>(object: T, patch: unknown): T {
+  if (!isJsonObject(patch)) {
+    const what = Array.isArray(patch) ? 'array' : typeof patch;
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${what} into Go value of type map[string]interface {}`,
+    );
+  }
+  return merge(structuredClone(object), patch) as T;
+}

@@ -1,0 +1,181 @@
+/** `Table` answers: what kubectl shows, computed by the server. */
+import { createRequire } from 'node:module';
+import type { Event, ListMeta, Pod } from '../generated/types.ts';
+import type { KubeObject } from '../meta.ts';
+import type { KindDef } from '../registry.ts';
+import type { Cell } from './cells.ts';
+import * as core from './core.ts';
+import * as network from './network.ts';
+import * as others from './others.ts';
+import { podCells, podRowConditions } from './pod.ts';
+import * as workloads from './workloads.ts';
+
+export interface TableColumn {
+  name: string;
+  type: string;
+  format: string;
+  description: string;
+  /** 0 is always shown, more only with `-o wide`. */
+  priority: number;
+}
+
+export interface TableRow {
+  cells: Cell[];
+  conditions?: Record<string, string>[];
+  object: unknown;
+}
+
+/** `meta.k8s.io/v1` Table. */
+export interface TableObject {
+  kind: 'Table';
+  apiVersion: 'meta.k8s.io/v1';
+  metadata: ListMeta;
+  columnDefinitions: TableColumn[];
+  rows: TableRow[];
+}
+
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+export interface TableOptions {
+  nowMs: number;
+  /** What each row carries of its object; default `Metadata`. */
+  includeObject?: IncludeObject;
+  metadata?: ListMeta;
+}
+
+type Printer = (object: never, nowMs: number) => Cell[];
+
+const PRINTERS: Readonly<Record<string, Printer>> = {
+  'v1/componentstatuses': core.componentCells,
+  'v1/configmaps': core.configMapCells,
+  'v1/endpoints': network.endpointsCells,
+  'v1/events': (e: Event, nowMs: number) => core.eventCells(core.coreEventParts(e), nowMs),
+  'v1/namespaces': core.namespaceCells,
+  'v1/nodes': core.nodeCells,
+  'v1/persistentvolumeclaims': core.claimCells,
+  'v1/persistentvolumes': core.volumeCells,
+  'v1/pods': podCells,
+  'v1/podtemplates': workloads.podTemplateCells,
+  'v1/replicationcontrollers': workloads.replicationControllerCells,
+  'v1/resourcequotas': core.quotaCells,
+  'v1/secrets': core.secretCells,
+  'v1/serviceaccounts': core.serviceAccountCells,
+  'v1/services': network.serviceCells,
+  'apiregistration.k8s.io/v1/apiservices': others.apiServiceCells,
+  'apps/v1/controllerrevisions': workloads.controllerRevisionCells,
+  'apps/v1/daemonsets': workloads.daemonSetCells,
+  'apps/v1/deployments': workloads.deploymentCells,
+  'apps/v1/replicasets': workloads.replicaSetCells,
+  'apps/v1/statefulsets': workloads.statefulSetCells,
+  'events.k8s.io/v1/events': others.newEventCells,
+  'autoscaling/v1/horizontalpodautoscalers': others.oldAutoscalerCells,
+  'autoscaling/v2/horizontalpodautoscalers': others.autoscalerCells,
+  'batch/v1/cronjobs': workloads.cronJobCells,
+  'batch/v1/jobs': workloads.jobCells,
+  'certificates.k8s.io/v1/certificatesigningrequests': others.signingRequestCells,
+  'networking.k8s.io/v1/ingressclasses': network.ingressClassCells,
+  'networking.k8s.io/v1/ingresses': network.ingressCells,
+  'networking.k8s.io/v1/networkpolicies': network.networkPolicyCells,
+  'policy/v1/poddisruptionbudgets': others.disruptionBudgetCells,
+  'rbac.authorization.k8s.io/v1/clusterrolebindings': others.bindingCells,
+  'rbac.authorization.k8s.io/v1/rolebindings': others.bindingCells,
+  'storage.k8s.io/v1/csidrivers': others.csiDriverCells,
+  'storage.k8s.io/v1/csinodes': others.csiNodeCells,
+  'storage.k8s.io/v1/storageclasses': others.storageClassCells,
+  'storage.k8s.io/v1/volumeattachments': others.attachmentCells,
+  'admissionregistration.k8s.io/v1/mutatingwebhookconfigurations': others.webhookCells,
+  'admissionregistration.k8s.io/v1/validatingwebhookconfigurations': others.webhookCells,
+  'admissionregistration.k8s.io/v1/validatingadmissionpolicies': others.admissionPolicyCells,
+  'admissionregistration.k8s.io/v1/validatingadmissionpolicybindings': others.admissionBindingCells,
+  'scheduling.k8s.io/v1/priorityclasses': others.priorityClassCells,
+  'coordination.k8s.io/v1/leases': others.leaseCells,
+  'node.k8s.io/v1/runtimeclasses': others.runtimeClassCells,
+  'discovery.k8s.io/v1/endpointslices': network.endpointSliceCells,
+  'flowcontrol.apiserver.k8s.io/v1/flowschemas': others.flowSchemaCells,
+  'flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations': others.priorityLevelCells,
+};
+
+type ColumnFact = [name: string, type: string, format: string, priority: number];
+
+const WORDS: Readonly<Record<string, string>> = {
+  Name: 'Name of the object.',
+  Age: 'How long ago the object was created.',
+  'Created At': 'When the object was created.',
+  Status: 'Where the object stands.',
+  Ready: 'How much of it is ready.',
+  Restarts: 'How often its containers were restarted, and when last.',
+  Containers: 'Names of the containers.',
+  Images: 'Images of the containers.',
+  Selector: 'Labels by which it finds its pods.',
+};
+
+const DEFAULT_COLUMNS: readonly ColumnFact[] = [
+  ['Name', 'string', 'name', 0],
+  ['Created At', 'date', '', 0],
+];
+
+let facts: Record<string, ColumnFact[]> | undefined;
+
+function columnFacts(key: string): readonly ColumnFact[] {
+  facts ??= createRequire(import.meta.url)('../generated/tables.json') as NonNullable<typeof facts>;
+  return PRINTERS[key] ? (facts[key] ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
+}
+
+/** The columns of a kind. */
+export function tableColumns(def: KindDef): TableColumn[] {
+  return columnFacts(`${def.apiVersion}/${def.resource}`).map(([name, type, format, priority]) => ({
+    name,
+    type,
+    format,
+    description: WORDS[name] ?? `${name} of the ${def.kind}.`,
+    priority,
+  }));
+}
+
+function rowObject(def: KindDef, object: KubeObject, include: IncludeObject): unknown {
+  if (include === 'None') return null;
+  if (include === 'Object') return { kind: def.kind, apiVersion: def.apiVersion, ...object };
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: object.metadata,
+  };
+}
+
+function defaultCells(object: KubeObject): Cell[] {
+  return [object.metadata.name ?? '', object.metadata.creationTimestamp ?? null];
+}
+
+/** The rows of objects of a kind, without the frame around them (watches send those). */
+export function tableRows(
+  def: KindDef,
+  objects: readonly KubeObject[],
+  o: TableOptions,
+): TableRow[] {
+  const key = `${def.apiVersion}/${def.resource}`;
+  const printer = PRINTERS[key];
+  return objects.map((object) => {
+    const cells = printer ? printer(object as never, o.nowMs) : defaultCells(object);
+    const conditions = key === 'v1/pods' ? podRowConditions(object as Pod) : undefined;
+    return {
+      cells,
+      ...(conditions ? { conditions } : {}),
+      object: rowObject(def, object, o.includeObject ?? 'Metadata'),
+    };
+  });
+}
+
+/** A Table of objects of one kind. */
+export function tableFor(
+  def: KindDef,
+  objects: readonly KubeObject[],
+  o: TableOptions,
+): TableObject {
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: o.metadata ?? {},
+    columnDefinitions: tableColumns(def),
+    rows: tableRows(def, objects, o),
+  };
+}
