@@ -4,6 +4,8 @@
 export const RELIST_PERIOD_MS = 1_000;
 /** A pod is looked at again after this long even when nothing happened: volumes are refreshed then. */
 export const POD_RESYNC_MS = 60_000;
+/** Files of running pods are compared with their sources this often, at the next look. */
+export const VOLUME_REFRESH_MS = 45_000;
 /** A failed look at a pod is repeated after this long. */
 export const POD_RETRY_MS = 2_000;
 
@@ -20,6 +22,9 @@ export const LEASE_DURATION_SECONDS = 40;
 export const NODE_STATUS_CHECK_MS = 10_000;
 /** … and sent at least this often. */
 export const NODE_STATUS_REPORT_MS = 300_000;
+
+/** … and much more often until the node is ready for the first time. */
+export const NODE_STARTUP_CHECK_MS = 250;
 
 /** A container that is stopped gets at least this many seconds. */
 export const MIN_GRACE_SECONDS = 1;
@@ -59,8 +64,8 @@ export const TOKEN_REFRESH_SHARE = 0.8;
 export const RUNTIME_CALL_MS = 120_000;
 export const IMAGE_PULL_MS = 600_000;
 
-/** Most pods looked at concurrently by one kubelet. */
-export const POD_CONCURRENCY = 10;
+/** Sandboxes and containers one node makes at the same time: more only wait for each other in the runtime. */
+export const MAKING_AT_ONCE = 6;
 export const DEFAULT_MAX_PODS = 110;
 
 /** Streaming: bytes held for a slow reader before the other side is paused, frames and headers accepted. */

@@ -2,7 +2,7 @@
  * What the kubelet needs from the outside. The pod logic talks to these interfaces only; `cri/` and `simulated/` implement the
  * runtime, `host/` the rest. Times are milliseconds since the epoch, 0 meaning "not yet".
  */
-import type { Pod } from '@kubets/api';
+import type { ConfigMap, Container, Pod, Probe, Secret } from '@kubets/api';
 
 export type ContainerPhase = 'created' | 'running' | 'exited' | 'unknown';
 
@@ -285,13 +285,36 @@ export interface PodVolumes {
 
 /** Reads the objects a pod refers to. */
 export interface ObjectSource {
-  configMap(namespace: string, name: string): Promise<Record<string, unknown> | undefined>;
-  secret(namespace: string, name: string): Promise<Record<string, unknown> | undefined>;
+  /** Undefined: there is none. */
+  configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
+  secret(namespace: string, name: string): Promise<Secret | undefined>;
+}
+
+/** A pod's own folder on the node, and its logs. */
+export interface PodFiles {
+  logDirectory(pod: Pod): string;
+  /** Makes what a sandbox needs. */
+  prepareSandbox(pod: Pod): Promise<void>;
+  /** Makes what one run of a container needs. @returns everything to mount into it, volumes included */
+  prepareContainer(request: ContainerFilesRequest): Promise<ContainerMount[]>;
+  /** What the container left as its last words; empty when nothing. */
+  terminationMessage(pod: Pod, container: Container, run: RuntimeContainer): Promise<string>;
+  /** Deletes the pod's folder and logs. May be repeated. */
+  remove(pod: RuntimePodRef): Promise<void>;
+}
+
+export interface ContainerFilesRequest {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly attempt: number;
+  readonly podIps: readonly string[];
+  readonly volumes: ReadonlyMap<string, string>;
+  readonly env: ReadonlyMap<string, string>;
 }
 
 export interface ProbeTarget {
   readonly pod: Pod;
-  readonly containerName: string;
+  readonly container: Container;
   readonly containerId: string;
   readonly podIp: string;
 }
@@ -300,4 +323,11 @@ export interface ProbeResult {
   readonly ok: boolean;
   /** What went wrong, for the event; empty when ok. */
   readonly output: string;
+}
+
+/** Asks a container whether it is well. Rejections count as failures. */
+export interface ProbeRunner {
+  /** True: every answer is a success, so one is enough and no time is spent on more. */
+  readonly alwaysWell: boolean;
+  run(probe: Probe, target: ProbeTarget, timeoutMs: number): Promise<ProbeResult>;
 }

@@ -1,0 +1,104 @@
+/** Files of configMap, secret, downwardAPI and projected volumes. Pure. */
+import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret } from '@kubets/api';
+import { type DownwardFacts, fieldValue, resourceValue } from './downward.ts';
+
+/** A volume refers to something that is not there: tried again later. */
+export class PayloadError extends Error {
+  override readonly name = 'PayloadError';
+}
+
+export interface PayloadFile {
+  readonly data: Buffer;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+/** Relative path → file. */
+export type Payload = ReadonlyMap<string, PayloadFile>;
+
+export const DEFAULT_FILE_MODE = 0o644;
+
+export interface Selection {
+  readonly items: readonly KeyToPath[] | undefined;
+  readonly defaultMode: number | undefined;
+  readonly optional: boolean;
+}
+
+/** A path inside a volume may not lead out of it. */
+function checkPath(path: string): string {
+  const bad = path.startsWith('/') || path.split('/').some((part) => part === '..');
+  if (path === '' || bad) throw new PayloadError(`path "${path}" leads out of the volume`);
+  return path;
+}
+
+function select(
+  what: string,
+  all: ReadonlyMap<string, Buffer>,
+  { items, defaultMode = DEFAULT_FILE_MODE, optional }: Selection,
+): Payload {
+  const out = new Map<string, PayloadFile>();
+  if (items === undefined || items.length === 0) {
+    for (const [key, data] of all) out.set(checkPath(key), { data, mode: defaultMode });
+    return out;
+  }
+  for (const { key, path, mode } of items) {
+    const data = all.get(key);
+    if (data !== undefined) out.set(checkPath(path), { data, mode: mode ?? defaultMode });
+    else if (!optional) throw new PayloadError(`${what} references non-existent key: ${key}`);
+  }
+  return out;
+}
+
+/** @param map undefined: there is none */
+export function configMapPayload(
+  name: string,
+  map: ConfigMap | undefined,
+  selection: Selection,
+): Payload {
+  if (map === undefined) {
+    if (selection.optional) return new Map();
+    throw new PayloadError(`configmap "${name}" not found`);
+  }
+  const all = new Map<string, Buffer>();
+  for (const [key, text] of Object.entries(map.data ?? {})) all.set(key, Buffer.from(text, 'utf8'));
+  for (const [key, text] of Object.entries(map.binaryData ?? {})) {
+    all.set(key, Buffer.from(text, 'base64'));
+  }
+  return select('configmap', all, selection);
+}
+
+/** @param secret undefined: there is none */
+export function secretPayload(
+  name: string,
+  secret: Secret | undefined,
+  selection: Selection,
+): Payload {
+  if (secret === undefined) {
+    if (selection.optional) return new Map();
+    throw new PayloadError(`secret "${name}" not found`);
+  }
+  const entries = Object.entries(secret.data ?? {});
+  const all = new Map(entries.map(([key, text]) => [key, Buffer.from(text, 'base64')] as const));
+  return select('secret', all, selection);
+}
+
+/** Files that tell a pod about itself. */
+export function downwardPayload(
+  pod: Pod,
+  items: readonly DownwardAPIVolumeFile[],
+  defaultMode: number | undefined,
+  facts: DownwardFacts,
+): Payload {
+  const out = new Map<string, PayloadFile>();
+  for (const item of items) {
+    const text =
+      item.fieldRef !== undefined
+        ? fieldValue(pod, item.fieldRef, facts)
+        : item.resourceFieldRef !== undefined
+          ? resourceValue(pod, item.resourceFieldRef, undefined, facts)
+          : '';
+    const mode = item.mode ?? defaultMode ?? DEFAULT_FILE_MODE;
+    out.set(checkPath(item.path), { data: Buffer.from(text, 'utf8'), mode });
+  }
+  return out;
+}

@@ -1,0 +1,47 @@
+import type { Pod } from '@kubets/api';
+import { errorMessage } from '@kubets/platform';
+import { dnsConfigOf } from '../core/dns.ts';
+import { uidOf } from '../core/pod.ts';
+import { sandboxSpec } from '../core/sandbox-spec.ts';
+import { RuntimeFault } from '../errors.ts';
+import type { SandboxSpec } from '../ports.ts';
+import type { PodDeps } from './deps.ts';
+
+/** Makes pod sandboxes. */
+export class SandboxMaker {
+  readonly #deps: PodDeps;
+
+  constructor(deps: PodDeps) {
+    this.#deps = deps;
+  }
+
+  spec(pod: Pod, attempt: number): SandboxSpec {
+    const { node, files } = this.#deps;
+    return sandboxSpec(pod, {
+      attempt,
+      logDirectory: files.logDirectory(pod),
+      cgroupParent: `${node.cgroupRoot}/pod${uidOf(pod)}`,
+      dns: dnsConfigOf(pod, node.dns, node.hostDns),
+      clusterDomain: node.dns.domain,
+      seccompDir: node.seccompDir,
+    });
+  }
+
+  /** @throws RuntimeFault, after saying so in an event */
+  async make(pod: Pod, attempt: number, signal: AbortSignal): Promise<void> {
+    const { runtime, files, volumes, events, slots } = this.#deps;
+    // Volumes come first: a pod whose volumes are missing needs no network yet.
+    await volumes.mount(pod);
+    await files.prepareSandbox(pod);
+    if (signal.aborted) return;
+    try {
+      await slots.run(() => runtime.runSandbox(this.spec(pod, attempt)));
+    } catch (error) {
+      if (error instanceof RuntimeFault) {
+        const why = `Failed to create pod sandbox: ${errorMessage(error)}`;
+        events.warn(pod, 'FailedCreatePodSandBox', why);
+      }
+      throw error;
+    }
+  }
+}

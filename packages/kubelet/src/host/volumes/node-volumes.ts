@@ -1,0 +1,235 @@
+import { execFile } from 'node:child_process';
+import { chmod, chown, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  type EmptyDirVolumeSource,
+  type HostPathVolumeSource,
+  isNotFound,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+  type ProjectedVolumeSource,
+  quantityBytes,
+  type Volume,
+} from '@kubets/api';
+import type { Api } from '@kubets/client';
+import { errorCode, errorMessage } from '@kubets/platform';
+import { mountsBelow } from '../../containerd/tools.ts';
+import { DownwardError, type DownwardFacts } from '../../core/downward.ts';
+import {
+  configMapPayload,
+  DEFAULT_FILE_MODE,
+  downwardPayload,
+  type Payload,
+  PayloadError,
+  type PayloadFile,
+  type Selection,
+  secretPayload,
+} from '../../core/payload.ts';
+import { namespaceOf, specOf, uidOf } from '../../core/pod.ts';
+import { VolumeFault } from '../../errors.ts';
+import type { ObjectSource, PodVolumes } from '../../ports.ts';
+import { writePayload } from './payload-writer.ts';
+import type { PodTokens } from './tokens.ts';
+
+const run = promisify(execFile);
+
+export interface NodeVolumesOptions {
+  readonly podsDir: string;
+  readonly api: Api;
+  readonly objects: ObjectSource;
+  readonly tokens: PodTokens;
+  readonly facts: (pod: Pod) => DownwardFacts;
+}
+
+const SHARED_DIR = 0o777;
+const GROUP_DIR = 0o2777;
+
+interface ConfigLike {
+  readonly items?: Selection['items'];
+  readonly optional?: boolean | undefined;
+}
+
+const selectionOf = (source: ConfigLike, defaultMode: number | undefined): Selection => ({
+  items: source.items,
+  defaultMode,
+  optional: source.optional ?? false,
+});
+
+/** What a hostPath must be before it is mounted. */
+async function checkHostPath({ path, type = '' }: HostPathVolumeSource): Promise<string> {
+  if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
+  if (type === 'FileOrCreate') await (await open(path, 'a')).close();
+  if (type === '') return path;
+  try {
+    const found = await stat(path);
+    const fits =
+      (type.startsWith('Directory') && found.isDirectory()) ||
+      (type.startsWith('File') && found.isFile()) ||
+      (type === 'Socket' && found.isSocket()) ||
+      (type === 'CharDevice' && found.isCharacterDevice()) ||
+      (type === 'BlockDevice' && found.isBlockDevice());
+    if (fits) return path;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  throw new VolumeFault(`hostPath type check failed: ${path} is not a ${type}`);
+}
+
+/** Real volumes below the kubelet's root: `pods/UID/volumes/NAME`. */
+export class NodeVolumes implements PodVolumes {
+  readonly #options: NodeVolumesOptions;
+
+  constructor(options: NodeVolumesOptions) {
+    this.#options = options;
+  }
+
+  async mount(pod: Pod): Promise<ReadonlyMap<string, string>> {
+    const paths = new Map<string, string>();
+    for (const volume of specOf(pod).volumes ?? []) {
+      try {
+        paths.set(volume.name, await this.#mountOne(pod, volume));
+      } catch (error) {
+        if (error instanceof PayloadError || error instanceof DownwardError || isSystem(error)) {
+          const why = `MountVolume.SetUp failed for volume "${volume.name}" : ${errorMessage(error)}`;
+          throw new VolumeFault(why, { cause: error });
+        }
+        throw error;
+      }
+    }
+    return paths;
+  }
+
+  async unmount(podUid: string): Promise<void> {
+    this.#options.tokens.forget(podUid);
+    const dir = this.#volumesDir(podUid);
+    for (const point of mountsBelow(dir, await readFile('/proc/self/mountinfo', 'utf8'))) {
+      await run('umount', [point]);
+    }
+    await rm(dir, { recursive: true, force: true });
+  }
+
+  async mounted(): Promise<string[]> {
+    try {
+      return await readdir(this.#options.podsDir);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  #volumesDir(podUid: string): string {
+    return join(this.#options.podsDir, podUid, 'volumes');
+  }
+
+  async #mountOne(pod: Pod, volume: Volume): Promise<string> {
+    const dir = join(this.#volumesDir(uidOf(pod)), volume.name);
+    const gid = specOf(pod).securityContext?.fsGroup;
+    if (volume.emptyDir !== undefined) return this.#emptyDir(dir, volume.emptyDir, gid);
+    if (volume.hostPath !== undefined) return checkHostPath(volume.hostPath);
+    if (volume.persistentVolumeClaim !== undefined) {
+      return this.#claim(pod, volume.persistentVolumeClaim.claimName);
+    }
+    const payload = await this.#payload(pod, volume);
+    if (payload === undefined) {
+      throw new VolumeFault(`volume "${volume.name}" is of a kind this node cannot mount`);
+    }
+    await writePayload(dir, payload, gid);
+    return dir;
+  }
+
+  async #emptyDir(
+    dir: string,
+    source: EmptyDirVolumeSource,
+    gid: number | undefined,
+  ): Promise<string> {
+    await mkdir(dir, { recursive: true });
+    if (source.medium === 'Memory' && !(await isMountPoint(dir))) {
+      const size =
+        source.sizeLimit === undefined ? [] : [`size=${quantityBytes(source.sizeLimit)}`];
+      const options = size.length === 0 ? [] : ['-o', size.join(',')];
+      await run('mount', ['-t', 'tmpfs', ...options, 'tmpfs', dir]);
+    }
+    if (gid !== undefined) await chown(dir, 0, gid);
+    await chmod(dir, gid === undefined ? SHARED_DIR : GROUP_DIR);
+    return dir;
+  }
+
+  async #payload(pod: Pod, volume: Volume): Promise<Payload | undefined> {
+    const { objects, facts } = this.#options;
+    const namespace = namespaceOf(pod);
+    const { configMap, secret, downwardAPI, projected } = volume;
+    if (configMap !== undefined) {
+      const name = configMap.name ?? '';
+      const selection = selectionOf(configMap, configMap.defaultMode);
+      return configMapPayload(name, await objects.configMap(namespace, name), selection);
+    }
+    if (secret !== undefined) {
+      const name = secret.secretName ?? '';
+      const selection = selectionOf(secret, secret.defaultMode);
+      return secretPayload(name, await objects.secret(namespace, name), selection);
+    }
+    if (downwardAPI !== undefined) {
+      const { items = [], defaultMode } = downwardAPI;
+      return downwardPayload(pod, items, defaultMode, facts(pod));
+    }
+    return projected === undefined ? undefined : this.#projected(pod, projected);
+  }
+
+  async #projected(pod: Pod, source: ProjectedVolumeSource): Promise<Payload> {
+    const { objects, tokens, facts } = this.#options;
+    const namespace = namespaceOf(pod);
+    const mode = source.defaultMode;
+    const files = new Map<string, PayloadFile>();
+    for (const part of source.sources ?? []) {
+      const { configMap, secret, downwardAPI, serviceAccountToken } = part;
+      const payloads: Payload[] = [];
+      if (configMap !== undefined) {
+        const name = configMap.name ?? '';
+        const map = await objects.configMap(namespace, name);
+        payloads.push(configMapPayload(name, map, selectionOf(configMap, mode)));
+      }
+      if (secret !== undefined) {
+        const name = secret.name ?? '';
+        const found = await objects.secret(namespace, name);
+        payloads.push(secretPayload(name, found, selectionOf(secret, mode)));
+      }
+      if (downwardAPI !== undefined) {
+        payloads.push(downwardPayload(pod, downwardAPI.items ?? [], mode, facts(pod)));
+      }
+      for (const payload of payloads) for (const [path, file] of payload) files.set(path, file);
+      if (serviceAccountToken !== undefined) {
+        const data = Buffer.from(await tokens.token(pod, serviceAccountToken), 'utf8');
+        files.set(serviceAccountToken.path, { data, mode: mode ?? DEFAULT_FILE_MODE });
+      }
+    }
+    return files;
+  }
+
+  /** A claim leads to a volume; volumes that are folders of this node can be used as they are. */
+  async #claim(pod: Pod, claimName: string): Promise<string> {
+    const { api } = this.#options;
+    const claims = api.resource<PersistentVolumeClaim>('v1', 'persistentvolumeclaims');
+    const volumes = api.resource<PersistentVolume>('v1', 'persistentvolumes');
+    try {
+      const claim = await claims.get(namespaceOf(pod), claimName);
+      const name = claim.spec?.volumeName;
+      if (!name) throw new VolumeFault(`persistentvolumeclaim "${claimName}" is not bound`);
+      const { hostPath, local } = (await volumes.get('', name)).spec ?? {};
+      if (hostPath !== undefined) return await checkHostPath(hostPath);
+      if (local !== undefined) return local.path;
+      throw new VolumeFault(`volume "${name}" is of a kind this node cannot mount`);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      throw new VolumeFault(`persistentvolumeclaim "${claimName}" or its volume not found`);
+    }
+  }
+}
+
+const isSystem = (error: unknown): boolean => errorCode(error) !== undefined;
+
+async function isMountPoint(dir: string): Promise<boolean> {
+  const info = await readFile('/proc/self/mountinfo', 'utf8');
+  return info.split('\n').some((line) => line.split(' ')[4] === dir);
+}

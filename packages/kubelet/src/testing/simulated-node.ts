@@ -1,0 +1,130 @@
+/** A node with the simulated runtime on an API in memory: for tests of everything above the runtime. */
+import type { Container, Pod, PodSpec } from '@kubets/api';
+import { FakeApi } from '@kubets/client';
+import { delay, seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { parseResolvConf } from '../core/dns.ts';
+import type { NodeFacts } from '../host/deps.ts';
+import { KubeletNode, type NodeParts } from '../host/kubelet-node.ts';
+import { ApiObjects } from '../host/objects.ts';
+import { simulatedFiles, simulatedProbes, simulatedVolumes } from '../simulated/parts.ts';
+import { SimulatedRuntime } from '../simulated/runtime.ts';
+
+const GIB = 1024 ** 3;
+
+export const testMachine = {
+  arch: 'amd64',
+  os: 'linux',
+  kernelVersion: '6.1.0',
+  osImage: 'Test OS',
+  machineId: 'machine',
+  systemUuid: 'uuid',
+  bootId: 'boot',
+  cpus: 4,
+  memoryBytes: 8 * GIB,
+  diskBytes: 100 * GIB,
+};
+
+export const testFacts: NodeFacts = {
+  name: 'node-1',
+  ips: ['192.0.2.10'],
+  cpuMilli: 4_000,
+  memoryBytes: 8 * GIB,
+  maxPods: 110,
+  cgroupRoot: '/kubets/node-1',
+  seccompDir: '/seccomp',
+  dns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
+  hostDns: parseResolvConf('nameserver 192.0.2.1\n'),
+};
+
+export interface TestNode {
+  readonly api: FakeApi;
+  readonly runtime: SimulatedRuntime;
+  readonly node: KubeletNode;
+  /** The pod as the API shows it. */
+  pod(name: string): Pod | undefined;
+  stop(): Promise<void>;
+}
+
+/** @param overrides parts to replace, such as probes that fail */
+export async function startTestNode(overrides: Partial<NodeParts> = {}): Promise<TestNode> {
+  const clock = systemClock;
+  const api = new FakeApi({ clock });
+  const runtime = new SimulatedRuntime({ clock, podCidr: '10.244.1.0/24' });
+  const node = new KubeletNode({
+    api,
+    clock,
+    random: seededRandom(1),
+    log: silentLogger,
+    facts: testFacts,
+    machine: testMachine,
+    pressure: () => ({
+      memoryAvailableBytes: GIB * 4,
+      diskAvailableBytes: GIB * 50,
+      pidsAvailable: 10_000,
+    }),
+    doorPort: 10_250,
+    kubeletVersion: 'v1.32.0',
+    podCidr: '10.244.1.0/24',
+    taints: [],
+    services: () => [],
+    onReady: () => undefined,
+    runtime,
+    runtimeName: 'simulated',
+    files: simulatedFiles,
+    volumes: simulatedVolumes,
+    probes: simulatedProbes,
+    objects: new ApiObjects(api, clock),
+    onPodCidr: async () => undefined,
+    ...overrides,
+  });
+  node.start();
+  const watch = api.resource<Pod>('v1', 'pods').watch('', {}, (events) => {
+    for (const { type, object } of events) {
+      if (type === 'DELETED') node.gone(object);
+      else if (type !== 'BOOKMARK') node.update(object);
+    }
+  });
+  return {
+    api,
+    runtime,
+    node,
+    pod: (name) => api.objects<Pod>('v1', 'pods').find((one) => one.metadata.name === name),
+    async stop() {
+      watch.stop();
+      await node.stop();
+    },
+  };
+}
+
+/** A pod bound to the test node. */
+export function testPod(name: string, container: Partial<Container> = {}, spec: object = {}): Pod {
+  const podSpec: PodSpec = {
+    nodeName: 'node-1',
+    containers: [{ name: 'main', image: 'example.com/app:1', ...container }],
+    ...spec,
+  };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: podSpec,
+  };
+}
+
+const POLL_MS = 5;
+const LIMIT_MS = 10_000;
+
+/** Waits until something holds. */
+export async function eventually<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  limitMs = LIMIT_MS,
+): Promise<T> {
+  const untilMs = systemClock.monotonicMs() + limitMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (systemClock.monotonicMs() > untilMs) throw new Error(`never happened: ${what}`);
+    await delay(POLL_MS);
+  }
+}
