@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, flag } from '@kubets/platform';
 import type { ControllerOptions } from './controllers.ts';
 import { parseCidr } from './node-ipam/allocator.ts';
+import { tokenSigner } from './tokens/jwt.ts';
 
 /** The process's own flags. */
 export const flags = {
@@ -48,6 +49,8 @@ export const flags = {
   }),
 } as const;
 
+const KEY_FLAG = 'service-account-private-key-file';
+
 /** The text of a PEM file. @throws ConfigError naming the flag */
 function readPem(name: string, file: string): string {
   try {
@@ -63,6 +66,7 @@ interface Raw {
   clusterCidr: string;
   nodeCidrMaskSize: number;
   rootCaFile: string;
+  serviceAccountPrivateKeyFile: string;
   nodeMonitorPeriod: number;
   nodeMonitorGracePeriod: number;
 }
@@ -74,11 +78,13 @@ export function controllerOptions(config: Raw): ControllerOptions {
     throw new ConfigError('--node-monitor-grace-period must be longer than --node-monitor-period');
   }
   const podNetwork = podNetworkOf(config);
+  const keyFile = config.serviceAccountPrivateKeyFile;
   return {
     nodeMonitorPeriodMs: nodeMonitorPeriod,
     nodeMonitorGraceMs: nodeMonitorGracePeriod,
     ...(podNetwork ? { podNetwork } : {}),
     ...(config.rootCaFile === '' ? {} : { rootCa: readPem('root-ca-file', config.rootCaFile) }),
+    ...(keyFile === '' ? {} : { tokenSigner: tokenSigner(readPem(KEY_FLAG, keyFile)) }),
   };
 }
 

@@ -11,6 +11,8 @@ import { REPLICA_SET, REPLICATION_CONTROLLER } from './replicaset/kinds.ts';
 import { replicaController } from './replicaset/reconciler.ts';
 import { rootCaController, serviceAccountController } from './serviceaccount/reconciler.ts';
 import { taintEvictionController } from './taint-eviction/reconciler.ts';
+import type { TokenSigner } from './tokens/jwt.ts';
+import { tokenController } from './tokens/reconciler.ts';
 
 /** What the controllers need besides the cluster itself. */
 export interface ControllerOptions {
@@ -18,13 +20,15 @@ export interface ControllerOptions {
   podNetwork?: { clusterCidr: Cidr; nodePrefix: number };
   /** PEM text to publish in every namespace; absent: nothing is published. */
   rootCa?: string;
+  /** Fills Secrets that ask for a service account's token; absent: they stay empty. */
+  tokenSigner?: TokenSigner;
   nodeMonitorPeriodMs: number;
   nodeMonitorGraceMs: number;
 }
 
 /** All controllers of one term of leadership. */
 export function allControllers(deps: ControllerDeps, options: ControllerOptions): Controller[] {
-  const { podNetwork, rootCa } = options;
+  const { podNetwork, rootCa, tokenSigner: signer } = options;
   return [
     deploymentController(deps),
     replicaController(deps, REPLICA_SET),
@@ -34,6 +38,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     namespaceController(deps),
     serviceAccountController(deps),
     ...(rootCa === undefined ? [] : [rootCaController(deps, rootCa)]),
+    ...(signer === undefined ? [] : [tokenController(deps, { signer, rootCa })]),
     ...nodeLifecycleControllers(deps, {
       monitorPeriodMs: options.nodeMonitorPeriodMs,
       graceMs: options.nodeMonitorGraceMs,

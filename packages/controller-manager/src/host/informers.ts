@@ -10,6 +10,7 @@ import type {
   Pod,
   ReplicaSet,
   ReplicationController,
+  Secret,
   Service,
   ServiceAccount,
 } from '@kubets/api';
@@ -117,6 +118,12 @@ export class SharedInformers {
   get rootCaConfigMaps(): Informer<ConfigMap> {
     const fieldSelector = `metadata.name=${ROOT_CA_CONFIG_MAP}`;
     return this.#shared<ConfigMap>('v1', 'configmaps', { fieldSelector });
+  }
+
+  /** Only the Secrets that hold, or ask for, a service account's token. */
+  get tokenSecrets(): Informer<Secret> {
+    const fieldSelector = 'type=kubernetes.io/service-account-token';
+    return this.#shared<Secret>('v1', 'secrets', { fieldSelector });
   }
 
   /** Only the heartbeats of nodes. */

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { ConfigError, parseFlags } from '@kubets/platform';
+import { controllerOptions, flags } from './config.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'kubets-cm-'));
+const file = (name: string, text: string): string => {
+  const path = join(dir, name);
+  writeFileSync(path, text);
+  return path;
+};
+after(() => rmSync(dir, { recursive: true }));
+
+const options = (...argv: string[]) => controllerOptions(parseFlags(flags, argv));
+
+describe('the configuration', () => {
+  it('has the stock times and leaves out what is not asked for', () => {
+    assert.deepEqual(options(), { nodeMonitorPeriodMs: 5000, nodeMonitorGraceMs: 40_000 });
+  });
+
+  it('reads networks and files', () => {
+    const ca = file('ca.crt', '-----BEGIN CERTIFICATE-----\n');
+    const made = options('--cluster-cidr=10.244.0.0/16', `--root-ca-file=${ca}`);
+    assert.deepEqual(made.podNetwork, {
+      clusterCidr: { base: 10 * 2 ** 24 + 244 * 2 ** 16, prefix: 16 },
+      nodePrefix: 24,
+    });
+    assert.equal(made.rootCa, '-----BEGIN CERTIFICATE-----\n');
+  });
+
+  const notPem = file('notes.txt', 'hello');
+  const noKey = file('sa.key', '-----BEGIN PRIVATE KEY-----\nnonsense\n');
+  const bad: [string, string[], RegExp][] = [
+    ['a network with host bits', ['--cluster-cidr=10.244.0.1/16'], /--cluster-cidr/],
+    ['an IPv6 network', ['--cluster-cidr=fd00::/48'], /--cluster-cidr/],
+    [
+      'parts as large as the network',
+      ['--cluster-cidr=10.244.0.0/24', '--node-cidr-mask-size=24'],
+      /--node-cidr-mask-size/,
+    ],
+    ['a missing file', ['--root-ca-file=/nowhere/ca.crt'], /--root-ca-file.*\/nowhere\/ca.crt/],
+    ['a file that is not PEM', [`--root-ca-file=${notPem}`], /not a PEM file/],
+    ['a key that is none', [`--service-account-private-key-file=${noKey}`], /no private key/],
+    [
+      'no patience',
+      ['--node-monitor-grace-period=5s', '--node-monitor-period=5s'],
+      /--node-monitor-grace-period/,
+    ],
+  ];
+  for (const [what, argv, message] of bad) {
+    it(`refuses ${what}`, () => {
+      assert.throws(
+        () => options(...argv),
+        (error) => error instanceof ConfigError && message.test(error.message),
+      );
+    });
+  }
+});
