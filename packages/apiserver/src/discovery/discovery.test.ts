@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { failure, user } from '../edge-testing.ts';
+import type { PathRequest, PathResponse, RequestInfo } from '../ports.ts';
+import type { HealthCheck } from './health.ts';
+import { createPaths } from './index.ts';
+import type { DiscoverySource } from './source.ts';
+import { versionInfo } from './version.ts';
+
+let made = 0;
+const source: DiscoverySource & { mark: string } = {
+  mark: 'one',
+  signature: () => source.mark,
+  apiVersions: () => ({ kind: 'APIVersions' }),
+  groupList: () => ({ kind: 'APIGroupList' }),
+  group: (name) => (name === 'apps' ? { kind: 'APIGroup', name } : undefined),
+  resourceList: (group, version) =>
+    ['/v1', 'apps/v1'].includes(`${group}/${version}`)
+      ? { groupVersion: `${group}/${version}` }
+      : undefined,
+  aggregated: (root, version) => {
+    made += 1;
+    return { root, version, mark: source.mark };
+  },
+  groupVersions: () => [
+    { group: '', version: 'v1' },
+    { group: 'apps', version: 'v1' },
+  ],
+  openApiV3: (group, version) => ({
+    openapi: '3.0.0',
+    title: `${group}/${version}`,
+    mark: source.mark,
+  }),
+  openApiV2: () => ({ swagger: '2.0' }),
+};
+
+function get(
+  url: string,
+  o: { accept?: string; headers?: Record<string, string>; health?: HealthCheck[] } = {},
+): Promise<PathResponse | undefined> {
+  const { pathname, searchParams } = new URL(url, 'https://x');
+  const request: PathRequest = {
+    info: { path: pathname, verb: 'get' } as RequestInfo,
+    user: user('t'),
+    method: 'GET',
+    query: searchParams,
+    headers: { ...(o.accept ? { accept: o.accept } : {}), ...o.headers },
+  };
+  const paths = createPaths({
+    source,
+    health: o.health ?? [],
+    version: versionInfo({ release: '1.0', runtime: 'node', platform: 'linux/x64' }),
+    openId: { issuer: 'https://i', keys: [], baseUrl: 'https://10.0.0.1:6443' },
+  });
+  return paths.reduce<Promise<PathResponse | undefined>>(
+    async (found, handler) => (await found) ?? handler.handle(request),
+    Promise.resolve(undefined),
+  );
+}
+
+const json = async (url: string, accept?: string) =>
+  JSON.parse(String((await get(url, accept ? { accept } : {}))?.body));
+
+describe('discovery', () => {
+  const cases: [string, object][] = [
+    ['/api', { kind: 'APIVersions' }],
+    ['/api/', { kind: 'APIVersions' }],
+    ['/apis', { kind: 'APIGroupList' }],
+    ['/api/v1', { groupVersion: '/v1' }],
+    ['/apis/apps', { kind: 'APIGroup', name: 'apps' }],
+    ['/apis/apps/v1/', { groupVersion: 'apps/v1' }],
+  ];
+  for (const [path, document] of cases) {
+    it(path, async () => assert.deepEqual(await json(path), document));
+  }
+
+  it('an unknown version of a known group is a Status, an unknown group no path', async () => {
+    assert.equal((await failure(() => get('/apis/apps/v9'))).code, 404);
+    assert.equal((await failure(() => get('/api/v2'))).code, 404);
+    assert.equal(await get('/apis/nope'), undefined);
+    assert.equal(await get('/apis/nope/v1'), undefined);
+    assert.equal(await get('/nope'), undefined);
+  });
+
+  const aggregated = (v: string) =>
+    `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
+  it('comes aggregated for clients that ask, in the first form they name', async () => {
+    const accept = `${aggregated('v2')},${aggregated('v2beta1')},application/json`;
+    const response = await get('/apis', { accept });
+    assert.equal(response?.headers['content-type'], aggregated('v2'));
+    assert.equal(response?.headers.vary, 'Accept');
+    assert.equal(
+      (await json('/api', `${aggregated('v3')},${aggregated('v2beta1')}`)).version,
+      'v2beta1',
+    );
+    assert.equal(
+      (await json('/apis', `application/json,${aggregated('v2')}`)).kind,
+      'APIGroupList',
+    );
+  });
+
+  it('has a tag that spares sending it again, until something changes', async () => {
+    const accept = aggregated('v2');
+    const etag = (await get('/apis', { accept }))?.headers.etag ?? '';
+    assert.match(etag, /^"[0-9A-F]{128}"$/);
+    const again = await get('/apis', { accept, headers: { 'if-none-match': etag } });
+    assert.equal(again?.status, 304);
+    assert.equal(again?.body, '');
+    source.mark = 'two';
+    const changed = await get('/apis', { accept, headers: { 'if-none-match': etag } });
+    assert.equal(changed?.status, 200);
+  });
+
+  it('is made once', async () => {
+    const handlers = createPaths({ source, health: [], version: {} });
+    const request = {
+      info: { path: '/apis', verb: 'get' } as RequestInfo,
+      user: user('t'),
+      method: 'GET',
+      query: new URLSearchParams(),
+      headers: { accept: aggregated('v2') },
+    };
+    const before = made;
+    for (let i = 0; i < 3; i++) for (const handler of handlers) await handler.handle(request);
+    assert.equal(made, before + 1);
+  });
+
+  it('lists the paths at the root', async () => {
+    const { paths } = await json('/');
+    assert.deepEqual(paths, [...paths].sort());
+    for (const path of ['/api/v1', '/apis/apps', '/apis/apps/v1', '/version']) {
+      assert.ok(paths.includes(path), path);
+    }
+  });
+});
+
+describe('OpenAPI', () => {
+  it('v3 is an index of documents by content', async () => {
+    const { paths } = await json('/openapi/v3');
+    assert.deepEqual(Object.keys(paths), ['api/v1', 'apis/apps/v1']);
+    const url = paths['apis/apps/v1'].serverRelativeURL;
+    assert.match(url, /^\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]+$/);
+    const response = await get(url);
+    assert.equal(response?.status, 200);
+    assert.match(response?.headers['cache-control'] ?? '', /immutable/);
+    assert.equal((await json(url)).title, 'apps/v1');
+  });
+
+  it('an old hash leads to the new one', async () => {
+    const response = await get('/openapi/v3/api/v1?hash=OLD');
+    assert.equal(response?.status, 301);
+    assert.match(response?.headers.location ?? '', /^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]+$/);
+    assert.equal(await get('/openapi/v3/apis/nope/v1'), undefined);
+  });
+
+  it('v2 comes as JSON, and says so to who wants it otherwise', async () => {
+    assert.equal((await json('/openapi/v2')).swagger, '2.0');
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    assert.equal((await failure(() => get('/openapi/v2', { accept }))).code, 406);
+    assert.equal((await get('/openapi/v2', { accept: `${accept},*/*` }))?.status, 200);
+  });
+});
+
+it('tells its version', async () => {
+  const version = await json('/version');
+  assert.equal(version.gitVersion, 'v1.32.6+kubets-1.0');
+  assert.deepEqual([version.major, version.minor], ['1', '32']);
+  for (const field of [
+    'gitCommit',
+    'gitTreeState',
+    'buildDate',
+    'goVersion',
+    'compiler',
+    'platform',
+  ]) {
+    assert.equal(typeof version[field], 'string', field);
+  }
+  assert.deepEqual(await json('/version/'), version);
+});
+
+it('lets others verify its tokens', async () => {
+  assert.equal(
+    (await json('/.well-known/openid-configuration')).jwks_uri,
+    'https://10.0.0.1:6443/openid/v1/jwks',
+  );
+  const response = await get('/openid/v1/jwks');
+  assert.equal(response?.headers['content-type'], 'application/jwk-set+json');
+});
+
+describe('health', () => {
+  const ill: HealthCheck = {
+    name: 'etcd',
+    check: () => Promise.reject(new Error('a secret reason')),
+  };
+  const well: HealthCheck = { name: 'loop', check: () => undefined, liveness: true };
+
+  for (const root of ['healthz', 'livez', 'readyz']) {
+    it(`/${root} is ok`, async () => {
+      const response = await get(`/${root}`, { health: [well] });
+      assert.deepEqual(response, {
+        status: 200,
+        headers: {
+          'content-type': 'text/plain; charset=utf-8',
+          'x-content-type-options': 'nosniff',
+        },
+        body: 'ok',
+      });
+    });
+  }
+
+  it('a single check has a path of its own', async () => {
+    const response = await get('/readyz/ping');
+    assert.deepEqual(response, {
+      status: 200,
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      body: 'ok',
+    });
+    assert.equal((await get('/readyz/etcd', { health: [ill] }))?.status, 500);
+    assert.equal(await get('/readyz/nope'), undefined);
+  });
+
+  it('says what is wrong, but not why', async () => {
+    const response = await get('/readyz', { health: [ill, well] });
+    assert.equal(response?.status, 500);
+    assert.equal(
+      response?.body,
+      '[+]ping ok\n[-]etcd failed: reason withheld\n[+]loop ok\nreadyz check failed\n',
+    );
+  });
+
+  it('the process is alive though it is not ready', async () => {
+    const response = await get('/livez?verbose', { health: [ill, well] });
+    assert.equal(response?.status, 200);
+    assert.equal(response?.body, '[+]ping ok\n[+]loop ok\nlivez check passed\n');
+  });
+
+  it('leaves out what is excluded, and wonders at what it does not know', async () => {
+    const response = await get('/readyz?verbose&exclude=etcd&exclude=nope', { health: [ill] });
+    assert.equal(
+      response?.body,
+      '[+]ping ok\n[+]etcd excluded: ok\nwarn: some health checks cannot be excluded: no matches for "nope"\nreadyz check passed\n',
+    );
+  });
+});

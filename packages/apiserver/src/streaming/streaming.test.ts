@@ -1,0 +1,590 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  createServer as createHttpServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { ApiError, type Node, type Pod } from '@kubets/api';
+import { FakeStore, failure, user } from '../edge-testing.ts';
+import type { RequestInfo, StreamHandler, StreamRequest } from '../ports.ts';
+import { createStreaming, type Streaming } from './index.ts';
+import { logQuery } from './logs.ts';
+import { parseProxyName } from './proxies.ts';
+import { addressOf, chooseContainer } from './target.ts';
+import {
+  CLIENT_CERT,
+  CLIENT_KEY,
+  SERVER_CERT,
+  SERVER_KEY,
+  TEST_CA,
+} from './testing-certificates.ts';
+
+type Reply = (request: IncomingMessage, response: import('node:http').ServerResponse) => void;
+
+const pod = (spec: Partial<Pod['spec']> = {}, status: Pod['status'] = {}): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { namespace: 'ns', name: 'p' },
+  spec: { containers: [{ name: 'c' }], nodeName: 'n', ...spec },
+  status,
+});
+
+/** A kubelet of loopback that answers as told, and an apiserver of which only the stream handlers are real. */
+class Setup {
+  readonly store = new FakeStore();
+  readonly seen: { method: string; url: string; headers: IncomingHttpHeaders; peer: string }[] = [];
+  reply: Reply = (_request, response) => response.end('hello');
+  onUpgrade: (request: IncomingMessage, socket: Duplex) => void = (_request, socket) =>
+    socket.destroy();
+  streaming: Streaming = { handlers: [], close: () => undefined };
+  readonly stop = new AbortController();
+  #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  apiPort = 0;
+  kubeletPort = 0;
+
+  async start(): Promise<void> {
+    const kubelet = createHttpsServer({
+      cert: SERVER_CERT,
+      key: SERVER_KEY,
+      ca: TEST_CA,
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+    const note = (request: IncomingMessage): void => {
+      const socket = request.socket as import('node:tls').TLSSocket;
+      this.seen.push({
+        method: request.method ?? '',
+        url: request.url ?? '',
+        headers: request.headers,
+        peer: String(socket.getPeerCertificate().subject?.CN),
+      });
+    };
+    kubelet.on('request', (request, response) => {
+      note(request);
+      this.reply(request, response);
+    });
+    kubelet.on('upgrade', (request, socket) => {
+      note(request);
+      this.onUpgrade(request, socket);
+    });
+    this.kubeletPort = await this.#listen(kubelet as unknown as Server);
+    this.store.seed(this.node());
+    this.streaming = createStreaming({
+      store: this.store,
+      tls: {
+        cert: Buffer.from(CLIENT_CERT),
+        key: Buffer.from(CLIENT_KEY),
+        ca: Buffer.from(TEST_CA),
+      },
+    });
+    await this.#startApi();
+  }
+
+  node(port = this.kubeletPort): Node {
+    return {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n' },
+      status: {
+        addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+        daemonEndpoints: { kubeletEndpoint: { Port: port } },
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    this.streaming.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(
+      this.#servers.map((server) => new Promise((resolve) => server.close(resolve))),
+    );
+  }
+
+  async #startApi(): Promise<void> {
+    const api = createHttpServer((request, response) => {
+      const { handler, stream } = this.#route(request);
+      handler.handle(stream, response).catch((error: unknown) => {
+        if (response.headersSent) {
+          response.destroy();
+          return;
+        }
+        response.statusCode = error instanceof ApiError ? error.code : 500;
+        response.end((error as Error).message);
+      });
+    });
+    api.on('upgrade', (request, socket, head) => {
+      const { handler, stream } = this.#route(request);
+      handler.upgrade?.(stream, socket, head).catch((error: unknown) => {
+        const { message } = error as Error;
+        const code = error instanceof ApiError ? error.code : 500;
+        socket.end(
+          `HTTP/1.1 ${code} X\r\ncontent-length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+        );
+      });
+    });
+    this.apiPort = await this.#listen(api);
+  }
+
+  #route(request: IncomingMessage): { handler: StreamHandler; stream: StreamRequest } {
+    const url = new URL(request.url ?? '', 'http://x');
+    const parts = url.pathname.split('/').slice(1);
+    const namespaced = parts[2] === 'namespaces';
+    const [resource = '', name = '', subresource = ''] = parts.slice(namespaced ? 4 : 2);
+    const namespace = namespaced ? (parts[3] ?? '') : '';
+    const handler = this.streaming.handlers.find(
+      (one) => one.resource === resource && one.subresource === subresource,
+    );
+    assert.ok(handler, url.pathname);
+    const info = {
+      namespace,
+      name: decodeURIComponent(name),
+      resource,
+      subresource,
+    } as RequestInfo;
+    const { signal } = this.stop;
+    return { handler, stream: { info, user: user('t'), query: url.searchParams, request, signal } };
+  }
+
+  async #listen(server: Server): Promise<number> {
+    this.#servers.push(server);
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  }
+
+  open(path: string, o: { method?: string; headers?: Record<string, string>; body?: string } = {}) {
+    const { method = 'GET', headers = {}, body } = o;
+    const request = httpRequest({ host: '127.0.0.1', port: this.apiPort, path, method, headers });
+    request.end(body);
+    return request;
+  }
+
+  async get(path: string, o: Parameters<Setup['open']>[1] = {}) {
+    const [response] = (await once(this.open(path, o), 'response')) as [IncomingMessage];
+    return { status: response.statusCode, headers: response.headers, body: await text(response) };
+  }
+
+  /** Asks for an upgrade; resolves with the socket, or with the refusal. */
+  async upgrade(path: string, headers: Record<string, string> = {}) {
+    const request = this.open(path, {
+      headers: { connection: 'Upgrade', upgrade: 'websocket', ...headers },
+    });
+    return new Promise<{ response: IncomingMessage; socket?: Duplex; body: string }>(
+      (resolve, reject) => {
+        request.on('upgrade', (response, socket) => resolve({ response, socket, body: '' }));
+        request.on('response', (response) => {
+          text(response).then((body) => resolve({ response, body }), reject);
+        });
+        request.on('error', reject);
+      },
+    );
+  }
+}
+
+let t: Setup;
+beforeEach(async () => {
+  t = new Setup();
+  await t.start();
+});
+afterEach(() => t.close());
+
+const LOG = '/api/v1/namespaces/ns/pods/p/log';
+const EXEC = '/api/v1/namespaces/ns/pods/p/exec';
+
+describe('logs', () => {
+  it('come from the kubelet, asked with the apiserver’s certificate', async () => {
+    t.store.seed(pod());
+    t.reply = (_request, response) => {
+      response.setHeader('content-type', 'text/plain');
+      response.end('line 1\nline 2\n');
+    };
+    const { status, headers, body } = await t.get(
+      `${LOG}?tailLines=5&timestamps=true&previous=false`,
+    );
+    assert.deepEqual([status, body], [200, 'line 1\nline 2\n']);
+    assert.equal(headers['content-type'], 'text/plain');
+    const [asked] = t.seen;
+    assert.equal(asked?.url, '/containerLogs/ns/p/c?timestamps=true&tailLines=5');
+    assert.equal(asked?.peer, 'client');
+  });
+
+  it('are followed line by line, and the kubelet learns when the client leaves', async () => {
+    t.store.seed(pod());
+    const gone = Promise.withResolvers<void>();
+    let write: (line: string) => void = () => undefined;
+    t.reply = (_request, response) => {
+      response.on('close', () => gone.resolve());
+      response.flushHeaders();
+      write = (line) => response.write(line);
+    };
+    const request = t.open(`${LOG}?follow=true`);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    for (const line of ['one\n', 'two\n']) {
+      write(line);
+      const [chunk] = await once(response, 'data');
+      assert.equal(String(chunk), line);
+    }
+    request.destroy();
+    await gone.promise;
+  });
+
+  it('end when the server drains', async () => {
+    t.store.seed(pod());
+    t.reply = (_request, response) => response.flushHeaders();
+    const [response] = (await once(t.open(`${LOG}?follow=true`), 'response')) as [IncomingMessage];
+    response.on('error', () => undefined);
+    response.resume();
+    const closed = new Promise((resolve) => response.on('close', resolve));
+    t.stop.abort();
+    await closed;
+  });
+
+  it('of a pod without a node are empty', async () => {
+    t.store.seed(pod({ nodeName: '' }));
+    assert.equal((await t.get(LOG)).status, 204);
+  });
+
+  const refusals: [string, () => void, number, RegExp][] = [
+    ['no such pod', () => undefined, 404, /^pods "p" not found$/],
+    [
+      'no such node',
+      () => t.store.seed(pod({ nodeName: 'gone' })),
+      404,
+      /^nodes "gone" not found$/,
+    ],
+    [
+      'a kubelet that is not there',
+      () => t.store.seed(pod(), t.node(1)),
+      500,
+      /^Get "https:\/\/127\.0\.0\.1:1\/containerLogs\/ns\/p\/c": .*ECONNREFUSED/,
+    ],
+    [
+      'a node without an address',
+      () => t.store.seed(pod(), { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' } }),
+      500,
+      /^no preferred addresses found/,
+    ],
+    [
+      'a text of the kubelet',
+      () => {
+        t.store.seed(pod());
+        t.reply = (_request, response) => {
+          response.statusCode = 400;
+          response.end('container "c" is waiting to start\n');
+        };
+      },
+      400,
+      /^container "c" is waiting to start$/,
+    ],
+    [
+      'a Status of the kubelet',
+      () => {
+        t.store.seed(pod());
+        t.reply = (_request, response) => {
+          response.statusCode = 404;
+          response.end(JSON.stringify({ kind: 'Status', message: 'no such container', code: 404 }));
+        };
+      },
+      404,
+      /^no such container$/,
+    ],
+    [
+      'an error of the kubelet',
+      () => {
+        t.store.seed(pod());
+        t.reply = (_request, response) => {
+          response.statusCode = 500;
+          response.end('boom');
+        };
+      },
+      500,
+      /^Internal error occurred: boom$/,
+    ],
+  ];
+  for (const [what, prepare, status, message] of refusals) {
+    it(`pass on: ${what}`, async () => {
+      prepare();
+      const answer = await t.get(LOG);
+      assert.match(answer.body, message);
+      assert.equal(answer.status, status);
+    });
+  }
+
+  it('are not taken from a server of another authority', async () => {
+    t.store.seed(pod());
+    t.streaming.close();
+    t.streaming = createStreaming({ store: t.store, tls: {} });
+    const answer = await t.get(LOG);
+    assert.equal(answer.status, 500);
+    assert.equal(t.seen.length, 0);
+  });
+});
+
+describe('log options', () => {
+  it('are passed on under the same names', () => {
+    const query = new URLSearchParams(
+      'follow=true&previous=true&tailLines=0&limitBytes=10&sinceTime=2027-01-01T00:00:00Z&container=c&x=y',
+    );
+    const passed = new URLSearchParams(logQuery(query));
+    assert.deepEqual(Object.fromEntries(passed), {
+      follow: 'true',
+      previous: 'true',
+      tailLines: '0',
+      limitBytes: '10',
+      sinceTime: '2027-01-01T00:00:00Z',
+    });
+  });
+
+  for (const [query, code] of [
+    ['tailLines=-1', 422],
+    ['limitBytes=0', 422],
+    ['sinceSeconds=0', 422],
+    ['sinceSeconds=5&sinceTime=2027-01-01T00:00:00Z', 422],
+    ['tailLines=x', 400],
+  ] as const) {
+    it(`${query} is ${code}`, async () => {
+      assert.equal((await failure(() => logQuery(new URLSearchParams(query)))).code, code);
+    });
+  }
+});
+
+describe('the container', () => {
+  const several = pod({
+    containers: [{ name: 'a' }, { name: 'b' }],
+    initContainers: [{ name: 'i' }],
+  });
+
+  it('is the one that is named, or the only one', () => {
+    assert.equal(chooseContainer(pod(), ''), 'c');
+    assert.equal(chooseContainer(several, 'b'), 'b');
+    assert.equal(chooseContainer(several, 'i'), 'i');
+  });
+
+  it('must be named when there are several, and must exist', async () => {
+    assert.equal(
+      (await failure(() => chooseContainer(several, ''))).message,
+      'a container name must be specified for pod p, choose one of: [a b] or one of the init containers: [i]',
+    );
+    assert.equal(
+      (await failure(() => chooseContainer(several, 'x'))).message,
+      'container x is not valid for pod p',
+    );
+  });
+});
+
+it('a kubelet is reached at the address of its kind, at the port it names or the usual one', () => {
+  const node = (addresses: { type: string; address: string }[], Port = 0): Node => ({
+    metadata: {},
+    status: { addresses, daemonEndpoints: { kubeletEndpoint: { Port } } },
+  });
+  const external = { type: 'ExternalIP', address: '198.51.100.1' };
+  const host = { type: 'Hostname', address: 'n1' };
+  const internal = { type: 'InternalIP', address: '192.0.2.1' };
+  assert.deepEqual(addressOf(node([external, host, internal], 1)), { host: '192.0.2.1', port: 1 });
+  assert.deepEqual(addressOf(node([external, host])), { host: 'n1', port: 10_250 });
+});
+
+describe('exec', () => {
+  const accept = (socket: Duplex): boolean =>
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: abc\r\n\r\n',
+    );
+
+  it('joins client and kubelet byte by byte, both ways, to the end', async () => {
+    t.store.seed(pod());
+    const kubelet = Promise.withResolvers<Duplex>();
+    t.onUpgrade = (_request, socket) => {
+      accept(socket);
+      kubelet.resolve(socket);
+    };
+    const path = `${EXEC}?command=sh&command=-c&command=a%20b%26c&stdin=true&stdout=true&tty=true`;
+    const { response, socket } = await t.upgrade(path, {
+      'sec-websocket-key': 'key',
+      'sec-websocket-protocol': 'v5.channel.k8s.io',
+      authorization: 'Bearer secret',
+    });
+    assert.equal(response.statusCode, 101);
+    assert.equal(response.headers['sec-websocket-accept'], 'abc');
+    const [asked] = t.seen;
+    const url = new URL(asked?.url ?? '', 'http://x');
+    assert.equal(url.pathname, '/exec/ns/p/c');
+    assert.deepEqual(url.searchParams.getAll('command'), ['sh', '-c', 'a b&c']);
+    for (const name of ['stdin', 'input', 'stdout', 'output', 'tty']) {
+      assert.equal(url.searchParams.get(name), '1', name);
+    }
+    assert.equal(url.searchParams.get('stderr'), null);
+    assert.equal(asked?.headers['sec-websocket-protocol'], 'v5.channel.k8s.io');
+    assert.equal(asked?.headers['sec-websocket-key'], 'key');
+    assert.equal(asked?.headers.authorization, undefined);
+    const there = await kubelet.promise;
+    socket?.write('to the pod');
+    assert.equal(String((await once(there, 'data'))[0]), 'to the pod');
+    there.write('from the pod');
+    assert.equal(String((await once(socket ?? assert.fail(), 'data'))[0]), 'from the pod');
+    there.end();
+    await once(socket ?? assert.fail(), 'close');
+  });
+
+  it('the kubelet learns when the client leaves', async () => {
+    t.store.seed(pod());
+    const left = Promise.withResolvers<void>();
+    t.onUpgrade = (_request, socket) => {
+      accept(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => left.resolve());
+      socket.resume();
+    };
+    const { socket } = await t.upgrade(`${EXEC}?command=sh&stdout=true`);
+    socket?.on('error', () => undefined);
+    socket?.destroy();
+    await left.promise;
+  });
+
+  it('a token sent as a subprotocol stays here', async () => {
+    t.store.seed(pod());
+    t.onUpgrade = (_request, socket) => accept(socket);
+    const bearer = 'base64url.bearer.authorization.k8s.io.c2VjcmV0';
+    const { socket } = await t.upgrade(`${EXEC}?command=sh`, {
+      'sec-websocket-protocol': `${bearer}, v5.channel.k8s.io`,
+    });
+    assert.equal(t.seen[0]?.headers['sec-websocket-protocol'], 'v5.channel.k8s.io');
+    socket?.destroy();
+  });
+
+  it('a plain request is told to upgrade', async () => {
+    t.store.seed(pod());
+    const { status, body } = await t.get(EXEC, { method: 'POST' });
+    assert.deepEqual([status, body], [400, 'Upgrade request required']);
+  });
+
+  const refusals: [string, () => void, number, RegExp][] = [
+    [
+      'no node yet',
+      () => t.store.seed(pod({ nodeName: '' })),
+      400,
+      /^pod p does not have a host assigned$/,
+    ],
+    [
+      'a pod that is done',
+      () => t.store.seed(pod({}, { phase: 'Succeeded' })),
+      400,
+      /^cannot exec into a container in a completed pod; current phase is Succeeded$/,
+    ],
+    [
+      'the kubelet says no',
+      () => {
+        t.store.seed(pod());
+        t.onUpgrade = (_request, socket) =>
+          socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 19\r\n\r\ncontainer not found');
+      },
+      404,
+      /^container not found$/,
+    ],
+    ['the kubelet hangs up', () => t.store.seed(pod()), 500, /^Get "https:.*socket hang up/],
+  ];
+  for (const [what, prepare, status, message] of refusals) {
+    it(`is refused: ${what}`, async () => {
+      prepare();
+      const { response, body } = await t.upgrade(`${EXEC}?command=sh`);
+      assert.match(body, message);
+      assert.equal(response.statusCode, status);
+    });
+  }
+
+  it('attach and port-forward have paths of their own', async () => {
+    t.store.seed(pod());
+    t.onUpgrade = (_request, socket) => accept(socket);
+    for (const what of ['attach?stdout=true', 'portforward?ports=80&ports=81']) {
+      (await t.upgrade(`/api/v1/namespaces/ns/pods/p/${what}`)).socket?.destroy();
+    }
+    assert.deepEqual(
+      t.seen.map(({ url }) => url),
+      ['/attach/ns/p/c?stdout=1&output=1', '/portForward/ns/p?port=80&port=81'],
+    );
+  });
+});
+
+describe('the proxies', () => {
+  it('to a node reach its kubelet, with path, query and body, without credentials', async () => {
+    t.reply = (request, response) => {
+      response.setHeader('x-kind', 'kubelet');
+      response.statusCode = 418;
+      request.pipe(response);
+    };
+    const { status, headers, body } = await t.get('/api/v1/nodes/n/proxy/run/a%20b?q=1', {
+      method: 'POST',
+      headers: { authorization: 'Bearer secret', 'x-own': 'kept' },
+      body: 'sent',
+    });
+    assert.deepEqual([status, body, headers['x-kind']], [418, 'sent', 'kubelet']);
+    const [asked] = t.seen;
+    assert.equal(asked?.url, '/run/a%20b?q=1');
+    assert.equal(asked?.headers.authorization, undefined);
+    assert.equal(asked?.headers['x-own'], 'kept');
+  });
+
+  it('to a node reach no other port', async () => {
+    assert.equal((await t.get('/api/v1/nodes/n:22/proxy/')).status, 400);
+    assert.equal((await t.get(`/api/v1/nodes/n:${t.kubeletPort}/proxy/`)).status, 200);
+  });
+
+  it('to a pod and a service reach a port of theirs', async () => {
+    const web = createHttpServer((request, response) => response.end(`web ${request.url}`));
+    web.listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    const { port } = web.address() as AddressInfo;
+    t.store.seed(
+      pod(
+        { containers: [{ name: 'c', ports: [{ name: 'http', containerPort: port }] }] },
+        { podIP: '127.0.0.1' },
+      ),
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { namespace: 'ns', name: 's' },
+        spec: { ports: [{ name: 'web', port: 80 }] },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Endpoints',
+        metadata: { namespace: 'ns', name: 's' },
+        subsets: [{ addresses: [{ ip: '127.0.0.1' }], ports: [{ name: 'web', port }] }],
+      } as import('@kubets/api').KubeObject,
+    );
+    const base = '/api/v1/namespaces/ns';
+    for (const name of [
+      'pods/p',
+      'pods/p:http',
+      'services/s',
+      'services/s:web',
+      'services/http:s:80',
+    ]) {
+      assert.equal((await t.get(`${base}/${name}/proxy/x?y=1`)).body, 'web /x?y=1', name);
+    }
+    assert.equal((await t.get(`${base}/services/s:nope/proxy/`)).status, 503);
+    assert.equal((await t.get(`${base}/pods/p:nope/proxy/`)).status, 400);
+    web.closeAllConnections();
+    web.close();
+  });
+
+  it('read names as [scheme:]name[:port]', async () => {
+    assert.deepEqual(parseProxyName('a'), { scheme: 'http', name: 'a', port: '' });
+    assert.deepEqual(parseProxyName('a:1'), { scheme: 'http', name: 'a', port: '1' });
+    assert.deepEqual(parseProxyName('https:a:1'), { scheme: 'https', name: 'a', port: '1' });
+    assert.equal((await failure(() => parseProxyName('ftp:a:1'))).code, 400);
+  });
+});
