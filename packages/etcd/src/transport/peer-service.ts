@@ -6,6 +6,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Logger } from '@kubets/platform';
+import { SnapshotStreamError } from '../host/errors.ts';
 import type { PeerAddress, TransportHandlers } from '../host/ports.ts';
 import { decodeMessages } from './codec.ts';
 import { PROTOCOL_VERSION } from './limits.ts';
@@ -142,6 +143,8 @@ export class PeerService {
     const handlers = this.#options.handlers();
     const identity = this.#options.identity();
     if (handlers === undefined || identity === undefined) throw new Error(NOT_READY.details);
+    // gRPC only tells; the reader would wait for ever for a sender that has gone.
+    call.on('cancelled', () => call.destroy(new SnapshotStreamError('the sender is gone')));
     const parts: AsyncIterator<SnapshotPartWire> = call[Symbol.asyncIterator]();
     const first = await parts.next();
     const header = first.done === true ? undefined : first.value.header;
