@@ -26,6 +26,7 @@ export async function unhealthyReason(
   if (alarms.has(ALARM.noSpace)) return 'ALARM NOSPACE';
   if (alarms.has(ALARM.corrupt)) return 'ALARM CORRUPT';
   if (!member.hasLeader) return 'RAFT NO LEADER';
+  if (!member.published) return 'the cluster does not know this member yet';
   const gaveUp = new AbortController();
   const late = delay(HEALTH_TIMEOUT_MS, { clock, signal: gaveUp.signal }).then(() => {
     throw statusError(CODE.deadlineExceeded, 'no answer from a quorum');

@@ -34,6 +34,8 @@ export interface MemberParts {
 
 export class Member {
   readonly parts: MemberParts;
+  /** The cluster knows this member's name and client URLs. */
+  published = false;
 
   constructor(parts: MemberParts) {
     this.parts = parts;

@@ -16,6 +16,8 @@ export interface PublisherOptions {
   readonly clientUrls: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
+  /** The cluster knows; called once. */
+  readonly onPublished: () => void;
 }
 
 export class Publisher {
@@ -39,10 +41,11 @@ export class Publisher {
         log.debug({ error: errorMessage(error) }, 'name and client URLs not published yet');
       }
     }
-    const known = this.options.consensus.status().members.some((m) => m.id === this.ownId);
-    if (!this.closed && (!known || this.outdated() !== undefined)) {
+    if (this.closed) return;
+    const known = consensus.status().members.some((m) => m.id === this.ownId);
+    if (known && this.outdated() === undefined) this.options.onPublished();
+    else
       this.timer = this.options.clock.setTimeout(() => void this.publish(), this.backoff.nextMs());
-    }
   }
 
   private get ownId(): bigint {

@@ -159,7 +159,12 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
   const scheme = options.tls === undefined ? 'http' : 'https';
   const own = ports.map((port, i) => `${scheme}://${options.listeners[i]?.host}:${port}`);
   const { name, clientUrls = own } = options;
-  const publisher = new Publisher({ consensus, name, clientUrls, clock, log });
+  const publisher = new Publisher({
+    ...{ consensus, name, clientUrls, clock, log },
+    onPublished: () => {
+      member.published = true;
+    },
+  });
   const expirer = new LeaseExpirer({ consensus, lessor: state.lessor, proposer, clock, log });
   const { retention } = options;
   const revision = () => state.store.revision;
