@@ -15,6 +15,7 @@ import { defaultIngressClass } from './ingress-class.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
+import { podSecurity } from './pod-security.ts';
 import { priority } from './priority.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
@@ -80,6 +81,7 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     nodeRestriction({ pods: store.cache<Pod>(GVR.pods), facts }),
     taintNodesByCondition(),
     alwaysPullImages(),
+    podSecurity(store),
     priority(store),
     defaultTolerationSeconds(),
     defaultStorageClass(store),
