@@ -21,7 +21,7 @@ import type {
 } from '../ports.ts';
 import { authorizeRequest } from '../registry/access.ts';
 import type { Target, WriteContext } from '../registry/context.ts';
-import { deleteOptionsFrom } from '../registry/delete-options.ts';
+import { deletedStatus, deleteOptionsFrom } from '../registry/delete-options.ts';
 import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
 import { parsePatch } from '../registry/patch.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -155,10 +155,7 @@ export class ResourcesService {
     const ctx = { ...contextOf(a.user, dryRun), options: { ...options } };
     const { def, object, removed } = await this.#o.registry.delete(a.target, options, ctx);
     if (!removed || returnsDeleted(def)) return plainBytes(def, object);
-    const { name, uid } = object.metadata;
-    const details = { name, group: def.group, kind: def.resource, uid };
-    const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
-    return Buffer.from(JSON.stringify(status));
+    return Buffer.from(JSON.stringify(deletedStatus(def, object)));
   }
 
   async #compute(virtual: VirtualResource, a: Admitted, request: WriteRequest): Promise<Buffer> {

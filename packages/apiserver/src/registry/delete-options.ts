@@ -74,3 +74,12 @@ export function deleteOptionsFrom(body: unknown): DeleteOptions {
   }
   return body as DeleteOptions;
 }
+
+/** The success of a delete that leaves nothing to show. */
+export function deletedStatus(def: KindDef, object: KubeObject): KubeObject {
+  const { name, uid } = object.metadata;
+  const { group, resource: kind } = def;
+  const details = { name, ...(group && { group }), kind, uid };
+  const status = 'Success';
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status, ...{ details } };
+}

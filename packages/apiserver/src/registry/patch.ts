@@ -41,9 +41,7 @@ export function parsePatch(type: PatchType, text: string): unknown {
   try {
     patch = JSON.parse(text);
   } catch (error) {
-    const cut = error instanceof Error && /end of|unterminated/i.test(error.message);
-    const why = cut ? 'unexpected end of JSON input' : 'invalid character in the patch';
-    throw badRequest(`error decoding patch: ${why}`);
+    throw badRequest(`error decoding patch: ${whyBroken(error, text)}`);
   }
   const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
   if (!fits) {
@@ -58,6 +56,14 @@ export function parsePatch(type: PatchType, text: string): unknown {
     );
   }
   return patch;
+}
+
+/** Go's words for JSON that ends too early; otherwise the place of the trouble. */
+function whyBroken(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
+  if (at >= text.trimEnd().length) return 'unexpected end of JSON input';
+  return `invalid character '${text[at]}' at offset ${at + 1}`;
 }
 
 /** The patched object, checked against the schema and defaulted again. */

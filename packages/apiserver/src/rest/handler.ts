@@ -71,12 +71,11 @@ export class RestHandler {
   ): Promise<void> {
     const { clock, metrics, log } = this.#o;
     const startedMs = clock.monotonicMs();
-    const url = new URL(request.url ?? '/', 'https://kubernetes');
-    const info = requestInfoOf(request.method ?? 'GET', url.pathname, url.searchParams);
+    const { info, query } = readLine(request);
     response.setHeader('audit-id', this.#o.newId());
     const warnings: string[] = [];
     try {
-      const admitted = await this.#admit(request, info, url.searchParams, peer);
+      const admitted = await this.#admit(request, info, query, peer);
       await this.#dispatch(admitted, request, response, warnings);
     } catch (error) {
       await this.#fail(response, error, { warnings, info });
@@ -92,9 +91,8 @@ export class RestHandler {
     request: AnyRequest,
     peer: Credentials['peer'],
   ): Promise<{ admitted: Admitted; handler: StreamHandler }> {
-    const url = new URL(request.url ?? '/', 'https://kubernetes');
-    const info = requestInfoOf(request.method ?? 'GET', url.pathname, url.searchParams);
-    const admitted = await this.#admit(request, info, url.searchParams, peer);
+    const { info, query } = readLine(request);
+    const admitted = await this.#admit(request, info, query, peer);
     const handler = this.#streamOf(info);
     if (handler?.upgrade === undefined) throw pathNotFound();
     return { admitted, handler };
@@ -126,7 +124,10 @@ export class RestHandler {
     const { signal, kinds, virtuals } = this.#o;
     const stream = this.#streamOf(info);
     if (stream !== undefined) {
-      return stream.handle({ info, user, query, request, signal }, response);
+      const gone = new AbortController();
+      response.on('close', () => gone.abort());
+      const either = AbortSignal.any([signal, gone.signal]);
+      return stream.handle({ info, user, query, request, signal: either }, response);
     }
     const virtual = virtuals.find((each) => isFor(each, info));
     const representation = representationOf(request.headers.accept, {
@@ -198,6 +199,13 @@ export class RestHandler {
     }
     await sendError(response, error, { representation: PLAIN, warnings });
   }
+}
+
+/** The request line. Not by `new URL`, which would take `//x/y` for a host. */
+function readLine(request: AnyRequest): { info: RequestInfo; query: URLSearchParams } {
+  const [path = '/', ...rest] = (request.url ?? '/').split('?');
+  const query = new URLSearchParams(rest.join('?'));
+  return { info: requestInfoOf(request.method ?? 'GET', path, query), query };
 }
 
 function gvrOf(info: RequestInfo): GroupVersionResource {

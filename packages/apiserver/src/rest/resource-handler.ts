@@ -10,7 +10,7 @@ import {
 import type { Clock, Random } from '@kubets/platform';
 import type { AnyRequest, AnyResponse, RequestInfo, UserInfo } from '../ports.ts';
 import type { ObjectResult, Target, WriteContext } from '../registry/context.ts';
-import type { DeleteOptions } from '../registry/delete-options.ts';
+import { type DeleteOptions, deletedStatus } from '../registry/delete-options.ts';
 import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
 import { type PatchType, parsePatch } from '../registry/patch.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -206,17 +206,6 @@ function reply(r: ResourceRequest, status: number): ReplyOptions {
   const { representation, warnings, request } = r;
   const gzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
   return { status, representation, warnings, gzip, headOnly: request.method === 'HEAD' };
-}
-
-/** The success of a delete that leaves nothing to show. */
-function deletedStatus(
-  def: KindDef,
-  object: { metadata: { name?: string | undefined; uid?: string | undefined } },
-) {
-  const { name, uid } = object.metadata;
-  const { group, resource: kind } = def;
-  const details = { name, ...(group && { group }), kind, uid };
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
 }
 
 /** @throws ApiError 404 and 405 as the stock server's routes do */

@@ -105,7 +105,9 @@ export class RestServer {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
       const { admitted, handler } = await this.#o.handler.upgrade(request, peerOf(request));
-      const { signal } = this.#o;
+      const gone = new AbortController();
+      socket.on('close', () => gone.abort());
+      const signal = AbortSignal.any([this.#o.signal, gone.signal]);
       await handler.upgrade?.({ ...admitted, request, signal }, socket, head);
     } catch (error) {
       refuseUpgrade(socket, error);
