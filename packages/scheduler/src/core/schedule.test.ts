@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TestCluster, testNode, testPod } from '../testing/builders.ts';
+import { failureMessage } from './diagnosis.ts';
+import { feasibleNodesWanted } from './schedule.ts';
+
+describe('feasibleNodesWanted', () => {
+  const cases: [nodes: number, wanted: number][] = [
+    [0, 0],
+    [1, 1],
+    [100, 100],
+    [101, 100],
+    [200, 100],
+    [1000, 420],
+    [5000, 500],
+    [6000, 300],
+    [20_000, 1000],
+  ];
+  for (const [nodes, wanted] of cases) {
+    it(`${wanted} of ${nodes}`, () => assert.equal(feasibleNodesWanted(nodes), wanted));
+  }
+});
+
+describe('SchedulerCore', () => {
+  it('spreads equal pods over equal nodes', () => {
+    const cluster = new TestCluster(['a', 'b', 'c'].map((name) => testNode(name)));
+    const chosen = Array.from({ length: 9 }, (_, i) =>
+      cluster.run(testPod(`p${i}`, { requests: { cpu: '500m', memory: '512Mi' } })),
+    );
+    for (const name of ['a', 'b', 'c']) {
+      assert.equal(chosen.filter((node) => node === name).length, 3);
+    }
+  });
+
+  it('fills the cluster to the last place and no further', () => {
+    const cluster = new TestCluster([testNode('a', { pods: '3' }), testNode('b', { pods: '2' })]);
+    const chosen = Array.from({ length: 7 }, (_, i) => cluster.run(testPod(`p${i}`)));
+    assert.equal(chosen.filter((node) => node !== undefined).length, 5);
+    assert.deepEqual(chosen.slice(5), [undefined, undefined]);
+  });
+
+  it('begins the next search where the last one ended', () => {
+    const cluster = new TestCluster();
+    for (let i = 0; i < 400; i += 1) cluster.state.setNode(testNode(`n${i}`));
+    const seen = new Set<string>();
+    for (let i = 0; i < 400; i += 1) seen.add(cluster.run(testPod(`p${i}`)) ?? '');
+    assert.ok(seen.size > 380, `only ${seen.size} of 400 nodes were used`);
+  });
+
+  it('looks at every node before it gives up', () => {
+    const cluster = new TestCluster();
+    for (let i = 0; i < 300; i += 1) cluster.state.setNode(testNode(`n${i}`, { cpu: '1' }));
+    cluster.state.setNode(testNode('large', { cpu: '64' }));
+    assert.equal(cluster.choose(testPod('p', { requests: { cpu: '32' } })), 'large');
+  });
+
+  it('tells whether one node alone would take a pod', () => {
+    const cluster = new TestCluster([testNode('a', { cpu: '1' }), testNode('b')]);
+    const pod = cluster.info(testPod('p', { requests: { cpu: '2' } }));
+    assert.equal(cluster.core.couldRunOn(pod, 'a'), false);
+    assert.equal(cluster.core.couldRunOn(pod, 'b'), true);
+    assert.equal(cluster.core.couldRunOn(pod, 'none'), false);
+  });
+});
+
+describe('failureMessage', () => {
+  const message = (
+    cluster: TestCluster,
+    pod = testPod('p', { requests: { cpu: '8' } }),
+  ): string => {
+    const decision = cluster.decide(pod);
+    assert.ok(decision.outcome === 'unschedulable');
+    return failureMessage(cluster.info(pod), decision.diagnosis, cluster.state);
+  };
+  const taints = [{ key: 'only', value: 'me', effect: 'NoSchedule' }];
+
+  it('counts the reasons, and says that preemption would not help', () => {
+    const cluster = new TestCluster([
+      testNode('a'),
+      testNode('b', { taints }),
+      testNode('c', { taints }),
+    ]);
+    assert.equal(
+      message(cluster),
+      '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {only: me}. ' +
+        'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
+    );
+  });
+
+  it('names every resource that is short on a node', () => {
+    const cluster = new TestCluster([testNode('a', { pods: '1' })]);
+    cluster.place(testPod('there', { requests: { cpu: '3', memory: '7Gi' } }), 'a');
+    const pod = testPod('p', { requests: { cpu: '2', memory: '2Gi', 'nvidia.com/gpu': '1' } });
+    assert.deepEqual(cluster.reasons(pod, 'a'), [
+      'Too many pods',
+      'Insufficient cpu',
+      'Insufficient memory',
+      'Insufficient nvidia.com/gpu',
+    ]);
+  });
+
+  it('says that nobody would give way', () => {
+    const cluster = new TestCluster([testNode('a')]);
+    cluster.place(testPod('there', { requests: { cpu: '3' } }), 'a');
+    assert.equal(
+      message(cluster, testPod('p', { requests: { cpu: '2' } })),
+      '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: ' +
+        '1 No preemption victims found for incoming pod.',
+    );
+  });
+
+  it('does not claim that there is nobody to preempt when there is', () => {
+    const cluster = new TestCluster([testNode('a')]);
+    cluster.place(testPod('there', { requests: { cpu: '3' } }), 'a');
+    const urgent = testPod('p', { requests: { cpu: '2' }, spec: { priority: 10 } });
+    assert.match(message(cluster, urgent), /1 Preemption is not supported\.$/);
+  });
+
+  it('says when there are no nodes at all', () => {
+    assert.equal(message(new TestCluster()), 'no nodes available to schedule pods');
+  });
+
+  it('says what it cannot do, instead of placing such pods anywhere', () => {
+    const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
+    const cluster = new TestCluster([testNode('a')]);
+    assert.match(message(cluster, testPod('p', { spec: { volumes } })), /PersistentVolumeClaim/);
+  });
+});

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Event, Node, Pod } from '@kubets/api';
+import { EventRecorder, FakeApi, TransportError } from '@kubets/client';
+import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
+import { type PodDraft, testNode, testPod } from '../testing/builders.ts';
+import { Scheduler } from './scheduler.ts';
+
+class World {
+  readonly clock = new ManualClock();
+  readonly api = new FakeApi({ clock: this.clock });
+  readonly pods = this.api.resource<Pod>('v1', 'pods');
+  readonly nodes = this.api.resource<Node>('v1', 'nodes');
+  readonly scheduler = new Scheduler({
+    api: this.api,
+    events: new EventRecorder({
+      api: this.api,
+      component: 'default-scheduler',
+      clock: this.clock,
+      log: silentLogger,
+    }),
+    clock: this.clock,
+    random: seededRandom(1),
+    log: silentLogger,
+  });
+  readonly leading = new AbortController();
+
+  /** @param lead whether to place pods from the beginning */
+  async start(lead = true): Promise<this> {
+    this.scheduler.start();
+    if (lead) void this.scheduler.lead(this.leading.signal);
+    await this.api.settle();
+    return this;
+  }
+
+  async node(...list: Node[]): Promise<void> {
+    for (const node of list) await this.nodes.create(node);
+    await this.api.settle();
+  }
+
+  async pod(name: string, draft: PodDraft = {}): Promise<void> {
+    const { uid: _, ...metadata } = testPod(name, draft).metadata;
+    await this.pods.create({ ...testPod(name, draft), metadata });
+    await this.api.settle();
+  }
+
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 250) {
+      this.clock.advance(250);
+      await this.api.settle();
+    }
+  }
+
+  async nodeOf(name: string): Promise<string | undefined> {
+    return (await this.pods.get('default', name)).spec?.nodeName;
+  }
+
+  events(name: string): string[] {
+    return this.api
+      .objects<Event>('v1', 'events')
+      .filter(({ involvedObject }) => involvedObject.name === name)
+      .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
+  }
+}
+
+describe('Scheduler', () => {
+  it('places a pod and says so', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1'));
+    await world.pod('web');
+    assert.equal(await world.nodeOf('web'), 'node-1');
+    assert.deepEqual(world.events('web'), [
+      'Normal Scheduled Successfully assigned default/web to node-1',
+    ]);
+  });
+
+  it('places pods that were there before it led, and none while it does not lead', async () => {
+    const world = await new World().start(false);
+    await world.node(testNode('node-1'));
+    await world.pod('early');
+    assert.equal(await world.nodeOf('early'), undefined);
+    void world.scheduler.lead(world.leading.signal);
+    await world.api.settle();
+    assert.equal(await world.nodeOf('early'), 'node-1');
+    world.leading.abort();
+    await world.pod('late');
+    assert.equal(await world.nodeOf('late'), undefined);
+  });
+
+  it('says why a pod stays Pending, in an event and in its status', async () => {
+    const world = await new World().start();
+    const taints = [{ key: 'only', value: 'me', effect: 'NoSchedule' }];
+    await world.node(testNode('node-1', { taints }));
+    await world.pod('lonely');
+    const message =
+      '0/1 nodes are available: 1 node(s) had untolerated taint {only: me}. ' +
+      'preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.';
+    assert.deepEqual(world.events('lonely'), [`Warning FailedScheduling ${message}`]);
+    const [condition] = (await world.pods.get('default', 'lonely')).status?.conditions ?? [];
+    assert.equal(condition?.type, 'PodScheduled');
+    assert.equal(condition?.status, 'False');
+    assert.equal(condition?.reason, 'Unschedulable');
+    assert.equal(condition?.message, message);
+  });
+
+  it('tries again when the taint goes', async () => {
+    const world = await new World().start();
+    const taints = [{ key: 'only', value: 'me', effect: 'NoSchedule' }];
+    await world.node(testNode('node-1', { taints }));
+    await world.pod('lonely');
+    const node = await world.nodes.get('', 'node-1');
+    await world.nodes.update({ ...node, spec: {} });
+    await world.pass(1_500);
+    assert.equal(await world.nodeOf('lonely'), 'node-1');
+  });
+
+  it('wakes only pods that a change could help', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1', { cpu: '1' }));
+    await world.pod('big', { requests: { cpu: '8' } });
+    await world.pod('medium', { requests: { cpu: '2' } });
+    assert.equal(world.scheduler.queue.counts.unschedulable, 2);
+    await world.node(testNode('node-2', { cpu: '2' }));
+    assert.deepEqual(world.scheduler.queue.counts, { active: 0, backoff: 1, unschedulable: 1 });
+    await world.pass(1_500);
+    assert.equal(await world.nodeOf('medium'), 'node-2');
+    assert.equal(await world.nodeOf('big'), undefined);
+  });
+
+  it('uses the room a deleted or finished pod leaves', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1', { cpu: '1' }));
+    await world.pod('first', { requests: { cpu: '1' } });
+    await world.pod('second', { requests: { cpu: '1' } });
+    await world.pod('third', { requests: { cpu: '1' } });
+    assert.equal(await world.nodeOf('second'), undefined);
+    await world.pods.delete('default', 'first');
+    await world.pass(1_500);
+    assert.equal(await world.nodeOf('second'), 'node-1');
+    const second = await world.pods.get('default', 'second');
+    await world.pods.updateStatus({ ...second, status: { phase: 'Succeeded' } });
+    await world.pass(3_000);
+    assert.equal(await world.nodeOf('third'), 'node-1');
+  });
+
+  it('never puts more on a node than fits, however fast pods come', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1', { cpu: '2' }), testNode('node-2', { cpu: '1' }));
+    for (let i = 0; i < 6; i += 1) {
+      const { uid: _, ...metadata } = testPod(`p${i}`).metadata;
+      await world.pods.create({ ...testPod(`p${i}`, { requests: { cpu: '1' } }), metadata });
+    }
+    await world.api.settle();
+    const placed = world.api.objects<Pod>('v1', 'pods').map(({ spec }) => spec?.nodeName);
+    assert.equal(placed.filter((node) => node === 'node-1').length, 2);
+    assert.equal(placed.filter((node) => node === 'node-2').length, 1);
+  });
+
+  it('leaves pods of other schedulers, gated pods and pods being deleted alone', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1'));
+    await world.pod('other', { spec: { schedulerName: 'mine' } });
+    await world.pod('gated', { spec: { schedulingGates: [{ name: 'example.com/wait' }] } });
+    assert.equal(await world.nodeOf('other'), undefined);
+    assert.equal(await world.nodeOf('gated'), undefined);
+    await world.pods.patch('default', 'gated', 'merge', { spec: { schedulingGates: null } });
+    await world.api.settle();
+    assert.equal(await world.nodeOf('gated'), 'node-1');
+  });
+
+  it('takes back a place when the binding fails, and tries again', async () => {
+    const world = await new World().start();
+    let refusals = 1;
+    world.api.intercept = ({ subresource }) => {
+      if (subresource !== 'binding' || refusals === 0) return;
+      refusals -= 1;
+      throw new TransportError('down', { ambiguous: true });
+    };
+    await world.node(testNode('node-1', { cpu: '1' }));
+    await world.pod('p', { requests: { cpu: '1' } });
+    assert.equal(await world.nodeOf('p'), undefined);
+    assert.equal(world.scheduler.state.podCount, 0);
+    await world.pass(1_500);
+    assert.equal(await world.nodeOf('p'), 'node-1');
+    assert.equal(world.scheduler.state.podCount, 1);
+  });
+
+  it('knows that a binding was made though its answer was lost', async () => {
+    const world = await new World().start();
+    const bind = world.pods.createSubresource.bind(world.pods);
+    world.pods.createSubresource = async (...args) => {
+      await bind(...args);
+      throw new TransportError('answer lost', { ambiguous: true });
+    };
+    await world.node(testNode('node-1'));
+    await world.pod('p');
+    assert.equal(await world.nodeOf('p'), 'node-1');
+    assert.deepEqual(world.scheduler.queue.counts, { active: 0, backoff: 0, unschedulable: 0 });
+    assert.equal(world.scheduler.state.podCount, 1);
+  });
+
+  it('counts pods that something else placed', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1', { cpu: '1' }));
+    await world.pod('static', { requests: { cpu: '1' }, spec: { nodeName: 'node-1' } });
+    await world.pod('p', { requests: { cpu: '1' } });
+    assert.equal(await world.nodeOf('p'), undefined);
+    assert.equal(world.events('static').length, 0);
+  });
+});
