@@ -4,28 +4,30 @@ import {
   apiGroup,
   apiGroupList,
   apiResourceList,
-  apiVersions,
   type KindRegistry,
-  openApiV2Document,
+  legacyApiVersions,
+  openApiV2,
   openApiV3Document,
 } from '@kubets/api';
 import type { DiscoverySource } from './discovery/source.ts';
 
-export function discoverySource(kinds: KindRegistry): DiscoverySource {
+/** @param address host:port that clients reach this server at */
+export function discoverySource(kinds: KindRegistry, address: string): DiscoverySource {
+  const everybody = [{ clientCIDR: '0.0.0.0/0', serverAddress: address }];
   return {
     signature: () =>
       kinds
         .all()
         .map((def) => `${def.apiVersion}/${def.kind}`)
         .join(),
-    apiVersions: () => apiVersions(kinds),
+    apiVersions: () => legacyApiVersions(everybody),
     groupList: () => apiGroupList(kinds),
     group: (name) => apiGroup(kinds, name),
     resourceList: (group, version) => apiResourceList(kinds, { group, version }),
-    aggregated: (root, version) => aggregatedDiscovery(kinds, root, version),
+    aggregated: (root, version) => aggregatedDiscovery(kinds, { legacy: root === 'api', version }),
     groupVersions: () => groupVersionsOf(kinds),
-    openApiV3: (group, version) => openApiV3Document(kinds, { group, version }),
-    openApiV2: () => openApiV2Document(kinds),
+    openApiV3: (group, version) => openApiV3Document(kinds, { group, version }) ?? {},
+    openApiV2: () => openApiV2(kinds),
   };
 }
 

@@ -76,7 +76,7 @@ export class ApiServer {
     const advertise = advertised(config);
     this.#edge = createEdge({
       ...{ config, store: this.objects, clientCa: tls.ca, advertise, clock, random, log },
-      discovery: discoverySource(this.#kinds),
+      discovery: discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`),
       health: [{ name: 'etcd', check: () => this.checkStore() }],
     });
     registry = new Registry({
