@@ -99,11 +99,12 @@ export class Proxier {
     this.#timer = clock.setTimeout(() => {
       this.#timer = undefined;
       this.#timerAtMs = Number.POSITIVE_INFINITY;
-      this.#running = this.#sync();
+      this.#running = this.#sync().then((nextMs) => this.#afterSync(nextMs));
     }, waitMs);
   }
 
-  async #sync(): Promise<void> {
+  /** @returns when to sync again at the latest */
+  async #sync(): Promise<number> {
     const { clock, log, backend, onSync, nodeName } = this.#options;
     const startMs = clock.monotonicMs();
     let nextMs = startMs + FULL_SYNC_MS;
@@ -127,10 +128,15 @@ export class Proxier {
         onSync?.(false, clock.monotonicMs() - startMs);
       }
     }
-    this.#lastMs = clock.monotonicMs();
+    return nextMs;
+  }
+
+  #afterSync(nextMs: number): void {
+    this.#lastMs = this.#options.clock.monotonicMs();
     this.#running = undefined;
-    const wanted = Math.max(this.#timerAtMs, this.#lastMs + MIN_SYNC_MS);
+    // What changed while the load was under way waits for the least time between two loads.
+    const wantedMs = Math.max(this.#timerAtMs, this.#lastMs + MIN_SYNC_MS);
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    this.#schedule(Math.min(nextMs, wanted));
+    this.#schedule(Math.min(nextMs, wantedMs));
   }
 }

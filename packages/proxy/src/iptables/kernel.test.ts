@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { silentLogger } from '@kubets/platform';
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
+import { testPort } from '../testing/builders.ts';
 import { kernelProblem, NET, TestNetwork } from '../testing/namespaces.ts';
 import { IptablesBackend } from './backend.ts';
 
@@ -16,28 +17,12 @@ const endpoint = (pod: number, port = 8080): ProxyEndpoint => ({
   local: true,
 });
 
-function service(
+const service = (
   name: string,
-  ip: string,
+  clusterIP: string,
   endpoints: readonly ProxyEndpoint[],
   more: Partial<ProxyServicePort> = {},
-): ProxyServicePort {
-  return {
-    name: `default/${name}`,
-    protocol: 'tcp',
-    clusterIP: ip,
-    port: 80,
-    nodePort: 0,
-    externalIPs: [],
-    loadBalancerIPs: [],
-    sourceRanges: [],
-    internalLocal: false,
-    externalLocal: false,
-    affinitySeconds: 0,
-    endpoints,
-    ...more,
-  };
-}
+): ProxyServicePort => testPort(name, { clusterIP, endpoints, ...more });
 
 const both = [endpoint(0), endpoint(1)];
 const remote = both.map((one) => ({ ...one, local: false }));
