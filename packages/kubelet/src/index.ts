@@ -1,4 +1,6 @@
+/** What others need of a node: its private containerd, its image tools, where it keeps its things. */
 export { nodeBridge } from './containerd/bridge.ts';
+export { type CniOptions, cniConf, writeCniConf } from './containerd/cni.ts';
 export {
   type ContainerdOptions,
   type ContainerdPaths,
@@ -11,5 +13,9 @@ export {
   containerdReady,
   ensurePauseImage,
   importImage,
+  type RemoveAllOptions,
   removeAllContainers,
 } from './containerd/tools.ts';
+export { RuntimeFault } from './errors.ts';
+export { type NodeLayout, nodeLayout } from './layout.ts';
+export { PAUSE_IMAGE } from './pause/image.ts';

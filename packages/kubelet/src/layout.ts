@@ -1,6 +1,6 @@
 /** Names and folders of one node, so that whoever cleans up after it knows them too. */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { nodeBridge } from './containerd/bridge.ts';
 
 export interface NodeLayout {
   /** One folder per pod, by uid. */
@@ -16,18 +16,16 @@ export interface NodeLayout {
   readonly cgroupParent: string;
 }
 
-const HASH_CHARS = 8;
-
 /** @param rootDir the kubelet's `--root-dir` */
-export function nodeLayout(rootDir: string, nodeName: string): NodeLayout {
-  const hash = createHash('sha256').update(`${rootDir}\0${nodeName}`).digest('hex');
-  const id = hash.slice(0, HASH_CHARS);
+export function nodeLayout(rootDir: string): NodeLayout {
+  const bridge = nodeBridge(rootDir);
   return {
     podsDir: join(rootDir, 'pods'),
     logsDir: join(rootDir, 'pod-logs'),
     ipamDir: join(rootDir, 'ipam'),
     seccompDir: join(rootDir, 'seccomp'),
-    bridge: `kb-${id}`,
-    cgroupParent: `/kubets/${nodeName}-${id}`,
+    bridge,
+    // The bridge's name is as good as any to tell one node of this machine from another.
+    cgroupParent: `/kubets/${bridge}`,
   };
 }

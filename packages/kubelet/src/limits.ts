@@ -83,3 +83,5 @@ export const LOG_READ_BYTES = 64 * 1024;
 export const DNS_MAX_SEARCHES = 32;
 export const DNS_MAX_SEARCH_CHARS = 2_048;
 export const DNS_MAX_SERVERS = 3;
+/** A followed log looks whether its container still runs this often. */
+export const LOG_FOLLOW_CHECK_MS = 1_000;

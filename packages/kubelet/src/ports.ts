@@ -235,6 +235,8 @@ export interface RawTunnel {
   readonly socket: import('node:net').Socket;
   /** Bytes that arrived together with the upgrade's answer. */
   readonly head: Buffer;
+  /** What the runtime chose to speak on it. */
+  readonly protocol: string;
 }
 
 /**
@@ -259,7 +261,9 @@ export interface ContainerRuntime {
   reopenLog(id: string): Promise<void>;
   execSync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
   openStream(request: StreamRequest, handlers: ExecHandlers): Promise<ExecSession>;
-  openPortForward(sandboxId: string): Promise<RawTunnel>;
+  /** Exec or attach for clients that speak the runtime's own SPDY protocol. @param protocols on offer */
+  openStreamTunnel(request: StreamRequest, protocols: string): Promise<RawTunnel>;
+  openPortForward(sandboxId: string, protocols: string): Promise<RawTunnel>;
   imageStatus(image: string): Promise<ImageInfo | undefined>;
   pullImage(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>;
   listImages(): Promise<ImageInfo[]>;
@@ -330,4 +334,11 @@ export interface ProbeRunner {
   /** True: every answer is a success, so one is enough and no time is spent on more. */
   readonly alwaysWell: boolean;
   run(probe: Probe, target: ProbeTarget, timeoutMs: number): Promise<ProbeResult>;
+}
+
+/** A pod of one of the nodes behind a kubelet's door. */
+export interface DoorPod {
+  readonly pod: Pod;
+  readonly nodeName: string;
+  readonly runtime: ContainerRuntime;
 }

@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage, silentLogger, systemClock } from '@kubets/platform';
 import { CriRuntime } from '../cri/adapter.ts';
 import { RuntimeFault } from '../errors.ts';
+import { nodeLayout } from '../layout.ts';
 import { PAUSE_IMAGE, pauseArch, pauseImageTar } from '../pause/image.ts';
 import type { ContainerdOptions } from './config.ts';
 import { containerdPaths } from './config.ts';
@@ -92,9 +93,9 @@ export async function ensurePauseImage(access: ContainerdAccess): Promise<void> 
 export interface RemoveAllOptions extends ContainerdAccess {
   /** Deleted at the end, when given. */
   readonly bridge?: string;
-  /** The node's cgroup, such as `/kubets/node-1`; its empty folders are removed, when given. */
+  /** The node's cgroup; its empty folders are removed. By default the one that goes with `podsDir`. */
   readonly cgroupParent?: string;
-  /** Pods' folders: mounts below are undone, when given. */
+  /** Pods' folders, `ROOT_DIR/pods` of the kubelet: mounts below are undone, when given. */
   readonly podsDir?: string;
   /** How long containers may take to stop. */
   readonly graceSeconds?: number;
@@ -153,15 +154,17 @@ async function unmountBelow(dir: string): Promise<void> {
  */
 export async function removeAllContainers(options: RemoveAllOptions): Promise<number> {
   const cri = criOf(options);
-  const { graceSeconds = 2 } = options;
+  const { graceSeconds = 2, podsDir } = options;
+  const ofKubelet = podsDir === undefined ? undefined : nodeLayout(dirname(podsDir)).cgroupParent;
+  const cgroupParent = options.cgroupParent ?? ofKubelet;
   try {
     const pods = await cri.listPods();
     await Promise.all(pods.map((pod) => removePod(cri, pod.uid, graceSeconds)));
-    if (options.podsDir !== undefined) await unmountBelow(options.podsDir);
+    if (podsDir !== undefined) await unmountBelow(podsDir);
     if (options.bridge !== undefined) {
       await run('ip', ['link', 'delete', options.bridge]).catch(() => undefined);
     }
-    if (options.cgroupParent !== undefined) removeCgroups(options.cgroupParent);
+    if (cgroupParent !== undefined) removeCgroups(cgroupParent);
     return pods.length;
   } finally {
     cri.close();

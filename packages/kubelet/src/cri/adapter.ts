@@ -185,19 +185,17 @@ export class CriRuntime implements ContainerRuntime {
   }
 
   async openStream(request: StreamRequest, handlers: ExecHandlers): Promise<ExecSession> {
-    const { containerId, command, stdin, stdout, stderr, tty } = request;
-    const common = { container_id: containerId, stdin, stdout, stderr: stderr && !tty, tty };
-    const { url } = await (command === undefined
-      ? this.#client.runtime<{ url: string }>('Attach', common)
-      : this.#client.runtime<{ url: string }>('Exec', { ...common, cmd: command }));
-    return openRemoteCommand(url, request, handlers);
+    return openRemoteCommand(await this.#streamUrl(request), request, handlers);
   }
 
-  async openPortForward(sandboxId: string): Promise<RawTunnel> {
-    const { url } = await this.#client.runtime<{ url: string }>('PortForward', {
-      pod_sandbox_id: sandboxId,
-    });
-    return openSpdyUpgrade(url, 'portforward.k8s.io');
+  async openStreamTunnel(request: StreamRequest, protocols: string): Promise<RawTunnel> {
+    return openSpdyUpgrade(await this.#streamUrl(request), protocols);
+  }
+
+  async openPortForward(sandboxId: string, protocols: string): Promise<RawTunnel> {
+    const request = { pod_sandbox_id: sandboxId };
+    const { url } = await this.#client.runtime<{ url: string }>('PortForward', request);
+    return openSpdyUpgrade(url, protocols);
   }
 
   async imageStatus(image: string): Promise<ImageInfo | undefined> {
@@ -248,6 +246,15 @@ export class CriRuntime implements ContainerRuntime {
 
   close(): void {
     this.#client.close();
+  }
+
+  async #streamUrl(request: StreamRequest): Promise<string> {
+    const { containerId, command, stdin, stdout, stderr, tty } = request;
+    const common = { container_id: containerId, stdin, stdout, stderr: stderr && !tty, tty };
+    const { url } = await (command === undefined
+      ? this.#client.runtime<{ url: string }>('Attach', common)
+      : this.#client.runtime<{ url: string }>('Exec', { ...common, cmd: command }));
+    return url;
   }
 
   async #list(

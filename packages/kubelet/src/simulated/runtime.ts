@@ -202,6 +202,10 @@ export class SimulatedRuntime implements ContainerRuntime {
     return refuse();
   }
 
+  async openStreamTunnel(): Promise<RawTunnel> {
+    return refuse();
+  }
+
   async openPortForward(): Promise<RawTunnel> {
     return refuse();
   }

@@ -20,25 +20,26 @@ function bodyOf(answer: IncomingMessage): Promise<string> {
 /**
  * Asks a streaming endpoint of the runtime to switch to SPDY/3.1.
  * @param url the address the runtime handed out; good for one use
- * @param protocol what is spoken on top: `v4.channel.k8s.io`, `portforward.k8s.io`
+ * @param protocols what may be spoken on top, by preference: `v4.channel.k8s.io`, `portforward.k8s.io`
  * @throws RuntimeFault when it answers anything but 101
  */
-export function openSpdyUpgrade(url: string, protocol: string): Promise<RawTunnel> {
+export function openSpdyUpgrade(url: string, protocols: string): Promise<RawTunnel> {
   return new Promise((resolve, reject) => {
     const ask = request(url, {
       method: 'POST',
       headers: {
         Connection: 'Upgrade',
         Upgrade: 'SPDY/3.1',
-        'X-Stream-Protocol-Version': protocol,
+        'X-Stream-Protocol-Version': protocols,
         'Content-Length': '0',
       },
       timeout: CONNECT_TIMEOUT_MS,
     });
-    ask.on('upgrade', (_answer, socket, head) => {
+    ask.on('upgrade', (answer, socket, head) => {
+      const protocol = String(answer.headers['x-stream-protocol-version'] ?? '');
       (socket as Socket).setNoDelay(true);
       socket.setTimeout(0);
-      resolve({ socket: socket as Socket, head });
+      resolve({ socket: socket as Socket, head, protocol });
     });
     ask.on('response', (answer) => {
       void bodyOf(answer).then((body) => {

@@ -1,0 +1,315 @@
+/** The kubelet's HTTPS door: what the apiserver asks of a node. Only holders of a certificate of the cluster come in. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  type Clock,
+  ConfigError,
+  errorMessage,
+  type Logger,
+  type Metrics,
+  type TlsMaterial,
+} from '@kubets/platform';
+import { WebSocketServer } from 'ws';
+import { allContainers, specOf, uidOf } from '../core/pod.ts';
+import { DoorError, RuntimeFault } from '../errors.ts';
+import { DOOR_MAX_CONNECTIONS } from '../limits.ts';
+import type { DoorPod, RuntimeContainer, StreamRequest } from '../ports.ts';
+import { SIMULATED_TEXT } from '../simulated/runtime.ts';
+import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
+import { logOptions } from './log-options.ts';
+import { sendLog } from './log-reader.ts';
+import { statsSummary } from './stats.ts';
+import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PREFIX } from './tunnel.ts';
+
+export interface DoorOptions {
+  /** The server's certificate, and the authority whose holders are let in. */
+  readonly tls: TlsMaterial;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly find: (namespace: string, name: string) => DoorPod | undefined;
+  readonly all: () => readonly DoorPod[];
+  readonly healthy: () => Promise<string | undefined>;
+}
+
+interface Place extends DoorPod {
+  readonly container: string;
+}
+
+const PROTOCOL_HEADER = 'x-stream-protocol-version';
+
+const flagOf = (query: URLSearchParams, ...names: string[]): boolean =>
+  names.some((name) => query.get(name) === '1' || query.get(name) === 'true');
+
+function refuse(socket: Duplex, status: number, message: string): void {
+  const body = `${message}\n`;
+  const lines = [
+    `HTTP/1.1 ${status} ${status === 404 ? 'Not Found' : 'Refused'}`,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Paths are `/what/NAMESPACE/POD[/CONTAINER]`. */
+function partsOf(url: URL): string[] {
+  return url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
+}
+
+/** Several listeners, one door: addresses may differ, the port is the same. */
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: (offered) => chooseProtocol(offered) ?? false,
+  });
+  readonly #leaving = new AbortController();
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param port 0 takes a free one
+   * @returns the port
+   * @throws ConfigError when the address cannot be taken
+   */
+  async listen(host: string, port: number): Promise<number> {
+    const { cert, key, ca } = this.#options.tls;
+    const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true });
+    server.maxConnections = DOOR_MAX_CONNECTIONS;
+    server.on('request', (request, response) => void this.#answer(request, response));
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      socket.on('error', () => socket.destroy());
+      void this.#upgrade(request, socket, head);
+    });
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => {
+        reject(new ConfigError(`cannot listen on ${host}:${port}: ${error.message}`));
+      });
+      server.listen(port, host, resolve);
+    });
+    this.#servers.push(server);
+    return (server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#leaving.abort();
+    for (const client of this.#sockets.clients) client.terminate();
+    for (const server of this.#servers) {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#route(new URL(request.url ?? '/', 'https://kubelet'), request, response);
+    } catch (error) {
+      const status = error instanceof DoorError ? error.statusCode : 500;
+      if (status === 500) {
+        this.#options.log.warn({ url: request.url, error: errorMessage(error) }, 'request failed');
+      }
+      if (response.headersSent) response.destroy();
+      else text(response, status, errorMessage(error));
+    }
+  }
+
+  async #route(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [what = '', ...rest] = partsOf(url);
+    if (what === 'healthz') return this.#health(response);
+    if (what === 'metrics') {
+      const { metrics } = this.#options;
+      response.writeHead(200, { 'content-type': metrics.contentType });
+      response.end(await metrics.metrics());
+      return;
+    }
+    if (what === 'pods') return this.#pods(response);
+    if (what === 'stats' && rest[0] === 'summary') {
+      return json(response, await statsSummary(this.#options.all(), this.#options.clock.now()));
+    }
+    if (what === 'containerLogs' && rest.length === 3) {
+      return this.#logs(this.#place(rest), url, request, response);
+    }
+    if (['exec', 'attach', 'portForward'].includes(what)) {
+      throw new DoorError(400, 'Upgrade request required');
+    }
+    throw new DoorError(404, 'not found');
+  }
+
+  async #health(response: ServerResponse): Promise<void> {
+    const fault = await this.#options.healthy();
+    text(response, fault === undefined ? 200 : 500, fault ?? 'ok');
+  }
+
+  #pods(response: ServerResponse): void {
+    const items = this.#options.all().map((one) => one.pod);
+    json(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
+  }
+
+  /** @throws DoorError 404 */
+  #place([namespace = '', name = '', container = '']: readonly string[]): Place {
+    const found = this.#options.find(namespace, name);
+    if (found === undefined) throw new DoorError(404, `pod "${namespace}/${name}" not found`);
+    const known = allContainers(found.pod).some((one) => one.name === container);
+    if (!known) {
+      throw new DoorError(404, `container "${container}" not found in pod "${name}"`);
+    }
+    return { ...found, container };
+  }
+
+  async #runs({ pod, runtime, container }: Place): Promise<RuntimeContainer[]> {
+    const state = await runtime.inspectPod(uidOf(pod));
+    return state.containers.filter((one) => one.name === container);
+  }
+
+  async #logs(
+    place: Place,
+    url: URL,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const options = logOptions(url.searchParams, clock.now());
+    const runs = await this.#runs(place);
+    const run = options.previous ? runs.slice(1).find((one) => one.phase === 'exited') : runs[0];
+    const who = `container "${place.container}" in pod "${place.pod.metadata.name}"`;
+    if (run === undefined) {
+      if (options.previous) throw new DoorError(400, `previous terminated ${who} not found`);
+      throw new DoorError(400, `${who} is waiting to start: ${waitingReason(place)}`);
+    }
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.flushHeaders();
+    if (run.logPath === '') {
+      response.end(`${SIMULATED_TEXT}\n`);
+      return;
+    }
+    const gone = new AbortController();
+    request.on('close', () => gone.abort());
+    response.on('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.#leaving.signal]);
+    await sendLog({
+      path: run.logPath,
+      options,
+      clock,
+      signal,
+      running: async () => (await this.#runs(place)).some((o) => o.id === run.id && isAlive(o)),
+      write: (data) => writeTo(response, data, signal),
+    });
+    response.end();
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    try {
+      const url = new URL(request.url ?? '/', 'https://kubelet');
+      const [what = '', ...rest] = partsOf(url);
+      const spdy = /^spdy\/3\.1$/i.test(String(request.headers.upgrade ?? ''));
+      if (what === 'portForward') return await this.#portForward(rest, request, socket, head);
+      if (what !== 'exec' && what !== 'attach') throw new DoorError(404, 'not found');
+      const place = this.#place(rest);
+      const stream = await this.#streamRequest(place, what, url.searchParams);
+      if (spdy) {
+        const protocols = String(request.headers[PROTOCOL_HEADER] ?? '');
+        joinSockets(socket, head, await place.runtime.openStreamTunnel(stream, protocols));
+        return;
+      }
+      this.#sockets.handleUpgrade(request, socket, head, (client) => {
+        void bridgeExec(client, stream, place.runtime, this.#options.log);
+      });
+    } catch (error) {
+      const expected = error instanceof DoorError;
+      if (!expected && !(error instanceof RuntimeFault)) {
+        this.#options.log.warn({ error: errorMessage(error) }, 'cannot open session');
+      }
+      refuse(socket, expected ? error.statusCode : 500, errorMessage(error));
+    }
+  }
+
+  async #streamRequest(
+    place: Place,
+    what: 'exec' | 'attach',
+    query: URLSearchParams,
+  ): Promise<StreamRequest> {
+    const [run] = await this.#runs(place);
+    if (run?.phase !== 'running') {
+      throw new DoorError(
+        500,
+        `unable to upgrade connection: container not found ("${place.container}")`,
+      );
+    }
+    const command = query.getAll('command');
+    if (what === 'exec' && command.length === 0) {
+      throw new DoorError(400, 'you must specify at least 1 command for the container');
+    }
+    const tty = flagOf(query, 'tty');
+    return {
+      containerId: run.id,
+      command: what === 'exec' ? command : undefined,
+      stdin: flagOf(query, 'stdin', 'input'),
+      stdout: flagOf(query, 'stdout', 'output'),
+      stderr: flagOf(query, 'stderr', 'error') && !tty,
+      tty,
+    };
+  }
+
+  async #portForward(
+    [namespace = '', name = '']: readonly string[],
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const found = this.#options.find(namespace, name);
+    if (found === undefined) throw new DoorError(404, `pod "${namespace}/${name}" not found`);
+    const state = await found.runtime.inspectPod(uidOf(found.pod));
+    const sandbox = state.sandboxes.find((one) => one.ready);
+    if (sandbox === undefined) throw new DoorError(500, `pod "${name}" is not running`);
+    const tunnel = await found.runtime.openPortForward(sandbox.id, PORT_FORWARD_PROTOCOL);
+    if (/^websocket$/i.test(String(request.headers.upgrade ?? ''))) {
+      this.#sockets.handleUpgrade(request, socket, head, (client) => joinWebSocket(client, tunnel));
+    } else {
+      joinSockets(socket, head, tunnel);
+    }
+  }
+}
+
+/** The first protocol on offer that is spoken here. */
+function chooseProtocol(offered: ReadonlySet<string>): string | undefined {
+  const known = [...EXEC_PROTOCOLS, TUNNEL_PREFIX + PORT_FORWARD_PROTOCOL];
+  return known.find((one) => offered.has(one));
+}
+
+const isAlive = (run: RuntimeContainer): boolean =>
+  run.phase === 'running' || run.phase === 'created';
+
+function waitingReason({ pod, container }: Place): string {
+  const { status } = pod;
+  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const found = all.find((one) => one.name === container);
+  const initializing = (specOf(pod).initContainers ?? []).length > 0;
+  const initial = initializing ? 'PodInitializing' : 'ContainerCreating';
+  return found?.state?.waiting?.reason ?? initial;
+}
+
+function text(response: ServerResponse, status: number, message: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(message);
+}
+
+function json(response: ServerResponse, value: object): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(value));
+}
+
+/** Writes, and waits while the client is slower than the log. */
+async function writeTo(response: ServerResponse, data: Buffer, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || response.write(data)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once('drain', resolve);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+}
