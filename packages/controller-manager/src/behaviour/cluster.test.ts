@@ -541,6 +541,21 @@ describe('pod networks', () => {
     assert.deepEqual(cluster.get<Node>('nodes', 'a').spec?.podCIDRs, ['10.244.0.0/24']);
   });
 
+  it('are not given twice by a leader whose cache is behind', async () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      cluster = new TestCluster({ controllers: ipam, lagging: true, seed });
+      await cluster.start();
+      for (const name of ['a', 'b', 'c', 'd']) {
+        cluster.addNode(nodeWith(name));
+        await cluster.turn(5);
+        cluster.failover();
+      }
+      await cluster.until('all nodes have a network', () => !cidrs().includes(undefined));
+      assert.equal(new Set(cidrs()).size, 4);
+      await cluster.stop();
+    }
+  });
+
   it('run out with a word, and are given again when free', async () => {
     await start(ipam);
     for (const name of ['a', 'b', 'c', 'd', 'e']) cluster.addNode(nodeWith(name));

@@ -17,8 +17,9 @@ import {
   queueController,
 } from '../host/controller.ts';
 import { INDEX } from '../host/informers.ts';
+import { OwnWrites } from '../host/own-writes.ts';
 import { failureText, isNamespaceTerminating } from '../host/pod-control.ts';
-import { MAX_HASH_COLLISIONS } from '../limits.ts';
+import { EXPECTATION_TIMEOUT_MS, MAX_HASH_COLLISIONS } from '../limits.ts';
 import { withCondition } from '../objects/conditions.ts';
 import {
   controllerRefOf,
@@ -57,6 +58,7 @@ class DeploymentLoop {
   readonly #deploymentApi: ResourceApi<Deployment>;
   readonly #replicaSetApi: ResourceApi<ReplicaSet>;
   readonly #events: EventRecorder;
+  readonly #writes: OwnWrites;
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
@@ -66,6 +68,7 @@ class DeploymentLoop {
     this.#deploymentApi = deps.api.resource<Deployment>('apps/v1', 'deployments');
     this.#replicaSetApi = deps.api.resource<ReplicaSet>('apps/v1', 'replicasets');
     this.#events = deps.recorder('deployment-controller');
+    this.#writes = new OwnWrites(deps.clock);
   }
 
   subscribe(queue: KeyQueue): (() => void)[] {
@@ -80,7 +83,10 @@ class DeploymentLoop {
         if (controllerRefOf(old)?.uid !== controllerRefOf(rs)?.uid) this.#wakeOwner(old, queue);
         this.#setChanged(rs, queue);
       },
-      delete: (rs) => this.#wakeOwner(rs, queue),
+      delete: (rs) => {
+        this.#writes.gone(`${namespaceOf(rs)}/${controllerRefOf(rs)?.name ?? ''}`, rs);
+        this.#wakeOwner(rs, queue);
+      },
     });
     // Recreate waits for the last old pod, which no ReplicaSet status shows once it is terminating.
     const offPods = this.#pods.on({ delete: (pod) => this.#podGone(pod, queue) });
@@ -89,7 +95,15 @@ class DeploymentLoop {
 
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
     const deployment = this.#deployments.get(key);
-    if (!deployment || deployment.spec === undefined) return;
+    if (!deployment || deployment.spec === undefined) {
+      this.#writes.forget(key);
+      return;
+    }
+    if (!this.#writes.areVisible(key, (rs) => this.#replicaSets.get(rs))) {
+      // The event that is missing brings the key back; the timer is for one that never comes.
+      queue.addAfter(key, EXPECTATION_TIMEOUT_MS + 1000);
+      return;
+    }
     const replicaSets = await this.#claimSets(deployment);
     const plan = decideDeployment({
       deployment,
@@ -157,6 +171,7 @@ class DeploymentLoop {
   async #create(replicaSet: ReplicaSet, deployment: Deployment): Promise<void> {
     try {
       const made = await this.#replicaSetApi.create(replicaSet);
+      this.#writes.wrote(keyOf(deployment), made);
       this.#tellScaling(deployment, made, 0);
     } catch (error) {
       if (isAlreadyExists(error)) return this.#nameTaken(replicaSet, deployment);
@@ -204,6 +219,7 @@ class DeploymentLoop {
 
   async #update(from: ReplicaSet, to: ReplicaSet, deployment: Deployment): Promise<void> {
     const made = await this.#replicaSetApi.update(to);
+    this.#writes.wrote(keyOf(deployment), made);
     if (sizeOf(from) !== sizeOf(made)) this.#tellScaling(deployment, made, sizeOf(from));
   }
 

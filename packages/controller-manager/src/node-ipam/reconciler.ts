@@ -6,7 +6,6 @@ import {
   type KeyQueue,
   queueController,
 } from '../host/controller.ts';
-import { LIST_PAGE_SIZE } from '../limits.ts';
 import { isDeleting, keyOf, nameOf, uidOf } from '../objects/meta.ts';
 import { type Cidr, CidrAllocator } from './allocator.ts';
 
@@ -16,9 +15,9 @@ export interface NodeIpamOptions {
 }
 
 /**
- * Gives every node its part of the pod network. What is taken is read from the API itself before the
- * first part is given out, so that a leader with an old cache cannot give one out twice; a single
- * worker and a version on every write do the rest.
+ * Gives every node its part of the pod network. What is taken is known before the first part is given
+ * out: a new term begins with a consistent list, and no worker runs before it is in. A single worker,
+ * and a version on every write, keep one part from being given twice.
  */
 export function nodeIpamController(deps: ControllerDeps, options: NodeIpamOptions): Controller {
   const loop = new IpamLoop(deps, options);
@@ -37,7 +36,6 @@ class IpamLoop {
   readonly #api: ResourceApi<Node>;
   readonly #events: EventRecorder;
   readonly #allocator: CidrAllocator;
-  #surveyed: Promise<void> | undefined;
 
   constructor(deps: ControllerDeps, options: NodeIpamOptions) {
     this.#deps = deps;
@@ -64,24 +62,9 @@ class IpamLoop {
   }
 
   async reconcile(key: string): Promise<void> {
-    this.#surveyed ??= this.#survey().catch((error: unknown) => {
-      this.#surveyed = undefined;
-      throw error;
-    });
-    await this.#surveyed;
     const node = this.#deps.informers.nodes.get(key);
     if (!node || isDeleting(node) || node.spec?.podCIDR) return;
     await this.#assign(node);
-  }
-
-  async #survey(): Promise<void> {
-    let token: string | undefined;
-    do {
-      const from = token === undefined ? {} : { continue: token };
-      const page = await this.#api.list('', { limit: LIST_PAGE_SIZE, ...from });
-      for (const node of page.items) this.#occupy(node);
-      token = page.continue;
-    } while (token !== undefined && token !== '');
   }
 
   async #assign(node: Node): Promise<void> {

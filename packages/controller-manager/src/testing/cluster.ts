@@ -7,6 +7,7 @@ import { ControllerManager } from '../host/manager.ts';
 import { formatTime, isDeleting, nameOf, namespaceOf } from '../objects/meta.ts';
 import { isFinished, isReady } from '../objects/pods.ts';
 import { NOW_MS } from './builders.ts';
+import { LaggingApi } from './lagging-api.ts';
 
 const RESOURCES: Record<string, string> = {
   pods: 'v1',
@@ -33,6 +34,8 @@ export interface ClusterOptions {
   controllers: MakeControllers;
   /** Deleted pods stay until their node confirms. */
   gracefulPods?: boolean;
+  /** Watches deliver late and at different paces: caches are behind most of the time. */
+  lagging?: boolean;
   seed?: number;
 }
 
@@ -45,6 +48,7 @@ export class TestCluster {
   readonly deadNodes = new Set<string>();
   runsPods = true;
   readonly #options: ClusterOptions;
+  readonly #lagging: LaggingApi | undefined;
   #manager: ControllerManager;
   #leading: AbortController | undefined;
   #nextIp = 0;
@@ -54,6 +58,7 @@ export class TestCluster {
     const random = seededRandom(options.seed ?? 1);
     const gracefulPods = options.gracefulPods ?? false;
     this.api = new FakeApi({ clock: this.clock, random, gracefulPods });
+    this.#lagging = options.lagging ? new LaggingApi(this.api, random) : undefined;
     this.#manager = this.#newManager();
     this.api.seed('v1', 'namespaces', namespace('default'));
   }
@@ -79,7 +84,7 @@ export class TestCluster {
 
   #newManager(): ControllerManager {
     return new ControllerManager({
-      api: this.api,
+      api: this.#lagging ?? this.api,
       clock: this.clock,
       random: seededRandom((this.#options.seed ?? 1) + 1),
       log: silentLogger,
@@ -139,6 +144,7 @@ export class TestCluster {
   async turn(ms = 20): Promise<void> {
     await this.api.settle();
     if (this.runsPods) await this.#runPods();
+    this.#lagging?.tick();
     this.clock.advance(ms);
     await this.api.settle();
   }
@@ -146,10 +152,11 @@ export class TestCluster {
   /** Turns until two in a row change nothing. */
   async settle(): Promise<void> {
     let quiet = 0;
-    for (let turns = 0; turns < 400 && quiet < 3; turns++) {
+    for (let turns = 0; turns < 3000 && quiet < 3; turns++) {
       const before = this.#version();
       await this.turn();
-      quiet = this.#version() === before ? quiet + 1 : 0;
+      const still = this.#version() === before && (this.#lagging?.waiting ?? 0) === 0;
+      quiet = still ? quiet + 1 : 0;
     }
     if (quiet < 3) throw new Error('the cluster does not settle');
   }
