@@ -13,6 +13,9 @@ const STORAGE_PATHS: Readonly<Record<string, string>> = {
   'apiregistration.k8s.io/apiservices': 'apiregistration.k8s.io/apiservices',
 };
 
+/** Subresources behind a feature gate that is off in a default server. */
+const OFF_BY_DEFAULT: ReadonlySet<string> = new Set(['pods/resize']);
+
 function split(groupVersion: string): [string, string] {
   const at = groupVersion.indexOf('/');
   return at < 0 ? ['', groupVersion] : [groupVersion.slice(0, at), groupVersion.slice(at + 1)];
@@ -67,6 +70,7 @@ export function kindFacts(facts: Facts): KindFact[] {
         out.push({ rank, fact });
         continue;
       }
+      if (OFF_BY_DEFAULT.has(r.name)) continue;
       const parent = byName.get(name);
       if (!parent) throw new Error(`subresource before its resource: ${r.name}`);
       parent.sub ??= {};

@@ -62,7 +62,8 @@ function fieldFact(type: string, name: string, p: OpenApiProperty, required: boo
   if (listed(KEEP_ZERO, type, name)) f.z = 1;
   if (listed(VALUE_STRUCTS, type, name)) f.v = 1;
   if (f.t === 'meta.v1.ObjectMeta' || f.t === 'meta.v1.ListMeta') f.v = 1;
-  const written = ALWAYS_WRITTEN[`${type.split('.').at(-1)}.${name}`];
+  const [group, , base] = type.split('.');
+  const written = ALWAYS_WRITTEN[`${base}.${name}`] ?? ALWAYS_WRITTEN[`${group}.${base}.${name}`];
   if (written) f.w = written;
   return f;
 }

@@ -20,6 +20,11 @@ const defaults = later<Defaults>('./defaults/index.ts');
 export const defaultObject: Defaults['defaultObject'] = (...args) =>
   defaults().defaultObject(...args);
 
+type Convert = typeof import('./convert.ts');
+const convert = later<Convert>('./convert.ts');
+export const convertObject: Convert['convertObject'] = (...args) =>
+  convert().convertObject(...args);
+
 type Decode = typeof import('./schema/decode.ts');
 const decode = later<Decode>('./schema/decode.ts');
 export const cannotBeHandled: Decode['cannotBeHandled'] = (...args) =>
@@ -79,6 +84,8 @@ export const applyStrategicMergePatch: Patch['applyStrategicMergePatch'] = (...a
 
 type Tables = typeof import('./tables/index.ts');
 const tables = later<Tables>('./tables/index.ts');
+export const parseIncludeObject: Tables['parseIncludeObject'] = (...args) =>
+  tables().parseIncludeObject(...args);
 export const tableColumns: Tables['tableColumns'] = (...args) => tables().tableColumns(...args);
 export const tableFor: Tables['tableFor'] = (...args) => tables().tableFor(...args);
 export const tableRows: Tables['tableRows'] = (...args) => tables().tableRows(...args);

@@ -42,6 +42,10 @@ export interface KindDef {
   readonly subresourceDefs: ReadonlyMap<string, SubresourceDef>;
   /** Key into the schema, e.g. `core.v1.Pod`. Custom resources have their own namespace of keys. */
   readonly typeName: string;
+  /** May an update leave `metadata.resourceVersion` out? */
+  readonly unconditionalUpdate: boolean;
+  /** Does a PUT to a name that is free create the object? */
+  readonly createOnUpdate: boolean;
   /** Is `metadata.generation` kept (bumped when the spec changes)? */
   readonly hasGeneration: boolean;
 }
@@ -88,6 +92,37 @@ const WITH_GENERATION: ReadonlySet<string> = new Set([
   'discovery.k8s.io/EndpointSlice',
 ]);
 
+/** Kinds whose updates must name the resource version they are based on. */
+const CONDITIONAL_UPDATE: ReadonlySet<string> = new Set([
+  'coordination.k8s.io/Lease',
+  'policy/PodDisruptionBudget',
+  'node.k8s.io/RuntimeClass',
+  'storage.k8s.io/CSIDriver',
+  'storage.k8s.io/CSINode',
+  'storage.k8s.io/CSIStorageCapacity',
+  'storage.k8s.io/VolumeAttachment',
+  'apiextensions.k8s.io/CustomResourceDefinition',
+  'apiregistration.k8s.io/APIService',
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding',
+]);
+
+const CREATE_ON_UPDATE: ReadonlySet<string> = new Set([
+  '/Endpoints',
+  '/Event',
+  'events.k8s.io/Event',
+  '/LimitRange',
+  '/PodTemplate',
+  '/Service',
+  'coordination.k8s.io/Lease',
+  'rbac.authorization.k8s.io/Role',
+  'rbac.authorization.k8s.io/RoleBinding',
+  'rbac.authorization.k8s.io/ClusterRole',
+  'rbac.authorization.k8s.io/ClusterRoleBinding',
+]);
+
 /** `group/version/kind` → the version its objects are stored as, where that is another one. */
 const STORED_AS: Readonly<Record<string, { group: string; version: string }>> = {
   'events.k8s.io/v1/Event': { group: '', version: 'v1' },
@@ -118,6 +153,8 @@ function kindDef(fact: KindFact): KindDef {
     },
     subresourceDefs: sub,
     typeName: fact.type,
+    unconditionalUpdate: !CONDITIONAL_UPDATE.has(`${fact.group}/${fact.kind}`),
+    createOnUpdate: CREATE_ON_UPDATE.has(`${fact.group}/${fact.kind}`),
     hasGeneration: WITH_GENERATION.has(`${fact.group}/${fact.kind}`),
   };
 }

@@ -105,9 +105,8 @@ function mergeKey(target: JsonObject, key: string, patch: JsonObject, place: Pla
   const field = fieldAt(place, key);
   const current = target[key];
   if (isJsonObject(value)) {
-    const base = isJsonObject(current) ? current : {};
-    if (field?.patchStrategies.includes('replace')) target[key] = bare(value);
-    else target[key] = mergeMap(base, value, placeOf(refAt(place, key)));
+    const replaced = field?.patchStrategies.includes('replace') || !isJsonObject(current);
+    target[key] = replaced ? bare(value) : mergeMap(current, value, placeOf(refAt(place, key)));
   } else if (Array.isArray(value) && field?.patchStrategies.includes('merge')) {
     const before = asList(current);
     let saved = originals.get(target);

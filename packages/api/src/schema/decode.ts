@@ -186,7 +186,7 @@ function decodeStruct(walk: Walk, place: Place, value: unknown, type: TypeDef): 
       }
       continue;
     }
-    if (given === null) continue;
+    if (given === null || given === undefined) continue;
     const path = place.path === '' ? name : `${place.path}.${name}`;
     const exact = place.exact === '' ? name : `${place.exact}.${name}`;
     const decoded = decodeValue(

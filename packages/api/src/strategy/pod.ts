@@ -1,6 +1,6 @@
 /** Pods: quality of service, scheduling gates, binding to a node. */
 import { badRequest, conflict, unclassified } from '../errors.ts';
-import type { Binding, Container, Pod, PodCondition } from '../generated/types.ts';
+import type { AppArmorProfile, Binding, Container, Pod, PodCondition } from '../generated/types.ts';
 import { parseQuantity } from '../quantity.ts';
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
@@ -46,8 +46,49 @@ function gatedCondition(now: string): PodCondition {
   };
 }
 
+const APPARMOR_PREFIX = 'container.apparmor.security.beta.kubernetes.io/';
+
+function apparmorText(profile: AppArmorProfile | undefined): string | undefined {
+  switch (profile?.type) {
+    case 'RuntimeDefault':
+      return 'runtime/default';
+    case 'Unconfined':
+      return 'unconfined';
+    case 'Localhost':
+      return `localhost/${profile.localhostProfile ?? ''}`;
+    default:
+      return undefined;
+  }
+}
+
+function apparmorProfile(text: string): AppArmorProfile | undefined {
+  if (text === 'runtime/default') return { type: 'RuntimeDefault' };
+  if (text === 'unconfined') return { type: 'Unconfined' };
+  if (!text.startsWith('localhost/')) return undefined;
+  return { type: 'Localhost', localhostProfile: text.slice('localhost/'.length) };
+}
+
+/** AppArmor profiles were annotations once; both forms are kept in step. */
+function syncApparmor(pod: Pod): void {
+  for (const c of [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]) {
+    const key = APPARMOR_PREFIX + c.name;
+    const given = pod.metadata.annotations?.[key];
+    const own = c.securityContext?.appArmorProfile;
+    if (given !== undefined && !own) {
+      const profile = apparmorProfile(given);
+      if (profile) c.securityContext = { ...c.securityContext, appArmorProfile: profile };
+      continue;
+    }
+    const text = apparmorText(own ?? pod.spec?.securityContext?.appArmorProfile);
+    if (text !== undefined && given === undefined) {
+      pod.metadata.annotations = { ...pod.metadata.annotations, [key]: text };
+    }
+  }
+}
+
 /** A new pod is Pending, whatever the client says. */
 export function preparePodForCreate(pod: Pod): void {
+  syncApparmor(pod);
   pod.status = { phase: 'Pending', qosClass: podQosClass(pod) };
   if ((pod.spec?.schedulingGates ?? []).length > 0) {
     pod.status.conditions = [gatedCondition(pod.metadata.creationTimestamp ?? '')];

@@ -39,8 +39,8 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (wantsClusterIp(spec) && wantsClusterIp(old)) {
     if (!spec.clusterIP && old.clusterIP) {
       spec.clusterIP = old.clusterIP;
-      spec.clusterIPs ??= old.clusterIPs;
     }
+    if (!spec.clusterIPs && spec.clusterIP === old.clusterIP) spec.clusterIPs = old.clusterIPs;
     if (!spec.ipFamilies && old.ipFamilies) spec.ipFamilies = [...old.ipFamilies];
     spec.ipFamilyPolicy ??= old.ipFamilyPolicy;
   }

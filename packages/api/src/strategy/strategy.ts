@@ -3,7 +3,14 @@
  * generation counts changes of the desired state, derived fields are computed.
  */
 import { semanticEqual } from '../equal.ts';
-import type { CustomResourceDefinition, Namespace, Pod, Service } from '../generated/types.ts';
+import type {
+  CustomResourceDefinition,
+  DaemonSet,
+  Namespace,
+  PersistentVolumeClaim,
+  Pod,
+  Service,
+} from '../generated/types.ts';
 import type { JsonObject, KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { emptyField } from '../schema/decode.ts';
@@ -36,18 +43,57 @@ function prepareCustomResource(crd: CustomResourceDefinition): void {
   };
 }
 
+/** Counts changes of a DaemonSet's template, where old clients look for it. */
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+
+function setTemplateGeneration(ds: DaemonSet, generation: number): void {
+  ds.metadata.annotations = {
+    ...ds.metadata.annotations,
+    [TEMPLATE_GENERATION]: String(generation),
+  };
+}
+
+function keepTemplateGeneration(ds: DaemonSet, old: DaemonSet): void {
+  const was = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? 1);
+  const same = semanticEqual(ds.spec?.template, old.spec?.template);
+  setTemplateGeneration(ds, same ? was : was + 1);
+}
+
+/** A claim's two ways of naming where its data comes from are kept in step. */
+function normalizeDataSources(claim: PersistentVolumeClaim): void {
+  const spec = claim.spec;
+  if (!spec) return;
+  if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
+  else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
+    const { kind, name, apiGroup } = spec.dataSourceRef;
+    if (kind === 'PersistentVolumeClaim' || kind === 'VolumeSnapshot') {
+      spec.dataSource = { apiGroup, kind, name };
+    }
+  }
+}
+
+/** An object may name each owner only once. */
+function dropRepeatedOwners(object: KubeObject): void {
+  const owners = object.metadata.ownerReferences;
+  if (!owners || owners.length < 2) return;
+  const kept = owners.filter((o, i) => owners.findIndex((p) => semanticEqual(o, p)) === i);
+  object.metadata.ownerReferences = kept;
+}
+
 /** Steps of creation beyond the common ones, by `group/Kind`. */
 const CREATE_STEPS: Readonly<Record<string, (object: never) => void>> = {
   '/Pod': preparePodForCreate,
   '/Service': prepareServiceForCreate,
   '/Namespace': prepareNamespace,
-  '/PersistentVolumeClaim': (o: KubeObject) => {
-    o.status = { phase: 'Pending' };
+  '/PersistentVolumeClaim': (claim: PersistentVolumeClaim) => {
+    claim.status = { phase: 'Pending' };
+    normalizeDataSources(claim);
   },
   '/PersistentVolume': (o: KubeObject) => {
     o.status = { phase: 'Pending', lastPhaseTransitionTime: o.metadata.creationTimestamp };
   },
   'batch/Job': generateJobSelector,
+  'apps/DaemonSet': (ds: DaemonSet) => setTemplateGeneration(ds, 1),
   'apiextensions.k8s.io/CustomResourceDefinition': prepareCustomResource,
 };
 
@@ -60,6 +106,7 @@ export function prepareForCreate(def: KindDef, object: KubeObject): void {
   delete object.metadata.deletionTimestamp;
   delete object.metadata.deletionGracePeriodSeconds;
   delete object.metadata.selfLink;
+  dropRepeatedOwners(object);
   if (def.hasGeneration) object.metadata.generation = 1;
   else if (!def.typeName.includes('/')) delete object.metadata.generation;
   if (def.subresources.status && !STATUS_KEPT_ON_CREATE.has(key)) {
@@ -73,8 +120,8 @@ function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
   const now = object.metadata;
   const was = old.metadata;
   now.uid ||= was.uid;
-  now.creationTimestamp ??= was.creationTimestamp;
-  if (!now.creationTimestamp) now.creationTimestamp = was.creationTimestamp;
+  now.creationTimestamp = was.creationTimestamp;
+  delete now.selfLink;
   if (was.generation === undefined) delete now.generation;
   else now.generation = was.generation;
   if (was.deletionTimestamp) {
@@ -114,6 +161,7 @@ function prepareMainUpdate(def: KindDef, object: KubeObject, old: KubeObject): v
     else object.status = structuredClone(old.status);
   }
   if (key === '/Service') prepareServiceForUpdate(object as Service, old as Service);
+  if (key === 'apps/DaemonSet') keepTemplateGeneration(object as DaemonSet, old as DaemonSet);
   if (key === '/Namespace') object.spec = structuredClone(old.spec);
   bumpGeneration(def, object, old);
 }
@@ -151,6 +199,7 @@ export function prepareForUpdate(
   subresource?: string,
 ): void {
   keepSystemMetadata(object, old);
+  dropRepeatedOwners(object);
   if (subresource === 'status') prepareStatusUpdate(def, object, old);
   else if (subresource === undefined || subresource === 'scale')
     prepareMainUpdate(def, object, old);

@@ -1,6 +1,8 @@
 /** `Table` answers: what kubectl shows, computed by the server. */
 import { createRequire } from 'node:module';
-import type { Event, ListMeta, Pod } from '../generated/types.ts';
+import { badRequest } from '../errors.ts';
+import type { Event, ListMeta, ObjectMeta, Pod } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import type { Cell } from './cells.ts';
@@ -31,7 +33,8 @@ export interface TableObject {
   apiVersion: 'meta.k8s.io/v1';
   metadata: ListMeta;
   columnDefinitions: TableColumn[];
-  rows: TableRow[];
+  /** Null when there are none of a kind without columns of its own, as the stock server writes it. */
+  rows: TableRow[] | null;
 }
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -135,11 +138,25 @@ export function tableColumns(def: KindDef): TableColumn[] {
 function rowObject(def: KindDef, object: KubeObject, include: IncludeObject): unknown {
   if (include === 'None') return null;
   if (include === 'Object') return { kind: def.kind, apiVersion: def.apiVersion, ...object };
-  return {
-    kind: 'PartialObjectMetadata',
-    apiVersion: 'meta.k8s.io/v1',
-    metadata: object.metadata,
-  };
+  const kind = 'PartialObjectMetadata';
+  return { kind, apiVersion: 'meta.k8s.io/v1', metadata: shownMetadata(def, object) };
+}
+
+/** The annotation that stands for a DaemonSet's template generation is no part of its metadata. */
+function shownMetadata(def: KindDef, object: KubeObject): ObjectMeta {
+  const key = 'deprecated.daemonset.template.generation';
+  if (def.kind !== 'DaemonSet' || !object.metadata.annotations?.[key]) return object.metadata;
+  const { [key]: _generation, ...annotations } = object.metadata.annotations;
+  const { annotations: _all, ...rest } = object.metadata;
+  return Object.keys(annotations).length === 0 ? rest : { ...rest, annotations };
+}
+
+/** The `includeObject` parameter of a Table request. Throws ApiError when it is none of the three. */
+export function parseIncludeObject(text: string | null | undefined): IncludeObject {
+  if (!text) return 'Metadata';
+  if (text === 'None' || text === 'Metadata' || text === 'Object') return text;
+  const why = `includeObject: Invalid value: ${goQuote(text)}: must be 'Metadata', 'Object', 'None', or empty`;
+  throw badRequest(`Unable to convert to Table as requested: ${why}`);
 }
 
 function defaultCells(object: KubeObject): Cell[] {
@@ -165,6 +182,10 @@ export function tableRows(
   });
 }
 
+function hasPrinter(def: KindDef): boolean {
+  return PRINTERS[`${def.apiVersion}/${def.resource}`] !== undefined;
+}
+
 /** A Table of objects of one kind. */
 export function tableFor(
   def: KindDef,
@@ -176,6 +197,6 @@ export function tableFor(
     apiVersion: 'meta.k8s.io/v1',
     metadata: o.metadata ?? {},
     columnDefinitions: tableColumns(def),
-    rows: tableRows(def, objects, o),
+    rows: objects.length === 0 && !hasPrinter(def) ? null : tableRows(def, objects, o),
   };
 }

@@ -45,7 +45,9 @@ function validateMetric(errors: Errors, path: string, m: MetricSpec): void {
     return;
   }
   if (!field) {
-    errors.push(notSupported(`${path}.type`, m.type, Object.keys(METRIC_FIELDS)));
+    // Said twice, as the stock server does.
+    const unknown = notSupported(`${path}.type`, m.type, Object.keys(METRIC_FIELDS));
+    errors.push(unknown, unknown);
     return;
   }
   if (m[field] === undefined) {

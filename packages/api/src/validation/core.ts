@@ -219,13 +219,18 @@ const LIMIT_TYPES = ['Container', 'Pod', 'PersistentVolumeClaim'];
 /** `[lower field, upper field, lower words, upper words]`: lower must not exceed upper. */
 type Bound = readonly [keyof LimitRangeItem, keyof LimitRangeItem, string, string];
 
-const LIMIT_ORDER: readonly [blame: keyof LimitRangeItem, bound: Bound][] = [
-  ['min', ['min', 'max', 'min', 'max']],
-  ['defaultRequest', ['min', 'defaultRequest', 'min', 'default request']],
-  ['defaultRequest', ['defaultRequest', 'max', 'default request', 'max']],
-  ['defaultRequest', ['defaultRequest', 'default', 'default request', 'default']],
-  ['default', ['min', 'default', 'min', 'default']],
-  ['default', ['default', 'max', 'default', 'max']],
+/** Which field is blamed, whose value is shown, and what is compared; in the order of the messages. */
+const LIMIT_ORDER: readonly [
+  blame: keyof LimitRangeItem,
+  shown: keyof LimitRangeItem,
+  bound: Bound,
+][] = [
+  ['min', 'min', ['min', 'max', 'min', 'max']],
+  ['defaultRequest', 'defaultRequest', ['min', 'defaultRequest', 'min', 'default request']],
+  ['defaultRequest', 'defaultRequest', ['defaultRequest', 'max', 'default request', 'max']],
+  ['defaultRequest', 'defaultRequest', ['defaultRequest', 'default', 'default request', 'default']],
+  ['default', 'min', ['min', 'default', 'min', 'default']],
+  ['default', 'default', ['default', 'max', 'default', 'max']],
 ];
 
 function amountOf(item: LimitRangeItem, field: keyof LimitRangeItem, name: string) {
@@ -240,12 +245,12 @@ function validateLimitAmounts(errors: Errors, path: string, item: LimitRangeItem
     ),
   );
   for (const name of names) {
-    for (const [blame, [low, high, lowWord, highWord]] of LIMIT_ORDER) {
+    for (const [blame, shownField, [low, high, lowWord, highWord]] of LIMIT_ORDER) {
       const a = amountOf(item, low, name);
       const b = amountOf(item, high, name);
       if (a === undefined || b === undefined) continue;
       if (parseQuantity(a).cmp(parseQuantity(b)) <= 0) continue;
-      const shown = goQuantity(amountOf(item, blame, name) ?? '0', true);
+      const shown = goQuantity(amountOf(item, shownField, name) ?? '0', true);
       const why = `${lowWord} value ${a} is greater than ${highWord} value ${b}`;
       errors.push(invalid(`${path}.${blame}[${name}]`, shown, why));
     }
@@ -298,14 +303,14 @@ function validateScopes(errors: Errors, quota: ResourceQuota): void {
   if (scopes.length === 0) return;
   const shown = goStrings(scopes, '[]core.ResourceQuotaScope');
   const fits = (name: string, scope: string) =>
-    scope === 'BestEffort' ? name === 'pods' : POD_COUNTED.has(name);
-  const names = Object.keys(quota.spec?.hard ?? {});
-  let misfit = false;
+    name === 'pods' || (scope !== 'BestEffort' && POD_COUNTED.has(name));
+  const names = Object.keys(quota.spec?.hard ?? {}).filter((n) => STANDARD_QUOTA.test(n));
   for (const scope of scopes) {
     if (!QUOTA_SCOPES.has(scope)) {
       errors.push(invalid('spec.scopes', shown, 'unsupported scope'));
-    } else if (!misfit && names.some((n) => !fits(n, scope))) {
-      misfit = true;
+      continue;
+    }
+    for (const _ of names.filter((n) => !fits(n, scope))) {
       errors.push(invalid('spec.scopes', shown, 'unsupported scope applied to resource'));
     }
   }

@@ -132,7 +132,6 @@ function projectedSource(errors: Errors, path: string, source: Projection): void
     projectedToken(errors, `${path}.serviceAccountToken`, source);
   }
   start('clusterTrustBundle', source.clusterTrustBundle);
-  if (kinds === 0) errors.push(required(path, 'must specify one of the projected sources'));
 }
 
 function projectedPaths(source: Projection): string[] {

@@ -92,6 +92,19 @@ function validateAffinity(errors: Errors, spec: ServiceSpec): void {
   }
 }
 
+/** The cluster has IPv4 service addresses only. */
+function validateSingleStack(errors: Errors, spec: ServiceSpec): void {
+  if (isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0) return;
+  const missing = (spec.ipFamilies ?? []).indexOf('IPv6');
+  if (missing >= 0) {
+    errors.push(invalid(`spec.ipFamilies[${missing}]`, 'IPv6', 'not configured on this cluster'));
+  }
+  if (spec.ipFamilyPolicy === 'RequireDualStack') {
+    const why = 'this cluster is not configured for dual-stack services';
+    errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, why));
+  }
+}
+
 function validateClusterIps(errors: Errors, spec: ServiceSpec): void {
   const ips = spec.clusterIPs ?? [];
   const families = spec.ipFamilies ?? [];
@@ -114,6 +127,7 @@ function validateClusterIps(errors: Errors, spec: ServiceSpec): void {
   if (policy !== undefined && !policies.includes(policy)) {
     errors.push(notSupported('spec.ipFamilyPolicy', policy, policies));
   }
+  validateSingleStack(errors, spec);
   if (ips.length > 2) {
     errors.push(invalid('spec.clusterIPs', goStrings(ips), 'may only hold up to 2 values'));
   }

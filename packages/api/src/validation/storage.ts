@@ -264,7 +264,9 @@ export function validateVolumeAttachment(errors: Errors, va: VolumeAttachment): 
     errors.push(required('spec.source', why));
   }
   addMessages(errors, 'spec.nodeName', nodeName, dns1123Subdomain(nodeName));
-  if (attacher === '') addMessages(errors, 'spec.attacher', attacher, dns1123Subdomain(attacher));
+  if (attacher !== '') return;
+  errors.push(required('spec.attacher'));
+  addMessages(errors, 'spec.attacher', attacher, dns1123Subdomain(attacher));
 }
 
 export function validateVolumeAttachmentUpdate(
