@@ -19,7 +19,10 @@ export async function handOver(args) {
   const main = join(here, '..', 'src', 'main.ts');
   const cache = process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'kubets');
   const env = { ...process.env, NODE_COMPILE_CACHE: cache };
-  const child = spawn(node, [main, ...args], { stdio: 'inherit', env });
+  const child = spawn(node, ['--disable-warning=DEP0123', main, ...args], {
+    stdio: 'inherit',
+    env,
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {

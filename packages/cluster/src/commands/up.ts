@@ -97,7 +97,7 @@ function runDetached(options: UpOptions, io: Io): Promise<void> {
   const logFile = paths.log('supervisor');
   const log = openSync(logFile, 'a', 0o600);
   const main = join(import.meta.dirname, '..', 'main.ts');
-  const child = spawn(process.execPath, [main, ...supervisorArgs(options)], {
+  const child = spawn(process.execPath, [...process.execArgv, main, ...supervisorArgs(options)], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });
