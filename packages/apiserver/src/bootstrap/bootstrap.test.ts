@@ -12,7 +12,7 @@ import { serviceUnavailable } from '@kubets/api';
 import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
 import { createAuthorizer } from '../auth/authorizer.ts';
 import { LIMITS } from '../edge-limits.ts';
-import { asks, FakeStore, user } from '../edge-testing.ts';
+import { asks, FakeStore, failure, user } from '../edge-testing.ts';
 import { GVR } from '../resources.ts';
 import { createBootstrap } from './bootstrap.ts';
 import { masterSlices } from './master-service.ts';
@@ -351,6 +351,14 @@ describe('the apiservers behind the kubernetes service', () => {
     assert.deepEqual(names(), ['kubernetes', 'kubernetes-6445']);
     await b.stop();
     assert.deepEqual(names(), ['kubernetes']);
+  });
+
+  it('leave out those that only this machine can reach', async () => {
+    const error = await failure(() => lease('a', '127.0.0.1').renew());
+    assert.match(error.message, /set --advertise-address$/);
+    assert.equal(addresses(), undefined);
+    await lease('b').renew();
+    assert.deepEqual(addresses(), ['192.0.2.1:6443']);
   });
 
   it('a list that is right is not written again, one that was edited is', async () => {

@@ -25,6 +25,7 @@ export class MasterLeases implements BackgroundTask {
   readonly #log: Logger;
   readonly #seen = new Map<string, Seen>();
   #written = '';
+  #problem = '';
   #timer: Timer | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -69,7 +70,13 @@ export class MasterLeases implements BackgroundTask {
     const value = Buffer.from(JSON.stringify(this.#self));
     const ttlSeconds = Math.ceil(LIMITS.masterLeaseExpiryMs / 1000);
     await this.#raw.compareAndSwap(this.#key, value, revision, { ttlSeconds });
-    const alive = await this.alive();
+    const alive = (await this.alive()).filter(({ address }) => !isLoopback(address));
+    if (alive.length === 0) {
+      // The API refuses loopback endpoints, and no pod could use them.
+      throw new Error(
+        `no apiserver has an address others can reach (this one: ${this.#self.address}); set --advertise-address`,
+      );
+    }
     const text = JSON.stringify(alive.map(({ address, port }) => [address, port]).sort());
     // Written again from time to time even if nothing changed here: somebody may have edited it.
     await writeMasterEndpoints(this.#store, alive);
@@ -98,9 +105,13 @@ export class MasterLeases implements BackgroundTask {
   async #round(): Promise<void> {
     try {
       await this.renew();
-    } catch (err) {
-      const why = errorMessage(err);
-      this.#log.warn({ err: why }, 'could not renew the endpoints of the kubernetes service');
+      this.#problem = '';
+    } catch (error) {
+      const err = errorMessage(error);
+      // The same trouble every few seconds is one line, not thousands.
+      const text = 'could not renew the endpoints of the kubernetes service; will try again';
+      if (err !== this.#problem) this.#log.warn({ err }, text);
+      this.#problem = err;
     }
     if (this.#stopped) return;
     this.#timer = this.#clock.setTimeout(() => {
@@ -108,3 +119,5 @@ export class MasterLeases implements BackgroundTask {
     }, LIMITS.masterLeaseRenewMs);
   }
 }
+
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';

@@ -1,4 +1,4 @@
-import { notAcceptable, pathNotFound } from '@kubets/api';
+import { methodNotAllowed, notAcceptable, pathNotFound } from '@kubets/api';
 import type { PathHandler, PathRequest, PathResponse } from '../ports.ts';
 import {
   acceptedTypes,
@@ -37,10 +37,10 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
       if (first !== 'api' && first !== 'apis') return undefined;
       if (rest.length === 0) return root(request, first);
       if (first === 'api')
-        return rest.length === 1 ? version(source, '', rest[0] ?? '') : undefined;
+        return rest.length === 1 ? version(source, request, ['', rest[0] ?? '']) : undefined;
       const [group = '', name] = rest;
       if (rest.length === 1) return found(source.group(group));
-      return rest.length === 2 ? version(source, group, name ?? '') : undefined;
+      return rest.length === 2 ? version(source, request, [group, name ?? '']) : undefined;
     },
   };
 }
@@ -48,8 +48,13 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
 const found = (document: object | undefined): PathResponse | undefined =>
   document && jsonResponse(document);
 
-function version(source: DiscoverySource, group: string, name: string): PathResponse | undefined {
+function version(
+  source: DiscoverySource,
+  { method }: PathRequest,
+  [group, name]: readonly [string, string],
+): PathResponse | undefined {
   const list = source.resourceList(group, name);
+  if (list && method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
   if (list) return jsonResponse(list);
   if (group === '' || source.group(group)) throw pathNotFound();
   return undefined;

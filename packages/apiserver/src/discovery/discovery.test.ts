@@ -36,13 +36,18 @@ const source: DiscoverySource & { mark: string } = {
 
 function get(
   url: string,
-  o: { accept?: string; headers?: Record<string, string>; health?: HealthCheck[] } = {},
+  o: {
+    accept?: string;
+    headers?: Record<string, string>;
+    health?: HealthCheck[];
+    method?: string;
+  } = {},
 ): Promise<PathResponse | undefined> {
   const { pathname, searchParams } = new URL(url, 'https://x');
   const request: PathRequest = {
     info: { path: pathname, verb: 'get' } as RequestInfo,
     user: user('t'),
-    method: 'GET',
+    method: o.method ?? 'GET',
     query: searchParams,
     headers: { ...(o.accept ? { accept: o.accept } : {}), ...o.headers },
   };
@@ -73,6 +78,11 @@ describe('discovery', () => {
   for (const [path, document] of cases) {
     it(path, async () => assert.deepEqual(await json(path), document));
   }
+
+  it('the resources of a version can only be read', async () => {
+    assert.equal((await failure(() => get('/api/v1', { method: 'PUT' }))).code, 405);
+    assert.equal((await get('/apis', { method: 'POST' }))?.status, 200);
+  });
 
   it('an unknown version of a known group is a Status, an unknown group no path', async () => {
     assert.equal((await failure(() => get('/apis/apps/v9'))).code, 404);
