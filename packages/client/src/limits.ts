@@ -16,7 +16,7 @@ export const ROUND_PAUSE_MS = 200;
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** An unanswered ping this old ends a connection, so that a stopped process is noticed. */
 export const KEEPALIVE_INTERVAL_MS = 5_000;
-export const KEEPALIVE_TIMEOUT_MS = 3_000;
+export const KEEPALIVE_TIMEOUT_MS = 5_000;
 
 /** Waits between the tries of an informer to list or watch. */
 export const REFLECTOR_BACKOFF_MS = { initial: 200, max: 10_000 } as const;
@@ -30,6 +30,12 @@ export const QUEUE_BACKOFF_MS = { base: 5, max: 60_000 } as const;
 export const MAX_PENDING_EVENTS = 1_000;
 /** Events remembered so that a repetition raises a count instead of making a new object. */
 export const MAX_REMEMBERED_EVENTS = 4_096;
+/** Events written side by side; those about one object always follow one another. */
+export const EVENT_LANES = 8;
+/** How long stopping waits for events that are still to be written. */
+export const FLUSH_LIMIT_MS = 2_000;
+/** How long stopping waits for the lease to be handed over. */
+export const RELEASE_LIMIT_MS = 2_000;
 /** Tries to write one event. */
 export const MAX_EVENT_TRIES = 8;
 export const EVENT_BACKOFF_MS = { initial: 200, max: 5_000 } as const;

@@ -1,7 +1,13 @@
 import { type Event, isNotFound, type KubeObject } from '@kubets/api';
 import { type Clock, delay, exponentialBackoff, type Logger, systemRandom } from '@kubets/platform';
 import { TransportError } from '../errors.ts';
-import { EVENT_BACKOFF_MS, MAX_EVENT_TRIES, MAX_PENDING_EVENTS } from '../limits.ts';
+import {
+  EVENT_BACKOFF_MS,
+  EVENT_LANES,
+  FLUSH_LIMIT_MS,
+  MAX_EVENT_TRIES,
+  MAX_PENDING_EVENTS,
+} from '../limits.ts';
 import type { Api, ResourceApi } from '../ports.ts';
 import { EventCorrelator, type Remembered } from './correlator.ts';
 
@@ -21,6 +27,21 @@ interface Pending {
   readonly namespace: string;
   /** Present for a repetition: only count and time of an event written before change. */
   readonly repeats: Remembered | undefined;
+}
+
+/** Events are written in several lanes, those about one object in one lane, in their order. */
+interface Lane {
+  readonly pending: Pending[];
+  sending: Promise<void> | undefined;
+}
+
+/** Which lane an object's events take. */
+function laneOf(objectKey: string): number {
+  let hash = 0;
+  for (let at = 0; at < objectKey.length; at += 1) {
+    hash = (Math.imul(hash, 31) + objectKey.charCodeAt(at)) >>> 0;
+  }
+  return hash % EVENT_LANES;
 }
 
 const timeText = (epochMs: number): string =>
@@ -47,8 +68,11 @@ export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #events: ResourceApi<Event>;
   readonly #correlator = new EventCorrelator();
-  readonly #pending: Pending[] = [];
-  #sending: Promise<void> | undefined;
+  readonly #lanes: Lane[] = Array.from({ length: EVENT_LANES }, () => ({
+    pending: [],
+    sending: undefined,
+  }));
+  #waiting = 0;
   #dropped = 0;
   #sequence = 0;
 
@@ -81,17 +105,32 @@ export class EventRecorder {
       const written = { name: event.metadata.name ?? '', firstMs: nowMs, count: 1 };
       this.#correlator.remember(key, written);
     }
-    this.#pending.push({ key, event, namespace: event.metadata.namespace ?? 'default', repeats });
-    if (this.#pending.length > MAX_PENDING_EVENTS) {
-      this.#pending.shift();
-      this.#dropped += 1;
-    }
-    this.#sending ??= this.#send();
+    const pending = { key, event, namespace: event.metadata.namespace ?? 'default', repeats };
+    this.#enqueue(laneOf(objectKey), pending);
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when nothing waits any more, or when that takes too long to wait for. */
   async flush(): Promise<void> {
-    while (this.#sending !== undefined) await this.#sending;
+    const done = Promise.all(this.#lanes.map(({ sending }) => sending));
+    const gaveUp = new AbortController();
+    const { clock } = this.#options;
+    const limit = delay(FLUSH_LIMIT_MS, { clock, signal: gaveUp.signal }).catch(() => undefined);
+    await Promise.race([done, limit]);
+    gaveUp.abort();
+  }
+
+  #enqueue(at: number, pending: Pending): void {
+    const lane = this.#lanes[at];
+    if (lane === undefined) return;
+    lane.pending.push(pending);
+    this.#waiting += 1;
+    lane.sending ??= this.#send(lane);
+    if (this.#waiting <= MAX_PENDING_EVENTS) return;
+    // The longest queue gives up its oldest event.
+    const longest = this.#lanes.reduce((a, b) => (b.pending.length > a.pending.length ? b : a));
+    longest.pending.shift();
+    this.#waiting -= 1;
+    this.#dropped += 1;
   }
 
   #build(
@@ -129,13 +168,14 @@ export class EventRecorder {
     };
   }
 
-  async #send(): Promise<void> {
+  async #send(lane: Lane): Promise<void> {
     // A fresh turn, so that the caller's own work goes first.
     await Promise.resolve();
-    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+    for (let next = lane.pending.shift(); next !== undefined; next = lane.pending.shift()) {
+      this.#waiting -= 1;
       await this.#write(next);
     }
-    this.#sending = undefined;
+    lane.sending = undefined;
   }
 
   async #write(pending: Pending): Promise<void> {

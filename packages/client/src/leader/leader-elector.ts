@@ -1,6 +1,7 @@
 import { isAlreadyExists, isNotFound, type Lease } from '@kubets/api';
 import { type Clock, delay, type Logger, type Random } from '@kubets/platform';
 import { TransportError } from '../errors.ts';
+import { RELEASE_LIMIT_MS } from '../limits.ts';
 import type { Api, ResourceApi } from '../ports.ts';
 
 export interface LeaderElectorOptions {
@@ -78,10 +79,14 @@ export class LeaderElector {
     this.#running ??= this.#run();
   }
 
-  /** Stops leading, hands the lease over, and takes part no more. */
+  /** Stops leading, hands the lease over if that can be done soon, and takes part no more. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#running;
+    const done = new AbortController();
+    const { clock } = this.#options;
+    const limit = delay(RELEASE_LIMIT_MS, { clock, signal: done.signal }).catch(() => undefined);
+    await Promise.race([this.#running, limit]);
+    done.abort();
   }
 
   async #run(): Promise<void> {
