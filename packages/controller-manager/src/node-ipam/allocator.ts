@@ -82,6 +82,13 @@ export class CidrAllocator {
     return 2 ** (32 - this.#partPrefix);
   }
 
+  /** Takes back what was allocated but never written down: it is the next to be given out. */
+  giveBack(text: string, holder: string): void {
+    this.release(text, holder);
+    const [index] = this.#touched(text);
+    if (index !== undefined && !this.#holders.has(index)) this.#next = index;
+  }
+
   #touched(text: string): number[] {
     const cidr = parseCidr(text);
     if (!cidr) return [];

@@ -92,7 +92,7 @@ class IpamLoop {
       throw fault;
     });
     if (live?.spec?.podCIDR === cidr) return;
-    this.#allocator.release(cidr, name);
+    this.#allocator.giveBack(cidr, name);
     if (live && !live.spec?.podCIDR) throw error;
   }
 

@@ -107,6 +107,7 @@ describe('taints', () => {
     ['ready', node('n'), []],
     ['not ready', node('n', { ready: 'False' }), ['node.kubernetes.io/not-ready']],
     ['silent', node('n', { ready: 'Unknown' }), ['node.kubernetes.io/unreachable']],
+    ['new', { ...node('n'), status: {} }, ['node.kubernetes.io/not-ready']],
     ['cordoned', node('n', { unschedulable: true }), ['node.kubernetes.io/unschedulable']],
   ];
   for (const [what, one, keys] of cases) {
@@ -272,6 +273,14 @@ describe('pod networks', () => {
     assert.equal(some.allocate('c'), undefined);
     some.release('10.0.0.0/24', 'b');
     assert.equal(some.allocate('c'), '10.0.0.0/24');
+  });
+
+  it('that could not be written down are the next to be given out', () => {
+    const some = allocator('10.0.0.0/22', 24);
+    some.allocate('a');
+    some.giveBack('10.0.0.0/24', 'a');
+    assert.equal(some.allocate('b'), '10.0.0.0/24');
+    assert.equal(some.allocate('c'), '10.0.1.0/24');
   });
 
   it('do not fit into smaller ones', () => {

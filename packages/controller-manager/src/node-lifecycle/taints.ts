@@ -27,6 +27,8 @@ export function scheduleTaintKeys(node: Node): Set<string> {
   for (const { type, status, key } of BY_CONDITION) {
     if (findCondition(node.status?.conditions, type)?.status === status) keys.add(key);
   }
+  // A node that has said nothing yet is not known to be ready.
+  if (!findCondition(node.status?.conditions, 'Ready')) keys.add(TAINT.notReady);
   if (node.spec?.unschedulable === true) keys.add(TAINT.unschedulable);
   return keys;
 }
