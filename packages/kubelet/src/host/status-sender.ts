@@ -34,16 +34,17 @@ const plain = (status: PodStatus): PodStatus => JSON.parse(JSON.stringify(status
 
 /**
  * The change to send. Conditions others own are left out: they are merged by type. Lists of addresses are merged by the API too,
- * so they are marked as replaced.
+ * so they are marked as replaced; a condition's old reason stays unless it is taken away.
  */
 export function statusPatch(pod: Pod, status: PodStatus): object {
   const replaced = (list: readonly object[] | undefined): object =>
     list === undefined ? [] : [...list, { $patch: 'replace' }];
+  const own = (status.conditions ?? []).filter((one) => OWN_CONDITIONS.has(one.type));
   return {
     metadata: { uid: uidOf(pod) },
     status: {
       ...status,
-      conditions: (status.conditions ?? []).filter((one) => OWN_CONDITIONS.has(one.type)),
+      conditions: own.map((one) => ({ reason: null, message: null, ...one })),
       ...(status.podIPs === undefined ? {} : { podIPs: replaced(status.podIPs) }),
       ...(status.hostIPs === undefined ? {} : { hostIPs: replaced(status.hostIPs) }),
     },

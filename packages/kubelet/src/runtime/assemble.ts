@@ -31,7 +31,7 @@ const MILLI_PER_CPU = 1_000;
 const RESERVED_BYTES = 100 * 1024 * 1024;
 
 export interface Shared {
-  readonly ctx: ProcessContext;
+  readonly ctx: Pick<ProcessContext, 'clock' | 'random' | 'log'>;
   readonly config: KubeletFlags;
   readonly api: Api;
   readonly objects: ObjectSource;

@@ -14,6 +14,7 @@ import {
 } from '../containerd/config.ts';
 import { detectSnapshotter, hasSysResource } from '../containerd/detect.ts';
 import { containerdReady, ensurePauseImage, removeAllContainers } from '../containerd/tools.ts';
+import type { NodeLayout } from '../layout.ts';
 
 export interface PrivateContainerd {
   readonly options: ContainerdOptions;
@@ -21,7 +22,8 @@ export interface PrivateContainerd {
   readonly dir: string;
   readonly bridge: string;
   readonly cgroupParent: string;
-  stop(): Promise<void>;
+  /** @param node the names of a kubelet's own bridge and cgroup, to remove as well */
+  stop(node?: Pick<NodeLayout, 'bridge' | 'cgroupParent'>): Promise<void>;
 }
 
 const READY_TRIES = 100;
@@ -60,9 +62,9 @@ export async function startContainerd(podCidr: string | undefined): Promise<Priv
   const log = join(dir, 'containerd.log');
   const out = openSync(log, 'a');
   const child = spawn('containerd', containerdArgs(options), { stdio: ['ignore', out, out] });
-  const stop = async (): Promise<void> => {
+  const stop: PrivateContainerd['stop'] = async (node = { bridge, cgroupParent }) => {
     if (child.exitCode === null) {
-      await removeAllContainers({ ...options, bridge, cgroupParent, graceSeconds: 0 });
+      await removeAllContainers({ ...options, ...node, graceSeconds: 0 });
       child.kill('SIGTERM');
       await once(child, 'exit');
     }
