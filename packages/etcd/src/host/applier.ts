@@ -28,6 +28,8 @@ export interface ApplierOptions {
   readonly wal: Wal;
   readonly membership: Membership;
   onMembership(membership: Membership): void;
+  /** After the state machine has taken entries. */
+  onApplied(entries: readonly Entry[]): void;
 }
 
 export class Applier {
@@ -65,6 +67,7 @@ export class Applier {
     this.appliedCount += committed.length;
     const last = entries.at(-1);
     if (last !== undefined) ctx.core.appliedTo(last.index);
+    this.#options.onApplied(entries);
     this.wake();
   }
 

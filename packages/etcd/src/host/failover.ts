@@ -22,14 +22,12 @@ export class Failover {
     this.#clock = clock;
   }
 
-  /** @returns whether the leader was meant */
-  onPeerDown(id: PeerId): boolean {
+  onPeerDown(id: PeerId): void {
     const { core } = this.#ctx;
-    if (id !== core.leader || id === core.id) return false;
+    if (id !== core.leader || id === core.id) return;
     core.suspectLeader();
     this.#attempts = 0;
     this.#schedule();
-    return true;
   }
 
   /** Somebody can be reached: if nobody leads, now is the time. */

@@ -5,6 +5,23 @@ import type { RaftCore } from '../raft/core.ts';
 import type { MemberChangeCode } from './errors.ts';
 import type { Membership } from './membership.ts';
 
+const TEXT: Record<MemberChangeCode, string> = {
+  exists: 'a member with this id is already in the cluster',
+  notFound: 'no member has this id',
+  notLearner: 'the member is not a learner',
+  learnerNotReady: 'the learner has not caught up with the leader yet; try again later',
+  pending: 'another membership change is under way; try again when it is done',
+  lastVoter: 'the change would leave the cluster without a voting member',
+};
+
+export function isMemberChangeCode(code: string): code is MemberChangeCode {
+  return Object.hasOwn(TEXT, code);
+}
+
+export function memberChangeText(code: MemberChangeCode): string {
+  return TEXT[code];
+}
+
 /** A learner is promoted once it has this share of the leader's log, so that the new quorum is not waiting for it. */
 const READY_SHARE = 0.9;
 

@@ -7,6 +7,9 @@ export interface Forward {
   readonly type: 'forward';
   readonly from: PeerId;
   readonly to: PeerId;
+  /** The leader takes it in this term or not at all. */
+  readonly term: number;
+  /** Ascending for each sender. */
   readonly requestId: number;
   readonly kind: 'normal' | 'conf';
   readonly data: Uint8Array;
@@ -17,6 +20,8 @@ export interface ForwardReply {
   readonly type: 'forwardReply';
   readonly from: PeerId;
   readonly to: PeerId;
+  /** As asked. */
+  readonly term: number;
   readonly requestId: number;
   readonly result: string;
 }

@@ -1,29 +1,32 @@
 /**
- * Proposals on their way to the leader's log.
+ * Proposals on their way to the leader's log, until they are applied here.
  *
  * ```
- *  propose ──► leader here? ──yes──► core.propose ──► accepted ─────────────────────► resolve
- *                 │ no                    └─ full ──────────────────────────────────► TooManyProposalsError
- *                 ├─ leader elsewhere ──► forward ──► reply
- *                 │                          ├─ leader lost, no answer in time ──────► ProposalDroppedError (unknown)
- *                 │                          └─ not the leader any more ─┐
- *                 └─ nobody leads ──► wait ◄─────────────────────────────┘
- *                                      └─ nobody does within leaderWaitMs ──────────► NoLeaderError
+ *  propose ──► leader here? ──yes──► core.propose ──► accepted ──► resolve ──► applied: forgotten
+ *                 │ no                  └─ full ──► TooManyProposalsError         └─ lost: goes again
+ *                 ├─ leader elsewhere ──► forward ──► reply, same as above
+ *                 └─ nobody leads ──► wait ──► nobody does within leaderWaitMs ──► NoLeaderError
  * ```
+ *
+ * **Never twice.** A leader takes a forwarded proposal only in the term the sender named, and remembers its answers
+ * within the term, so that a repeated message is not taken again. Once an entry of a later term has been applied here and
+ * the proposal has not, it never will be: entries of the older term come before it or not at all. Only then is it
+ * proposed again. For this to work the bytes of every proposal must be unique (carry an id).
  */
-import { NONE } from '../raft/types.ts';
-import type { NodeContext } from './context.ts';
-import { requestNumbers } from './context.ts';
+import { crc32 } from 'node:zlib';
+import { type Entry, NONE } from '../raft/types.ts';
+import { type NodeContext, requestNumbers } from './context.ts';
 import {
   type ConsensusError,
   ConsensusStoppedError,
-  type MemberChangeCode,
   MemberChangeError,
   NoLeaderError,
   ProposalDroppedError,
   TooManyProposalsError,
 } from './errors.ts';
+import { ForwardMemory } from './forward-memory.ts';
 import { ticksOf } from './limits.ts';
+import { isMemberChangeCode, memberChangeText } from './member-rules.ts';
 import type { Forward, ForwardReply } from './ports.ts';
 
 type Kind = 'normal' | 'conf';
@@ -31,32 +34,35 @@ type Kind = 'normal' | 'conf';
 interface Call {
   readonly kind: Kind;
   readonly data: Uint8Array;
-  readonly deadlineTick: number;
+  readonly digest: number;
+  /** Until then a leader must have taken it. */
+  readonly acceptTick: number;
+  /** Until then it is followed up. */
+  readonly forgetTick: number;
+  /** The term it was last given to a leader in. */
+  term: number;
+  resendTick: number;
+  settled: boolean;
   resolve(): void;
   reject(err: ConsensusError): void;
 }
 
-const MEMBER_CHANGE_TEXT: Record<MemberChangeCode, string> = {
-  exists: 'a member with this id is already in the cluster',
-  notFound: 'no member has this id',
-  notLearner: 'the member is not a learner',
-  learnerNotReady: 'the learner has not caught up with the leader yet; try again later',
-  pending: 'another membership change is under way; try again when it is done',
-  lastVoter: 'the change would leave the cluster without a voting member',
-};
-
-function isMemberChangeCode(code: string): code is MemberChangeCode {
-  return Object.hasOwn(MEMBER_CHANGE_TEXT, code);
-}
+/** A forward that is not answered is sent again after this many ticks. */
+const RESEND_TICKS = 5;
 
 export class Proposals {
   readonly #ctx: NodeContext;
   readonly #accept: (kind: Kind, data: Uint8Array) => string;
   readonly #nextId: () => number;
+  readonly #memory = new ForwardMemory();
+  /** No leader to give them to. */
   #waiting: Call[] = [];
-  readonly #forwarded = new Map<number, Call>();
+  /** Given to a leader, not applied yet. */
+  readonly #given = new Map<number, Call>();
+  readonly #byDigest = new Map<number, readonly number[]>();
+  #appliedTerm = 0;
   /** Counters for metrics. */
-  readonly counts = { accepted: 0, failed: 0 };
+  readonly counts = { accepted: 0, failed: 0, retried: 0 };
 
   /** @param accept puts a proposal into this member's log if it leads: `accepted` or why not */
   constructor(ctx: NodeContext, accept: (kind: Kind, data: Uint8Array) => string) {
@@ -66,56 +72,89 @@ export class Proposals {
   }
 
   get pending(): number {
-    return this.#waiting.length + this.#forwarded.size;
+    return this.#waiting.length + this.#given.size;
   }
 
   propose(kind: Kind, data: Uint8Array): Promise<void> {
-    if (this.pending >= this.#ctx.limits.maxWaiting) {
-      const why = `${this.pending} proposals wait for the leader already`;
-      return Promise.reject(new TooManyProposalsError(why));
-    }
     const { limits } = this.#ctx;
-    const deadlineTick = this.#ctx.ticks() + ticksOf(limits, limits.leaderWaitMs);
+    if (this.pending >= limits.maxWaiting) {
+      return Promise.reject(new TooManyProposalsError(`${this.pending} proposals wait already`));
+    }
+    const now = this.#ctx.ticks();
     return new Promise((resolve, reject) => {
-      this.#route({ kind, data, deadlineTick, resolve, reject });
+      this.#route({
+        kind,
+        data,
+        digest: crc32(data),
+        acceptTick: now + ticksOf(limits, limits.leaderWaitMs),
+        forgetTick: now + ticksOf(limits, limits.requestTimeoutMs),
+        term: 0,
+        resendTick: 0,
+        settled: false,
+        resolve,
+        reject,
+      });
     });
   }
 
   #route(call: Call): void {
+    const { core } = this.#ctx;
+    if (core.leader === NONE) {
+      this.#waiting.push(call);
+      return;
+    }
+    const id = this.#nextId();
+    call.term = core.term;
+    this.#add(id, call);
+    if (core.leader === core.id) this.#answered(id, call, this.#accept(call.kind, call.data));
+    else this.#forward(id, call);
+  }
+
+  #add(id: number, call: Call): void {
+    this.#given.set(id, call);
+    this.#byDigest.set(call.digest, [...(this.#byDigest.get(call.digest) ?? []), id]);
+  }
+
+  #remove(id: number): void {
+    const call = this.#given.get(id);
+    if (call === undefined) return;
+    this.#given.delete(id);
+    const others = this.#byDigest.get(call.digest)?.filter((other) => other !== id) ?? [];
+    if (others.length > 0) this.#byDigest.set(call.digest, others);
+    else this.#byDigest.delete(call.digest);
+  }
+
+  #forward(requestId: number, call: Call): void {
     const { core, transport } = this.#ctx;
-    if (core.leader === core.id) {
-      this.#settle(call, this.#accept(call.kind, call.data));
-    } else if (core.leader === NONE) {
-      this.#waiting.push(call);
-    } else {
-      const requestId = this.#nextId();
-      this.#forwarded.set(requestId, call);
-      const { kind, data } = call;
-      transport.send([{ type: 'forward', from: core.id, to: core.leader, requestId, kind, data }]);
-    }
+    const { kind, data, term } = call;
+    call.resendTick = this.#ctx.ticks() + RESEND_TICKS;
+    const to = core.leader;
+    transport.send([{ type: 'forward', from: core.id, to, term, requestId, kind, data }]);
   }
 
-  #settle(call: Call, result: string): void {
+  #answered(id: number, call: Call, result: string): void {
     if (result === 'accepted') {
-      this.counts.accepted += 1;
+      this.#resolve(call);
       this.#ctx.kick();
-      call.resolve();
-    } else if (result === 'notLeader' || result === 'transferring') {
-      // It has had no effect: whoever leads next gets it.
-      this.#waiting.push(call);
-    } else if (result === 'full') {
-      this.#fail(
-        call,
-        new TooManyProposalsError('the leader holds too much that is not committed'),
-      );
-    } else if (isMemberChangeCode(result)) {
-      this.#fail(call, new MemberChangeError(result, MEMBER_CHANGE_TEXT[result]));
-    } else {
-      this.#fail(call, new ProposalDroppedError(`the leader refused the proposal: ${result}`));
+      return;
     }
+    // Whether an earlier copy was taken is not known: what is applied here will tell.
+    if (result === 'notLeader' || result === 'forgotten') return;
+    this.#remove(id);
+    if (result === 'transferring') this.#waiting.push(call);
+    else this.#reject(call, refusal(result));
   }
 
-  #fail(call: Call, err: ConsensusError): void {
+  #resolve(call: Call): void {
+    if (call.settled) return;
+    call.settled = true;
+    this.counts.accepted += 1;
+    call.resolve();
+  }
+
+  #reject(call: Call, err: ConsensusError): void {
+    if (call.settled) return;
+    call.settled = true;
     this.counts.failed += 1;
     call.reject(err);
   }
@@ -123,27 +162,65 @@ export class Proposals {
   /** Another member's proposal; this one should be the leader. */
   onForward(forward: Forward): void {
     const { core, transport } = this.#ctx;
-    const leads = core.leader === core.id;
-    const result = leads ? this.#accept(forward.kind, forward.data) : 'notLeader';
+    const { from, term, requestId } = forward;
+    const leads = core.leader === core.id && term === core.term;
+    const result = leads
+      ? this.#memory.once(term, from, requestId, () => this.#accept(forward.kind, forward.data))
+      : 'notLeader';
     if (result === 'accepted') this.#ctx.kick();
-    const { from, requestId } = forward;
-    transport.send([{ type: 'forwardReply', from: core.id, to: from, requestId, result }]);
+    transport.send([{ type: 'forwardReply', from: core.id, to: from, term, requestId, result }]);
   }
 
   onReply(reply: ForwardReply): void {
-    const call = this.#forwarded.get(reply.requestId);
-    if (call === undefined) return;
-    this.#forwarded.delete(reply.requestId);
-    this.#settle(call, reply.result);
+    const call = this.#given.get(reply.requestId);
+    if (call === undefined || call.settled || call.term !== reply.term) return;
+    this.#answered(reply.requestId, call, reply.result);
   }
 
-  /** The leader has changed or its connection broke: what was sent to the former one may or may not have arrived. */
-  onLeaderLost(): void {
-    const lost = [...this.#forwarded.values()];
-    this.#forwarded.clear();
-    for (const call of lost) {
-      this.#fail(call, new ProposalDroppedError('the leader was lost before it answered', true));
+  /** Entries have been applied here. */
+  onApplied(entries: readonly Entry[]): void {
+    if (this.#given.size === 0) {
+      this.#appliedTerm = entries.at(-1)?.term ?? this.#appliedTerm;
+      return;
     }
+    for (const entry of entries) {
+      if (entry.data.byteLength === 0) continue;
+      for (const id of this.#byDigest.get(crc32(entry.data)) ?? []) this.#matchApplied(id, entry);
+    }
+    const term = entries.at(-1)?.term ?? 0;
+    if (term > this.#appliedTerm) this.#retryBefore(term);
+    this.#appliedTerm = term;
+  }
+
+  #matchApplied(id: number, entry: Entry): void {
+    const call = this.#given.get(id);
+    if (call === undefined || Buffer.compare(call.data, entry.data) !== 0) return;
+    this.#remove(id);
+    this.#resolve(call);
+  }
+
+  /** What was given to a leader of an earlier term and has not been applied by now is lost. */
+  #retryBefore(term: number): void {
+    const lost = [...this.#given].filter(([, call]) => call.term < term);
+    for (const [id] of lost) this.#remove(id);
+    for (const [, call] of lost) {
+      if (call.forgetTick <= this.#ctx.ticks()) {
+        this.#reject(call, new ProposalDroppedError('lost with a former leader'));
+        continue;
+      }
+      this.counts.retried += 1;
+      this.#route(call);
+    }
+  }
+
+  /** A snapshot took the place of entries: whether they were among them cannot be known. */
+  onSnapshot(term: number): void {
+    for (const [id, call] of this.#given) {
+      if (call.term > term) continue;
+      this.#remove(id);
+      this.#reject(call, new ProposalDroppedError('the state was replaced by a snapshot', true));
+    }
+    this.#appliedTerm = Math.max(this.#appliedTerm, term);
   }
 
   /** Somebody leads: calls that waited go there. */
@@ -154,27 +231,42 @@ export class Proposals {
     for (const call of calls) this.#route(call);
   }
 
-  /** Gives up on what has waited too long. */
+  /** Sends again what is not answered, gives up on what has waited too long. */
   tick(): void {
     const now = this.#ctx.ticks();
-    for (const [id, call] of this.#forwarded) {
-      if (call.deadlineTick > now) break;
-      this.#forwarded.delete(id);
-      this.#fail(call, new ProposalDroppedError('the leader did not answer in time', true));
+    const { core } = this.#ctx;
+    for (const [id, call] of this.#given) {
+      if (call.forgetTick <= now) this.#remove(id);
+      if (call.settled) continue;
+      if (call.acceptTick <= now) {
+        this.#remove(id);
+        this.#reject(call, new ProposalDroppedError('the leader did not answer in time', true));
+      } else if (call.resendTick <= now && call.term === core.term && core.leader !== NONE) {
+        this.#forward(id, call);
+      }
     }
     if (this.#waiting.length === 0) return;
-    const expired = this.#waiting.filter((call) => call.deadlineTick <= now);
-    this.#waiting = this.#waiting.filter((call) => call.deadlineTick > now);
-    for (const call of expired) {
-      this.#fail(call, new NoLeaderError('no leader: a majority of the members is not reachable'));
-    }
+    const late = new NoLeaderError('no leader: a majority of the members is not reachable');
+    for (const call of this.#waiting) if (call.acceptTick <= now) this.#reject(call, late);
+    this.#waiting = this.#waiting.filter(
+      (call) => (call.settled ? call.forgetTick : call.acceptTick) > now,
+    );
     this.onLeader();
   }
 
   stop(): void {
-    const stopped = new ConsensusStoppedError('the member is stopping');
-    for (const call of this.#waiting) this.#fail(call, stopped);
+    const stopped = new ConsensusStoppedError('the member is stopping', true);
+    for (const call of [...this.#waiting, ...this.#given.values()]) this.#reject(call, stopped);
     this.#waiting = [];
-    this.onLeaderLost();
+    this.#given.clear();
+    this.#byDigest.clear();
   }
+}
+
+function refusal(result: string): ConsensusError {
+  if (result === 'full') {
+    return new TooManyProposalsError('the leader holds too much that is not committed');
+  }
+  if (isMemberChangeCode(result)) return new MemberChangeError(result, memberChangeText(result));
+  return new ProposalDroppedError(`the leader refused the proposal: ${result}`);
 }

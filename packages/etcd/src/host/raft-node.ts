@@ -60,6 +60,8 @@ export interface NodeCounts {
   readonly proposalsAccepted: number;
   readonly proposalsFailed: number;
   readonly proposalsPending: number;
+  /** Lost with a leader and proposed again. */
+  readonly proposalsRetried: number;
   readonly entriesApplied: number;
 }
 
@@ -112,12 +114,14 @@ export class RaftNode implements Consensus {
       wal: storage.wal,
       membership: storage.membership,
       onMembership: () => this.#updatePeers(),
+      onApplied: (entries) => this.#proposals.onApplied(entries),
     });
     this.#snapshots = new Snapshots({
       ctx,
       stateMachine,
       wal: storage.wal,
       applier: this.#applier,
+      onInstalled: (term) => this.#proposals.onSnapshot(term),
     });
     this.#failover = new Failover(ctx, options.clock);
     this.#nextNonce = requestNumbers(random);
@@ -129,6 +133,7 @@ export class RaftNode implements Consensus {
       proposalsAccepted: this.#proposals.counts.accepted,
       proposalsFailed: this.#proposals.counts.failed,
       proposalsPending: this.#proposals.pending,
+      proposalsRetried: this.#proposals.counts.retried,
       entriesApplied: this.#applier.appliedCount,
     };
   }
@@ -150,7 +155,7 @@ export class RaftNode implements Consensus {
       onSnapshot: (header, chunks) => this.#snapshots.receive(header, chunks),
       onPeerUp: () => this.#failover.onPeerUp(),
       onPeerDown: (id) => {
-        if (this.#failover.onPeerDown(id)) this.#proposals.onLeaderLost();
+        this.#failover.onPeerDown(id);
       },
       onUnreachable: (id) => this.#core.reportUnreachable(id),
       members: () => this.#applier.membership.members,
@@ -258,7 +263,6 @@ export class RaftNode implements Consensus {
     this.#seenLeader = leader;
     this.#seenTerm = term;
     if (changed) {
-      this.#proposals.onLeaderLost();
       if (leader !== NONE) {
         this.#leaderChanges += 1;
         this.#options.log.info({ leader: leader.toString(16), term }, 'leader');

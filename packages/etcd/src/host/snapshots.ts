@@ -23,6 +23,8 @@ export interface SnapshotsOptions {
   readonly stateMachine: StateMachine;
   readonly wal: Wal;
   readonly applier: Applier;
+  /** The state was replaced by one of this term. */
+  onInstalled(term: number): void;
 }
 
 export class Snapshots {
@@ -141,6 +143,7 @@ export class Snapshots {
       if (replaced) await wal.reset(point, conf, core.hardState);
       else await wal.append({ conf });
       applier.remember(point.index, membership);
+      this.#options.onInstalled(point.term);
       core.announce();
     } finally {
       this.frozen = false;

@@ -31,9 +31,9 @@ const SAMPLES: PeerMessage[] = [
   { type: 'readIndexResponse', ...base, context: 1, index: 2 },
   { type: 'transfer', ...base, target: 3n },
   { type: 'snapshotOffer', ...base, point },
-  { type: 'forward', ...ends, requestId: 5, kind: 'normal', data: Buffer.from('data') },
-  { type: 'forward', ...ends, requestId: 6, kind: 'conf', data: Buffer.from('{}') },
-  { type: 'forwardReply', ...ends, requestId: 5, result: 'accepted' },
+  { type: 'forward', ...base, requestId: 5, kind: 'normal', data: Buffer.from('data') },
+  { type: 'forward', ...base, requestId: 6, kind: 'conf', data: Buffer.from('{}') },
+  { type: 'forwardReply', ...base, requestId: 5, result: 'accepted' },
 ];
 
 test('every message comes back as it was, alone and together', () => {

@@ -3,7 +3,7 @@
  * is a view into the received frame. Little-endian; a frame is a sequence of messages:
  *
  * ```
- *  | type u8 | from u64 | to u64 | … fields of the type, in the order written below
+ *  | type u8 | from u64 | to u64 | term u64 | … fields of the type, in the order written below
  *  entries: | count u32 | (index u64, term u64, kind u8, length u32, data) …
  * ```
  */
@@ -223,15 +223,6 @@ function readMessage(input: Reader): PeerMessage {
   const type = TYPES[input.u8()];
   if (type === undefined) throw new MalformedMessageError('unknown type of message');
   const ends = { from: input.id(), to: input.id() };
-  if (type === 'forward') {
-    const requestId = input.number();
-    const kind = input.bool() ? 'conf' : 'normal';
-    return { type, ...ends, requestId, kind, data: input.bytes() };
-  }
-  if (type === 'forwardReply') {
-    const requestId = input.number();
-    return { type, ...ends, requestId, result: Buffer.from(input.bytes()).toString('utf8') };
-  }
   const base = { ...ends, term: input.number() };
   switch (type) {
     case 'vote': {
@@ -265,6 +256,15 @@ function readMessage(input: Reader): PeerMessage {
       return { type, ...base, target: input.id() };
     case 'snapshotOffer':
       return { type, ...base, point: input.point() };
+    case 'forward': {
+      const requestId = input.number();
+      const kind = input.bool() ? 'conf' : 'normal';
+      return { type, ...base, requestId, kind, data: input.bytes() };
+    }
+    case 'forwardReply': {
+      const requestId = input.number();
+      return { type, ...base, requestId, result: Buffer.from(input.bytes()).toString('utf8') };
+    }
   }
 }
 
@@ -275,7 +275,7 @@ export function encodeMessages(messages: readonly PeerMessage[]): Buffer {
     out.u8(CODE.get(message.type) ?? 255);
     out.id(message.from);
     out.id(message.to);
-    if (message.type !== 'forward' && message.type !== 'forwardReply') out.number(message.term);
+    out.number(message.term);
     writeBody(out, message);
   }
   return out.finish();

@@ -7,6 +7,7 @@
  * - log matching: where two logs agree on index and term, they agree on everything before;
  * - linearizability: the log gives writes their order, so it is enough that this order respects real time, and that each
  *   read returns a version no older than any write acknowledged, or read completed, before it began;
+ * - at most once: no write is applied at two places, however often it had to be sent;
  * - acknowledged is durable: every acknowledged write is at its index in the final sequence.
  */
 import type { RaftCore } from '../../raft/core.ts';
@@ -35,6 +36,8 @@ export class Checker {
   readonly #committed = new Map<number, Committed>();
   /** For each key: the newest version known to be visible since a time, ascending in both. */
   readonly #visible = new Map<string, Point[]>();
+  /** Where each value was applied. */
+  readonly #places = new Map<number, number>();
   readonly #acknowledged: { readonly index: number; readonly value: number }[] = [];
   readonly counts = { leaders: 0, writes: 0, reads: 0, applied: 0, snapshots: 0 };
   #highest = 0;
@@ -69,6 +72,13 @@ export class Checker {
     this.counts.applied += 1;
     if (known !== undefined) return;
     const { hash, term, write } = fact;
+    if (write !== undefined) {
+      const other = this.#places.get(write.value);
+      if (other !== undefined) {
+        throw new Violation(`write ${write.value} applied at ${other} and again at ${fact.index}`);
+      }
+      this.#places.set(write.value, fact.index);
+    }
     this.#committed.set(fact.index, { hash, term, byTerm, value: write?.value });
     this.#highest = Math.max(this.#highest, fact.index);
   }
