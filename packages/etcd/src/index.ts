@@ -2,4 +2,4 @@
 
 export { AmbiguousError, EtcdError, isEtcdError, StorageError } from './errors.ts';
 export type * from './ports.ts';
-export { type Etcd, type MemoryEtcdOptions, startEtcd } from './server/solo.ts';
+export { type Etcd, type EtcdOptions, startEtcd } from './server/solo.ts';

@@ -14,6 +14,8 @@ import type {
 /** One log entry: the writes that were waiting when it was made. */
 export interface ProposalBatch {
   proposals: Proposal[];
+  /** Entries of another term are skipped. */
+  term: bigint;
 }
 
 export interface Proposal {

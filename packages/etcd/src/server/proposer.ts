@@ -14,7 +14,7 @@ import {
 } from '../host/errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Revision } from '../mvcc/index.ts';
-import type { Consensus, MemberId } from '../ports.ts';
+import type { Consensus, MemberId, Term } from '../ports.ts';
 import type { Outcome } from '../state/kv-state.ts';
 import type { Applied } from '../state/state-machine.ts';
 
@@ -52,9 +52,21 @@ interface Queued {
   readonly bytes: number;
 }
 
+/** Writes handed to consensus together, whose fate is not known yet. */
+interface Batch {
+  readonly term: Term;
+  readonly members: readonly Queued[];
+}
+
+/**
+ * Every batch is bound to the term it was proposed in: the state machine skips it in an entry of any other term. Once an entry
+ * of a later term is applied, a batch that was not applied never will be, and is proposed again. So a write survives the
+ * loss of the leader it was sent to, and still happens once.
+ */
 export class Proposer {
   private readonly options: ProposerOptions;
   private readonly waiting = new Map<bigint, Waiting>();
+  private readonly underWay = new Set<Batch>();
   private readonly sweep: Timer;
   private queue: Queued[] = [];
   private scheduled = false;
@@ -88,66 +100,83 @@ export class Proposer {
     const id = this.nextId++;
     const { clock, timeoutMs } = this.options;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, {
-        deadlineMs: clock.monotonicMs() + timeoutMs,
-        settle: (result) => {
-          if (result instanceof EtcdError) return reject(result);
-          const { outcome, revision, term } = result;
-          if (outcome instanceof EtcdError) return reject(outcome);
-          invariant(outcome.type === type, 'a proposal has the result of its kind');
-          return resolve({
-            revision,
-            term,
-            outcome: outcome as Extract<Outcome, { type: T }>,
-          });
-        },
-      });
-      this.queue.push({ id, body, bytes });
-      this.schedule();
+      const settle = (result: Applied | EtcdError): void => {
+        const outcome = result instanceof EtcdError ? result : result.outcome;
+        if (result instanceof EtcdError || outcome instanceof EtcdError) {
+          reject(outcome);
+          return;
+        }
+        invariant(outcome.type === type, 'a proposal has the result of its kind');
+        const { revision, term } = result;
+        resolve({ revision, term, outcome: outcome as Extract<Outcome, { type: T }> });
+      };
+      this.waiting.set(id, { deadlineMs: clock.monotonicMs() + timeoutMs, settle });
+      this.enqueue([{ id, body, bytes }]);
     });
   }
 
-  private schedule(): void {
+  private enqueue(members: readonly Queued[]): void {
+    this.queue.push(...members);
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.flush());
   }
 
-  /** Hands what has gathered to consensus, cut into entries of bounded size. */
+  /** Hands what has gathered to consensus, cut into entries of bounded size. Without a leader it stays where it is. */
   private flush(): void {
     this.scheduled = false;
+    if (this.queue.length === 0 || this.options.consensus().status().leader === 0n) return;
     const queue = this.queue;
     this.queue = [];
-    let batch: Queued[] = [];
+    let members: Queued[] = [];
     let bytes = 0;
     for (const one of queue) {
-      if (batch.length > 0 && bytes + one.bytes > LIMITS.entryBytes) {
-        this.send(batch);
-        batch = [];
+      if (members.length > 0 && bytes + one.bytes > LIMITS.entryBytes) {
+        this.send(members);
+        members = [];
         bytes = 0;
       }
-      batch.push(one);
+      members.push(one);
       bytes += one.bytes;
     }
-    if (batch.length > 0) this.send(batch);
+    this.send(members);
   }
 
-  private send(batch: readonly Queued[]): void {
+  private send(members: readonly Queued[]): void {
     const { consensus, memberId: member } = this.options;
-    const proposals = batch.map(({ id, body }) => ({ ...body, id, member }));
+    const { term } = consensus().status();
+    const proposals = members.map(({ id, body }) => ({ ...body, id, member }));
+    const batch: Batch = { term, members };
+    this.underWay.add(batch);
     consensus()
-      .propose(BATCH.encode({ proposals }))
-      .catch((error: unknown) => {
-        // What may have been accepted may yet be applied: its callers go on waiting.
-        if (error instanceof ConsensusError && error.outcomeUnknown) return;
-        const known = fromConsensus(error);
-        for (const { id } of batch) this.settle(id, known);
-      });
+      .propose(BATCH.encode({ proposals, term }))
+      .catch((error: unknown) => this.notAccepted(batch, error));
+  }
+
+  private notAccepted(batch: Batch, error: unknown): void {
+    // What may have been accepted may yet be applied; a later term will tell.
+    if (error instanceof ConsensusError && error.outcomeUnknown) return;
+    this.underWay.delete(batch);
+    if (error instanceof NoLeaderError) {
+      this.queue.push(...batch.members);
+      return;
+    }
+    const known = fromConsensus(error);
+    for (const { id } of batch.members) this.settle(id, known);
   }
 
   /** A proposal of this member was applied. */
   applied(proposal: Proposal, applied: Applied): void {
     if (proposal.member === this.options.memberId) this.settle(proposal.id, applied);
+  }
+
+  /** An entry of this term was applied: whatever was proposed in earlier ones and is still waiting is proposed again. */
+  onTerm(term: Term): void {
+    for (const batch of this.underWay) {
+      if (batch.term >= term) continue;
+      this.underWay.delete(batch);
+      this.enqueue(batch.members.filter(({ id }) => this.waiting.has(id)));
+    }
   }
 
   private settle(id: bigint, result: Applied | EtcdError): void {
@@ -159,11 +188,23 @@ export class Proposer {
 
   private expire(): void {
     const nowMs = this.options.clock.monotonicMs();
+    // What never left the queue has had no effect: a client may try another member.
+    const queued = new Set(this.queue.map(({ id }) => id));
     // Oldest first, and all with the same patience: the first that has time left ends the search.
     for (const [id, { deadlineMs }] of this.waiting) {
-      if (deadlineMs > nowMs) return;
-      this.settle(id, etcdError('timeout'));
+      if (deadlineMs > nowMs) break;
+      this.settle(id, etcdError(queued.has(id) ? 'noLeader' : 'timeout'));
     }
+    this.queue = this.queue.filter(({ id }) => this.waiting.has(id));
+    for (const batch of this.underWay) {
+      if (!batch.members.some(({ id }) => this.waiting.has(id))) this.underWay.delete(batch);
+    }
+    this.flush();
+  }
+
+  /** There is a leader, or another one. */
+  onLeadership(): void {
+    this.flush();
   }
 
   /** Fails everything that waits. */

@@ -1,14 +1,23 @@
-/** A whole store in this process: for tests, and for embedding. */
+/** A whole store with one member in this process: for tests, and for embedding. */
 
 import { randomBytes } from 'node:crypto';
-import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
+import { mkdirSync } from 'node:fs';
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type TlsMaterial,
+} from '@kubets/platform';
+import { openConsensus } from '../host/open.ts';
+import { nodeDisk } from '../wal/runtime/node-disk.ts';
 import type { ServerLimits } from './member.ts';
 import { SoloConsensus } from './solo-consensus.ts';
-import { type RunningMember, startMember } from './start.ts';
+import { type MakeConsensus, startMember, stateDirOf } from './start.ts';
 
-export interface MemoryEtcdOptions {
-  /** Nothing is written to disk; the content ends with the process. */
-  readonly memory: true;
+interface CommonOptions {
   /** 0, the default: a free one. */
   readonly clientPort?: number;
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
@@ -17,7 +26,22 @@ export interface MemoryEtcdOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
+  /** The store cannot go on. Without it the error is thrown, which ends the process. */
+  readonly onFatal?: (error: unknown) => void;
 }
+
+/** Nothing is written to disk; the content ends with the process. */
+export interface MemoryEtcdOptions extends CommonOptions {
+  readonly memory: true;
+}
+
+/** Everything is kept in a directory, which may be used again later. */
+export interface DurableEtcdOptions extends CommonOptions {
+  readonly memory?: false;
+  readonly dataDir: string;
+}
+
+export type EtcdOptions = MemoryEtcdOptions | DurableEtcdOptions;
 
 /** A store with one member. */
 export interface Etcd {
@@ -29,24 +53,49 @@ export interface Etcd {
 
 const HOST = '127.0.0.1';
 const ELECTION_MS = 1_000;
+const NAME = 'solo';
+/** Nobody connects to it: the member has no peers. */
+const PEER_URL = `http://${HOST}:0`;
 
-/** Starts a store in memory that serves the etcd v3 API on loopback. */
-export async function startEtcd(options: MemoryEtcdOptions): Promise<Etcd> {
-  const { clientPort = 0, memory: _memory, ...rest } = options;
+const inMemory: MakeConsensus = (stateMachine) => {
   const id = randomBytes(8).readBigUInt64BE() || 1n;
-  const member = { id, name: 'memory', peerUrls: [], clientUrls: [], isLearner: false };
-  const running: RunningMember = await startMember({
+  const member = { id, name: NAME, peerUrls: [], clientUrls: [], isLearner: false };
+  const consensus = new SoloConsensus(member, stateMachine);
+  return Promise.resolve({ consensus, memberId: id, clusterId: id });
+};
+
+type Fatal = (error: unknown) => void;
+
+function onDisk(options: DurableEtcdOptions, onFatal: Fatal): MakeConsensus {
+  const { dataDir, clock = systemClock, random = systemRandom, log = silentLogger } = options;
+  return async (stateMachine) => {
+    const node = await openConsensus({
+      ...{ dataDir, name: NAME, peerUrls: [PEER_URL], clientUrls: [], listenPeerUrls: [PEER_URL] },
+      initialCluster: [{ name: NAME, peerUrls: [PEER_URL] }],
+      initialClusterState: 'new',
+      initialClusterToken: NAME,
+      ...{ stateMachine, disk: nodeDisk, clock, random, log, onFatal },
+    });
+    return { consensus: node, memberId: node.status().id, clusterId: node.clusterId };
+  };
+}
+
+/** Starts a store that serves the etcd v3 API on loopback. */
+export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
+  const { clientPort = 0, onFatal = rethrow, ...rest } = options;
+  let stateDir: string | undefined;
+  if (!options.memory) {
+    stateDir = stateDirOf(options.dataDir);
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  }
+  const running = await startMember({
     ...rest,
-    name: 'memory',
+    ...(stateDir !== undefined && { stateDir }),
+    name: NAME,
     listeners: [{ host: HOST, port: clientPort }],
     electionMs: ELECTION_MS,
-    makeConsensus: (stateMachine) => {
-      const consensus = new SoloConsensus(member, stateMachine);
-      return Promise.resolve({ consensus, memberId: id, clusterId: id });
-    },
-    onFatal: (error) => {
-      throw error;
-    },
+    makeConsensus: options.memory ? inMemory : onDisk(options, onFatal),
+    onFatal,
   });
   const port = running.ports[0] ?? 0;
   const scheme = options.tls === undefined ? 'http' : 'https';
@@ -55,4 +104,8 @@ export async function startEtcd(options: MemoryEtcdOptions): Promise<Etcd> {
     clientPort: port,
     stop: () => running.stop(0),
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

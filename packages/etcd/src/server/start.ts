@@ -117,6 +117,7 @@ async function openState(options: MemberOptions, base: Base, late: Late): Promis
     ...{ state, clock: base.clock, ...(storage && { storage }) },
     ...(loaded && { position: loaded.position }),
     onApplied: (proposal, applied) => late.proposer?.applied(proposal, applied),
+    onTerm: (term) => late.proposer?.onTerm(term),
     onChanges: (changes) => hub.notify(changes),
     onReplaced: () => hub.storeReplaced(),
   });
@@ -148,6 +149,7 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
     overloaded: () => (storage?.backlog ?? 0) > LIMITS.storageBacklogRecords,
   });
   late.proposer = proposer;
+  consensus.onLeadership(() => proposer.onLeadership());
   const parts = { memberId, clusterId, state, stateMachine, hub, proposer, consensus, limits };
   const member = new Member({ ...parts, clock, log });
   late.member = member;

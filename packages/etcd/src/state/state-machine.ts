@@ -55,6 +55,8 @@ export interface StateMachineOptions {
   readonly position?: AppliedPosition;
   /** Hears of each proposal's result. */
   readonly onApplied: (proposal: Proposal, applied: Applied) => void;
+  /** Hears of the first applied entry of each term: nothing of an earlier term comes after it. */
+  readonly onTerm: (term: Term) => void;
   /** Hears of all changes of a batch, in order, after the store shows them. */
   readonly onChanges: (changes: readonly Change[]) => void;
   /** The whole store was replaced. */
@@ -96,15 +98,17 @@ export class KvStateMachine implements StateMachine {
       index: entry.index,
       applied: this.position.index,
     });
+    const { term: termBefore } = this.position;
     const members = entry.members ?? this.position.members;
     if (entry.kind === 'normal' && entry.data.length > 0) {
-      for (const proposal of BATCH.decode(entry.data).proposals) {
-        this.applyProposal(proposal, entry.term, changes);
-      }
+      const batch = BATCH.decode(entry.data);
+      const proposals = batch.term === entry.term ? batch.proposals : [];
+      for (const proposal of proposals) this.applyProposal(proposal, entry.term, changes);
     }
     const { index, term } = entry;
     const { revision, compactRevision, versionCount } = state.store;
     this.position = { index, term, revision, compactRevision, versionCount, members };
+    if (term > termBefore) this.options.onTerm(term);
   }
 
   private applyProposal(proposal: Proposal, term: Term, changes: Change[]): void {

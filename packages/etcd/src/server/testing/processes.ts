@@ -1,0 +1,148 @@
+/** Members as processes of their own, for tests that kill them. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { delay } from '@kubets/platform';
+import { EtcdClient } from '../../client/index.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'main.ts');
+const HEALTHY_WITHIN_MS = 30_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+interface Place {
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+}
+
+/** A cluster of member processes on loopback, in a directory that goes away with it. */
+export class ProcessCluster implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'kubets-etcd-'));
+  private readonly places: Place[];
+  private readonly flags: readonly string[];
+  private readonly running = new Map<string, ChildProcess>();
+  private readonly outputs = new Map<string, string>();
+
+  private constructor(places: Place[], flags: readonly string[]) {
+    this.places = places;
+    this.flags = flags;
+  }
+
+  static async start(size: number, flags: readonly string[] = []): Promise<ProcessCluster> {
+    const places: Place[] = [];
+    for (let i = 0; i < size; i++) {
+      const clientUrl = `http://127.0.0.1:${await freePort()}`;
+      places.push({ name: `m${i}`, clientUrl, peerUrl: `http://127.0.0.1:${await freePort()}` });
+    }
+    const cluster = new ProcessCluster(places, flags);
+    await cluster.startAll();
+    return cluster;
+  }
+
+  get endpoints(): string[] {
+    return this.places.map((p) => p.clientUrl);
+  }
+
+  get names(): string[] {
+    return this.places.map((p) => p.name);
+  }
+
+  dataDir(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** What a member has written to its log. */
+  output(name: string): string {
+    return this.outputs.get(name) ?? '';
+  }
+
+  async startAll(): Promise<void> {
+    for (const { name } of this.places) this.spawn(name);
+    for (const { name } of this.places) await this.healthy(name);
+  }
+
+  /** Starts a process that is not kept track of, with a running member's flags. */
+  spawnBeside(name: string): ChildProcess {
+    const member = this.running.get(name);
+    const second = this.spawn(name);
+    if (member !== undefined) this.running.set(name, member);
+    return second;
+  }
+
+  spawn(name: string): ChildProcess {
+    const place = this.places.find((p) => p.name === name);
+    if (place === undefined) throw new Error(`no member ${name}`);
+    const initial = this.places.map((p) => `${p.name}=${p.peerUrl}`).join(',');
+    const args = [
+      ...[MAIN, '--name', name, '--data-dir', this.dataDir(name)],
+      ...['--listen-client-urls', place.clientUrl, '--advertise-client-urls', place.clientUrl],
+      ...['--listen-peer-urls', place.peerUrl, '--initial-advertise-peer-urls', place.peerUrl],
+      ...['--initial-cluster', initial, '--initial-cluster-token', this.dir],
+    ];
+    const child = spawn(process.execPath, [...args, ...this.flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    child.stderr?.on('data', (text: Buffer) => {
+      this.outputs.set(name, this.output(name) + text.toString());
+    });
+    this.running.set(name, child);
+    return child;
+  }
+
+  /** Resolves when the member answers that it is healthy. */
+  async healthy(name: string): Promise<void> {
+    const url = this.places.find((p) => p.name === name)?.clientUrl;
+    const giveUpMs = performance.now() + HEALTHY_WITHIN_MS;
+    for (;;) {
+      const answer = await fetch(`${url}/health`).catch(() => undefined);
+      if (answer?.ok) return;
+      if (performance.now() > giveUpMs) {
+        throw new Error(`${name} is not healthy: ${await answer?.text()}\n${this.output(name)}`);
+      }
+      await delay(20);
+    }
+  }
+
+  /** SIGKILL, as a power loss would: no member gets to write anything more. */
+  async kill(...names: string[]): Promise<void> {
+    const gone = names.map(async (name) => {
+      const child = this.running.get(name);
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    });
+    await Promise.all(gone);
+    for (const name of names) this.running.delete(name);
+  }
+
+  /** Asks a member to stop. @returns its exit code */
+  async stop(name: string): Promise<number | null> {
+    const child = this.running.get(name);
+    if (child === undefined) return null;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    this.running.delete(name);
+    return child.exitCode;
+  }
+
+  client(): EtcdClient {
+    return new EtcdClient({ endpoints: this.endpoints });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill(...this.running.keys());
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
