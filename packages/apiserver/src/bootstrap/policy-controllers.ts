@@ -170,11 +170,19 @@ export const CONTROLLER_BINDINGS: readonly ClusterRoleBinding[] = Object.keys(CO
 /** Role of a controller-manager process that runs all its controllers under its own identity. */
 export const ALL_CONTROLLERS_ROLE = 'kubets:controller-manager';
 
-/** The rights of all controllers together, each rule once. */
+/**
+ * The rights of all controllers together, each rule once. Our controllers may send a change as a patch wherever
+ * the stock ones replace the object, so whoever may update may patch as well.
+ */
 export function allControllersRole(): ClusterRole {
   const seen = new Map<string, PolicyRule>();
   for (const text of [...Object.values(CONTROLLERS), EVENTS]) {
-    for (const rule of parseRules(text)) seen.set(JSON.stringify(rule), rule);
+    for (const rule of parseRules(text)) {
+      const { verbs } = rule;
+      const patches = verbs.includes('update') && !verbs.includes('patch');
+      const wider = patches ? { ...rule, verbs: [...verbs, 'patch'] } : rule;
+      seen.set(JSON.stringify(wider), wider);
+    }
   }
   return { ...clusterRole(ALL_CONTROLLERS_ROLE, ''), rules: [...seen.values()] };
 }

@@ -21,8 +21,12 @@ export interface Policy {
   readonly roleBindings: readonly RoleBinding[];
 }
 
-/** What this project's DNS server watches under its own user, beyond the stock role. */
+/** What this project's DNS server does under its own user, beyond the stock role: it watches more, and registers itself. */
 const DNS_ROLE = 'kubets:dns';
+const DNS_REGISTRATION = `
+  create delete get patch update | core | endpoints services
+  create delete get patch update | discovery.k8s.io | endpointslices
+`;
 const DNS_RULES = `
   read | core | endpoints namespaces nodes pods services
   read | discovery.k8s.io | endpointslices
@@ -79,6 +83,7 @@ export const DEFAULT_POLICY: Policy = {
       AUTHENTICATION_READER,
       'read | core | configmaps | extension-apiserver-authentication',
     ),
+    namespacedRole('kube-system', DNS_ROLE, DNS_REGISTRATION),
     leaderRole('kube-controller-manager'),
     leaderRole('kube-scheduler'),
     namespacedRole('kube-system', 'system:controller:bootstrap-signer', 'read | core | secrets'),
@@ -106,6 +111,7 @@ export const DEFAULT_POLICY: Policy = {
       name: 'system::extension-apiserver-authentication-reader',
       subjects: ['User:system:kube-controller-manager', 'User:system:kube-scheduler'],
     }),
+    namespacedBinding('kube-system', DNS_ROLE, { subjects: ['User:system:kube-dns'] }),
     leaderBinding('kube-controller-manager'),
     leaderBinding('kube-scheduler'),
     ...['bootstrap-signer', 'cloud-provider', 'token-cleaner'].map((name) =>
