@@ -42,8 +42,10 @@ export const EVENT_TTL_SECONDS = 3_600;
 /** Operations in one JSON patch. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 
-/** Ordinary requests are given up after this long. */
-export const REQUEST_TIMEOUT_MS = 60_000;
+/** Requests under way at once, watches and streams not counted; more are told to come back. */
+export const MAX_INFLIGHT = 600;
+/** … after this long. */
+export const INFLIGHT_RETRY_SECONDS = 1;
 /** Answers above this are compressed for clients that ask. */
 export const GZIP_THRESHOLD_BYTES = 128 * 1024;
 /** Bytes of list items in one chunk of the component door. */

@@ -17,6 +17,7 @@ import type { ApiServerConfig } from './config.ts';
 import { discoverySource } from './discovery-source.ts';
 import { createEdge, type Edge } from './edge.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
+import { Inflight } from './inflight.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
 import { serverMetrics } from './metrics.ts';
 import type { ResourceStore } from './ports.ts';
@@ -133,16 +134,18 @@ export class ApiServer {
     const { signal } = this.#stop;
     const metrics = serverMetrics(this.#o.metrics);
     metrics.observeCaches(this.#caches);
+    const inflight = new Inflight();
     const onWatchFrame = (def: KindDef): void => metrics.watchFrame(def);
     const resources = new ResourceHandler({ registry, clock, random, onWatchFrame });
     const handler = new RestHandler({
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams, paths },
-      ...{ metrics, clock, log, signal, newId: randomUUID },
+      ...{ metrics, inflight, clock, log, signal, newId: randomUUID },
     });
     const { cert, key, ca: clientCa } = tls;
     const rest = new RestServer({ cert, key, clientCa, handler, log, signal });
     const service = new ResourcesService({
-      ...{ authenticator, authorizer, kinds, registry, virtuals, metrics, clock, log, signal },
+      ...{ authenticator, authorizer, kinds, registry, virtuals, metrics, inflight },
+      ...{ clock, log, signal },
     });
     const grpc = new GrpcHost({
       tls: { ...tls, requireClientCert: true },

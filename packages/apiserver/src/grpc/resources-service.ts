@@ -10,6 +10,7 @@ import type {
 } from '@grpc/grpc-js';
 import { badRequest, type KindRegistry, pathNotFound, unauthorized } from '@kubets/api';
 import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
+import type { Inflight } from '../inflight.ts';
 import { LIST_CHUNK_BYTES } from '../limits.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
@@ -51,6 +52,7 @@ export interface ResourcesDeps {
   readonly registry: Registry;
   readonly virtuals: readonly VirtualResource[];
   readonly metrics: ServerMetrics;
+  readonly inflight: Inflight;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborted when draining begins. */
@@ -101,8 +103,8 @@ export class ResourcesService {
   ): handleUnaryCall<R, ObjectReply> {
     return (call, callback) => {
       const startedMs = this.#o.clock.monotonicMs();
-      this.#admit(call, verb, call.request.ref)
-        .then((admitted) => work(admitted, call.request))
+      this.#o.inflight
+        .run(async () => work(await this.#admit(call, verb, call.request.ref), call.request))
         .then(
           (object) => {
             callback(null, { object });
@@ -133,8 +135,11 @@ export class ResourcesService {
 
   async #update(a: Admitted, request: WriteRequest): Promise<Buffer> {
     const body = { json: request.object.toString('utf8'), validation: 'Ignore' } as const;
-    const ctx = contextOf(a.user, request.dry_run);
-    const made = await this.#o.registry.update(a.target, body, ctx);
+    const { authorizer, registry } = this.#o;
+    const mayCreate = (): Promise<void> =>
+      authorizeRequest(authorizer, a.user, { ...a.info, verb: 'create' });
+    const ctx = { ...contextOf(a.user, request.dry_run), mayCreate };
+    const made = await registry.update(a.target, body, ctx);
     return plainBytes(made.def, made.object);
   }
 

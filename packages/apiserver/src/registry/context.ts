@@ -35,6 +35,8 @@ export interface WriteContext {
   /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions as sent, for admission. */
   readonly options: Readonly<Record<string, unknown>>;
   warn(text: string): void;
+  /** Throws unless the user may create the object that an update does not find. Absent: may. */
+  mayCreate?(): Promise<void>;
 }
 
 /** A function that gives the new object for the present one; may be called again after a conflict. */

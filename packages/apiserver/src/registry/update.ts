@@ -72,6 +72,7 @@ export async function updateObject(
     const { value: old, certain } = base;
     if (old === undefined) {
       if (o.creatable !== undefined && createsOnUpdate(target.def)) {
+        await ctx.mayCreate?.();
         return createObject(deps, target, o.creatable, ctx);
       }
       const { def, subresource, name } = target;

@@ -9,6 +9,7 @@ import {
 } from '@kubets/api';
 import type { Clock, Logger } from '@kubets/platform';
 import { PlainTextError } from '../auth/impersonation.ts';
+import type { Inflight } from '../inflight.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
   AnyRequest,
@@ -40,6 +41,7 @@ export interface RestDeps {
   readonly streams: readonly StreamHandler[];
   readonly paths: readonly PathHandler[];
   readonly metrics: ServerMetrics;
+  readonly inflight: Inflight;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborted when draining begins. */
@@ -75,8 +77,11 @@ export class RestHandler {
     response.setHeader('audit-id', this.#o.newId());
     const warnings: string[] = [];
     try {
-      const admitted = await this.#admit(request, info, query, peer);
-      await this.#dispatch(admitted, request, response, warnings);
+      const work = async (): Promise<void> => {
+        const admitted = await this.#admit(request, info, query, peer);
+        await this.#dispatch(admitted, request, response, warnings);
+      };
+      await (this.#isLong(info) ? work() : this.#o.inflight.run(work));
     } catch (error) {
       await this.#fail(response, error, { warnings, info });
     }
@@ -96,6 +101,11 @@ export class RestHandler {
     const handler = this.#streamOf(info);
     if (handler?.upgrade === undefined) throw pathNotFound();
     return { admitted, handler };
+  }
+
+  /** Watches and streams last as long as their clients like; bounded by what they leave unread. */
+  #isLong(info: RequestInfo): boolean {
+    return info.verb === 'watch' || this.#streamOf(info) !== undefined || !info.isResourceRequest;
   }
 
   async #admit(
@@ -140,9 +150,12 @@ export class RestHandler {
     }
     const def = kinds.forResource(gvrOf(info));
     if (def === undefined) return this.#unknownResource(info, response);
-    const { resources } = this.#o;
+    const { resources, authorizer } = this.#o;
+    const mayCreate = (): Promise<void> =>
+      authorizeRequest(authorizer, user, { ...info, verb: 'create' });
     return resources.handle({
       ...{ info, def, user, query, request, response, representation, warnings, signal },
+      mayCreate,
     });
   }
 

@@ -31,6 +31,8 @@ export interface ResourceRequest {
   readonly response: AnyResponse;
   readonly representation: Representation;
   readonly warnings: string[];
+  /** Throws unless the user may also create the object: a PUT may turn out to be a create. */
+  mayCreate(): Promise<void>;
   /** Aborted when the server drains. */
   readonly signal: AbortSignal;
 }
@@ -196,6 +198,7 @@ function writeContext(r: ResourceRequest, dryRun: boolean, options: object = {})
     user: r.user,
     dryRun,
     options: options as Readonly<Record<string, unknown>>,
+    mayCreate: () => r.mayCreate(),
     warn: (text) => {
       if (!r.warnings.includes(text)) r.warnings.push(text);
     },

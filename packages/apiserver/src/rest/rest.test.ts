@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { ApiError, builtinKinds, unauthorized } from '@kubets/api';
 import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { Inflight } from '../inflight.ts';
 import type {
   AnyRequest,
   PathHandler,
@@ -93,6 +94,7 @@ function handler(): RestHandler {
       watchFrame: () => undefined,
       observeCaches: () => undefined,
     },
+    inflight: new Inflight(),
     clock,
     log: silentLogger,
     signal: stop.signal,
