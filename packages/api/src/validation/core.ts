@@ -1,4 +1,4 @@
-/** ConfigMaps, Secrets, Namespaces, Nodes, quotas, limits, endpoints, service accounts, events. */
+/** ConfigMaps, Secrets, Nodes and events. */
 import { semanticEqual } from '../equal.ts';
 import {
   duplicate,
@@ -9,41 +9,14 @@ import {
   required,
   tooLong,
 } from '../field-error.ts';
-import type {
-  ConfigMap,
-  EndpointSlice,
-  EndpointSubset,
-  Endpoints,
-  LimitRange,
-  LimitRangeItem,
-  Node,
-  ResourceQuota,
-  Secret,
-  Taint,
-} from '../generated/types.ts';
+import type { ConfigMap, Node, Secret, Taint } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { MAX_DATA_BYTES } from '../limits.ts';
-import { parseQuantity } from '../quantity.ts';
-import {
-  addMessages,
-  type Errors,
-  IMMUTABLE,
-  UniqueNames,
-  validateCidr,
-  validateIp,
-} from './common.ts';
-import { goQuantity, goStrings } from './go-dump.ts';
-import {
-  configMapKey,
-  dns1123Label,
-  dns1123Subdomain,
-  labelValue,
-  portNumber,
-  qualifiedName,
-} from './names.ts';
+import { addMessages, type Errors, IMMUTABLE, validateCidr } from './common.ts';
+import { goStrings } from './go-dump.ts';
+import { configMapKey, labelValue, qualifiedName } from './names.ts';
 import { TAINT_EFFECTS } from './pod-scheduling.ts';
 import { validateAmount, validateResourceName } from './resources.ts';
-import { validatePlainIp } from './service.ts';
 
 const FROZEN = 'field is immutable when `immutable` is set';
 
@@ -212,214 +185,6 @@ export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void 
     const why = 'node updates may not change providerID except from "" to valid';
     errors.push(forbidden('spec.providerID', why));
   }
-}
-
-const LIMIT_TYPES = ['Container', 'Pod', 'PersistentVolumeClaim'];
-
-/** `[lower field, upper field, lower words, upper words]`: lower must not exceed upper. */
-type Bound = readonly [keyof LimitRangeItem, keyof LimitRangeItem, string, string];
-
-/** Which field is blamed, whose value is shown, and what is compared; in the order of the messages. */
-const LIMIT_ORDER: readonly [
-  blame: keyof LimitRangeItem,
-  shown: keyof LimitRangeItem,
-  bound: Bound,
-][] = [
-  ['min', 'min', ['min', 'max', 'min', 'max']],
-  ['defaultRequest', 'defaultRequest', ['min', 'defaultRequest', 'min', 'default request']],
-  ['defaultRequest', 'defaultRequest', ['defaultRequest', 'max', 'default request', 'max']],
-  ['defaultRequest', 'defaultRequest', ['defaultRequest', 'default', 'default request', 'default']],
-  ['default', 'min', ['min', 'default', 'min', 'default']],
-  ['default', 'default', ['default', 'max', 'default', 'max']],
-];
-
-function amountOf(item: LimitRangeItem, field: keyof LimitRangeItem, name: string) {
-  const list = item[field];
-  return typeof list === 'object' ? list[name] : undefined;
-}
-
-function validateLimitAmounts(errors: Errors, path: string, item: LimitRangeItem): void {
-  const names = new Set(
-    (['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const).flatMap((f) =>
-      Object.keys(item[f] ?? {}),
-    ),
-  );
-  for (const name of names) {
-    for (const [blame, shownField, [low, high, lowWord, highWord]] of LIMIT_ORDER) {
-      const a = amountOf(item, low, name);
-      const b = amountOf(item, high, name);
-      if (a === undefined || b === undefined) continue;
-      if (parseQuantity(a).cmp(parseQuantity(b)) <= 0) continue;
-      const shown = goQuantity(amountOf(item, shownField, name) ?? '0', true);
-      const why = `${lowWord} value ${a} is greater than ${highWord} value ${b}`;
-      errors.push(invalid(`${path}.${blame}[${name}]`, shown, why));
-    }
-  }
-}
-
-export function validateLimitRange(errors: Errors, range: LimitRange): void {
-  const types = new UniqueNames();
-  (range.spec?.limits ?? []).forEach((item, i) => {
-    const at = `spec.limits[${i}]`;
-    if (!LIMIT_TYPES.includes(item.type) && !item.type.includes('/')) {
-      const why = 'must be a standard limit type or fully qualified';
-      errors.push(invalid(`${at}.type`, item.type, why));
-    }
-    types.add(errors, `${at}.type`, item.type);
-    if (item.type === 'Pod') {
-      for (const field of ['default', 'defaultRequest'] as const) {
-        if (Object.keys(item[field] ?? {}).length === 0) continue;
-        errors.push(forbidden(`${at}.${field}`, "may not be specified when `type` is 'Pod'"));
-      }
-    }
-    if (item.type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage) {
-      const why = 'either minimum or maximum storage value is required, but neither was provided';
-      errors.push(required(`${at}.limits`, why));
-    }
-    validateLimitAmounts(errors, at, item);
-  });
-}
-
-const QUOTA_SCOPES: ReadonlySet<string> = new Set([
-  'Terminating',
-  'NotTerminating',
-  'BestEffort',
-  'NotBestEffort',
-  'PriorityClass',
-  'CrossNamespacePodAffinity',
-]);
-const POD_COUNTED: ReadonlySet<string> = new Set([
-  'pods',
-  'cpu',
-  'memory',
-  'requests.cpu',
-  'requests.memory',
-  'limits.cpu',
-  'limits.memory',
-]);
-
-function validateScopes(errors: Errors, quota: ResourceQuota): void {
-  const scopes = quota.spec?.scopes ?? [];
-  if (scopes.length === 0) return;
-  const shown = goStrings(scopes, '[]core.ResourceQuotaScope');
-  const fits = (name: string, scope: string) =>
-    name === 'pods' || (scope !== 'BestEffort' && POD_COUNTED.has(name));
-  const names = Object.keys(quota.spec?.hard ?? {}).filter((n) => STANDARD_QUOTA.test(n));
-  for (const scope of scopes) {
-    if (!QUOTA_SCOPES.has(scope)) {
-      errors.push(invalid('spec.scopes', shown, 'unsupported scope'));
-      continue;
-    }
-    for (const _ of names.filter((n) => !fits(n, scope))) {
-      errors.push(invalid('spec.scopes', shown, 'unsupported scope applied to resource'));
-    }
-  }
-  const set = new Set(scopes);
-  const clash = [
-    ['BestEffort', 'NotBestEffort'],
-    ['Terminating', 'NotTerminating'],
-  ].some(([a = '', b = '']) => set.has(a) && set.has(b));
-  if (clash) errors.push(invalid('spec.scopes', shown, 'conflicting scopes'));
-}
-
-function isQuotaResource(name: string): boolean {
-  return name.includes('/') || STANDARD_QUOTA.test(name);
-}
-
-const STANDARD_QUOTA =
-  /^(cpu|memory|ephemeral-storage|(requests|limits)\.(cpu|memory|ephemeral-storage)|requests\.storage|pods|resourcequotas|services(\.(nodeports|loadbalancers))?|replicationcontrollers|secrets|configmaps|persistentvolumeclaims|(requests\.)?hugepages-.*)$/;
-
-export function validateResourceQuota(errors: Errors, quota: ResourceQuota): void {
-  for (const section of ['spec', 'status'] as const) {
-    for (const [name, amount] of Object.entries(quota[section]?.hard ?? {})) {
-      const at = `${section}.hard[${name}]`;
-      validateResourceName(errors, at, name);
-      if (!isQuotaResource(name)) {
-        errors.push(invalid(at, new GoText(name), 'must be a standard resource for quota'));
-      }
-      validateAmount(errors, at, name, amount);
-    }
-  }
-  validateScopes(errors, quota);
-}
-
-function validateSubset(errors: Errors, path: string, subset: EndpointSubset): void {
-  const addresses = subset.addresses ?? [];
-  const notReady = subset.notReadyAddresses ?? [];
-  if (addresses.length + notReady.length === 0) {
-    errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
-  }
-  for (const field of ['addresses', 'notReadyAddresses'] as const) {
-    (subset[field] ?? []).forEach((a, i) => {
-      const at = `${path}.${field}[${i}]`;
-      const before = errors.length;
-      validateIp(errors, `${at}.ip`, a.ip);
-      if (a.hostname) addMessages(errors, `${at}.hostname`, a.hostname, dns1123Label(a.hostname));
-      if (a.nodeName !== undefined) {
-        addMessages(errors, `${at}.nodeName`, a.nodeName, dns1123Subdomain(a.nodeName));
-      }
-      if (errors.length === before) validatePlainIp(errors, `${at}.ip`, a.ip);
-    });
-  }
-  const ports = subset.ports ?? [];
-  ports.forEach((p, i) => {
-    const at = `${path}.ports[${i}]`;
-    if (!p.name) {
-      if (ports.length > 1) errors.push(required(`${at}.name`));
-    } else addMessages(errors, `${at}.name`, p.name, dns1123Label(p.name));
-    addMessages(errors, `${at}.port`, p.port, portNumber(p.port));
-    const protocols = ['SCTP', 'TCP', 'UDP'];
-    if (!p.protocol) errors.push(required(`${at}.protocol`));
-    else if (!protocols.includes(p.protocol)) {
-      errors.push(notSupported(`${at}.protocol`, p.protocol, protocols));
-    }
-  });
-}
-
-export function validateEndpoints(errors: Errors, endpoints: Endpoints): void {
-  (endpoints.subsets ?? []).forEach((s, i) => {
-    validateSubset(errors, `subsets[${i}]`, s);
-  });
-}
-
-const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
-
-export function validateEndpointSlice(errors: Errors, slice: EndpointSlice): void {
-  if (!slice.addressType) errors.push(required('addressType'));
-  else if (!ADDRESS_TYPES.includes(slice.addressType)) {
-    errors.push(notSupported('addressType', slice.addressType, ADDRESS_TYPES));
-  }
-  (slice.endpoints ?? []).forEach((e, i) => {
-    const at = `endpoints[${i}].addresses`;
-    if ((e.addresses ?? []).length === 0)
-      errors.push(required(at, 'must contain at least 1 address'));
-    (e.addresses ?? []).forEach((a, j) => {
-      if (slice.addressType === 'FQDN') addMessages(errors, `${at}[${j}]`, a, dns1123Subdomain(a));
-      else validatePlainIp(errors, `${at}[${j}]`, a);
-    });
-    if (e.hostname !== undefined) {
-      addMessages(errors, `endpoints[${i}].hostname`, e.hostname, dns1123Label(e.hostname));
-    }
-  });
-  const names = new UniqueNames();
-  (slice.ports ?? []).forEach((p, i) => {
-    const at = `ports[${i}]`;
-    if (p.name) addMessages(errors, `${at}.name`, p.name, dns1123Label(p.name));
-    names.add(errors, `${at}.name`, p.name ?? '');
-    const protocols = ['SCTP', 'TCP', 'UDP'];
-    if (!protocols.includes(p.protocol ?? '')) {
-      errors.push(notSupported(`${at}.protocol`, p.protocol, protocols));
-    }
-  });
-}
-
-export function validateEndpointSliceUpdate(
-  errors: Errors,
-  slice: EndpointSlice,
-  old: EndpointSlice,
-): void {
-  if (slice.addressType === old.addressType) return;
-  errors.push(invalid('addressType', slice.addressType, IMMUTABLE));
 }
 
 /** Names the objects an event is about must fit its own namespace. */

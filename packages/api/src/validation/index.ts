@@ -14,6 +14,7 @@ import * as autoscaling from './autoscaling.ts';
 import * as batch from './batch.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
+import * as endpoints from './endpoints.ts';
 import {
   type NameRule,
   validateMetadata,
@@ -26,6 +27,7 @@ import { validatePod, validatePodCreate, validatePodTemplate } from './pod.ts';
 import type { PodRules } from './pod-containers.ts';
 import { validatePodStatus, validatePodUpdate } from './pod-update.ts';
 import * as policy from './policy.ts';
+import * as quota from './quota.ts';
 import * as rbac from './rbac.ts';
 import * as service from './service.ts';
 import * as storage from './storage.ts';
@@ -74,15 +76,15 @@ const CORE: Readonly<Record<string, KindRules>> = {
     update: service.validateServiceUpdate,
     status: service.validateServiceStatus,
   },
-  '/Endpoints': { object: core.validateEndpoints },
+  '/Endpoints': { object: endpoints.validateEndpoints },
   '/Event': {
     object: (errors: Errors, e: Event) => {
       const involved = e.involvedObject?.namespace;
       core.validateInvolved(errors, { namespace: e.metadata.namespace, involved });
     },
   },
-  '/LimitRange': { object: core.validateLimitRange },
-  '/ResourceQuota': { object: core.validateResourceQuota },
+  '/LimitRange': { object: quota.validateLimitRange },
+  '/ResourceQuota': { object: quota.validateResourceQuota },
   '/ReplicationController': {
     object: workloads.validateReplicationController,
     status: (errors: Errors, o: ReplicaSet) => {
@@ -149,8 +151,8 @@ const APPS: Readonly<Record<string, KindRules>> = {
   'autoscaling/HorizontalPodAutoscaler': { object: autoscaling.validateAutoscaler },
   'policy/PodDisruptionBudget': { object: autoscaling.validateDisruptionBudget },
   'discovery.k8s.io/EndpointSlice': {
-    object: core.validateEndpointSlice,
-    update: core.validateEndpointSliceUpdate,
+    object: endpoints.validateEndpointSlice,
+    update: endpoints.validateEndpointSliceUpdate,
   },
   'networking.k8s.io/Ingress': { object: network.validateIngress },
   'networking.k8s.io/IngressClass': { object: network.validateIngressClass },
