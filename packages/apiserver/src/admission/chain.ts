@@ -21,6 +21,7 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
+import { objectWarnings } from './warnings.ts';
 
 /** What admission needs, and which plugins the administrator switched. */
 export interface AdmissionOptions {
@@ -50,7 +51,7 @@ export function createAdmission(
     if (o.disabled?.includes(name)) return false;
     return !OFF_BY_DEFAULT.has(name) || o.enabled?.includes(name) === true;
   });
-  return chainOf([...enabled, createEscalationCheck(o.authorizer, o.rbac)]);
+  return chainOf([...enabled, objectWarnings(), createEscalationCheck(o.authorizer, o.rbac)]);
 }
 
 function unknownPlugin(name: string, known: string[]): ConfigError {

@@ -1,31 +1,12 @@
-import type { Namespace, Pod, PodSpec, PodTemplateSpec } from '@kubets/api';
+import type { Namespace, Pod } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
 import { type CheckedPod, complaints, type Level } from './pod-security-checks.ts';
+import { podSpecOf } from './pod-templates.ts';
 import { refuse } from './support.ts';
 
 const PREFIX = 'pod-security.kubernetes.io/';
 const LEVELS: readonly string[] = ['privileged', 'baseline', 'restricted'];
-
-/** Kinds that carry a pod template, and where. */
-const TEMPLATES: Readonly<Record<string, (object: never) => PodTemplateSpec | undefined>> = {
-  '/podtemplates': (object: { template?: PodTemplateSpec }) => object.template,
-  '/replicationcontrollers': templateOf,
-  'apps/daemonsets': templateOf,
-  'apps/deployments': templateOf,
-  'apps/replicasets': templateOf,
-  'apps/statefulsets': templateOf,
-  'batch/jobs': templateOf,
-  'batch/cronjobs': (object: {
-    spec?: { jobTemplate?: { spec?: { template?: PodTemplateSpec } } };
-  }) => object.spec?.jobTemplate?.spec?.template,
-};
-
-function templateOf(object: {
-  spec?: { template?: PodTemplateSpec };
-}): PodTemplateSpec | undefined {
-  return object.spec?.template;
-}
 
 interface Policy {
   readonly level: Level;
@@ -43,7 +24,7 @@ export function podSecurity(store: ResourceStore): AdmissionPlugin {
     validate(a) {
       const labels = namespaces.get('', a.namespace)?.metadata.labels ?? {};
       if (!Object.keys(labels).some((key) => key.startsWith(PREFIX))) return;
-      const checked = podOf(a) ?? templatedPod(a);
+      const checked = checkedPod(a);
       if (!checked) return;
       const isPod = a.resource.resource === 'pods';
       if (isPod) enforce(a, checked, policyOf(labels, 'enforce'));
@@ -71,23 +52,16 @@ function violations(policy: Policy, pod: CheckedPod): string {
   return found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ');
 }
 
-/** A new pod, or one that gets ephemeral containers; other changes of a pod cannot make it worse. */
-function podOf(a: AdmissionAttributes): CheckedPod | undefined {
-  if (a.resource.group !== '' || a.resource.resource !== 'pods') return undefined;
-  const isNew = a.operation === 'CREATE' && a.subresource === '';
-  const growsEphemeral = a.operation === 'UPDATE' && a.subresource === 'ephemeralcontainers';
-  if (!isNew && !growsEphemeral) return undefined;
-  return checkedPod((a.object as Pod).spec);
-}
-
-function templatedPod(a: AdmissionAttributes): CheckedPod | undefined {
-  if (a.subresource !== '' || (a.operation !== 'CREATE' && a.operation !== 'UPDATE'))
-    return undefined;
-  const find = TEMPLATES[`${a.resource.group}/${a.resource.resource}`];
-  const template = find?.(a.object as never);
-  return checkedPod(template?.spec);
-}
-
-function checkedPod(spec: PodSpec | undefined): CheckedPod | undefined {
-  return spec && { spec };
+/** What to look at: a new pod, one that gets ephemeral containers, or a template. */
+function checkedPod(a: AdmissionAttributes): CheckedPod | undefined {
+  const isPod = a.resource.group === '' && a.resource.resource === 'pods';
+  if (isPod && a.operation === 'UPDATE') {
+    // Other changes of a pod cannot make it worse.
+    if (a.subresource !== 'ephemeralcontainers') return undefined;
+    const { spec } = a.object as Pod;
+    return spec && { spec };
+  }
+  if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return undefined;
+  const found = podSpecOf(a);
+  return found && { spec: found.spec };
 }
