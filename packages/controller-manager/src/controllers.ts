@@ -2,6 +2,7 @@ import { deploymentController } from './deployment/reconciler.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
 import { garbageCollector } from './garbage-collector/reconciler.ts';
 import type { Controller, ControllerDeps } from './host/controller.ts';
+import { jobController } from './job/reconciler.ts';
 import { namespaceController } from './namespace/reconciler.ts';
 import type { Cidr } from './node-ipam/allocator.ts';
 import { nodeIpamController } from './node-ipam/reconciler.ts';
@@ -33,6 +34,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     deploymentController(deps),
     replicaController(deps, REPLICA_SET),
     replicaController(deps, REPLICATION_CONTROLLER),
+    jobController(deps),
     endpointsController(deps),
     endpointSliceController(deps),
     namespaceController(deps),

@@ -62,3 +62,10 @@ export const MAX_HASH_COLLISIONS = 16;
 
 /** Longest status or event message a controller writes. */
 export const MAX_MESSAGE_LENGTH = 1024;
+
+/** Wait before a Job tries again after its first failed pod; doubles with each further one. */
+export const JOB_BACKOFF_MS = 10_000;
+export const JOB_BACKOFF_MAX_MS = 600_000;
+
+/** Pods of one Job released or removed at once. */
+export const JOB_FINALIZER_CONCURRENCY = 16;

@@ -3,6 +3,7 @@ import type {
   Deployment,
   EndpointSlice,
   Endpoints,
+  Job,
   KubeObject,
   Lease,
   Namespace,
@@ -112,6 +113,11 @@ export class SharedInformers {
     const indexers = { namespace: byNamespace, controller: byController };
     const resource = 'replicationcontrollers';
     return this.#shared<ReplicationController>('v1', resource, { indexers });
+  }
+
+  get jobs(): Informer<Job> {
+    const indexers = { namespace: byNamespace, controller: byController };
+    return this.#shared<Job>('batch/v1', 'jobs', { indexers });
   }
 
   /** Only the ConfigMaps that carry the cluster's certificate authority. */

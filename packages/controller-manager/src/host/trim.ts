@@ -1,6 +1,8 @@
 import type { KubeObject, ObjectMeta, Pod } from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
 
+const KEPT_ANNOTATIONS = [POD_DELETION_COST, 'batch.kubernetes.io/job-completion-index'];
+
 /** Metadata the controllers look at; the rest of an object is most of its memory. */
 function leanMeta(meta: ObjectMeta): ObjectMeta {
   const { managedFields: _managed, annotations: _annotations, ...rest } = meta;
@@ -18,8 +20,11 @@ export function trimMetadata<T extends KubeObject>(object: T): T {
  * are the bulk of a cluster; they are changed by patches, never by writing this back.
  */
 export function trimPod(pod: Pod): Pod {
-  const cost = pod.metadata.annotations?.[POD_DELETION_COST];
-  const annotations = cost === undefined ? undefined : { [POD_DELETION_COST]: cost };
+  const kept = KEPT_ANNOTATIONS.flatMap((key) => {
+    const value = pod.metadata.annotations?.[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  const annotations = kept.length === 0 ? undefined : Object.fromEntries(kept);
   const { spec, status } = pod;
   return {
     apiVersion: 'v1',
@@ -53,7 +58,12 @@ export function trimPod(pod: Pod): Pod {
         ready: c.ready,
         restartCount: c.restartCount,
         state: c.state?.terminated
-          ? { terminated: { exitCode: c.state.terminated.exitCode } }
+          ? {
+              terminated: {
+                exitCode: c.state.terminated.exitCode,
+                finishedAt: c.state.terminated.finishedAt,
+              },
+            }
           : undefined,
       })),
     },

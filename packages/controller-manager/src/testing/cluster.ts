@@ -44,6 +44,8 @@ export class TestCluster {
   readonly api: FakeApi;
   /** Pods whose image is in here never become ready. */
   readonly brokenImages = new Set<string>();
+  /** Pods of these images end as soon as they run. */
+  readonly outcomes = new Map<string, 'Succeeded' | 'Failed'>();
   /** Nodes that do nothing: no pods run, no deletions are confirmed. */
   readonly deadNodes = new Set<string>();
   runsPods = true;
@@ -190,6 +192,16 @@ export class TestCluster {
       .join(';');
   }
 
+  async #end(pod: Pod, phase: 'Succeeded' | 'Failed'): Promise<void> {
+    const finishedAt = formatTime(this.clock.now());
+    const terminated = { exitCode: phase === 'Succeeded' ? 0 : 1, finishedAt };
+    const ended = { name: 'c', image: '', imageID: '', ready: false, restartCount: 0 };
+    await this.api.resource<Pod>('v1', 'pods').updateStatus({
+      ...pod,
+      status: { phase, containerStatuses: [{ ...ended, state: { terminated } }] },
+    });
+  }
+
   /** What the nodes do: new pods get an address and become ready, deleted ones go. */
   async #runPods(): Promise<void> {
     const pods = this.api.resource<Pod>('v1', 'pods');
@@ -199,7 +211,13 @@ export class TestCluster {
         await pods.delete(namespaceOf(pod), nameOf(pod), { gracePeriodSeconds: 0 });
         continue;
       }
-      const broken = this.brokenImages.has(pod.spec?.containers[0]?.image ?? '');
+      const image = pod.spec?.containers[0]?.image ?? '';
+      const outcome = this.outcomes.get(image);
+      if (outcome !== undefined && !isFinished(pod)) {
+        await this.#end(pod, outcome);
+        continue;
+      }
+      const broken = this.brokenImages.has(image);
       if (isFinished(pod) || isReady(pod) || (pod.status?.podIP && broken)) continue;
       const ip = pod.status?.podIP ?? `10.244.0.${++this.#nextIp}`;
       await pods.updateStatus({

@@ -1,0 +1,224 @@
+import { isNotFound, type Job, type JobStatus, type Pod } from '@kubets/api';
+import type { EventRecorder, Informer, ResourceApi } from '@kubets/client';
+import {
+  type Controller,
+  type ControllerDeps,
+  type KeyQueue,
+  queueController,
+} from '../host/controller.ts';
+import { Expectations } from '../host/expectations.ts';
+import { INDEX } from '../host/informers.ts';
+import { isNamespaceTerminating, PodControl } from '../host/pod-control.ts';
+import { forEachLimit, slowStart } from '../host/slow-start.ts';
+import { JOB_FINALIZER_CONCURRENCY, REPLICA_BURST } from '../limits.ts';
+import { sameJson } from '../objects/json.ts';
+import {
+  controllerRefOf,
+  isDeleting,
+  keyOf,
+  nameOf,
+  namespaceOf,
+  parseTime,
+  splitKey,
+  uidOf,
+} from '../objects/meta.ts';
+import { decideJob, finishedCondition, type JobPlan } from './decide.ts';
+import { JOB_KIND, jobPod } from './pod.ts';
+import { isTracked, TRACKING_FINALIZER } from './tally.ts';
+
+/** Runs Jobs to their end, and removes them some time after it if they ask for that. */
+export function jobController(deps: ControllerDeps): Controller {
+  const loop = new JobLoop(deps);
+  const { jobs, pods } = deps.informers;
+  return queueController({
+    name: 'job',
+    deps,
+    needs: [jobs, pods],
+    subscribe: (queue) => loop.subscribe(queue),
+    reconcile: (key, queue) => loop.reconcile(key, queue),
+  });
+}
+
+class JobLoop {
+  readonly #deps: ControllerDeps;
+  readonly #jobs: Informer<Job>;
+  readonly #pods: Informer<Pod>;
+  readonly #jobApi: ResourceApi<Job>;
+  readonly #podApi: ResourceApi<Pod>;
+  readonly #events: EventRecorder;
+  readonly #control: PodControl;
+  readonly #expectations: Expectations;
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    this.#jobs = deps.informers.jobs;
+    this.#pods = deps.informers.pods;
+    this.#jobApi = deps.api.resource<Job>('batch/v1', 'jobs');
+    this.#podApi = deps.api.resource<Pod>('v1', 'pods');
+    this.#events = deps.recorder('job-controller');
+    this.#control = new PodControl(this.#podApi, this.#events);
+    this.#expectations = new Expectations(deps.clock);
+  }
+
+  subscribe(queue: KeyQueue): (() => void)[] {
+    const enqueue = (job: Job): void => queue.add(keyOf(job));
+    const wake = (pod: Pod): string | undefined => {
+      const ref = controllerRefOf(pod);
+      if (ref?.kind !== 'Job' || ref.apiVersion !== JOB_KIND.apiVersion) return undefined;
+      const key = `${namespaceOf(pod)}/${ref.name}`;
+      queue.add(key);
+      return key;
+    };
+    const offJobs = this.#jobs.on({
+      add: enqueue,
+      update: (_old, job) => enqueue(job),
+      delete: enqueue,
+    });
+    const offPods = this.#pods.on({
+      add: (pod) => {
+        const key = wake(pod);
+        if (key !== undefined) this.#expectations.created(key);
+      },
+      update: (_old, pod) => {
+        const key = wake(pod);
+        if (key !== undefined && isDeleting(pod)) this.#expectations.deleted(key, uidOf(pod));
+      },
+      delete: (pod) => {
+        const key = wake(pod);
+        if (key !== undefined) this.#expectations.deleted(key, uidOf(pod));
+      },
+    });
+    return [offJobs, offPods];
+  }
+
+  async reconcile(key: string, queue: KeyQueue): Promise<void> {
+    const job = this.#jobs.get(key);
+    if (!job || isDeleting(job)) {
+      if (!job) this.#expectations.forget(key);
+      await this.#releaseOrphans(key, job);
+      return;
+    }
+    const pods = this.#pods.byIndex(INDEX.controller, uidOf(job));
+    const plan = decideJob({ job, pods, nowMs: this.#deps.clock.now() });
+    const stored = await this.#writeStatus(job, plan.status);
+    // Only what the API holds may be forgotten: then the pods can go.
+    await this.#release(plan.release);
+    if (this.#expectations.satisfied(key)) await this.#managePods(job, plan);
+    if (finishedCondition(stored)) await this.#expire(stored, queue);
+    if (plan.wakeAtMs !== undefined) {
+      queue.addAfter(key, Math.max(1, plan.wakeAtMs - this.#deps.clock.now()));
+    }
+  }
+
+  async #writeStatus(job: Job, status: JobStatus): Promise<Job> {
+    if (sameJson(plain(job.status ?? {}), plain(status))) return job;
+    const stored = await this.#jobApi.updateStatus({ ...job, status });
+    this.#tell(job, status);
+    return stored;
+  }
+
+  #tell(job: Job, status: JobStatus): void {
+    const regarding = { ...job, ...JOB_KIND };
+    const before = job.status?.conditions ?? [];
+    for (const c of status.conditions ?? []) {
+      const known = before.find((b) => b.type === c.type && b.status === c.status);
+      if (known) continue;
+      if (c.type === 'Complete') {
+        this.#events.event(regarding, 'Normal', 'Completed', 'Job completed');
+      } else if (c.type === 'Failed') {
+        this.#events.event(regarding, 'Warning', c.reason ?? 'Failed', c.message ?? '');
+      } else if (c.type === 'Suspended') {
+        const reason = c.status === 'True' ? 'Suspended' : 'Resumed';
+        this.#events.event(regarding, 'Normal', reason, c.message ?? '');
+      }
+    }
+  }
+
+  async #managePods(job: Job, plan: JobPlan): Promise<void> {
+    const key = keyOf(job);
+    if (plan.remove.length > 0) {
+      this.#expectations.expectDeletions(key, plan.remove.map(uidOf));
+      const failures = await forEachLimit(plan.remove, JOB_FINALIZER_CONCURRENCY, async (pod) => {
+        try {
+          // Without the finalizer first: a pod we give up on purpose is no failure of the Job.
+          await this.#dropFinalizer(pod);
+          await this.#control.delete(job, JOB_KIND, pod);
+        } catch (error) {
+          this.#expectations.deleted(key, uidOf(pod));
+          throw error;
+        }
+      });
+      if (failures.length > 0) throw failures[0];
+    }
+    const wanted = plan.create.slice(0, REPLICA_BURST);
+    if (wanted.length === 0) return;
+    this.#expectations.expectCreations(key, wanted.length);
+    let next = 0;
+    const { succeeded, error } = await slowStart(wanted.length, async () => {
+      await this.#control.createPod(job, JOB_KIND, jobPod(job, wanted[next++]));
+    });
+    this.#expectations.created(key, wanted.length - succeeded);
+    if (error !== undefined && !isNamespaceTerminating(error)) throw error;
+  }
+
+  async #release(pods: readonly Pod[]): Promise<void> {
+    const tracked = pods.filter(isTracked);
+    const failures = await forEachLimit(tracked, JOB_FINALIZER_CONCURRENCY, (pod) =>
+      this.#dropFinalizer(pod),
+    );
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Pods of a Job that is gone, or going, are tracked for nobody. */
+  async #releaseOrphans(key: string, job: Job | undefined): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const orphans = this.#pods.byIndex(INDEX.namespace, namespace).filter((pod) => {
+      const ref = controllerRefOf(pod);
+      const isOfName = ref?.kind === 'Job' && ref.name === name;
+      return isOfName && (job === undefined || ref.uid === uidOf(job));
+    });
+    await this.#release(orphans);
+  }
+
+  async #dropFinalizer(pod: Pod): Promise<void> {
+    if (!isTracked(pod)) return;
+    const finalizers = (pod.metadata.finalizers ?? []).filter((f) => f !== TRACKING_FINALIZER);
+    const { uid, resourceVersion } = pod.metadata;
+    const body = { metadata: { uid, resourceVersion, finalizers } };
+    try {
+      await this.#podApi.patch(namespaceOf(pod), nameOf(pod), 'merge', body);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** `ttlSecondsAfterFinished`: the Job, and with it its pods, goes some time after its end. */
+  async #expire(job: Job, queue: KeyQueue): Promise<void> {
+    const seconds = job.spec?.ttlSecondsAfterFinished;
+    const end = finishedCondition(job)?.lastTransitionTime;
+    if (seconds === undefined || end === undefined) return;
+    const waitMs = parseTime(end) + seconds * 1000 - this.#deps.clock.now();
+    if (waitMs > 0) {
+      queue.addAfter(keyOf(job), waitMs);
+      return;
+    }
+    try {
+      await this.#jobApi.delete(namespaceOf(job), nameOf(job), {
+        propagationPolicy: 'Foreground',
+        preconditions: { uid: uidOf(job) },
+      });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
+
+/** Zero counts and empty lists may be left out by the server. */
+function plain(status: JobStatus): unknown {
+  const { uncountedTerminatedPods: noted, ...rest } = status;
+  const isEmpty = (value: unknown): boolean =>
+    value === 0 || value === '' || (Array.isArray(value) && value.length === 0);
+  const kept = Object.entries(rest).filter(([, value]) => !isEmpty(value));
+  const { succeeded = [], failed = [] } = noted ?? {};
+  return { ...Object.fromEntries(kept), noted: [succeeded, failed] };
+}
