@@ -7,9 +7,10 @@ import type { Clock, Timer } from '@kubets/platform';
 import { NONE, type PeerId } from '../raft/types.ts';
 import type { NodeContext } from './context.ts';
 
-/** The first attempt comes within this time, later ones within twice as much, so that two candidates part ways. */
+/** The first attempt comes within this time; later ones are spread wider and wider, so that candidates part ways. */
 const FIRST_PAUSE_MS = 40;
-const MAX_ATTEMPTS = 8;
+const MORE_PAUSE_MS = 100;
+const MAX_ATTEMPTS = 6;
 
 export class Failover {
   readonly #ctx: NodeContext;
@@ -39,15 +40,18 @@ export class Failover {
 
   #schedule(): void {
     const { random } = this.#ctx;
-    const rangeMs = this.#attempts === 0 ? FIRST_PAUSE_MS : FIRST_PAUSE_MS * 2;
+    const rangeMs = FIRST_PAUSE_MS + MORE_PAUSE_MS * this.#attempts;
     this.#timer?.cancel();
-    this.#timer = this.#clock.setTimeout(() => this.#attempt(), 5 + random.int(rangeMs));
+    this.#timer = this.#clock.setTimeout(
+      () => this.#attempt(),
+      5 + this.#attempts * 20 + random.int(rangeMs),
+    );
   }
 
   #attempt(): void {
     const { core, log } = this.#ctx;
     this.#timer = undefined;
-    if (core.role === 'leader' || core.role === 'candidate') return;
+    if (core.role === 'leader') return;
     log.debug(
       { attempt: this.#attempts, leader: core.leader.toString(16) },
       'leader lost, standing',

@@ -25,14 +25,17 @@ import { NONE, type PeerId, type Ready } from '../raft/types.ts';
 import type { Wal } from '../wal/wal.ts';
 import { Applier } from './applier.ts';
 import { type NodeContext, requestNumbers } from './context.ts';
-import { ConsensusStoppedError, ConsensusTimeoutError, MemberChangeError } from './errors.ts';
+import { Deadlines } from './deadlines.ts';
+import { ConsensusStoppedError, MemberChangeError } from './errors.ts';
 import { Failover } from './failover.ts';
-import { type NodeLimits, ticksOf } from './limits.ts';
+import type { NodeLimits } from './limits.ts';
 import { changeProblem } from './member-rules.ts';
-import { confChangeOf, decodeConfEntry, encodeConfEntry, type Membership } from './membership.ts';
+import { confChangeOf, decodeConfEntry, encodeConfEntry } from './membership.ts';
+import { peersOf } from './peers.ts';
 import type { PeerAddress, PeerMessage, Transport } from './ports.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
+import { releasable } from './retention.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Storage } from './storage.ts';
 
@@ -65,11 +68,6 @@ export interface NodeCounts {
   readonly entriesApplied: number;
 }
 
-interface Deadline {
-  readonly atTick: number;
-  check(expired: boolean): boolean;
-}
-
 export class RaftNode implements Consensus {
   readonly #options: RaftNodeOptions;
   readonly #core: RaftCore;
@@ -81,7 +79,7 @@ export class RaftNode implements Consensus {
   readonly #failover: Failover;
   readonly #nextNonce: () => number;
   readonly #listeners = new Set<(status: ConsensusStatus) => void>();
-  #deadlines: Deadline[] = [];
+  readonly #deadlines: Deadlines;
   #ticker: Timer | undefined;
   #ticks = 0;
   #pumpQueued = false;
@@ -123,6 +121,7 @@ export class RaftNode implements Consensus {
       applier: this.#applier,
       onInstalled: (term) => this.#proposals.onSnapshot(term),
     });
+    this.#deadlines = new Deadlines(ctx);
     this.#failover = new Failover(ctx, options.clock);
     this.#nextNonce = requestNumbers(random);
   }
@@ -190,7 +189,7 @@ export class RaftNode implements Consensus {
       this.#core.tick();
       this.#proposals.tick();
       this.#reads.tick();
-      this.#checkDeadlines();
+      this.#deadlines.check();
       if (this.#ticks % 10 === 0) this.#truncate();
       this.#kick();
     });
@@ -270,40 +269,26 @@ export class RaftNode implements Consensus {
         this.#reads.onLeader();
       }
     }
-    this.#checkDeadlines();
+    this.#deadlines.check();
     const status = this.status();
     for (const listener of this.#listeners) listener(status);
   }
 
-  /** Lets go of log entries that the durable state has, but for a rest that slow followers can be fed from. */
   #truncate(): void {
     if (this.#applier.paused || this.#snapshots.frozen) return;
     const { limits, stateMachine } = this.#options;
     const { log } = this.#core;
     const durable = Math.min(Number(stateMachine.durableIndex()), log.applied);
-    const keep = log.bytes > limits.maxLogBytes ? 0 : limits.snapshotCatchUpEntries;
-    const held = this.#snapshots.oldestSending() ?? Number.POSITIVE_INFINITY;
-    const target = Math.min(durable - keep, held);
-    // In steps: copying the array for every single entry would cost more than it frees.
-    if (target < log.firstIndex || (keep > 0 && target - log.offset.index < keep / 10)) return;
+    const held = this.#snapshots.oldestSending();
+    const target = releasable({ durable, offset: log.offset, bytes: log.bytes, held }, limits);
+    if (target === undefined) return;
     log.compactTo(target);
     this.#wal.release(target).catch((err: unknown) => this.#fatal(err));
   }
 
   #updatePeers(): void {
     const { storage, transport, seeds = [] } = this.#options;
-    const { membership } = this.#applier;
-    const { id, log } = this.#core;
-    const peers = new Map<PeerId, PeerAddress>();
-    // A member that is behind must be able to answer those who will tell it of their addresses.
-    if (membership.get(id) === undefined) for (const seed of seeds) peers.set(seed.id, seed);
-    const add = (from: Membership): void => {
-      for (const member of from.members) peers.set(member.id, member);
-    };
-    if (log.applied <= storage.newestIndex) add(storage.newest);
-    add(membership);
-    peers.delete(id);
-    transport.setPeers([...peers.values()]);
+    transport.setPeers(peersOf(storage, this.#applier.membership, seeds));
   }
 
   #accept(kind: 'normal' | 'conf', data: Uint8Array): string {
@@ -351,7 +336,9 @@ export class RaftNode implements Consensus {
     const { done, undo } = this.#applier.waitChange(nonce);
     try {
       await this.#proposals.propose('conf', encodeConfEntry({ nonce, changes }));
-      return await this.#within('the membership change was not applied in time', done);
+      const { requestTimeoutMs } = this.#options.limits;
+      const late = 'the membership change was not applied in time';
+      return await this.#deadlines.within(late, requestTimeoutMs, done);
     } finally {
       undo();
     }
@@ -365,40 +352,9 @@ export class RaftNode implements Consensus {
     if (this.#core.leader === to) return;
     this.#core.transferLeadership(to);
     this.#kick();
-    await this.#until('leadership was not handed over in time', () => this.#core.leader === to);
-  }
-
-  /** Resolves when a condition on the core holds; checked on ticks and changes of leadership. */
-  #until(what: string, holds: () => boolean): Promise<void> {
-    const { limits } = this.#options;
-    const atTick =
-      this.#ticks + ticksOf(limits, Math.max(limits.requestTimeoutMs, limits.electionMs));
-    return new Promise((resolve, reject) => {
-      this.#deadlines.push({
-        atTick,
-        check(expired) {
-          if (holds()) resolve();
-          else if (expired) reject(new ConsensusTimeoutError(what, true));
-          else return false;
-          return true;
-        },
-      });
-    });
-  }
-
-  async #within<T>(what: string, promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const expired = this.#until(what, () => settled);
-    try {
-      return await Promise.race([promise, expired.then(() => promise)]);
-    } finally {
-      settled = true;
-    }
-  }
-
-  #checkDeadlines(): void {
-    if (this.#deadlines.length === 0) return;
-    this.#deadlines = this.#deadlines.filter((one) => !one.check(one.atTick <= this.#ticks));
+    const { requestTimeoutMs } = this.#options.limits;
+    const late = 'leadership was not handed over in time';
+    await this.#deadlines.until(late, requestTimeoutMs, () => this.#core.leader === to);
   }
 
   status(): ConsensusStatus {
@@ -438,18 +394,12 @@ export class RaftNode implements Consensus {
     this.#state = 'stopping';
     const successor = this.#core.role === 'leader' ? this.#successor() : undefined;
     if (successor !== undefined) {
-      const { limits } = this.#options;
-      const atTick = this.#ticks + ticksOf(limits, limits.electionMs);
       this.#core.transferLeadership(successor);
       this.#kick();
-      await new Promise<void>((resolve) => {
-        const check = (expired: boolean): boolean => {
-          const gone = expired || this.#core.role !== 'leader';
-          if (gone) resolve();
-          return gone;
-        };
-        this.#deadlines.push({ atTick, check });
-      });
+      const { electionMs } = this.#options.limits;
+      const gone = (): boolean => this.#core.role !== 'leader';
+      // If nobody takes over in time, the others elect by themselves.
+      await this.#deadlines.until('handing over', electionMs, gone).catch(() => undefined);
     }
     this.#halt();
     await this.#options.transport.stop();
@@ -464,7 +414,6 @@ export class RaftNode implements Consensus {
     this.#proposals.stop();
     this.#reads.stop();
     this.#applier.stop();
-    for (const one of this.#deadlines) one.check(true);
-    this.#deadlines = [];
+    this.#deadlines.stop();
   }
 }
