@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { seededRandom } from '@kubets/platform';
+import { KeyIndex, versionAt } from './key-index.ts';
+import type { Version } from './types.ts';
+
+function version(name: string, modRevision: number, tombstone = false): Version {
+  return {
+    ...{ key: Buffer.from(name, 'latin1'), createRevision: 1, modRevision, sub: 0, version: 1 },
+    ...{ value: Buffer.alloc(0), lease: 0n, tombstone },
+  };
+}
+
+function names(index: KeyIndex, from: string, to: string | undefined): string[] {
+  const out: string[] = [];
+  index.forEach({ from, to }, (entry) => {
+    out.push(entry.name);
+    return true;
+  });
+  return out;
+}
+
+describe('the key index', () => {
+  for (const order of ['ascending', 'descending', 'random'] as const) {
+    it(`keeps thousands of keys sorted when they arrive ${order}`, () => {
+      const random = seededRandom(3);
+      const keys = Array.from({ length: 5000 }, (_, i) => `k${String(i).padStart(6, '0')}`);
+      const arriving = [...keys];
+      if (order === 'descending') arriving.reverse();
+      if (order === 'random') arriving.sort(() => random.next() - 0.5);
+      const index = new KeyIndex();
+      for (const [i, name] of arriving.entries()) index.append(name, version(name, i + 2));
+      assert.deepEqual(names(index, '', undefined), keys);
+      assert.deepEqual(names(index, 'k001000', 'k001003'), ['k001000', 'k001001', 'k001002']);
+      assert.deepEqual(names(index, 'k0009995', 'k001001'), ['k001000']);
+      assert.equal(index.countAlive({ from: '', to: undefined }), 5000);
+      assert.equal(index.countAlive({ from: 'k001000', to: 'k004000' }), 3000);
+    });
+  }
+
+  it('counts the living through deaths and rebirths', () => {
+    const index = new KeyIndex();
+    const all = { from: '', to: undefined };
+    for (let i = 0; i < 1200; i++) index.append(`k${i}`, version(`k${i}`, i + 2));
+    for (let i = 0; i < 1200; i += 2) index.append(`k${i}`, version(`k${i}`, i + 5000, true));
+    assert.equal(index.countAlive(all), 600);
+    index.append('k0', version('k0', 9000));
+    index.append('k0', version('k0', 9001));
+    assert.equal(index.countAlive(all), 601);
+    index.remove('k2');
+    assert.equal(index.get('k2'), undefined);
+    assert.equal(index.countAlive(all), 601);
+    assert.equal(index.size, 1199);
+  });
+
+  it('stops visiting when told to', () => {
+    const index = new KeyIndex();
+    for (const name of ['a', 'b', 'c']) index.append(name, version(name, 2));
+    let seen = 0;
+    index.forEach({ from: '', to: undefined }, () => ++seen < 2);
+    assert.equal(seen, 2);
+  });
+
+  it('finds the version of a revision', () => {
+    const entry = {
+      name: 'a',
+      versions: [version('a', 3), version('a', 5), version('a', 8, true), version('a', 9)],
+    };
+    const at = (revision: number) => versionAt(entry, revision)?.modRevision;
+    assert.deepEqual([2, 3, 4, 5, 7, 8, 9, 99].map(at), [
+      ...[undefined, 3, 3, 5, 5, undefined, 9, 9],
+    ]);
+  });
+});
