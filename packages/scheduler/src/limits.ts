@@ -19,3 +19,8 @@ export const ASSUMED_CPU_MILLI = 100;
 export const ASSUMED_MEMORY_BYTES = 200 * 1024 * 1024;
 /** The highest score a plugin gives before weights. */
 export const MAX_NODE_SCORE = 100;
+/** Nodes compared for preemption: at least so many, or this share of the nodes in percent. */
+export const MIN_PREEMPTION_NODES = 100;
+export const MIN_PREEMPTION_PERCENT = 10;
+/** The same for pods whose filters look at the whole cluster: each try of theirs costs much more. */
+export const PREEMPTION_NODES_WIDE = 10;

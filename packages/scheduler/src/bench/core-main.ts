@@ -2,6 +2,7 @@
 import type { Node, Pod } from '@kubets/api';
 import { seededRandom } from '@kubets/platform';
 import { ClusterState } from '../core/cluster-state.ts';
+import { Nominations } from '../core/nominations.ts';
 import { podInfo } from '../core/pod-info.ts';
 import { SchedulerCore } from '../core/schedule.ts';
 import { filterPlugins } from '../filters/index.ts';
@@ -39,6 +40,7 @@ function main(nodeCount: number, podCount: number): void {
   for (let index = 0; index < nodeCount; index += 1) state.setNode(node(index));
   const core = new SchedulerCore({
     state,
+    nominations: new Nominations(),
     filters: filterPlugins,
     scores: scorePlugins(({ labels }) => ({
       requirements: [{ key: 'app', operator: '=', values: [labels.app ?? ''] }],

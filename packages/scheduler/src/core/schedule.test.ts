@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TestCluster, testNode, testPod } from '../testing/builders.ts';
-import { failureMessage } from './diagnosis.ts';
 import { feasibleNodesWanted } from './schedule.ts';
 
 describe('feasibleNodesWanted', () => {
@@ -64,14 +63,8 @@ describe('SchedulerCore', () => {
 });
 
 describe('failureMessage', () => {
-  const message = (
-    cluster: TestCluster,
-    pod = testPod('p', { requests: { cpu: '8' } }),
-  ): string => {
-    const decision = cluster.decide(pod);
-    assert.ok(decision.outcome === 'unschedulable');
-    return failureMessage(cluster.info(pod), decision.diagnosis, cluster.state);
-  };
+  const message = (cluster: TestCluster, pod = testPod('p', { requests: { cpu: '8' } })): string =>
+    cluster.explain(pod);
   const taints = [{ key: 'only', value: 'me', effect: 'NoSchedule' }];
 
   it('counts the reasons, and says that preemption would not help', () => {
@@ -109,11 +102,21 @@ describe('failureMessage', () => {
     );
   });
 
-  it('does not claim that there is nobody to preempt when there is', () => {
+  it('says nothing of preemption when room is being made', () => {
     const cluster = new TestCluster([testNode('a')]);
     cluster.place(testPod('there', { requests: { cpu: '3' } }), 'a');
     const urgent = testPod('p', { requests: { cpu: '2' }, spec: { priority: 10 } });
-    assert.match(message(cluster, urgent), /1 Preemption is not supported\.$/);
+    assert.equal(message(cluster, urgent), '0/1 nodes are available: 1 Insufficient cpu.');
+  });
+
+  it('says that a pod does not want others to go', () => {
+    const cluster = new TestCluster([testNode('a')]);
+    const spec = { priority: 10, preemptionPolicy: 'Never' };
+    assert.equal(
+      message(cluster, testPod('p', { requests: { cpu: '5' }, spec })),
+      '0/1 nodes are available: 1 Insufficient cpu. ' +
+        'preemption: not eligible due to preemptionPolicy=Never.',
+    );
   });
 
   it('says when there are no nodes at all', () => {

@@ -3,6 +3,7 @@ import type { Random } from '@kubets/platform';
 import { MIN_FEASIBLE_NODES, MIN_FEASIBLE_PERCENT } from '../limits.ts';
 import type { Decision, FilterPlugin, PreparedFilter, Rejection, ScorePlugin } from '../ports.ts';
 import type { ClusterState } from './cluster-state.ts';
+import type { Nominations } from './nominations.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /**
@@ -17,6 +18,7 @@ export function feasibleNodesWanted(nodeCount: number): number {
 
 export interface SchedulerCoreOptions {
   readonly state: ClusterState;
+  readonly nominations: Nominations;
   readonly filters: readonly FilterPlugin[];
   readonly scores: readonly ScorePlugin[];
   readonly random: Random;
@@ -49,6 +51,7 @@ function generalReason({ pod }: PodInfo): string | undefined {
 /** Chooses nodes, keeping its place between searches. */
 export class SchedulerCore {
   readonly #state: ClusterState;
+  readonly #nominations: Nominations;
   readonly #filters: readonly FilterPlugin[];
   readonly #scores: readonly ScorePlugin[];
   readonly #random: Random;
@@ -56,6 +59,7 @@ export class SchedulerCore {
 
   constructor(options: SchedulerCoreOptions) {
     this.#state = options.state;
+    this.#nominations = options.nominations;
     this.#filters = options.filters;
     this.#scores = options.scores;
     this.#random = options.random;
@@ -69,6 +73,8 @@ export class SchedulerCore {
       const diagnosis = { nodeCount, rejections: new Map(), plugins: new Set<string>(), general };
       return { outcome: 'unschedulable', diagnosis };
     }
+    const nominated = this.#nominatedNode(pod);
+    if (nominated !== undefined) return { outcome: 'placed', node: nominated, evaluated: 1 };
     const { feasible, rejections, evaluated } = this.#search(pod);
     const [only] = feasible;
     if (only === undefined) {
@@ -89,6 +95,34 @@ export class SchedulerCore {
     return firstNo(this.#prepare(local, pod), entry.slot) === undefined;
   }
 
+  /** Why the pod cannot run on a node as the state is now; what is kept for more important pods counts as taken. */
+  rejection(pod: PodInfo, slot: number): Rejection | undefined {
+    return this.#ask(this.#prepare(this.#filters, pod), pod, slot);
+  }
+
+  /** The node that others were told to leave for this pod, once it is free. */
+  #nominatedNode(pod: PodInfo): string | undefined {
+    const node = this.#nominations.nodeOf(pod.uid);
+    const entry = node === undefined ? undefined : this.#state.table.byName(node);
+    if (entry?.node === undefined) return undefined;
+    return this.rejection(pod, entry.slot) === undefined ? node : undefined;
+  }
+
+  /** A node must do both as it is, and with the pods that wait for it and are not less important. */
+  #ask(prepared: readonly PreparedFilter[], pod: PodInfo, slot: number): Rejection | undefined {
+    const plain = firstNo(prepared, slot);
+    if (plain !== undefined || this.#nominations.size === 0) return plain;
+    const { name } = this.#state.table.entry(slot);
+    const waiting = this.#nominations
+      .on(name)
+      .filter(({ uid, priority }) => uid !== pod.uid && priority >= pod.priority);
+    if (waiting.length === 0) return undefined;
+    for (const other of waiting) this.#state.place(other, name);
+    const crowded = firstNo(this.#prepare(this.#filters, pod), slot);
+    for (const other of waiting) this.#state.remove(other.uid);
+    return crowded;
+  }
+
   #prepare(filters: readonly FilterPlugin[], pod: PodInfo): PreparedFilter[] {
     return filters.flatMap((filter) => filter.prepare(pod, this.#state) ?? []);
   }
@@ -102,7 +136,7 @@ export class SchedulerCore {
     let evaluated = 0;
     for (; evaluated < order.length && feasible.length < wanted; evaluated += 1) {
       const slot = order[(this.#start + evaluated) % order.length] ?? 0;
-      const rejection = firstNo(filters, slot);
+      const rejection = this.#ask(filters, pod, slot);
       if (rejection === undefined) feasible.push(slot);
       else rejections.set(slot, rejection);
     }

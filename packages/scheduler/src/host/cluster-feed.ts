@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '@kubets/api';
-import type { Logger } from '@kubets/platform';
 import type { ClusterState } from '../core/cluster-state.ts';
+import type { Nominations } from '../core/nominations.ts';
 import { type PodInfo, podInfo } from '../core/pod-info.ts';
 import type { SchedulerCore } from '../core/schedule.ts';
 import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
@@ -15,7 +15,7 @@ export interface ClusterFeedOptions {
   readonly state: ClusterState;
   readonly core: SchedulerCore;
   readonly queue: SchedulingQueue;
-  readonly log: Logger;
+  readonly nominations: Nominations;
   /** There may be something to do. */
   onWork(): void;
 }
@@ -30,6 +30,7 @@ function samePod(left: Pod, right: Pod): boolean {
   return (
     left.metadata.uid === right.metadata.uid &&
     left.metadata.deletionTimestamp === right.metadata.deletionTimestamp &&
+    left.status?.startTime === right.status?.startTime &&
     isOver(left) === isOver(right) &&
     isDeepStrictEqual(left.metadata.labels, right.metadata.labels) &&
     isDeepStrictEqual(left.spec, right.spec)
@@ -123,13 +124,17 @@ export class ClusterFeed {
   }
 
   #onUnassigned(pod: Pod): void {
-    const { queue, state, onWork } = this.#options;
+    const { queue, state, nominations, onWork } = this.#options;
     const ours = (pod.spec?.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
     const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
     if (!ours || isGated(pod) || pod.metadata.deletionTimestamp !== undefined) {
       queue.delete(key);
     } else if (!this.#assumed.has(pod.metadata.uid ?? '')) {
-      queue.add(podInfo(pod, state.names));
+      const info = podInfo(pod, state.names);
+      // From an earlier leader, or this one before it was started again.
+      const nominated = pod.status?.nominatedNodeName;
+      if (nominated && nominations.nodeOf(info.uid) === undefined) nominations.set(info, nominated);
+      queue.add(info);
       onWork();
     }
   }
@@ -142,10 +147,11 @@ export class ClusterFeed {
   }
 
   #onAssigned(pod: Pod): void {
-    const { state, queue, onWork } = this.#options;
+    const { state, queue, nominations, onWork } = this.#options;
     const info = podInfo(pod, state.names);
     this.#assumed.delete(info.uid);
     queue.delete(info.key);
+    nominations.delete(info.uid);
     state.place(info, pod.spec?.nodeName ?? '');
     queue.wake(
       ({ rejectedBy }) => rejectedBy.has('InterPodAffinity') || rejectedBy.has('PodTopologySpread'),
@@ -154,9 +160,10 @@ export class ClusterFeed {
   }
 
   #onPodGone(pod: Pod): void {
-    const { state, queue } = this.#options;
+    const { state, queue, nominations } = this.#options;
     const uid = pod.metadata.uid ?? '';
     this.#assumed.delete(uid);
+    nominations.delete(uid);
     queue.delete(`${pod.metadata.namespace}/${pod.metadata.name}`);
     const node = state.remove(uid);
     if (node !== undefined) this.#roomOn(node);

@@ -15,10 +15,18 @@ export interface ConditionWriterOptions {
   readonly clock: Clock;
 }
 
+interface Wanted {
+  readonly info: PodInfo;
+  /** Undefined: the condition stays as it is. */
+  readonly message: string | undefined;
+  /** The node that is being emptied for the pod; '' for none. */
+  readonly nominatedNode: string;
+}
+
 /** Says in a pod's status why it has no node. Of several messages only the newest is written. */
 export class ConditionWriter {
   readonly #options: ConditionWriterOptions;
-  readonly #wanted = new Map<string, { info: PodInfo; message: string }>();
+  readonly #wanted = new Map<string, Wanted>();
   readonly #running: { stop(): Promise<void> };
 
   constructor(options: ConditionWriterOptions) {
@@ -26,11 +34,23 @@ export class ConditionWriter {
     this.#running = options.queue.run(WRITERS, (key) => this.#write(key));
   }
 
-  unschedulable(info: PodInfo, message: string): void {
+  /** @param nominatedNode the node that is being emptied for the pod; '' for none */
+  unschedulable(info: PodInfo, message: string, nominatedNode = ''): void {
     const known = conditionOf(info.pod);
-    if (known?.status === 'False' && known.message === message) return;
-    this.#wanted.set(info.key, { info, message });
-    this.#options.queue.add(info.key);
+    const nominated = info.pod.status?.nominatedNodeName ?? '';
+    const same = known?.status === 'False' && known.message === message;
+    if (same && nominated === nominatedNode) return;
+    this.#want({ info, message, nominatedNode });
+  }
+
+  /** Somebody more important took the node. */
+  clearNomination(info: PodInfo): void {
+    this.#want({ info, message: undefined, nominatedNode: '' });
+  }
+
+  #want(wanted: Wanted): void {
+    this.#wanted.set(wanted.info.key, wanted);
+    this.#options.queue.add(wanted.info.key);
   }
 
   stop(): Promise<void> {
@@ -40,26 +60,32 @@ export class ConditionWriter {
   async #write(key: string): Promise<void> {
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) return;
-    const { info, message } = wanted;
-    const { pods, clock } = this.#options;
-    const known = conditionOf(info.pod);
-    const condition: PodCondition = {
-      type: TYPE,
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastProbeTime: undefined,
-      lastTransitionTime:
-        known?.status === 'False' ? known.lastTransitionTime : timeText(clock.now()),
+    const { info, message, nominatedNode } = wanted;
+    const { pods } = this.#options;
+    const status = {
+      nominatedNodeName: nominatedNode === '' ? null : nominatedNode,
+      ...(message === undefined ? {} : { conditions: [this.#condition(info.pod, message)] }),
     };
     // The uid guards against a successor of the same name.
-    const body = { metadata: { uid: info.uid }, status: { conditions: [condition] } };
+    const body = { metadata: { uid: info.uid }, status };
     try {
       await pods.patch(info.namespace, info.name, 'strategic', body, { subresource: 'status' });
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
     if (this.#wanted.get(key) === wanted) this.#wanted.delete(key);
+  }
+
+  #condition(pod: Pod, message: string): PodCondition {
+    const known = conditionOf(pod);
+    const since = known?.status === 'False' ? known.lastTransitionTime : undefined;
+    return {
+      type: TYPE,
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      lastTransitionTime: since ?? timeText(this.#options.clock.now()),
+    };
   }
 }
 

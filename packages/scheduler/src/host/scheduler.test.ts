@@ -8,7 +8,7 @@ import { Scheduler } from './scheduler.ts';
 
 class World {
   readonly clock = new ManualClock();
-  readonly api = new FakeApi({ clock: this.clock });
+  readonly api = new FakeApi({ clock: this.clock, gracefulPods: true });
   readonly pods = this.api.resource<Pod>('v1', 'pods');
   readonly nodes = this.api.resource<Node>('v1', 'nodes');
   readonly scheduler = new Scheduler({
@@ -134,7 +134,7 @@ describe('Scheduler', () => {
     await world.pod('second', { requests: { cpu: '1' } });
     await world.pod('third', { requests: { cpu: '1' } });
     assert.equal(await world.nodeOf('second'), undefined);
-    await world.pods.delete('default', 'first');
+    await world.pods.delete('default', 'first', { gracePeriodSeconds: 0 });
     await world.pass(1_500);
     assert.equal(await world.nodeOf('second'), 'node-1');
     const second = await world.pods.get('default', 'second');
@@ -206,5 +206,44 @@ describe('Scheduler', () => {
     await world.pod('p', { requests: { cpu: '1' } });
     assert.equal(await world.nodeOf('p'), undefined);
     assert.equal(world.events('static').length, 0);
+  });
+
+  it('makes room for a more important pod, and keeps it for that pod', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1', { cpu: '1' }));
+    await world.pod('victim', { requests: { cpu: '1' } });
+    await world.pod('urgent', { requests: { cpu: '1' }, spec: { priority: 10 } });
+    await world.pod('lesser', { requests: { cpu: '1' } });
+    const victim = await world.pods.get('default', 'victim');
+    assert.ok(victim.metadata.deletionTimestamp);
+    assert.equal(
+      victim.status?.conditions?.find(({ type }) => type === 'DisruptionTarget')?.reason,
+      'PreemptionByScheduler',
+    );
+    const urgent = await world.pods.get('default', 'urgent');
+    assert.equal(urgent.status?.nominatedNodeName, 'node-1');
+    const uid = urgent.metadata.uid;
+    assert.ok(
+      world.events('victim').includes(`Normal Preempted Preempted by pod ${uid} on node node-1`),
+    );
+    assert.deepEqual(world.events('urgent'), [
+      'Warning FailedScheduling 0/1 nodes are available: 1 Insufficient cpu.',
+    ]);
+    await world.pass(2_000);
+    assert.equal(await world.nodeOf('urgent'), undefined);
+    await world.pods.delete('default', 'victim', { gracePeriodSeconds: 0 });
+    await world.pass(5_000);
+    assert.equal(await world.nodeOf('urgent'), 'node-1');
+    assert.equal(await world.nodeOf('lesser'), undefined);
+  });
+
+  it('sends nobody away for a pod of the same priority', async () => {
+    const world = await new World().start();
+    await world.node(testNode('node-1', { cpu: '1' }));
+    await world.pod('first', { requests: { cpu: '1' }, spec: { priority: 10 } });
+    await world.pod('second', { requests: { cpu: '1' }, spec: { priority: 10 } });
+    await world.pass(5_000);
+    assert.equal(await world.nodeOf('first'), 'node-1');
+    assert.equal((await world.pods.get('default', 'first')).metadata.deletionTimestamp, undefined);
   });
 });

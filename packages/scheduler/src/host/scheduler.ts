@@ -3,6 +3,7 @@ import { type Api, type EventRecorder, type ResourceApi, WorkQueue } from '@kube
 import type { Clock, Logger, Random, Timer } from '@kubets/platform';
 import { ClusterState } from '../core/cluster-state.ts';
 import { failureMessage } from '../core/diagnosis.ts';
+import { Nominations } from '../core/nominations.ts';
 import type { PodInfo } from '../core/pod-info.ts';
 import { SchedulerCore } from '../core/schedule.ts';
 import { filterPlugins } from '../filters/index.ts';
@@ -13,6 +14,7 @@ import { scorePlugins } from '../scores/index.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { defaultSelector } from './default-selector.ts';
+import { Preemptor } from './preemptor.ts';
 import { Watched } from './watched.ts';
 
 /** What became of a try. */
@@ -38,6 +40,8 @@ export class Scheduler {
   readonly #feed: ClusterFeed;
   readonly #pods: ResourceApi<Pod>;
   readonly #conditions: ConditionWriter;
+  readonly #nominations = new Nominations();
+  readonly #preemptor: Preemptor;
   #leading = false;
   #sliceDue = false;
   #inFlight = 0;
@@ -50,6 +54,7 @@ export class Scheduler {
     this.watched = new Watched(options);
     this.#core = new SchedulerCore({
       state: this.state,
+      nominations: this.#nominations,
       filters: filterPlugins,
       scores: scorePlugins((pod) => defaultSelector(pod, this.watched)),
       random,
@@ -59,7 +64,7 @@ export class Scheduler {
       state: this.state,
       core: this.#core,
       queue: this.queue,
-      log,
+      nominations: this.#nominations,
       onWork: () => this.#kick(),
     });
     this.#pods = api.resource<Pod>('v1', 'pods');
@@ -67,6 +72,15 @@ export class Scheduler {
       pods: this.#pods,
       queue: new WorkQueue({ clock, random, log }),
       clock,
+    });
+    this.#preemptor = new Preemptor({
+      ...options,
+      pods: this.#pods,
+      state: this.state,
+      core: this.#core,
+      nominations: this.#nominations,
+      conditions: this.#conditions,
+      budgets: () => this.watched.budgets(),
     });
   }
 
@@ -124,6 +138,7 @@ export class Scheduler {
     const startMs = clock.monotonicMs();
     const decision = this.#core.decide(pod.info);
     if (decision.outcome === 'placed') {
+      this.#nominations.delete(pod.info.uid);
       this.#feed.assume(pod.info, decision.node);
       void this.#bind(pod, decision.node, startMs);
       return;
@@ -133,10 +148,13 @@ export class Scheduler {
   }
 
   #refuse(pod: QueuedPod, diagnosis: Diagnosis): void {
-    const message = failureMessage(pod.info, diagnosis, this.state);
+    const { info } = pod;
+    const impossible = diagnosis.nodeCount === 0 || diagnosis.general !== undefined;
+    const preemption = impossible ? '' : this.#preemptor.tryFor(info, diagnosis);
+    const message = failureMessage(diagnosis, preemption);
     this.queue.unschedulable(pod, diagnosis.plugins);
-    this.#options.events.event(subject(pod.info), 'Warning', 'FailedScheduling', message);
-    this.#conditions.unschedulable(pod.info, message);
+    this.#options.events.event(subject(info), 'Warning', 'FailedScheduling', message);
+    this.#conditions.unschedulable(info, message, this.#nominations.nodeOf(info.uid));
   }
 
   async #bind(pod: QueuedPod, node: string, startMs: number): Promise<void> {

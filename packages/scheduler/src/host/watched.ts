@@ -3,6 +3,7 @@ import type {
   Namespace,
   Node,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
   Service,
@@ -36,6 +37,7 @@ export class Watched implements WorkloadLookup {
   readonly #replicaSets: Informer<ReplicaSet>;
   readonly #statefulSets: Informer<StatefulSet>;
   readonly #controllers: Informer<ReplicationController>;
+  readonly #budgets: Informer<PodDisruptionBudget>;
 
   constructor(options: WatchedOptions) {
     const core = { ...options, gv: 'v1' };
@@ -52,14 +54,18 @@ export class Watched implements WorkloadLookup {
     this.#replicaSets = new Informer({ ...apps, resource: 'replicasets', transform: trimmed });
     this.#statefulSets = new Informer({ ...apps, resource: 'statefulsets', transform: trimmed });
     this.#controllers = new Informer({ ...core, resource: 'replicationcontrollers' });
+    const policy = { ...options, gv: 'policy/v1' };
+    this.#budgets = new Informer({ ...policy, resource: 'poddisruptionbudgets' });
   }
 
   start(): void {
     for (const informer of this.#all()) informer.start();
+    this.#budgets.start();
   }
 
   stop(): void {
     for (const informer of this.#all()) informer.stop();
+    this.#budgets.stop();
   }
 
   synced(): boolean {
@@ -84,6 +90,11 @@ export class Watched implements WorkloadLookup {
 
   replicationController(key: string): ReplicationController | undefined {
     return this.#controllers.get(key);
+  }
+
+  /** Undefined while they are not known: placing pods does not wait for them. */
+  budgets(): readonly PodDisruptionBudget[] | undefined {
+    return this.#budgets.synced() ? this.#budgets.list() : undefined;
   }
 
   #all(): Pick<Informer<KubeObject>, 'start' | 'stop' | 'synced' | 'whenSynced'>[] {

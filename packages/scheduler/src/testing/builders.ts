@@ -2,7 +2,15 @@
 import type { Node, Pod, PodSpec, Taint } from '@kubets/api';
 import { seededRandom } from '@kubets/platform';
 import { ClusterState } from '../core/cluster-state.ts';
+import { failureMessage } from '../core/diagnosis.ts';
+import { Nominations } from '../core/nominations.ts';
 import { type PodInfo, podInfo } from '../core/pod-info.ts';
+import {
+  type Budget,
+  findPreemption,
+  notEligible,
+  type PreemptionResult,
+} from '../core/preemption.ts';
 import { SchedulerCore } from '../core/schedule.ts';
 import { filterPlugins } from '../filters/index.ts';
 import type { Decision } from '../ports.ts';
@@ -75,8 +83,10 @@ export function testPod(name: string, draft: PodDraft = {}): Pod {
 /** A cluster and a scheduler's core on it. */
 export class TestCluster {
   readonly state = new ClusterState();
+  readonly nominations = new Nominations();
   readonly core = new SchedulerCore({
     state: this.state,
+    nominations: this.nominations,
     filters: filterPlugins,
     scores: scorePlugins(() => undefined),
     random: seededRandom(1),
@@ -118,5 +128,28 @@ export class TestCluster {
     if (decision.outcome === 'placed') return [];
     const slot = this.state.table.byName(node)?.slot ?? -1;
     return decision.diagnosis.rejections.get(slot)?.reasons ?? [];
+  }
+
+  /** What would be tried to make room for a pod that does not fit. */
+  preempt(pod: Pod, budgets: readonly Budget[] = []): PreemptionResult {
+    const { diagnosis } = this.#refusal(pod);
+    const { state, core } = this;
+    const random = seededRandom(1);
+    return findPreemption({ pod: this.info(pod), diagnosis, state, core, budgets, random });
+  }
+
+  /** The message about a pod that does not fit. */
+  explain(pod: Pod): string {
+    const { diagnosis } = this.#refusal(pod);
+    const refusal = notEligible(this.info(pod), undefined, { diagnosis, state: this.state });
+    if (refusal !== undefined) return failureMessage(diagnosis, refusal);
+    const result = this.preempt(pod);
+    return failureMessage(diagnosis, result.outcome === 'none' ? result.message : '');
+  }
+
+  #refusal(pod: Pod): Extract<Decision, { outcome: 'unschedulable' }> {
+    const decision = this.decide(pod);
+    if (decision.outcome === 'placed') throw new Error(`the pod fits on ${decision.node}`);
+    return decision;
   }
 }

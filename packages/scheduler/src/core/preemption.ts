@@ -1,0 +1,184 @@
+/**
+ * Making room: which less important pods would have to go, and where that hurts least. The rules are those of the stock
+ * scheduler. Pure but for the state, which is changed while trying and put back.
+ */
+import { matchesLabels, type ParsedLabelSelector } from '@kubets/api';
+import type { Random } from '@kubets/platform';
+import { MIN_PREEMPTION_NODES, MIN_PREEMPTION_PERCENT, PREEMPTION_NODES_WIDE } from '../limits.ts';
+import type { Diagnosis } from '../ports.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { nodesMessage } from './diagnosis.ts';
+import type { PodInfo } from './pod-info.ts';
+import type { SchedulerCore } from './schedule.ts';
+
+/** A PodDisruptionBudget, as far as it matters here. */
+export interface Budget {
+  readonly namespace: string;
+  readonly selector: ParsedLabelSelector;
+  /** How many of its pods may go now. */
+  readonly allowed: number;
+  /** Names of pods already on their way out. */
+  readonly disrupted: ReadonlySet<string>;
+}
+
+/** One node, and who would have to leave it. */
+export interface Candidate {
+  readonly node: string;
+  /** The more important first. */
+  readonly victims: readonly PodInfo[];
+  /** Victims whose budgets do not allow it. */
+  readonly violations: number;
+}
+
+export type PreemptionResult =
+  | { readonly outcome: 'found'; readonly candidate: Candidate }
+  | { readonly outcome: 'none'; readonly message: string };
+
+export interface PreemptionOptions {
+  readonly pod: PodInfo;
+  readonly diagnosis: Diagnosis;
+  readonly state: ClusterState;
+  readonly core: SchedulerCore;
+  readonly budgets: readonly Budget[];
+  readonly random: Random;
+}
+
+const NOT_HELPFUL = 'Preemption is not helpful for scheduling';
+const NO_VICTIMS = 'No preemption victims found for incoming pod';
+
+const startOf = ({ pod }: PodInfo): number => {
+  const ms = Date.parse(pod.status?.startTime ?? '');
+  return Number.isNaN(ms) ? Number.POSITIVE_INFINITY : ms;
+};
+
+/** Higher priority first; of equals, the one that has run longer. */
+function byImportance(left: PodInfo, right: PodInfo): number {
+  if (left.priority !== right.priority) return right.priority - left.priority;
+  const [a, b] = [startOf(left), startOf(right)];
+  return a === b ? 0 : a - b;
+}
+
+/** Splits pods into those whose eviction breaks a budget and the others, keeping the order. */
+function splitByBudgets(
+  pods: readonly PodInfo[],
+  budgets: readonly Budget[],
+): { violating: PodInfo[]; allowed: PodInfo[] } {
+  const left = budgets.map((budget) => budget.allowed);
+  const split = { violating: [] as PodInfo[], allowed: [] as PodInfo[] };
+  for (const pod of pods) {
+    let violates = false;
+    for (const [at, budget] of budgets.entries()) {
+      const { selector } = budget;
+      if (budget.namespace !== pod.namespace || selector.requirements.length === 0) continue;
+      if (!matchesLabels(selector, pod.labels) || budget.disrupted.has(pod.name)) continue;
+      left[at] = (left[at] ?? 0) - 1;
+      if ((left[at] ?? 0) < 0) violates = true;
+    }
+    (violates ? split.violating : split.allowed).push(pod);
+  }
+  return split;
+}
+
+/** Takes every less important pod off a node, then gives back as many as fit, the most important first. */
+function victimsOn(slot: number, options: PreemptionOptions): Candidate | readonly string[] {
+  const { pod, state, core, budgets } = options;
+  const { name: node, pods } = state.table.entry(slot);
+  const lesser = [...pods.values()].filter(({ priority }) => priority < pod.priority);
+  if (lesser.length === 0) return [NO_VICTIMS];
+  for (const other of lesser) state.remove(other.uid);
+  const victims: PodInfo[] = [];
+  const rejected = core.rejection(pod, slot);
+  const reprieve = (other: PodInfo): boolean => {
+    state.place(other, node);
+    if (core.rejection(pod, slot) === undefined) return true;
+    state.remove(other.uid);
+    victims.push(other);
+    return false;
+  };
+  let violations = 0;
+  if (rejected === undefined) {
+    const { violating, allowed } = splitByBudgets(lesser.toSorted(byImportance), budgets);
+    for (const other of violating) if (!reprieve(other)) violations += 1;
+    for (const other of allowed) reprieve(other);
+  }
+  for (const other of lesser) state.place(other, node);
+  if (rejected !== undefined) return rejected.reasons;
+  return { node, victims: victims.toSorted(byImportance), violations };
+}
+
+/** How much it would hurt; compared figure by figure, less is better. */
+function costs({ victims, violations }: Candidate): number[] {
+  const top = victims[0]?.priority ?? 0;
+  // Shifted so that every victim counts, whatever the sign of its priority.
+  const sum = victims.reduce((total, { priority }) => total + priority + 2 ** 31, 0);
+  const starts = victims.filter(({ priority }) => priority === top).map(startOf);
+  // The later the longest-running of the most important began, the less is lost.
+  return [violations, top, sum, victims.length, -Math.min(...starts)];
+}
+
+function lessHurtful(left: Candidate, right: Candidate): boolean {
+  const [a, b] = [costs(left), costs(right)];
+  for (const [at, cost] of a.entries()) {
+    const other = b[at] ?? 0;
+    if (cost !== other) return cost < other;
+  }
+  return false;
+}
+
+/** How many nodes that could do are compared. */
+function candidatesWanted({ pod, state }: PreemptionOptions): number {
+  const wide = pod.hardSpread.length > 0 || pod.affinities.required.length > 0;
+  if (wide) return PREEMPTION_NODES_WIDE;
+  const share = Math.floor((state.nodeCount * MIN_PREEMPTION_PERCENT) / 100);
+  return Math.max(MIN_PREEMPTION_NODES, share);
+}
+
+/** Looks for the node where making room for the pod hurts least. The state is as before afterwards. */
+export function findPreemption(options: PreemptionOptions): PreemptionResult {
+  const { diagnosis, random } = options;
+  const slots = [...diagnosis.rejections].filter(([, { unresolvable }]) => !unresolvable);
+  const reasons = new Array<string>(diagnosis.rejections.size - slots.length).fill(NOT_HELPFUL);
+  const wanted = candidatesWanted(options);
+  const start = slots.length > 0 ? random.int(slots.length) : 0;
+  let best: Candidate | undefined;
+  let found = 0;
+  for (let step = 0; step < slots.length && found < wanted; step += 1) {
+    const [slot = 0] = slots[(start + step) % slots.length] ?? [];
+    const result = victimsOn(slot, options);
+    if (!('victims' in result)) {
+      reasons.push(...result);
+      continue;
+    }
+    found += 1;
+    if (best === undefined || lessHurtful(result, best)) best = result;
+  }
+  if (best !== undefined) return { outcome: 'found', candidate: best };
+  return { outcome: 'none', message: nodesMessage(diagnosis.nodeCount, reasons) };
+}
+
+/**
+ * Why the pod may not ask others to go; undefined when it may.
+ * @param nominatedNode where others are already on their way out for it
+ */
+export function notEligible(
+  pod: PodInfo,
+  nominatedNode: string | undefined,
+  options: Pick<PreemptionOptions, 'diagnosis' | 'state'>,
+): string | undefined {
+  const { diagnosis, state } = options;
+  if (pod.pod.spec?.preemptionPolicy === 'Never') {
+    return 'not eligible due to preemptionPolicy=Never.';
+  }
+  const entry = nominatedNode === undefined ? undefined : state.table.byName(nominatedNode);
+  if (entry === undefined || diagnosis.rejections.get(entry.slot)?.unresolvable) return undefined;
+  for (const { terminating, priority, pod: other } of entry.pods.values()) {
+    const preempted = other.status?.conditions?.some(
+      ({ type, status, reason }) =>
+        type === 'DisruptionTarget' && status === 'True' && reason === 'PreemptionByScheduler',
+    );
+    if (terminating && priority < pod.priority && preempted) {
+      return 'not eligible due to a terminating pod on the nominated node.';
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,101 @@
+import { isNotFound, labelSelectorOf, type Pod, type PodDisruptionBudget } from '@kubets/api';
+import type { EventRecorder, ResourceApi } from '@kubets/client';
+import type { Clock, Logger, Random } from '@kubets/platform';
+import type { ClusterState } from '../core/cluster-state.ts';
+import type { Nominations } from '../core/nominations.ts';
+import type { PodInfo } from '../core/pod-info.ts';
+import { type Budget, type Candidate, findPreemption, notEligible } from '../core/preemption.ts';
+import type { SchedulerCore } from '../core/schedule.ts';
+import type { Diagnosis } from '../ports.ts';
+import type { ConditionWriter } from './condition-writer.ts';
+
+export interface PreemptorOptions {
+  readonly pods: ResourceApi<Pod>;
+  readonly state: ClusterState;
+  readonly core: SchedulerCore;
+  readonly nominations: Nominations;
+  readonly conditions: ConditionWriter;
+  readonly events: EventRecorder;
+  /** All PodDisruptionBudgets; undefined while they are not known: nobody is told to go then. */
+  readonly budgets: () => readonly PodDisruptionBudget[] | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const timeText = (epochMs: number): string =>
+  new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
+
+function budgetOf({ metadata, spec, status }: PodDisruptionBudget): Budget {
+  return {
+    namespace: metadata.namespace ?? '',
+    selector: labelSelectorOf(spec?.selector),
+    allowed: status?.disruptionsAllowed ?? 0,
+    disrupted: new Set(Object.keys(status?.disruptedPods ?? {})),
+  };
+}
+
+/** Tells less important pods to go when that lets a more important one run, and keeps their place for it. */
+export class Preemptor {
+  readonly #options: PreemptorOptions;
+
+  constructor(options: PreemptorOptions) {
+    this.#options = options;
+  }
+
+  /** @returns what to add to the message about the pod; '' when room is being made */
+  tryFor(pod: PodInfo, diagnosis: Diagnosis): string {
+    const { state, core, nominations, random, budgets } = this.#options;
+    const nominated = nominations.nodeOf(pod.uid) ?? pod.pod.status?.nominatedNodeName;
+    const refusal = notEligible(pod, nominated || undefined, { diagnosis, state });
+    if (refusal !== undefined) return refusal;
+    const known = budgets();
+    if (known === undefined) return 'not tried, since disruption budgets are not known yet.';
+    const all = known.map(budgetOf);
+    const result = findPreemption({ pod, diagnosis, state, core, budgets: all, random });
+    if (result.outcome === 'none') {
+      nominations.delete(pod.uid);
+      return result.message;
+    }
+    this.#carryOut(pod, result.candidate);
+    return '';
+  }
+
+  #carryOut(pod: PodInfo, { node, victims }: Candidate): void {
+    const { nominations, conditions, log } = this.#options;
+    for (const other of nominations.on(node)) {
+      if (other.priority >= pod.priority) continue;
+      nominations.delete(other.uid);
+      conditions.clearNomination(other);
+    }
+    nominations.set(pod, node);
+    log.info({ pod: pod.key, node, victims: victims.map(({ key }) => key) }, 'making room');
+    for (const victim of victims) void this.#evict(victim, pod, node);
+  }
+
+  async #evict(victim: PodInfo, pod: PodInfo, node: string): Promise<void> {
+    const { pods, events, clock, log } = this.#options;
+    if (victim.terminating) return;
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+      lastTransitionTime: timeText(clock.now()),
+    };
+    const body = { metadata: { uid: victim.uid }, status: { conditions: [condition] } };
+    const { namespace, name, uid } = victim;
+    try {
+      await pods.patch(namespace, name, 'strategic', body, { subresource: 'status' });
+      await pods.delete(namespace, name, { preconditions: { uid } });
+      const message = `Preempted by pod ${pod.uid} on node ${node}`;
+      const subject = { ...victim.pod, apiVersion: 'v1', kind: 'Pod' };
+      events.event(subject, 'Normal', 'Preempted', message);
+    } catch (error) {
+      if (isNotFound(error)) return;
+      // The pod in need is tried again by and by, and asks again if there still is no room.
+      log.warn({ victim: victim.key, err: error }, 'a pod could not be told to go');
+      this.#options.nominations.delete(pod.uid);
+    }
+  }
+}
