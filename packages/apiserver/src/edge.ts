@@ -37,6 +37,8 @@ export interface EdgeOptions {
   readonly clientCa: Buffer;
   readonly advertise: { readonly address: string; readonly port: number };
   readonly discovery: DiscoverySource;
+  /** The engine and the platform, for /version. */
+  readonly runtime: { readonly version: string; readonly platform: string };
   /** Checks of the parts below the edge: the store, the caches. */
   readonly health: readonly HealthCheck[];
   readonly clock: Clock;
@@ -98,8 +100,8 @@ export function createEdge(o: EdgeOptions): Edge {
     health: [...o.health, bootstrapCheck(() => bootstrap.done())],
     version: versionInfo({
       release: RELEASE,
-      runtime: `node${process.version}`,
-      platform: `${process.platform}/${process.arch}`,
+      runtime: o.runtime.version,
+      platform: o.runtime.platform,
     }),
     openId: account && { issuer, keys: account.keys, baseUrl },
   });

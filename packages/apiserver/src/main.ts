@@ -34,7 +34,11 @@ await runMain({
       random,
       log,
     });
-    const server = new ApiServer({ config, store, tls, metrics, clock, random, log });
+    const runtime = {
+      version: `node${process.version}`,
+      platform: `${process.platform}/${process.arch}`,
+    };
+    const server = new ApiServer({ config, store, tls, runtime, metrics, clock, random, log });
     ctx.health.addCheck('etcd', () => server.checkStore());
     ctx.onShutdown('server', () => server.drain());
     const ports = await server.start();

@@ -3,7 +3,7 @@ import type { KindDef } from '@kubets/api';
 import type { Metrics } from '@kubets/platform';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { CacheSet } from './cache/cache-set.ts';
-import type { RequestInfo } from './ports.ts';
+import type { PathHandler, RequestInfo } from './ports.ts';
 
 const SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -44,6 +44,18 @@ export function serverMetrics(registry: Metrics): ServerMetrics {
     },
     watchFrame: ({ group, resource }) => frames.inc({ group, resource }),
     observeCaches: (caches) => observe(caches, registry),
+  };
+}
+
+/** `/metrics` on the HTTPS door, for those whom RBAC lets. */
+export function metricsPath(registry: Metrics): PathHandler {
+  return {
+    name: 'metrics',
+    async handle({ info }) {
+      if (info.path !== '/metrics') return undefined;
+      const headers = { 'content-type': registry.contentType };
+      return { status: 200, headers, body: await registry.metrics() };
+    },
   };
 }
 

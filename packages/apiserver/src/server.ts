@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { builtinKinds, type KindDef, type KindRegistry } from '@kubets/api';
 import {
   type Clock,
-  delay,
   GrpcHost,
   type Logger,
   loadProto,
@@ -19,7 +18,7 @@ import { createEdge, type Edge } from './edge.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
 import { Inflight } from './inflight.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
-import { serverMetrics } from './metrics.ts';
+import { metricsPath, serverMetrics } from './metrics.ts';
 import type { ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
@@ -34,6 +33,8 @@ export interface ApiServerOptions {
   readonly store: Store;
   /** Serving certificate; `ca` is the CA of client certificates. */
   readonly tls: TlsMaterial;
+  /** The engine and the platform, for /version. */
+  readonly runtime: { readonly version: string; readonly platform: string };
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
@@ -64,7 +65,7 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#o = options;
-    const { config, store, tls, clock, random, log } = options;
+    const { config, store, tls, runtime, clock, random, log } = options;
     const storageKind = (def: KindDef): KindDef => this.#storageKind(def);
     this.#caches = new CacheSet({ store, clock, random, log, storageKind });
     let registry: Registry | undefined;
@@ -76,7 +77,7 @@ export class ApiServer {
     });
     const advertise = advertised(config);
     this.#edge = createEdge({
-      ...{ config, store: this.objects, clientCa: tls.ca, advertise, clock, random, log },
+      ...{ config, store: this.objects, clientCa: tls.ca, advertise, runtime, clock, random, log },
       discovery: discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`),
       health: [{ name: 'etcd', check: () => this.checkStore() }],
     });
@@ -112,11 +113,7 @@ export class ApiServer {
     this.#stop.abort();
     const { clock } = this.#o;
     await Promise.all(this.#edge.tasks.map((task) => task.stop()));
-    const closing = [
-      this.#rest.drain((ms) => delay(ms, { clock })),
-      this.#grpc.drain(DRAIN_GRACE_MS),
-    ];
-    await Promise.all(closing);
+    await Promise.all([this.#rest.drain(clock), this.#grpc.drain(DRAIN_GRACE_MS)]);
     this.#edge.close();
     this.#caches.close();
     this.#o.store.close();
@@ -138,7 +135,8 @@ export class ApiServer {
     const onWatchFrame = (def: KindDef): void => metrics.watchFrame(def);
     const resources = new ResourceHandler({ registry, clock, random, onWatchFrame });
     const handler = new RestHandler({
-      ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams, paths },
+      ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
+      paths: [...paths, metricsPath(this.#o.metrics)],
       ...{ metrics, inflight, clock, log, signal, newId: randomUUID },
     });
     const { cert, key, ca: clientCa } = tls;

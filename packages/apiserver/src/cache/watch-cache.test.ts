@@ -9,7 +9,7 @@ import {
   type TestRegistry,
   targetOf,
   testRegistry,
-} from '../testing.ts';
+} from '../testing/index.ts';
 import { objectOf } from './entry.ts';
 import { wholeNamespace } from './selection.ts';
 

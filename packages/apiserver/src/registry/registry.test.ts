@@ -11,7 +11,7 @@ import {
   type TestRegistry,
   targetOf,
   testRegistry,
-} from '../testing.ts';
+} from '../testing/index.ts';
 import type { Target } from './context.ts';
 import { keyOf } from './keys.ts';
 

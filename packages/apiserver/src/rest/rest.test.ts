@@ -14,7 +14,7 @@ import type {
   UserInfo,
   VirtualResource,
 } from '../ports.ts';
-import { configMap, make, podObject, type TestRegistry, testRegistry } from '../testing.ts';
+import { configMap, make, podObject, type TestRegistry, testRegistry } from '../testing/index.ts';
 import { RestHandler } from './handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
 

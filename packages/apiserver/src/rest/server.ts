@@ -9,7 +9,14 @@ import {
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { ConfigError, errorMessage, identityOfSubject, type Logger } from '@kubets/platform';
+import {
+  type Clock,
+  ConfigError,
+  delay,
+  errorMessage,
+  identityOfSubject,
+  type Logger,
+} from '@kubets/platform';
 import { DRAIN_GRACE_MS, MAX_HEADER_BYTES } from '../limits.ts';
 import type { AnyRequest, Credentials } from '../ports.ts';
 import type { RestHandler } from './handler.ts';
@@ -66,10 +73,13 @@ export class RestServer {
   }
 
   /** Takes no new connection, lets what runs finish, then closes the rest. */
-  async drain(wait: (ms: number) => Promise<void>): Promise<void> {
+  async drain(clock: Clock): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const session of this.#sessions) session.close();
-    await Promise.race([closed, wait(DRAIN_GRACE_MS)]);
+    const gaveUp = new AbortController();
+    const limit = delay(DRAIN_GRACE_MS, { clock, signal: gaveUp.signal }).catch(() => undefined);
+    await Promise.race([closed, limit]);
+    gaveUp.abort();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
   }

@@ -9,7 +9,7 @@ import type {
   StoreWatch,
   StoreWatchHandlers,
   SwapResult,
-} from './store.ts';
+} from '../storage/store.ts';
 
 interface Watching {
   readonly prefix: string;
