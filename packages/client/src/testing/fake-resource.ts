@@ -1,5 +1,8 @@
 import {
   alreadyExists,
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
   badRequest,
   builtinKinds,
   conflict,
@@ -12,6 +15,7 @@ import {
   parseApiVersion,
   parseFieldSelector,
   parseLabelSelector,
+  selectableFields,
   unprocessable,
 } from '@kubets/api';
 import {
@@ -27,7 +31,6 @@ import {
   type WatchOptions,
 } from '../ports.ts';
 import type { FakeVerb, FakeWorld } from './fake-api.ts';
-import { fieldsOf, jsonPatch, mergePatch, strategicPatch } from './fake-patch.ts';
 import {
   asObject,
   type Loose,
@@ -236,9 +239,12 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
   }
 
   #patched(object: KubeObject, type: PatchType, body: object): KubeObject {
-    if (type === 'merge') return mergePatch(object, body) as KubeObject;
-    if (type === 'json') return jsonPatch(object, body);
-    return strategicPatch(this.#kind, object, body);
+    if (type === 'merge') return applyMergePatch(object, body);
+    if (type === 'json') return applyJsonPatch(object, body);
+    if (this.#kind === undefined) {
+      throw badRequest(`no strategic merge patch for the unknown kind ${this.#resource}`);
+    }
+    return applyStrategicMergePatch(this.#kind.typeName, object, body);
   }
 
   #remove(key: string): T {
@@ -290,7 +296,9 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     return (object) => {
       if (namespace !== '' && object.metadata.namespace !== namespace) return false;
       if (!matchesLabels(labels, object.metadata.labels ?? {})) return false;
-      return fields.length === 0 || matchesFields(fields, fieldsOf(this.#kind, object));
+      if (fields.length === 0) return true;
+      if (this.#kind === undefined) throw badRequest('no field selectors for unknown kinds');
+      return matchesFields(fields, selectableFields(this.#kind, object));
     };
   }
 
