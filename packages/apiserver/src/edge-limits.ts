@@ -10,6 +10,8 @@ export const LIMITS = {
   claimGraceMs: 120_000,
   /** The key of an item that was given back goes away after this long. */
   freedItemTtlSeconds: 60,
+  /** Attempts at raising the use of a quota that others raise at the same time. */
+  quotaAttempts: 8,
   /** Pause between two checks of the service allocations. */
   repairIntervalMs: 180_000,
   /** Objects of the bootstrap written at once. */

@@ -17,6 +17,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
 import { priority } from './priority.ts';
+import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
@@ -93,5 +94,6 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     certificateSigning(o.authorizer),
     certificateSubjectRestriction(requestedOrganizations),
     defaultIngressClass(store),
+    resourceQuota(store),
   ];
 }
