@@ -36,6 +36,8 @@ export interface GrpcTransportOptions {
 
 const CHANNEL_OPTIONS = {
   ...clientChannelOptions,
+  // Members speak to each other directly, whatever the environment says of proxies.
+  'grpc.enable_http_proxy': 0,
   'grpc.max_receive_message_length': MAX_FRAME_BYTES,
   'grpc.max_send_message_length': MAX_FRAME_BYTES,
   // Every peer stream has a connection of its own: when it breaks, that peer's process is gone, no other's.

@@ -16,7 +16,9 @@ export async function fetchMembers(
   tls?: TlsMaterial,
 ): Promise<ClusterView> {
   const { target, secure } = targetOf(url);
-  const client = peersClient(target, channelCredentials(secure ? tls : undefined), {});
+  const client = peersClient(target, channelCredentials(secure ? tls : undefined), {
+    'grpc.enable_http_proxy': 0,
+  });
   try {
     const reply = await new Promise<MembersReplyWire>((resolve, reject) => {
       const deadline = clock.now() + MEMBERS_TIMEOUT_MS;

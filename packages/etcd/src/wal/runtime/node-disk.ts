@@ -1,6 +1,7 @@
 /** The machine's disk. */
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ConfigError, errorMessage } from '@kubets/platform';
 import { ClassicLevel } from 'classic-level';
 import { DataDirLockedError } from '../../host/errors.ts';
 import type { Disk, DiskFile } from '../disk.ts';
@@ -71,6 +72,10 @@ async function lock(dir: string): Promise<() => Promise<void>> {
   } catch (err) {
     const cause = err instanceof Error ? err.cause : undefined;
     if (codeOf(cause) === 'LEVEL_LOCKED') throw new DataDirLockedError(dir, { cause: err });
+    if (codeOf(cause) !== 'LEVEL_CORRUPTION') {
+      const why = cause instanceof Error ? cause.message : errorMessage(err);
+      throw new ConfigError(`cannot use the data directory ${dir}: ${why}`, { cause: err });
+    }
     // It holds nothing: after a power failure it is simply made anew.
     await ClassicLevel.destroy(join(dir, 'lock'));
     await holder.open();
