@@ -69,12 +69,15 @@ export class MessageType<T> {
     return scratch.finish(head);
   }
 
-  /** @throws CodecError when the bytes are not such a message */
-  decode(bytes: Uint8Array): T {
+  /**
+   * @param maxDepth how deep messages may be nested; what was accepted from a client and wrapped must be given more room
+   * @throws CodecError when the bytes are not such a message
+   */
+  decode(bytes: Uint8Array, maxDepth: number = LIMITS.messageDepth): T {
     const buf = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return this.read(new Reader(buf), 0);
+    return this.read(new Reader(buf), maxDepth);
   }
 
   /** The message with every field at its zero. */
@@ -100,8 +103,8 @@ export class MessageType<T> {
     }
   }
 
-  private read(r: Reader, depth: number): T {
-    if (depth > LIMITS.messageDepth) throw new CodecError('message is nested too deeply');
+  private read(r: Reader, depthLeft: number): T {
+    if (depthLeft < 0) throw new CodecError('message is nested too deeply');
     const out = this.zero();
     while (r.pos < r.end) {
       const tag = r.uint32();
@@ -111,15 +114,15 @@ export class MessageType<T> {
       else if (field.repeated && (tag & 7) === 2 && isVarint(field.kind)) readPacked(r, field, out);
       else if ((tag & 7) !== wireTypeOf(field.kind))
         throw new CodecError(`bad wire type in ${field.name}`);
-      else readField(r, field, out, depth);
+      else readField(r, field, out, depthLeft);
     }
     return out as T;
   }
 
   /** Reads a nested message of this type. */
-  readNested(r: Reader, depth: number): T {
+  readNested(r: Reader, depthLeft: number): T {
     const bytes = r.bytes();
-    return this.read(new Reader(bytes), depth + 1);
+    return this.read(new Reader(bytes), depthLeft - 1);
   }
 }
 
@@ -153,7 +156,7 @@ function zeroOf(field: FieldPlan): unknown {
   }
 }
 
-function readValue(r: Reader, field: FieldPlan, depth: number): unknown {
+function readValue(r: Reader, field: FieldPlan, depthLeft: number): unknown {
   switch (field.kind) {
     case 'int64':
       return BigInt.asIntN(64, r.varint64());
@@ -170,12 +173,12 @@ function readValue(r: Reader, field: FieldPlan, depth: number): unknown {
     case 'bytes':
       return r.bytes();
     case 'message':
-      return field.type?.readNested(r, depth);
+      return field.type?.readNested(r, depthLeft);
   }
 }
 
-function readField(r: Reader, field: FieldPlan, out: Values, depth: number): void {
-  const value = readValue(r, field, depth);
+function readField(r: Reader, field: FieldPlan, out: Values, depthLeft: number): void {
+  const value = readValue(r, field, depthLeft);
   if (field.repeated) (out[field.name] as unknown[]).push(value);
   else out[field.name] = value;
 }

@@ -3,6 +3,7 @@
 import { type Clock, invariant } from '@kubets/platform';
 import { messageType, type Proposal, type ProposalBatch } from '../codec/index.ts';
 import { EtcdError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Change, Revision } from '../mvcc/index.ts';
 import type {
   CommittedEntry,
@@ -16,6 +17,8 @@ import type { KvState, Outcome, StateContent } from './kv-state.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 
 const BATCH = messageType<ProposalBatch>('kubets.etcd.v1.ProposalBatch');
+/** A request as deep as clients may send lies two messages deeper in an entry. */
+const ENTRY_DEPTH = LIMITS.messageDepth + 2;
 
 /** A proposal's result as its proposer gets it. */
 export interface Applied {
@@ -101,7 +104,7 @@ export class KvStateMachine implements StateMachine {
     const { term: termBefore } = this.position;
     const members = entry.members ?? this.position.members;
     if (entry.kind === 'normal' && entry.data.length > 0) {
-      const batch = BATCH.decode(entry.data);
+      const batch = BATCH.decode(entry.data, ENTRY_DEPTH);
       const proposals = batch.term === entry.term ? batch.proposals : [];
       for (const proposal of proposals) this.applyProposal(proposal, entry.term, changes);
     }

@@ -315,6 +315,22 @@ describe('the state machine', () => {
     assert.deepEqual(terms, [1n, 3n]);
   });
 
+  it('takes requests nested as deep as clients may nest them', () => {
+    const { machine, applied } = newMachine();
+    let txn = TXN.encode({ success: [{ requestPut: { key: b('deep') } }] });
+    for (;;) {
+      const deeper = TXN.encode({ success: [{ requestTxn: txn }] });
+      try {
+        TXN.decode(deeper);
+      } catch {
+        break;
+      }
+      txn = deeper;
+    }
+    machine.apply([entry(1, 1, [{ id: 1, txn }])]);
+    assert.ok(!(applied.get(1n)?.outcome instanceof EtcdError));
+  });
+
   it('takes no entry twice', () => {
     const { machine } = newMachine();
     machine.apply([entry(1, 1, [putOf(1, 'a')])]);
