@@ -19,12 +19,13 @@ import { ResourcesService } from './grpc/resources-service.ts';
 import { Inflight } from './inflight.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
 import { metricsPath, serverMetrics } from './metrics.ts';
-import type { ResourceStore } from './ports.ts';
+import type { BackgroundTask, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
 import { RestHandler } from './rest/handler.ts';
 import { ResourceHandler } from './rest/resource-handler.ts';
 import { RestServer } from './rest/server.ts';
+import { Compactor } from './storage/compactor.ts';
 import { rawStore } from './storage/raw-store.ts';
 import type { Store } from './storage/store.ts';
 
@@ -57,6 +58,7 @@ export class ApiServer {
   readonly #stop = new AbortController();
   readonly #caches: CacheSet;
   readonly #edge: Edge;
+  readonly #tasks: readonly BackgroundTask[];
   readonly #rest: RestServer;
   readonly #grpc: GrpcHost;
   readonly #kinds: KindRegistry = builtinKinds;
@@ -87,6 +89,7 @@ export class ApiServer {
       hooks: this.#edge.hooks,
       newUid: randomUUID,
     });
+    this.#tasks = [...this.#edge.tasks, new Compactor({ store, clock, log })];
     const doors = this.#doors(registry);
     this.#rest = doors.rest;
     this.#grpc = doors.grpc;
@@ -104,7 +107,7 @@ export class ApiServer {
       securePort: await this.#rest.listen(bindAddress, securePort),
       grpcPort: await this.#grpc.listen(`${bindAddress}:${grpcPort}`),
     };
-    for (const task of this.#edge.tasks) task.start();
+    for (const task of this.#tasks) task.start();
     return ports;
   }
 
@@ -112,7 +115,7 @@ export class ApiServer {
   async drain(): Promise<void> {
     this.#stop.abort();
     const { clock } = this.#o;
-    await Promise.all(this.#edge.tasks.map((task) => task.stop()));
+    await Promise.all(this.#tasks.map((task) => task.stop()));
     await Promise.all([this.#rest.drain(clock), this.#grpc.drain(DRAIN_GRACE_MS)]);
     this.#edge.close();
     this.#caches.close();

@@ -147,7 +147,7 @@ describe('replacing', () => {
   });
 
   it('accepts the newest version although the cache has not seen it yet', async () => {
-    await make(t, configMap('a'));
+    const made = await make(t, configMap('a'));
     const cache = t.caches.of(at('a').def);
     await cache.waitFor(0n, 1_000);
     // Written past the registry: the watch has had no turn to run yet.
@@ -155,7 +155,11 @@ describe('replacing', () => {
     const key = keyOf(target.def, target.namespace, target.name);
     const { value } = await t.store.get(key);
     assert.ok(value);
-    const swap = t.store.swap(key, encodeStored({ ...configMap('a', { n: 9 }) }), value.revision);
+    const swap = t.store.swap(
+      key,
+      encodeStored({ ...made, ...{ data: { n: '9' } } }),
+      value.revision,
+    );
     const written = await swap;
     assert.ok(written.ok);
     const next = configMap('a', { n: 10 });

@@ -3,6 +3,7 @@ import {
   AmbiguousError,
   compare,
   EtcdClient,
+  isEtcdError,
   type KeyValue,
   op,
   prefixEnd,
@@ -115,6 +116,14 @@ export class EtcdStore implements Store {
         onError: (error) => handlers.onError(error),
       },
     );
+  }
+
+  async compact(revision: bigint): Promise<void> {
+    try {
+      await this.#client.compact(revision);
+    } catch (error) {
+      if (!isEtcdError(error, 'compacted')) throw storeError(error);
+    }
   }
 
   close(): void {

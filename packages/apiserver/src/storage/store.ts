@@ -80,6 +80,8 @@ export interface Store {
   ): Promise<SwapResult>;
   /** Deletes if the key's mod revision is `expected`. */
   remove(key: string, expected: bigint): Promise<SwapResult>;
+  /** Gives up the history before `revision`; does nothing when that is gone already. */
+  compact(revision: bigint): Promise<void>;
   /** Events of a prefix with revision ≥ `from`. */
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch;
   close(): void;

@@ -85,6 +85,16 @@ export class MemoryStore implements Store {
     };
   }
 
+  compact(revision: bigint): Promise<void> {
+    if (revision > this.#compacted) this.#compacted = revision;
+    return Promise.resolve();
+  }
+
+  /** The history before this is given up. */
+  get compacted(): bigint {
+    return this.#compacted;
+  }
+
   close(): void {
     this.#watches.clear();
   }
