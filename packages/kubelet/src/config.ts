@@ -50,7 +50,7 @@ export const flags = {
     max: MAX_HOLLOW,
     help: 'this many simulated nodes in this one process',
   }),
-  'hollow-node-prefix': flag.string({ default: 'hollow', help: 'names are PREFIX-1, PREFIX-2, …' }),
+  'hollow-node-prefix': flag.string({ default: 'hollow', help: 'names are PREFIX-0, PREFIX-1, …' }),
   'pod-cidr': flag.string({
     default: '',
     help: "the node's pod range, where no controller assigns one",
@@ -96,6 +96,6 @@ export function checkConfig(config: KubeletFlags): readonly string[] {
   if (config.runtime !== 'simulated') {
     throw new ConfigError('--hollow-nodes needs --runtime simulated');
   }
-  const numbers = Array.from({ length: config.hollowNodes }, (_, index) => index + 1);
-  return numbers.map((number) => `${config.hollowNodePrefix}-${number}`);
+  const { hollowNodes: length, hollowNodePrefix: prefix } = config;
+  return Array.from({ length }, (_, index) => `${prefix}-${index}`);
 }

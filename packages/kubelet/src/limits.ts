@@ -9,6 +9,9 @@ export const VOLUME_REFRESH_MS = 45_000;
 /** A failed look at a pod is repeated after this long. */
 export const POD_RETRY_MS = 2_000;
 
+/** A pod's status waits this long for its next change before it is sent. */
+export const STATUS_GATHER_MS = 10;
+
 /** Crashing containers and failing image pulls wait this long at first, then twice as long each time … */
 export const BACKOFF_INITIAL_MS = 10_000;
 /** … up to this. Quiet for twice as long, the wait starts afresh. */

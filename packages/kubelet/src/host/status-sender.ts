@@ -11,6 +11,7 @@ import {
 } from '@kubets/platform';
 import { nameOf, namespaceOf, podText, uidOf } from '../core/pod.ts';
 import { OWN_CONDITIONS } from '../core/pod-status.ts';
+import { STATUS_GATHER_MS } from '../limits.ts';
 
 export interface StatusSenderOptions {
   readonly api: Api;
@@ -114,6 +115,8 @@ export class StatusSender {
     const { random } = this.#options;
     const range = { initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS };
     const backoff = exponentialBackoff(range, random);
+    // A pod that comes up at once says so in one request.
+    await delay(STATUS_GATHER_MS, { clock: this.#options.clock });
     while (!this.#stopped && this.#slots.get(uid) === slot) {
       const { wanted } = slot;
       if (isDeepStrictEqual(wanted, slot.sent)) return;
