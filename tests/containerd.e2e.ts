@@ -148,15 +148,40 @@ test('a pod reaches the apiserver with its service account', { skip }, async () 
   assert.equal(user, 'system:serviceaccount:default:default');
 });
 
-test('a container that dies is started again, and its last log is kept', { skip }, async () => {
-  const pod =
-    (await cluster.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'name'])).split('\n')[0] ?? '';
-  await cluster.tryKubectl(['exec', pod, '--', 'busybox', 'killall', '-9', 'busybox']);
+const FLAKY = `
+apiVersion: v1
+kind: Pod
+metadata: {name: flaky}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: flaky
+    image: ${BUSYBOX_IMAGE}
+    imagePullPolicy: IfNotPresent
+    command: [sh, -c, '[ -e /memory/seen ] && { echo second life; exec busybox sleep 1000; }; echo first life; >/memory/seen; exit 4']
+    volumeMounts: [{name: memory, mountPath: /memory}]
+  volumes: [{name: memory, emptyDir: {}}]
+`;
+
+test('a container that dies is started again, its volume and its last log are kept', {
+  skip,
+}, async () => {
+  await cluster.apply(FLAKY);
+  const status = (path: string): Promise<string> =>
+    cluster.kubectl([
+      'get',
+      'pod',
+      'flaky',
+      '-o',
+      `jsonpath={.status.containerStatuses[0]${path}}`,
+    ]);
   await eventually('one restart', 40_000, async () => {
-    const path = '{.status.containerStatuses[0].restartCount}';
-    assert.equal(await cluster.kubectl(['get', pod, '-o', `jsonpath=${path}`]), '1');
+    assert.equal(await status('.restartCount'), '1');
+    assert.notEqual(await status('.state.running'), '');
   });
-  assert.match(await cluster.kubectl(['logs', pod, '--previous']), /started hello/);
+  assert.equal(await status('.lastState.terminated.exitCode'), '4');
+  assert.equal(await cluster.kubectl(['logs', 'flaky', '--previous']), 'first life\n');
+  assert.equal(await cluster.kubectl(['logs', 'flaky']), 'second life\n');
 });
 
 test('a restarted kubelet leaves running containers alone', { skip }, async () => {

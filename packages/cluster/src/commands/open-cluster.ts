@@ -5,13 +5,7 @@ import { join } from 'node:path';
 import { ConfigError } from '@kubets/platform';
 import { StartError } from '../errors.ts';
 import { makePrivateDir, readIfThere, writeAtomic } from '../files.ts';
-import {
-  checkDataDir,
-  freePorts,
-  hostAddress,
-  installPackages,
-  machineFacts,
-} from '../install/machine.ts';
+import { freePorts, hostAddress, installPackages, machineFacts } from '../install/machine.ts';
 import { chooseRuntime } from '../install/runtime-choice.ts';
 import { limits } from '../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../paths.ts';
@@ -116,8 +110,6 @@ export function savedSettings(paths: ClusterPaths): Settings | undefined {
 /** Settings, ports, certificates and client files, made or found. Nothing runs yet. */
 export async function openCluster(options: OpenOptions): Promise<OpenedCluster> {
   const paths = clusterPaths(options.dataDir);
-  makePrivateDir(paths.dataDir);
-  checkDataDir(paths.dataDir);
   const saved = savedSettings(paths);
   const wanted =
     saved === undefined

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
 import { StartError } from '../errors.ts';
 import { makePrivateDir } from '../files.ts';
+import { openDataDir } from '../install/machine.ts';
 import { clusterPaths } from '../paths.ts';
 import type { Wishes } from '../plan/settings.ts';
 import { lockHolder, releaseLock, takeLock } from '../runtime/lock.ts';
@@ -125,7 +126,7 @@ function runDetached(options: UpOptions, io: Io): Promise<void> {
 /** @throws ConfigError or StartError, each with one line that says what to do */
 export async function up(options: UpOptions, io: Io): Promise<void> {
   const { lock, dataDir } = clusterPaths(options.dataDir);
-  makePrivateDir(dataDir);
+  openDataDir(dataDir);
   refuseSecond(lock, dataDir);
   if (options.detach) await runDetached(options, io);
   else await runHere(options, io);

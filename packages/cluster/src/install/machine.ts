@@ -7,7 +7,7 @@ import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ConfigError, errorCode, errorMessage } from '@kubets/platform';
 import { StartError } from '../errors.ts';
-import { readIfThere } from '../files.ts';
+import { makePrivateDir, readIfThere } from '../files.ts';
 import { limits } from '../limits.ts';
 import type { MachineFacts } from './runtime-choice.ts';
 
@@ -111,15 +111,17 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /**
- * @throws ConfigError when the directory cannot be used or its disk is nearly full
+ * Makes the directory if need be.
+ * @throws ConfigError when it cannot be used or its disk is nearly full
  */
-export function checkDataDir(dataDir: string): void {
+export function openDataDir(dataDir: string): void {
   try {
+    makePrivateDir(dataDir);
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const why = errorCode(error) ?? errorMessage(error);
     throw new ConfigError(
-      `cannot use --data-dir ${dataDir} (${why}); give its owner's name to run as, or another directory`,
+      `cannot use --data-dir ${dataDir} (${why}); name a directory this user may write, or run as its owner`,
     );
   }
   const { bavail, bsize } = statfsSync(dataDir);
