@@ -1,6 +1,5 @@
 /** The store over the etcd client. */
 import {
-  AmbiguousError,
   compare,
   EtcdClient,
   isEtcdError,
@@ -9,9 +8,9 @@ import {
   prefixEnd,
 } from '@kubets/etcd/client';
 import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
-import { AMBIGUOUS_ATTEMPTS } from '../limits.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
+import { type Change, untilKnown } from './lost-answers.ts';
 import type {
   PageOptions,
   Store,
@@ -33,14 +32,6 @@ export interface EtcdStoreOptions {
 
 /** Never written: reading it tells the store's revision. */
 const PROBE_KEY = Buffer.from('/registry/.revision');
-
-interface Change {
-  readonly key: Buffer;
-  readonly expected: bigint;
-  /** undefined deletes. */
-  readonly value: Buffer | undefined;
-  readonly lease?: bigint;
-}
 
 export class EtcdStore implements Store {
   readonly #client: EtcdClient;
@@ -85,14 +76,13 @@ export class EtcdStore implements Store {
     o: { ttlSeconds?: number } = {},
   ): Promise<SwapResult> {
     return translated(async () => {
-      const lease = o.ttlSeconds && (await this.#leases.take(o.ttlSeconds));
-      const change = { key: Buffer.from(key), expected, value, ...(lease && { lease }) };
-      return this.#change(change);
+      const lease = o.ttlSeconds === undefined ? undefined : await this.#leases.take(o.ttlSeconds);
+      return this.#change(Buffer.from(key), { expected, value }, lease);
     });
   }
 
   remove(key: string, expected: bigint): Promise<SwapResult> {
-    return translated(() => this.#change({ key: Buffer.from(key), expected, value: undefined }));
+    return translated(() => this.#change(Buffer.from(key), { expected, value: undefined }));
   }
 
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch {
@@ -130,55 +120,23 @@ export class EtcdStore implements Store {
     this.#client.close();
   }
 
-  /**
-   * One compare-and-swap. When the answer is lost the same one is sent again: only one of them can take effect, and finding
-   * our own bytes in the key's place tells that one has.
-   */
-  async #change(change: Change): Promise<SwapResult> {
-    let unsure = false;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const answer = await this.#changeOnce(change);
-        return unsure ? recognise(change, answer) : answer;
-      } catch (error) {
-        if (!(error instanceof AmbiguousError) || attempt >= AMBIGUOUS_ATTEMPTS) throw error;
-        unsure = true;
-      }
-    }
-  }
-
-  async #changeOnce(change: Change): Promise<SwapResult & { current?: Current; at: bigint }> {
-    const { key, expected, value, lease } = change;
+  #change(key: Buffer, change: Change, lease?: bigint): Promise<SwapResult> {
+    const { expected, value } = change;
     const write = value === undefined ? op.delete(key) : op.put(key, value, lease ? { lease } : {});
-    const answer = await this.#client.txn({
+    const request = {
       compare: [compare.modRevision(key, '=', expected)],
       success: [write],
       failure: [op.get(key)],
+    };
+    return untilKnown(change, async () => {
+      const { succeeded, revision: at, responses } = await this.#client.txn(request);
+      if (succeeded) return { ok: true, revision: at, at };
+      const [step] = responses;
+      const kv = step?.type === 'range' ? step.kvs[0] : undefined;
+      const current = kv && { ...storedValue(kv), createRevision: kv.createRevision };
+      return { ok: false, current, at };
     });
-    const at = answer.revision;
-    if (answer.succeeded) return { ok: true, revision: at, at };
-    const step = answer.responses[0];
-    const kv = step?.type === 'range' ? step.kvs[0] : undefined;
-    const current = kv && { ...storedValue(kv), createRevision: kv.createRevision };
-    return { ok: false, current, at };
   }
-}
-
-type Current = StoredValue & { readonly createRevision: bigint };
-
-/** Reads the answer to a repeated change: did the first one, whose answer was lost, succeed? */
-function recognise(
-  change: Change,
-  answer: SwapResult & { current?: Current; at: bigint },
-): SwapResult {
-  if (answer.ok) return answer;
-  const { current, at } = answer;
-  if (change.value === undefined) {
-    const isGone = current === undefined || current.createRevision > change.expected;
-    return isGone ? { ok: true, revision: at } : answer;
-  }
-  const isOurs = current?.value.equals(change.value) === true;
-  return isOurs ? { ok: true, revision: current.revision } : answer;
 }
 
 const textOf = (bytes: Uint8Array): string => bufferOf(bytes).toString('utf8');
