@@ -157,6 +157,37 @@ describe('ApiClient', () => {
     assert.deepEqual(two.door.calls.at(-1), 'Create configmaps');
   });
 
+  it('reports a write whose answer was lost, and does not repeat it', async () => {
+    const world = new FakeApi();
+    const [one, two] = [await door(world), await door(world)];
+    const api = maps(client(one.at, two.at));
+    await api.list('');
+    one.door.loseAnswers = true;
+    const refused = assert.rejects(api.create(configMap('a')), (error) => {
+      assert.ok(error instanceof TransportError);
+      return error.ambiguous;
+    });
+    await until(() => world.objects('v1', 'configmaps').length === 1);
+    await one.door.kill();
+    await refused;
+    assert.ok(!two.door.calls.includes('Create configmaps'));
+    // It was carried out all the same: that is what looking again is for.
+    assert.equal((await api.get('default', 'a')).metadata.name, 'a');
+  });
+
+  it('asks another apiserver when the answer to a read was lost', async () => {
+    const world = new FakeApi();
+    const [one, two] = [await door(world), await door(world)];
+    const api = maps(client(one.at, two.at));
+    await api.create(configMap('a'));
+    one.door.loseAnswers = true;
+    const asked = api.get('default', 'a');
+    await until(() => one.door.calls.includes('Get configmaps'));
+    await one.door.kill();
+    assert.equal((await asked).metadata.name, 'a');
+    assert.deepEqual(two.door.calls, ['Get configmaps']);
+  });
+
   it('says so when nobody answers', async () => {
     const dead = await door();
     await dead.door.kill();

@@ -69,6 +69,8 @@ export class FakeDoor {
   readonly #host: GrpcHost;
   /** Requests seen, as METHOD resource. */
   readonly calls: string[] = [];
+  /** Requests are carried out, but their answers never leave. */
+  loseAnswers = false;
   /** The authorization metadata of the last request. */
   authorization: string | undefined;
   readonly #watches = new Set<WatchHandle>();
@@ -131,8 +133,8 @@ export class FakeDoor {
   #unary(method: string, act: (of: ResourceApi<KubeObject>, wire: Wire) => Promise<KubeObject>) {
     return (call: { request: Wire; metadata: Metadata }, reply: Reply): void => {
       act(this.#of(method, call), call.request).then(
-        (object) => reply(null, { object: bytesOf(object) }),
-        (error: unknown) => reply(wireError(error)),
+        (object) => this.loseAnswers || reply(null, { object: bytesOf(object) }),
+        (error: unknown) => this.loseAnswers || reply(wireError(error)),
       );
     };
   }

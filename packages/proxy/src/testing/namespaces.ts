@@ -1,5 +1,6 @@
 /** A node, its pods and a client outside, each a network namespace of its own, for tests against the real kernel. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { ChildCommands } from '../runtime/commands.ts';
 
 const host = new ChildCommands();
@@ -157,5 +158,7 @@ export async function kernelProblem(): Promise<string | undefined> {
       await host.run('apt-get', ['install', '-y', '-q', 'iptables', 'iproute2', 'conntrack']);
     }
   }
+  await host.run('modprobe', ['br_netfilter']).catch(() => undefined);
+  if (!existsSync('/proc/sys/net/bridge')) return 'needs the br_netfilter module';
   return undefined;
 }
