@@ -7,9 +7,13 @@ import type { Clock, Timer } from '@kubets/platform';
 import { NONE, type PeerId } from '../raft/types.ts';
 import type { NodeContext } from './context.ts';
 
-/** The first attempt comes within this time; later ones are spread wider and wider, so that candidates part ways. */
-const FIRST_PAUSE_MS = 40;
-const MORE_PAUSE_MS = 100;
+/**
+ * Attempts are spread at random, later ones wider and wider. The survivors also take turns, in the order of their ids: the
+ * votes of the first candidate are on disk before the next one stands.
+ */
+const FIRST_SPREAD_MS = 20;
+const MORE_SPREAD_MS = 100;
+const TURN_MS = 60;
 const MAX_ATTEMPTS = 6;
 
 export class Failover {
@@ -40,12 +44,18 @@ export class Failover {
 
   #schedule(): void {
     const { random } = this.#ctx;
-    const rangeMs = FIRST_PAUSE_MS + MORE_PAUSE_MS * this.#attempts;
+    const spreadMs = FIRST_SPREAD_MS + MORE_SPREAD_MS * this.#attempts;
+    const pauseMs = 5 + this.#turn() * TURN_MS + random.int(spreadMs);
     this.#timer?.cancel();
-    this.#timer = this.#clock.setTimeout(
-      () => this.#attempt(),
-      5 + this.#attempts * 20 + random.int(rangeMs),
-    );
+    this.#timer = this.#clock.setTimeout(() => this.#attempt(), pauseMs);
+  }
+
+  /** This member's place among those that may stand. */
+  #turn(): number {
+    const { core } = this.#ctx;
+    let before = 0;
+    for (const id of core.conf.voters) if (id < core.id && id !== core.leader) before += 1;
+    return before;
   }
 
   #attempt(): void {
