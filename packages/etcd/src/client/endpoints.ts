@@ -156,6 +156,7 @@ export class Endpoints {
     const leftMs = Math.max(1, deadlineMs - this.options.clock.monotonicMs());
     const notReached = await this.reach(connection, Math.min(leftMs, LIMITS.clientConnectMs));
     if (notReached !== undefined) return { kind: 'retry', error: notReached };
+    if (options.signal?.aborted) return { kind: 'refused', error: GIVEN_UP };
     const sendMs = Math.max(1, deadlineMs - this.options.clock.monotonicMs());
     const timeoutMs = call.read ? Math.min(sendMs, LIMITS.clientReadAttemptMs) : sendMs;
     const sent = await send(connection.client, call, this.options.clock.now() + timeoutMs, options);
@@ -190,6 +191,7 @@ const TRANSIENT_FAILURE = 3;
 const SHUTDOWN = 4;
 
 const NO_METADATA = new Metadata();
+const GIVEN_UP = statusError(CODE.cancelled, 'the caller gave the request up before it was sent');
 
 const CHANNEL = {
   ...clientChannelOptions,
