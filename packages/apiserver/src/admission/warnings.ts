@@ -1,5 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import { type Container, type PodSpec, Quantity, type Secret, type Volume } from '@kubets/api';
+import {
+  type Container,
+  type KubeObject,
+  type PodSpec,
+  Quantity,
+  type Secret,
+  type Volume,
+} from '@kubets/api';
 import type { AdmissionPlugin } from '../ports.ts';
 import { podSpecOf } from './pod-templates.ts';
 import { concerns, objectAs } from './support.ts';
@@ -20,6 +27,10 @@ const DEPRECATED_VOLUMES: Readonly<Record<string, string>> = {
 export function objectWarnings(): AdmissionPlugin {
   return {
     name: 'ObjectWarnings',
+    admit(a) {
+      const text = a.object && ownerProblem(a.object);
+      if (text) a.addWarning(text);
+    },
     validate(a) {
       if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return;
       const found = podSpecOf(a);
@@ -34,6 +45,18 @@ export function objectWarnings(): AdmissionPlugin {
       }
     },
   };
+}
+
+/** Owners that are named twice; the server keeps the first of each, which may not be what the author expects. */
+function ownerProblem(object: KubeObject): string | undefined {
+  const uids = (object.metadata.ownerReferences ?? []).map((owner) => owner.uid);
+  const twice = [...new Set(uids.filter((uid, i) => uids.indexOf(uid) !== i))];
+  if (twice.length === 0) return undefined;
+  return (
+    '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in ' +
+    '1.20+, and may reject such requests as early as 1.24; please fix your requests; ' +
+    `duplicate UID(s) observed: ${twice.join(', ')}`
+  );
 }
 
 /** All remarks about a pod spec at a path. */
