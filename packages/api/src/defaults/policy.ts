@@ -134,9 +134,9 @@ export function defaultPriorityLevel(level: PriorityLevelConfiguration): void {
 
 export function defaultCustomResource(crd: CustomResourceDefinition): void {
   const { names, conversion } = crd.spec;
-  if (names) {
+  if (names?.kind) {
     names.singular ||= names.kind.toLowerCase();
-    names.listKind ||= names.kind === '' ? '' : `${names.kind}List`;
+    names.listKind ||= `${names.kind}List`;
   }
   crd.spec.conversion = conversion ?? { strategy: 'None' };
   const service = crd.spec.conversion.webhook?.clientConfig?.service;

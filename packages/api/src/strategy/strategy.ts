@@ -35,7 +35,7 @@ function prepareNamespace(ns: Namespace): void {
 }
 
 function prepareCustomResource(crd: CustomResourceDefinition): void {
-  const stored = crd.spec.versions.filter((v) => v.storage).map((v) => v.name);
+  const stored = (crd.spec.versions ?? []).filter((v) => v.storage).map((v) => v.name);
   crd.status = {
     conditions: null as never,
     acceptedNames: { plural: '', kind: '' },

@@ -226,7 +226,7 @@ export function flowSchemaCells(fs: FlowSchema, nowMs: number): Cell[] {
   const dangling = fs.status?.conditions?.find((c) => c.type === 'Dangling');
   return [
     fs.metadata.name ?? '',
-    fs.spec?.priorityLevelConfiguration.name ?? '',
+    fs.spec?.priorityLevelConfiguration?.name ?? '',
     fs.spec?.matchingPrecedence ?? 0,
     fs.spec?.distinguisherMethod?.type ?? NONE,
     since(fs.metadata.creationTimestamp, nowMs),
