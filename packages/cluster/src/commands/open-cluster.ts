@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { ConfigError } from '@kubets/platform';
 import { StartError } from '../errors.ts';
 import { makePrivateDir, readIfThere, writeAtomic } from '../files.ts';
-import { freePorts, hostAddress, installPackages, machineFacts } from '../install/machine.ts';
+import {
+  freePorts,
+  hostAddress,
+  installPackages,
+  isPortFree,
+  machineFacts,
+} from '../install/machine.ts';
 import { chooseRuntime } from '../install/runtime-choice.ts';
 import { limits } from '../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../paths.ts';
@@ -74,9 +80,29 @@ async function newSettings(options: OpenOptions): Promise<Settings> {
   };
 }
 
-/** Keeps the ports there are and finds new ones for new uses. */
+/** Members of the store know each other by their ports, so these cannot change. */
+const isFixedPort = (use: string): boolean => use.startsWith('etcd-') && !use.endsWith('.health');
+
+/** Uses whose port somebody else has taken since the last start. */
+async function takenUses(settings: Settings): Promise<string[]> {
+  const taken: string[] = [];
+  for (const use of portUses(settings)) {
+    const port = settings.ports[use];
+    if (port === undefined || (await isPortFree(port))) continue;
+    if (isFixedPort(use)) {
+      throw new ConfigError(
+        `port ${port}, which ${use.split('.')[0]} needs, is taken by another process; end that one ("ss -ltnp" names it) and start again`,
+      );
+    }
+    taken.push(use);
+  }
+  return taken;
+}
+
+/** Keeps the ports there are, and finds others for new uses and where somebody else sits by now. */
 async function withPorts(settings: Settings): Promise<Settings> {
   const missing = portUses(settings).filter((use) => settings.ports[use] === undefined);
+  missing.push(...(await takenUses(settings)));
   if (missing.length === 0) return settings;
   const found = await freePorts(missing.length);
   const added = Object.fromEntries(missing.map((use, i) => [use, found[i] ?? 0]));

@@ -77,9 +77,7 @@ export class RunningCluster {
 
   /** Resolves when a user can start to work with it. */
   async start(signal: AbortSignal): Promise<void> {
-    const { settings, paths } = this.#cluster;
-    const leftovers = clusterProcesses(paths.dataDir);
-    if (leftovers.length > 0) await endProcesses(leftovers, limits.stopGraceMs);
+    const { settings } = this.#cluster;
     await this.#door.listen();
     this.#runtimes?.prepare(nodeNames(settings));
     await this.#supervisor.start(signal);

@@ -6,10 +6,12 @@ import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
 import { StartError } from '../errors.ts';
 import { makePrivateDir } from '../files.ts';
 import { openDataDir } from '../install/machine.ts';
+import { limits } from '../limits.ts';
 import { clusterPaths } from '../paths.ts';
 import type { Wishes } from '../plan/settings.ts';
 import { lockHolder, releaseLock, takeLock } from '../runtime/lock.ts';
 import { tailOf } from '../runtime/logs.ts';
+import { clusterProcesses, endProcesses } from '../runtime/processes.ts';
 import { LiveStatus } from '../status/live.ts';
 import { renderUsage } from '../status/render.ts';
 import { lastWords } from '../supervisor/last-words.ts';
@@ -44,6 +46,12 @@ async function runHere(options: UpOptions, io: Io): Promise<void> {
   const { lock } = clusterPaths(options.dataDir);
   takeLock(lock);
   try {
+    // What a killed supervisor has left still holds ports and locks.
+    const left = clusterProcesses(clusterPaths(options.dataDir).dataDir);
+    if (left.length > 0) {
+      live.say(`ending ${left.length} processes a former run has left`);
+      await endProcesses(left, limits.stopGraceMs);
+    }
     const opened = await openCluster({
       dataDir: options.dataDir,
       wishes: options.wishes,

@@ -91,6 +91,15 @@ export function hostAddress(): Promise<string> {
   });
 }
 
+/** Whether a loopback port could be taken now. */
+export function isPortFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
 /** As many free loopback ports as asked for; held all at once, so they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
