@@ -48,11 +48,12 @@ function processLine(one: ClusterProcess, nowMs: number, observed: Observed | un
 export function renderProcesses(
   file: ClusterFile,
   nowMs: number,
-  observe: (pid: number) => Observed | undefined = () => undefined,
+  observe?: (pid: number) => Observed | undefined,
 ): string[] {
-  const head = '  PROCESS                  STATE        PID      AGE    MEMORY';
+  const titles = '  PROCESS                  STATE        PID      AGE';
+  const head = observe === undefined ? titles : `${titles}    MEMORY`;
   const rows = file.processes.map((one) =>
-    processLine(one, nowMs, one.pid === undefined ? undefined : observe(one.pid)),
+    processLine(one, nowMs, one.pid === undefined ? undefined : observe?.(one.pid)),
   );
   return [head, ...rows];
 }
