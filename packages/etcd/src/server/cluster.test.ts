@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { delay } from '@kubets/platform';
-import { type EtcdClient, EtcdError, prefixEnd } from '../client/index.ts';
+import { EtcdClient, EtcdError, prefixEnd } from '../client/index.ts';
 import { ProcessCluster } from './testing/processes.ts';
 
 const PREFIX = Buffer.from('/t/');
@@ -103,6 +103,43 @@ describe('three members', () => {
     await cluster.healthy(name);
     assert.equal((await hashes(cluster)).size, 1);
     client.close();
+  });
+});
+
+describe('a member that was away for long', () => {
+  it('is brought up to date by a snapshot, and its watchers with it', async () => {
+    await using cluster = await ProcessCluster.start(3, ['--snapshot-count', '50']);
+    const client = new EtcdClient({ endpoints: cluster.endpoints.slice(0, 2) });
+    await client.put(PREFIX, Buffer.from('before'));
+    await cluster.kill('m2');
+    for (let i = 0; i < 600; i++)
+      await client.put(Buffer.from(`/t/${i % 70}`), Buffer.from(`${i}`));
+    // The log is cut once the state is on disk; only then a snapshot is what is left to send.
+    const { revision } = await client.get(PREFIX);
+    await delay(1_500);
+    cluster.spawn('m2');
+    await cluster.healthy('m2');
+    assert.equal((await hashes(cluster)).size, 1);
+    assert.match(cluster.output('m2'), /snapshot/);
+    const behind = new EtcdClient({ endpoints: cluster.endpoints.slice(2) });
+    const first = await new Promise<bigint | undefined>((resolve, reject) => {
+      behind.watch(
+        { key: PREFIX, rangeEnd: prefixEnd(PREFIX), startRevision: revision },
+        {
+          onEvents: (events) => resolve(events[0]?.kv.modRevision),
+          onCompacted: reject,
+          onError: reject,
+        },
+      );
+    });
+    assert.equal(first, revision);
+    behind.close();
+    client.close();
+    // And once more with what it was given on disk.
+    await cluster.kill('m2');
+    cluster.spawn('m2');
+    await cluster.healthy('m2');
+    assert.equal((await hashes(cluster)).size, 1);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Exchanges recorded from a stock etcd, repeated against this store. The recordings are not part of this repository: KUBETS_CORPUS
- * names their folder. Here only those run that need no cluster of their own and no long waits.
+ * Exchanges recorded from a stock etcd, repeated against this store. The recordings are not part of this repository:
+ * KUBETS_CORPUS names their folder. Here only those run that need no cluster of their own and no long waits.
  */
 
 import assert from 'node:assert/strict';

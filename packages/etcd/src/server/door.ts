@@ -5,7 +5,11 @@
  * HTTP, and costs several times as much for each call as the store's own work does.
  */
 
-import { createServer as createHttp1Server, type RequestListener } from 'node:http';
+import {
+  createServer as createHttp1Server,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import {
   createServer as createHttp2Server,
   type Http2Session,
@@ -35,14 +39,15 @@ import {
   serveUnary,
   type UnaryHandler,
 } from './calls.ts';
+import type { HttpReplier } from './http.ts';
 
 export interface DoorOptions {
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
   readonly clock: Clock;
   readonly log: Logger;
   readonly maxMessageBytes: number;
-  /** Everything that is not gRPC. */
-  readonly http: RequestListener;
+  /** Answers everything that is not gRPC. */
+  readonly http: HttpReplier;
 }
 
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -72,7 +77,7 @@ export class Door {
 
   constructor(options: DoorOptions) {
     this.options = options;
-    this.http1 = createHttp1Server(options.http);
+    this.http1 = createHttp1Server((request, response) => void this.serveHttp1(request, response));
     this.http2.on('session', (session: ServerHttp2Session) => this.adopt(session));
     this.http2.on('stream', (stream, headers) => this.serve(stream, headers));
     this.http2.on('sessionError', (error: Error) => {
@@ -106,21 +111,39 @@ export class Door {
   private serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const path = headers[':path'] ?? '';
     const serve = this.methods.get(path);
-    if (!headers['content-type']?.startsWith('application/grpc')) {
-      stream.on('error', () => undefined);
-      stream.respond({ ':status': 415 }, { endStream: true });
-      return;
-    }
-    if (serve !== undefined) {
+    const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
+    if (isGrpc && serve !== undefined) {
       serve(stream, headers);
       return;
     }
     stream.on('error', () => undefined);
+    if (!isGrpc) {
+      void this.serveHttp2(stream, headers);
+      return;
+    }
     const [, service = '', method = ''] = path.split('/');
     const what = this.services.has(service)
       ? `unknown method ${method} for service ${service}`
       : `unknown service ${service}`;
     refuse(stream, statusError(CODE.unimplemented, what));
+  }
+
+  /** Plain HTTP over HTTP/2, as clients that negotiate it over TLS send it. */
+  private async serveHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    if (headers[':method'] !== 'GET') {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      return;
+    }
+    const { status, type, text } = await this.options.http(headers[':path'] ?? '/');
+    if (stream.destroyed) return;
+    stream.respond({ ':status': status, 'content-type': type });
+    stream.end(text);
+  }
+
+  private async serveHttp1(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, text } = await this.options.http(request.url ?? '/');
+    response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' });
+    response.end(text);
   }
 
   private adopt(session: ServerHttp2Session): void {

@@ -1,6 +1,5 @@
 /** `/health /livez /readyz /version /metrics` on the client port, as etcd serves them. */
 
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Clock, delay, errorMessage, type Health, type Metrics } from '@kubets/platform';
 import { CODE, statusError } from '../errors.ts';
 import { ALARM } from '../state/alarms.ts';
@@ -42,7 +41,8 @@ export async function unhealthyReason(
   }
 }
 
-interface Reply {
+/** An answer to a plain HTTP request. */
+export interface Reply {
   readonly status: number;
   readonly type: string;
   readonly text: string;
@@ -76,16 +76,16 @@ async function replyTo(path: string, options: HttpOptions): Promise<Reply> {
   return plain(404, 'not found; gRPC clients must speak HTTP/2\n');
 }
 
-function send(response: ServerResponse, { status, type, text }: Reply): void {
-  response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' });
-  response.end(text);
-}
+/** Answers paths; never rejects. */
+export type HttpReplier = (path: string) => Promise<Reply>;
 
-export function httpListener(options: HttpOptions): RequestListener {
-  return (request: IncomingMessage, response: ServerResponse) => {
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    replyTo(path, options)
-      .then((reply) => send(response, reply))
-      .catch((error: unknown) => send(response, plain(500, `${errorMessage(error)}\n`)));
+export function httpReplier(options: HttpOptions): HttpReplier {
+  return async (target) => {
+    const path = target.split('?', 1)[0] ?? '/';
+    try {
+      return await replyTo(path, options);
+    } catch (error) {
+      return plain(500, `${errorMessage(error)}\n`);
+    }
   };
 }

@@ -20,7 +20,7 @@ import { LevelStorage } from '../storage/level-storage.ts';
 import { WatchHub } from '../watch/index.ts';
 import { Compactor, type Retention } from './compactor.ts';
 import { Door } from './door.ts';
-import { httpListener } from './http.ts';
+import { httpReplier } from './http.ts';
 import { LeaderGuard } from './leader-guard.ts';
 import { LeaseExpirer } from './lease-expirer.ts';
 import { Member, type ServerLimits } from './member.ts';
@@ -201,7 +201,7 @@ async function openDoor(
   services: Parameters<typeof addServices>[1],
 ): Promise<{ door: Door; ports: number[] }> {
   const { tls, health, metrics } = options;
-  const http = httpListener({
+  const http = httpReplier({
     ...{ member: () => services.member, clock, ...(health && { health }) },
     ...(metrics && { metrics }),
   });
