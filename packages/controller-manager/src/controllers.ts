@@ -1,3 +1,4 @@
+import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
 import { garbageCollector } from './garbage-collector/reconciler.ts';
@@ -34,6 +35,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     deploymentController(deps),
     replicaController(deps, REPLICA_SET),
     replicaController(deps, REPLICATION_CONTROLLER),
+    daemonSetController(deps),
     jobController(deps),
     endpointsController(deps),
     endpointSliceController(deps),

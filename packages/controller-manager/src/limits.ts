@@ -69,3 +69,10 @@ export const JOB_BACKOFF_MAX_MS = 600_000;
 
 /** Pods of one Job released or removed at once. */
 export const JOB_FINALIZER_CONCURRENCY = 16;
+
+/** Most daemon pods one pass creates or deletes. */
+export const DAEMON_BURST = 250;
+
+/** Wait before a daemon that failed on a node is replaced again; doubles with each failure. */
+export const DAEMON_BACKOFF_MS = 1_000;
+export const DAEMON_BACKOFF_MAX_MS = 900_000;

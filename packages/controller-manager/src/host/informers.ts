@@ -1,5 +1,7 @@
 import type {
   ConfigMap,
+  ControllerRevision,
+  DaemonSet,
   Deployment,
   EndpointSlice,
   Endpoints,
@@ -113,6 +115,17 @@ export class SharedInformers {
     const indexers = { namespace: byNamespace, controller: byController };
     const resource = 'replicationcontrollers';
     return this.#shared<ReplicationController>('v1', resource, { indexers });
+  }
+
+  get daemonSets(): Informer<DaemonSet> {
+    const indexers = { namespace: byNamespace };
+    return this.#shared<DaemonSet>('apps/v1', 'daemonsets', { indexers });
+  }
+
+  /** Versions of the templates of DaemonSets and StatefulSets. */
+  get controllerRevisions(): Informer<ControllerRevision> {
+    const indexers = { controller: byController };
+    return this.#shared<ControllerRevision>('apps/v1', 'controllerrevisions', { indexers });
   }
 
   get jobs(): Informer<Job> {

@@ -1,0 +1,184 @@
+import type { DaemonSet, DaemonSetStatus, Node, Pod } from '@kubets/api';
+import { REVISION_HASH_LABEL } from '../history/revisions.ts';
+import { resolveIntOrPercent } from '../objects/int-or-percent.ts';
+import { byCreation, isDeleting, labelsOf, nameOf } from '../objects/meta.ts';
+import { isAvailable, isFinished, isReady } from '../objects/pods.ts';
+import { type NodeFit, nodeFit, targetNode } from './nodes.ts';
+
+export interface DaemonView {
+  daemonSet: DaemonSet;
+  nodes: readonly Node[];
+  /** Every pod the set controls. */
+  pods: readonly Pod[];
+  /** Hash of the present template. */
+  hash: string;
+  nowMs: number;
+}
+
+export interface DaemonPlan {
+  /** Nodes to make a pod for. */
+  create: string[];
+  remove: Pod[];
+  /** Pods that failed: removed too, but not in a tight circle. */
+  failed: Pod[];
+  status: DaemonSetStatus;
+}
+
+interface Place {
+  node: Node;
+  fit: NodeFit;
+  /** Pods there that are not on their way out. */
+  pods: Pod[];
+  /** Pods there that are. */
+  leaving: Pod[];
+}
+
+/** One step of a DaemonSet: a pod on every node that should have one, none elsewhere, updated in turn. */
+export function decideDaemonSet(view: DaemonView): DaemonPlan {
+  const places = placesOf(view);
+  const plan: DaemonPlan = { create: [], remove: [], failed: [], status: statusOf(view, places) };
+  plan.remove.push(...strays(view));
+  for (const place of places) settle(place, plan, view);
+  if (view.daemonSet.spec?.updateStrategy?.type !== 'OnDelete') update(places, plan, view);
+  return plan;
+}
+
+function placesOf(view: DaemonView): Place[] {
+  const byNode = Map.groupBy(view.pods, targetNode);
+  return view.nodes.map((node) => {
+    const all = [...(byNode.get(nameOf(node)) ?? [])].sort(byCreation);
+    return {
+      node,
+      fit: nodeFit(view.daemonSet, node),
+      pods: all.filter((pod) => !isDeleting(pod)),
+      leaving: all.filter(isDeleting),
+    };
+  });
+}
+
+/** Pods meant for a node that is not there, not yet bound: no scheduler will ever place them. */
+function strays(view: DaemonView): Pod[] {
+  const names = new Set(view.nodes.map(nameOf));
+  return view.pods.filter(
+    (pod) => !pod.spec?.nodeName && !isDeleting(pod) && !names.has(targetNode(pod)),
+  );
+}
+
+function settle(place: Place, plan: DaemonPlan, view: DaemonView): void {
+  const { fit, pods, leaving } = place;
+  if (!fit.mayStay) {
+    plan.remove.push(...pods);
+    return;
+  }
+  const failed = pods.filter(isFinished);
+  plan.failed.push(...failed);
+  const running = pods.filter((pod) => !isFinished(pod));
+  if (running.length === 0) {
+    // The leaving pod still holds the node's ports and files: its successor waits for it.
+    const waits = leaving.length > 0 || failed.length > 0;
+    if (fit.shouldRun && !waits) plan.create.push(nameOf(place.node));
+    return;
+  }
+  const ofEach = [
+    running.filter((p) => isCurrent(p, view)),
+    running.filter((p) => !isCurrent(p, view)),
+  ];
+  const surging = surgeOf(view, 1) > 0 && ofEach.every((group) => group.length === 1);
+  // The oldest stays; two are right only while a new version takes over beside the old one.
+  if (!surging) plan.remove.push(...running.slice(1));
+}
+
+const isCurrent = (pod: Pod, view: DaemonView): boolean =>
+  labelsOf(pod)[REVISION_HASH_LABEL] === view.hash;
+
+function surgeOf(view: DaemonView, desired: number): number {
+  const { maxSurge } = view.daemonSet.spec?.updateStrategy?.rollingUpdate ?? {};
+  return resolveIntOrPercent(maxSurge, desired, 'up');
+}
+
+/**
+ * Replaces old pods. Broken ones go at once, they serve nobody; healthy ones as long as no more than
+ * `maxUnavailable` nodes are without a working pod. With `maxSurge` the new pod comes first and the
+ * old one goes when the new one works.
+ */
+function update(places: readonly Place[], plan: DaemonPlan, view: DaemonView): void {
+  const { daemonSet, nowMs } = view;
+  const minReady = daemonSet.spec?.minReadySeconds ?? 0;
+  const wanted = places.filter((place) => place.fit.shouldRun);
+  const works = (pod: Pod): boolean => isAvailable(pod, minReady, nowMs) && !isFinished(pod);
+  const surge = surgeOf(view, wanted.length);
+  if (surge > 0) {
+    surgeUpdate(wanted, plan, { view, works, surge });
+    return;
+  }
+  const { maxUnavailable = 1 } = daemonSet.spec?.updateStrategy?.rollingUpdate ?? {};
+  const limit = resolveIntOrPercent(maxUnavailable, wanted.length, 'up');
+  const removed = new Set(plan.remove);
+  let down = wanted.filter((place) => !place.pods.some((p) => works(p) && !removed.has(p))).length;
+  for (const { pods } of wanted) {
+    const old = pods.find((pod) => !isCurrent(pod, view) && !removed.has(pod) && !isFinished(pod));
+    if (!old) continue;
+    if (works(old)) {
+      if (down >= limit) continue;
+      down++;
+    }
+    plan.remove.push(old);
+  }
+}
+
+function surgeUpdate(
+  wanted: readonly Place[],
+  plan: DaemonPlan,
+  facts: { view: DaemonView; works: (pod: Pod) => boolean; surge: number },
+): void {
+  const { view, works, surge } = facts;
+  const removed = new Set(plan.remove);
+  const pairs = wanted.map((place) => {
+    const running = place.pods.filter((pod) => !isFinished(pod) && !removed.has(pod));
+    const old = running.find((pod) => !isCurrent(pod, view));
+    return { place, old, next: running.find((pod) => isCurrent(pod, view)) };
+  });
+  let surging = pairs.filter(({ old, next }) => old && next).length;
+  for (const { place, old, next } of pairs) {
+    if (!old) continue;
+    if (next) {
+      if (works(next)) plan.remove.push(old);
+    } else if (!works(old)) plan.remove.push(old);
+    else if (surging < surge) {
+      surging++;
+      plan.create.push(nameOf(place.node));
+    }
+  }
+}
+
+function statusOf(view: DaemonView, places: readonly Place[]): DaemonSetStatus {
+  const { daemonSet, nowMs } = view;
+  const minReady = daemonSet.spec?.minReadySeconds ?? 0;
+  const { collisionCount } = daemonSet.status ?? {};
+  const status = {
+    currentNumberScheduled: 0,
+    desiredNumberScheduled: 0,
+    numberAvailable: 0,
+    numberMisscheduled: 0,
+    numberReady: 0,
+    numberUnavailable: 0,
+    observedGeneration: daemonSet.metadata.generation ?? 0,
+    updatedNumberScheduled: 0,
+  };
+  for (const { fit, pods, leaving } of places) {
+    const [first] = [...pods, ...leaving];
+    if (!fit.shouldRun) {
+      if (first) status.numberMisscheduled++;
+      continue;
+    }
+    status.desiredNumberScheduled++;
+    if (!first) continue;
+    status.currentNumberScheduled++;
+    const best = pods.find(isReady) ?? first;
+    if (isReady(best)) status.numberReady++;
+    if (isAvailable(best, minReady, nowMs)) status.numberAvailable++;
+    if (pods.some((pod) => isCurrent(pod, view))) status.updatedNumberScheduled++;
+  }
+  status.numberUnavailable = status.desiredNumberScheduled - status.numberAvailable;
+  return collisionCount === undefined ? status : { ...status, collisionCount };
+}
