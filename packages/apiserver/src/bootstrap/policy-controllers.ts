@@ -14,7 +14,10 @@ const CONTROLLERS: Readonly<Record<string, string>> = {
   'certificate-controller': `
     delete get list watch | certificates.k8s.io | certificatesigningrequests
     update | certificates.k8s.io | certificatesigningrequests/approval certificatesigningrequests/status
-    approve sign | certificates.k8s.io | signers | kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kube-apiserver-client kubernetes.io/kubelet-serving kubernetes.io/legacy-unknown
+    approve sign | certificates.k8s.io | signers | kubernetes.io/kube-apiserver-client
+    approve sign | certificates.k8s.io | signers | kubernetes.io/kube-apiserver-client-kubelet
+    approve sign | certificates.k8s.io | signers | kubernetes.io/kubelet-serving
+    approve sign | certificates.k8s.io | signers | kubernetes.io/legacy-unknown
     create | authorization.k8s.io | subjectaccessreviews`,
   'clusterrole-aggregation-controller': `
     escalate get list patch update watch | rbac.authorization.k8s.io | clusterroles`,

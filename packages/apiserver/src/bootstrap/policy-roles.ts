@@ -6,11 +6,16 @@ const DISCOVERY_PATHS =
   '/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/';
 
 const AGGREGATE_TO_VIEW = `
-  read | core | configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status
-  read | core | bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status
+  read | core | configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods
+  read | core | replicationcontrollers replicationcontrollers/scale serviceaccounts services
+  read | core | services/status
+  read | core | bindings events limitranges namespaces/status pods/log pods/status
+  read | core | replicationcontrollers/status resourcequotas resourcequotas/status
   read | core | namespaces
   read | discovery.k8s.io | endpointslices
-  read | apps | controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status
+  read | apps | controllerrevisions daemonsets daemonsets/status deployments deployments/scale
+  read | apps | deployments/status replicasets replicasets/scale replicasets/status statefulsets
+  read | apps | statefulsets/scale statefulsets/status
   read | autoscaling | horizontalpodautoscalers horizontalpodautoscalers/status
   read | batch | cronjobs cronjobs/status jobs jobs/status
   read | policy | poddisruptionbudgets poddisruptionbudgets/status
@@ -22,9 +27,11 @@ const AGGREGATE_TO_EDIT = `
   impersonate | core | serviceaccounts
   write | core | pods pods/attach pods/exec pods/portforward pods/proxy
   create | core | pods/eviction
-  write | core | configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy
+  write | core | configmaps events persistentvolumeclaims replicationcontrollers
+  write | core | replicationcontrollers/scale secrets serviceaccounts services services/proxy
   create | core | serviceaccounts/token
-  write | apps | daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale
+  write | apps | daemonsets deployments deployments/rollback deployments/scale replicasets
+  write | apps | replicasets/scale statefulsets statefulsets/scale
   write | autoscaling | horizontalpodautoscalers
   write | batch | cronjobs jobs
   write | policy | poddisruptionbudgets
