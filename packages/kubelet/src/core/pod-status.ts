@@ -198,11 +198,11 @@ function statusesOf(input: PodStatusInput, which: 'init' | 'main'): ContainerSta
   });
 }
 
-/** A pod that is over has no waiting or running containers: what never ended is lost. */
+/** A pod that is over has no waiting containers: what is not there and did not end is lost. */
 function finalise(statuses: readonly ContainerStatus[]): ContainerStatus[] {
   return statuses.map((status) => {
-    if (status.state?.terminated !== undefined) return status;
-    const ended = status.state?.waiting && status.lastState?.terminated;
+    if (status.state?.waiting === undefined) return status;
+    const ended = status.lastState?.terminated;
     const state = ended ? { terminated: ended } : lostState();
     return { ...status, state, ready: false, started: false };
   });

@@ -19,9 +19,11 @@ const WHY: Readonly<Record<KillReason, (name: string) => string>> = {
   changed: (name) => `Container ${name} definition changed, will be restarted`,
 };
 
-/** Stops containers, sandboxes and whole pods. */
+/** Stops containers and sandboxes of one pod, and the pod as a whole. */
 export class PodEnder {
   readonly #deps: PodDeps;
+  /** Sandboxes of this pod that were stopped. */
+  readonly #stopped = new Set<string>();
 
   constructor(deps: PodDeps) {
     this.#deps = deps;
@@ -49,8 +51,11 @@ export class PodEnder {
       this.#kill(pod, runtime, target, graceSeconds);
     }
     if (alive.length > 0) return false;
+    // Also those that died by themselves: only stopping them gives their network back.
     for (const { id, ready } of runtime.sandboxes) {
-      if (ready) await this.#deps.runtime.stopSandbox(id);
+      if (!ready && this.#stopped.has(id)) continue;
+      await this.#deps.runtime.stopSandbox(id);
+      this.#stopped.add(id);
     }
     return true;
   }

@@ -327,7 +327,8 @@ export class PodWorker {
   /** The pod ran to its end: nothing may run on, what it used is given back, its logs stay. */
   async #finish(runtime: RuntimePod): Promise<number> {
     const { volumes, prober } = this.#deps;
-    const status = this.#publish(runtime, this.#verdict !== undefined);
+    const decided = isFinished(this.#pod) || this.#verdict !== undefined;
+    const status = this.#publish(runtime, decided);
     const grace = graceSecondsOf(this.#pod);
     if (!(await this.#ender.stopAll(this.#pod, runtime, grace))) return POD_RESYNC_MS;
     prober.forgetPod(uidOf(this.#pod));

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { nodeLayout } from '../layout.ts';
+import { nodeBridge } from './bridge.ts';
+import { CNI_CONF_FILE, cniConf, writeCniConf } from './cni.ts';
+import { containerdArgs, containerdConfig, containerdPaths } from './config.ts';
+import { detectSnapshotter, hasSysResource } from './detect.ts';
+import { importedNames, mountsBelow, removeCgroups } from './tools.ts';
+
+const options = {
+  rootDir: '/data/node "1"',
+  runDir: '/run/k/1',
+  cniConfDir: '/data/cni',
+  cniBinDir: '/usr/lib/cni',
+  snapshotter: 'native',
+  restrictOomScoreAdj: true,
+} as const;
+
+describe('a private containerd', () => {
+  let dir = '';
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'kubets-ctd-'));
+  });
+  after(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('is configured away from the host', () => {
+    const text = containerdConfig(options);
+    for (const line of [
+      'root = "/data/node \\"1\\"/containerd"',
+      'state = "/run/k/1/state"',
+      'address = "/run/k/1/containerd.sock"',
+      'sandbox_image = "kubets.local/pause:1"',
+      'restrict_oom_score_adj = true',
+      'snapshotter = "native"',
+      'conf_dir = "/data/cni"',
+      'bin_dir = "/usr/lib/cni"',
+    ]) {
+      assert.ok(text.includes(line), line);
+    }
+    assert.ok(!text.includes('/etc/'));
+    assert.deepEqual(containerdArgs(options).slice(0, 2), [
+      '--config',
+      containerdPaths(options).configFile,
+    ]);
+  });
+
+  it('gets a network list with a bridge, host ports and a way through the firewall', () => {
+    const base = { bridge: 'kb-1', podCidr: '10.1.0.0/24', dataDir: '/ipam' };
+    const made = JSON.parse(cniConf({ ...base, firewall: true, mtu: 1_400 }));
+    assert.deepEqual(
+      made.plugins.map((one: { type: string }) => one.type),
+      ['bridge', 'portmap', 'firewall'],
+    );
+    assert.equal(made.plugins[0].ipam.ranges[0][0].subnet, '10.1.0.0/24');
+    assert.equal(made.plugins[0].mtu, 1_400);
+    assert.equal(JSON.parse(cniConf(base)).plugins.length, 2);
+  });
+
+  it('has its network list replaced in one step, and only when it changed', () => {
+    const conf = join(dir, 'cni');
+    assert.equal(writeCniConf(conf, 'one'), true);
+    assert.equal(writeCniConf(conf, 'one'), false);
+    assert.equal(writeCniConf(conf, 'two'), true);
+    assert.deepEqual(readdirSync(conf), [CNI_CONF_FILE]);
+    assert.equal(readFileSync(join(conf, CNI_CONF_FILE), 'utf8'), 'two');
+  });
+
+  it('reads what ctr says it imported', () => {
+    const old = 'unpacking docker.io/library/busybox:latest (sha256:abc123)...done\n';
+    const fresh = 'docker.io/library/a:1 saved\napplication/x (sha256:00ff)\n';
+    assert.deepEqual(importedNames(old), ['docker.io/library/busybox:latest']);
+    assert.ok(importedNames(fresh).includes('docker.io/library/a:1'));
+    assert.deepEqual(importedNames(''), []);
+  });
+
+  it('knows the mounts below a folder, deepest first', () => {
+    const line = (point: string): string => `1 2 0:3 / ${point} rw - tmpfs tmpfs rw`;
+    const info = ['/a', '/a/b', '/a/b/c\\040d', '/ab/x'].map(line).join('\n');
+    assert.deepEqual(mountsBelow('/a', info), ['/a/b/c d', '/a/b']);
+  });
+
+  it('removes cgroup folders in every hierarchy', () => {
+    const root = join(dir, 'cgroup');
+    for (const path of ['cpu/kubets/n/pod1/c', 'memory/kubets/n/pod1', 'kubets/n']) {
+      mkdirSync(join(root, path), { recursive: true });
+    }
+    removeCgroups('/kubets/n', root);
+    assert.ok(existsSync(join(root, 'cpu/kubets')));
+    for (const path of ['cpu/kubets/n', 'memory/kubets/n', 'kubets/n']) {
+      assert.ok(!existsSync(join(root, path)), path);
+    }
+    assert.doesNotThrow(() => removeCgroups('/kubets/none', root));
+  });
+
+  it('tells whether OOM scores may be lowered', () => {
+    const file = join(dir, 'status');
+    writeFileSync(file, 'Name:\tx\nCapEff:\t000001ffffffffff\n');
+    assert.equal(hasSysResource(file), true);
+    writeFileSync(file, 'CapEff:\t000001fffeffffff\n');
+    assert.equal(hasSysResource(file), false);
+    assert.equal(hasSysResource(join(dir, 'none')), false);
+  });
+
+  it('probes for overlays without leaving anything', () => {
+    const probe = join(dir, 'probe');
+    assert.match(detectSnapshotter(probe), /^(overlayfs|native)$/);
+    assert.deepEqual(readdirSync(probe), []);
+  });
+
+  it('gives each node names of its own that fit the kernel', () => {
+    const [one, two] = [nodeLayout('/data/1'), nodeLayout('/data/2')];
+    assert.notEqual(one.bridge, two.bridge);
+    assert.notEqual(one.cgroupParent, two.cgroupParent);
+    assert.ok(nodeBridge('/a/very/long/path'.repeat(10)).length <= 15);
+  });
+});

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { ConfigMap, Pod, Volume } from '@kubets/api';
+import { FakeApi } from '@kubets/client';
+import { ManualClock } from '@kubets/platform';
+import type { Payload } from '../../core/payload.ts';
+import { VolumeFault } from '../../errors.ts';
+import { aPod } from '../../testing/pods.ts';
+import { ApiObjects } from '../objects.ts';
+import { NodeVolumes } from './node-volumes.ts';
+import { writePayload } from './payload-writer.ts';
+import { resolveSubPath } from './sub-path.ts';
+import { PodTokens } from './tokens.ts';
+
+let dir = '';
+before(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kubets-volumes-'));
+});
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+const payload = (files: Record<string, string>, mode = 0o644): Payload =>
+  new Map(Object.entries(files).map(([path, text]) => [path, { data: Buffer.from(text), mode }]));
+
+describe('writePayload', () => {
+  it('shows files through one link that changes everything at once', async () => {
+    const root = join(dir, 'one');
+    assert.equal(await writePayload(root, payload({ a: '1', 'sub/b': '2' }), undefined), true);
+    assert.equal(readFileSync(join(root, 'a'), 'utf8'), '1');
+    assert.equal(readFileSync(join(root, 'sub/b'), 'utf8'), '2');
+    assert.equal(readlinkSync(join(root, 'a')), '..data/a');
+    const version = readlinkSync(join(root, '..data'));
+    assert.equal(await writePayload(root, payload({ a: '1', 'sub/b': '2' }), undefined), false);
+    assert.equal(readlinkSync(join(root, '..data')), version, 'nothing changed, nothing moved');
+  });
+
+  it('follows changes, removals and modes, and keeps no old version', async () => {
+    const root = join(dir, 'two');
+    await writePayload(root, payload({ a: '1', b: '2' }), undefined);
+    assert.equal(await writePayload(root, payload({ b: '3', c: '4' }, 0o600), undefined), true);
+    assert.ok(!existsSync(join(root, 'a')));
+    assert.equal(readFileSync(join(root, 'b'), 'utf8'), '3');
+    assert.equal(statSync(join(root, 'c')).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(root).filter((name) => name.startsWith('..version')).length, 1);
+  });
+
+  it('lets a group read', async () => {
+    const root = join(dir, 'three');
+    const gid = process.getgid?.() ?? 0;
+    if (process.getuid?.() !== 0) return;
+    await writePayload(root, payload({ a: '1' }, 0o600), gid);
+    assert.equal(statSync(join(root, 'a')).mode & 0o777, 0o640);
+  });
+});
+
+describe('resolveSubPath', () => {
+  let root = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(dir, 'sub-'));
+  });
+
+  it('makes folders that are missing', async () => {
+    const path = await resolveSubPath(root, 'a/b');
+    assert.ok(statSync(path).isDirectory());
+    writeFileSync(join(root, 'file'), '');
+    assert.equal(await resolveSubPath(root, 'file'), join(root, 'file'));
+  });
+
+  it('follows links inside the volume', async () => {
+    mkdirSync(join(root, 'real'));
+    symlinkSync('real', join(root, 'link'));
+    assert.equal(await resolveSubPath(root, 'link'), join(root, 'real'));
+  });
+
+  for (const path of ['../x', '/etc', 'a/../../b']) {
+    it(`refuses ${path}`, () => assert.rejects(resolveSubPath(root, path), VolumeFault));
+  }
+
+  it('refuses links that lead out', async () => {
+    symlinkSync('/etc', join(root, 'out'));
+    await assert.rejects(resolveSubPath(root, 'out/passwd'), VolumeFault);
+  });
+});
+
+describe('NodeVolumes', () => {
+  const clock = new ManualClock();
+  let api: FakeApi;
+  let volumes: NodeVolumes;
+  let podsDir = '';
+  beforeEach(() => {
+    podsDir = mkdtempSync(join(dir, 'pods-'));
+    api = new FakeApi({ clock });
+    volumes = new NodeVolumes({
+      podsDir,
+      api,
+      objects: new ApiObjects(api, clock),
+      tokens: new PodTokens(api, clock),
+      facts: () => ({
+        podIps: [],
+        hostIps: [],
+        allocatable: { cpuMilli: 1_000, memoryBytes: 1_024 },
+      }),
+    });
+  });
+  const withVolume = (source: Partial<Volume>, spec: object = {}): Pod =>
+    aPod({ volumes: [{ name: 'v', ...source }], ...spec });
+  const mount = async (pod: Pod): Promise<string> => (await volumes.mount(pod)).get('v') ?? '';
+  const putMap = (data: Record<string, string>) => {
+    const map: ConfigMap = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'cm', namespace: 'shop' },
+      data,
+    };
+    return api.resource<ConfigMap>('v1', 'configmaps').create(map);
+  };
+
+  it('makes an empty folder anyone may write to, and removes it', async () => {
+    const pod = withVolume({ emptyDir: {} });
+    const path = await mount(pod);
+    assert.equal(statSync(path).mode & 0o777, 0o777);
+    writeFileSync(join(path, 'x'), 'data');
+    assert.equal(await mount(pod), path);
+    assert.ok(existsSync(join(path, 'x')), 'mounting again keeps what is there');
+    assert.deepEqual(await volumes.mounted(), ['uid-1']);
+    await volumes.unmount('uid-1');
+    await volumes.unmount('uid-1');
+    assert.ok(!existsSync(path));
+  });
+
+  it('waits for a ConfigMap, then follows it', async () => {
+    const pod = withVolume({ configMap: { name: 'cm' } });
+    await assert.rejects(mount(pod), (error) => {
+      assert.ok(error instanceof VolumeFault);
+      assert.equal(
+        error.message,
+        'MountVolume.SetUp failed for volume "v" : configmap "cm" not found',
+      );
+      return true;
+    });
+    await putMap({ k: 'one' });
+    clock.advance(60_000);
+    const path = await mount(pod);
+    assert.equal(readFileSync(join(path, 'k'), 'utf8'), 'one');
+    const maps = api.resource<ConfigMap>('v1', 'configmaps');
+    await maps.patch('shop', 'cm', 'merge', { data: { k: 'two' } });
+    clock.advance(60_000);
+    await mount(pod);
+    assert.equal(readFileSync(join(path, 'k'), 'utf8'), 'two');
+  });
+
+  it('puts several sources together', async () => {
+    await putMap({ k: 'one' });
+    const items = [{ path: 'meta/name', fieldRef: { fieldPath: 'metadata.name' } }];
+    const path = await mount(
+      withVolume({
+        projected: { sources: [{ configMap: { name: 'cm' } }, { downwardAPI: { items } }] },
+      }),
+    );
+    assert.equal(readFileSync(join(path, 'k'), 'utf8'), 'one');
+    assert.equal(readFileSync(join(path, 'meta/name'), 'utf8'), 'web');
+  });
+
+  it('takes folders of the host as they are, if they are what was asked for', async () => {
+    const path = join(podsDir, 'host');
+    await assert.rejects(mount(withVolume({ hostPath: { path, type: 'Directory' } })), VolumeFault);
+    assert.equal(await mount(withVolume({ hostPath: { path, type: 'DirectoryOrCreate' } })), path);
+    await assert.rejects(mount(withVolume({ hostPath: { path, type: 'File' } })), VolumeFault);
+    assert.equal(await mount(withVolume({ hostPath: { path: '/nowhere' } })), '/nowhere');
+  });
+
+  it('says so when it cannot mount a kind, or a claim is not there', async () => {
+    const nfs = withVolume({ nfs: { server: 's', path: '/p' } });
+    await assert.rejects(mount(nfs), /of a kind this node cannot mount/);
+    const claim = withVolume({ persistentVolumeClaim: { claimName: 'c' } });
+    await assert.rejects(mount(claim), /persistentvolumeclaim "c" or its volume not found/);
+  });
+
+  it('leads a bound claim to a folder of the node', async () => {
+    await api.resource('v1', 'persistentvolumes').create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: 'pv' },
+      spec: { local: { path: '/mnt/disk' } },
+    });
+    await api.resource('v1', 'persistentvolumeclaims').create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'c', namespace: 'shop' },
+      spec: { volumeName: 'pv' },
+    });
+    const claim = withVolume({ persistentVolumeClaim: { claimName: 'c' } });
+    assert.equal(await mount(claim), '/mnt/disk');
+  });
+});
+
+describe('PodTokens', () => {
+  /** An API whose tokens are numbered and live 1,000 s. */
+  function setup() {
+    const clock = new ManualClock();
+    let asked = 0;
+    let broken = false;
+    const createSubresource = async () => {
+      if (broken) throw new Error('down');
+      asked += 1;
+      const expirationTimestamp = new Date(clock.now() + 1_000_000).toISOString();
+      return { status: { token: `token-${asked}`, expirationTimestamp } };
+    };
+    const api = { resource: () => ({ createSubresource }) } as unknown as FakeApi;
+    return {
+      clock,
+      tokens: new PodTokens(api, clock),
+      breakDown: () => {
+        broken = true;
+      },
+    };
+  }
+
+  it('are kept, and replaced before they expire', async () => {
+    const { clock, tokens } = setup();
+    const ask = () => tokens.token(aPod(), { path: 't' });
+    assert.deepEqual([await ask(), await ask()], ['token-1', 'token-1']);
+    clock.advance(799_000);
+    assert.equal(await ask(), 'token-1');
+    clock.advance(2_000);
+    assert.equal(await ask(), 'token-2');
+    tokens.forget('uid-1');
+    assert.equal(await ask(), 'token-3');
+  });
+
+  it('stay in use while no new one can be had, and no longer', async () => {
+    const { clock, tokens, breakDown } = setup();
+    const ask = () => tokens.token(aPod(), { path: 't' });
+    await ask();
+    breakDown();
+    clock.advance(900_000);
+    assert.equal(await ask(), 'token-1');
+    clock.advance(200_000);
+    await assert.rejects(ask());
+  });
+});
