@@ -101,6 +101,8 @@ export class SimLoop {
   /** Runs everything due within a time; `afterEvent` looks at the world in between. */
   async run(forMs: number, afterEvent: () => void = () => undefined): Promise<void> {
     const untilMs = this.#nowMs + forMs;
+    // What the caller has just begun may be about to schedule its first event.
+    await settle();
     for (let next = this.#heap.peek(); next !== undefined; next = this.#heap.peek()) {
       if (next.atMs > untilMs) break;
       this.#heap.pop();
