@@ -1,7 +1,7 @@
 import type { ResourceStore, StreamHandler } from '../ports.ts';
 import { KubeletClient, type KubeletTls } from './kubelet-client.ts';
 import { podLogs } from './logs.ts';
-import { proxies } from './proxies.ts';
+import { type AddressRule, isRoutable, proxies } from './proxies.ts';
 import { podSessions } from './sessions.ts';
 
 /** Handlers of the subresources that speak raw HTTP, and how to close their connections. */
@@ -11,13 +11,18 @@ export interface Streaming {
 }
 
 /** Logs, exec, attach, port-forward and the proxies. */
-export function createStreaming(o: { store: ResourceStore; tls: KubeletTls }): Streaming {
+export function createStreaming(o: {
+  store: ResourceStore;
+  tls: KubeletTls;
+  /** Which pod addresses the proxies may reach; default: all that are routable. */
+  isAllowed?: AddressRule;
+}): Streaming {
   const client = new KubeletClient(o.tls);
   return {
     handlers: [
       podLogs(o.store, client),
       ...podSessions(o.store, client),
-      ...proxies(o.store, client),
+      ...proxies(o.store, client, o.isAllowed ?? isRoutable),
     ],
     close: () => client.close(),
   };

@@ -34,12 +34,29 @@ export function parseProxyName(text: string): ProxyName {
   throw badRequest(`invalid name "${text}": want [scheme:]name[:port]`);
 }
 
+/** Tells whether users may be connected to an address of a pod. */
+export type AddressRule = (address: string) => boolean;
+
+/**
+ * Not this machine and not its link: whoever can write a pod's address must not be able to point the apiserver
+ * at services that trust it.
+ */
+export const isRoutable: AddressRule = (address) => {
+  const plain = address.toLowerCase();
+  if (plain === '::' || plain === '::1' || plain.startsWith('fe80:')) return false;
+  return !/^(::ffff:)?(0|127|169\.254|22[4-9]|2[3-5]\d)\./.test(plain);
+};
+
 /** `nodes/NAME/proxy`, `pods/NAME/proxy` and `services/NAME/proxy`: plain HTTP passed through. */
-export function proxies(store: ResourceStore, client: KubeletClient): StreamHandler[] {
+export function proxies(
+  store: ResourceStore,
+  client: KubeletClient,
+  isAllowed: AddressRule = isRoutable,
+): StreamHandler[] {
   const backends: Record<string, (stream: StreamRequest) => Promise<Backend>> = {
     nodes: (stream) => nodeBackend(store, stream),
-    pods: (stream) => podBackend(store, stream),
-    services: (stream) => serviceBackend(store, stream),
+    pods: async (stream) => checked(await podBackend(store, stream), isAllowed),
+    services: async (stream) => checked(await serviceBackend(store, stream), isAllowed),
   };
   return Object.entries(backends).map(([resource, find]) => ({
     group: '',
@@ -58,6 +75,11 @@ export function proxies(store: ResourceStore, client: KubeletClient): StreamHand
       );
     },
   }));
+}
+
+function checked(backend: Backend, isAllowed: AddressRule): Backend {
+  if (!isAllowed(backend.host)) throw badRequest('address not allowed');
+  return backend;
 }
 
 async function nodeBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {

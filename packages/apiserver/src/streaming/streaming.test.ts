@@ -8,7 +8,7 @@ import type { KubeObject, Node, Pod } from '@kubets/api';
 import { failure } from '../edge-testing.ts';
 import { createStreaming } from './index.ts';
 import { logQuery } from './logs.ts';
-import { parseProxyName } from './proxies.ts';
+import { isRoutable, parseProxyName } from './proxies.ts';
 import { addressOf, chooseContainer } from './target.ts';
 import { StreamingSetup } from './testing.ts';
 
@@ -404,6 +404,29 @@ describe('the proxies', () => {
     assert.equal((await t.get(`${base}/pods/p:nope/proxy/`)).status, 400);
     web.closeAllConnections();
     web.close();
+  });
+
+  it('to a pod do not reach this machine or its link', async () => {
+    t.streaming.close();
+    t.streaming = createStreaming({ store: t.store, tls: {} });
+    t.store.seed(pod({}, { podIP: '127.0.0.1' }));
+    const answer = await t.get('/api/v1/namespaces/ns/pods/p/proxy/');
+    assert.deepEqual([answer.status, answer.body], [400, 'address not allowed']);
+    for (const address of ['10.244.0.5', '192.0.2.1', '2001:db8::1', '12.7.0.1']) {
+      assert.ok(isRoutable(address), address);
+    }
+    const closed = [
+      '127.0.0.1',
+      '127.9.9.9',
+      '169.254.169.254',
+      '0.0.0.0',
+      '::1',
+      'fe80::1',
+      '224.0.0.1',
+      '255.255.255.255',
+      '::ffff:127.0.0.1',
+    ];
+    for (const address of closed) assert.ok(!isRoutable(address), address);
   });
 
   it('read names as [scheme:]name[:port]', async () => {
