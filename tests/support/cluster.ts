@@ -14,7 +14,8 @@ export interface ProcessEntry {
 
 const START_TIMEOUT_MS = 240_000;
 
-function freePort(): Promise<number> {
+/** A port nobody has now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

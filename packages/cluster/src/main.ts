@@ -1,6 +1,6 @@
 /** The `kubets` command. */
 
-import { ConfigError, errorMessage } from '@kubets/platform';
+import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { down } from './commands/down.ts';
 import { loadImage } from './commands/image.ts';
@@ -22,15 +22,31 @@ function wholeNumber(min: number, max: number) {
   };
 }
 
-function makeIo(): Io {
-  const stop = new AbortController();
+/**
+ * A terminal sends Ctrl-C to every process of the group, and npm and the starter pass it on besides: signals this close together
+ * are one wish.
+ */
+const SAME_WISH_MS = 1_000;
+
+function installSignals(stop: AbortController, onInsist: () => void): void {
+  let firstMs = 0;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      // A second Ctrl-C while stopping means: now. The next start ends what is left.
-      if (stop.signal.aborted) process.exit(EXIT_FAILURE);
-      stop.abort(new ConfigError(`stopped by ${name}`));
+      const nowMs = systemClock.monotonicMs();
+      if (!stop.signal.aborted) {
+        firstMs = nowMs;
+        stop.abort(new ConfigError(`stopped by ${name}`));
+      } else if (nowMs - firstMs > SAME_WISH_MS) onInsist();
     });
   }
+}
+
+function makeIo(): Io {
+  const stop = new AbortController();
+  const insisted = new AbortController();
+  installSignals(stop, () => insisted.abort());
+  // A closed terminal or pipe must not keep us from stopping in order.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   return {
     isTerminal: process.stderr.isTTY === true,
     out: (text) => process.stdout.write(text),
@@ -39,6 +55,7 @@ function makeIo(): Io {
       if (process.connected) process.send?.({ kind: 'line', line: text });
     },
     signal: stop.signal,
+    insisted: insisted.signal,
     ready() {
       if (process.connected) process.send?.({ kind: 'ready' });
     },

@@ -7,6 +7,8 @@ export interface Io {
   err(text: string): void;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Aborted by a second Ctrl-C: stop at once, in whatever order. */
+  readonly insisted: AbortSignal;
   /** Tells a waiting parent that the cluster is ready. */
   ready(): void;
 }

@@ -39,6 +39,12 @@ function refuseSecond(lockFile: string, dataDir: string): void {
   );
 }
 
+/** Nothing is left running, however impatient the user is; the next start repairs what an orderly stop would have tidied. */
+async function killWhenInsisted(io: Io, dataDir: string): Promise<void> {
+  await untilAborted(io.insisted);
+  await endProcesses(clusterProcesses(dataDir), 0);
+}
+
 /** Starts the cluster and stays until the signal; then stops it. */
 async function runHere(options: UpOptions, io: Io): Promise<void> {
   const screen = { isTerminal: io.isTerminal, write: io.err };
@@ -71,8 +77,8 @@ async function runHere(options: UpOptions, io: Io): Promise<void> {
       io.ready();
       await untilAborted(io.signal);
     } finally {
-      if (io.signal.aborted) live.say('stopping …');
-      await cluster.stop();
+      if (io.signal.aborted) live.say('stopping … (Ctrl-C again: at once)');
+      await Promise.race([cluster.stop(), killWhenInsisted(io, opened.paths.dataDir)]);
     }
   } finally {
     releaseLock(lock);
