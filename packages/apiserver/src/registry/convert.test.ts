@@ -27,6 +27,7 @@ describe('conversion', () => {
       count: 3,
       source: { component: 'c' },
       reportingComponent: 'r',
+      reportingInstance: '',
       type: 'Normal',
     };
     const shown = fromStorage(newEvent, core);

@@ -30,8 +30,12 @@ export function fromStorage(def: KindDef, object: KubeObject): KubeObject {
 type Convert = (from: JsonObject) => JsonObject;
 
 const CONVERSIONS: Readonly<Record<string, Convert>> = {
-  'v1 Event > events.k8s.io/v1': (event) => renamed(event, CORE_TO_EVENTS),
-  'events.k8s.io/v1 Event > v1': (event) => renamed(event, EVENTS_TO_CORE),
+  'v1 Event > events.k8s.io/v1': (event) => withoutEmptyReporter(renamed(event, CORE_TO_EVENTS)),
+  'events.k8s.io/v1 Event > v1': (event) => ({
+    reportingComponent: '',
+    reportingInstance: '',
+    ...renamed(event, EVENTS_TO_CORE),
+  }),
   'autoscaling/v1 HorizontalPodAutoscaler > autoscaling/v2': autoscalerToV2,
   'autoscaling/v2 HorizontalPodAutoscaler > autoscaling/v1': autoscalerToV1,
 };
@@ -61,6 +65,16 @@ const EVENTS_TO_CORE = Object.fromEntries(
 function renamed(from: JsonObject, names: Readonly<Record<string, string>>): JsonObject {
   const entries = Object.entries(from);
   return Object.fromEntries(entries.map(([name, value]) => [names[name] ?? name, value]));
+}
+
+/** The core version always shows who reported, the newer one only when it is known. */
+function withoutEmptyReporter(event: JsonObject): JsonObject {
+  const { reportingController, reportingInstance, ...rest } = event;
+  return {
+    ...rest,
+    ...(reportingController ? { reportingController } : {}),
+    ...(reportingInstance ? { reportingInstance } : {}),
+  };
 }
 
 /** Where the old version keeps the metrics it has no fields for. */

@@ -114,6 +114,41 @@ function reasonOf(error: unknown): string {
 }
 
 function unfit(result: JsonObject, why: string): ApiError {
-  const error = fieldErrors.invalid('patch', JSON.stringify(result), why);
+  const error = fieldErrors.invalid('patch', shownObject(result), why);
   return invalid({ group: '', kind: '' }, '', [error]);
+}
+
+/** Fields of metadata in the order the stock server's structures have. */
+const METADATA_ORDER = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+];
+
+/** The refused result as the message shows it: top-level fields by name, metadata in its own order. */
+function shownObject(result: JsonObject): string {
+  const names = Object.keys(result).sort();
+  const sorted = Object.fromEntries(names.map((name) => [name, result[name]]));
+  const { metadata } = result;
+  if (isJsonObject(metadata)) {
+    const rank = (name: string): number => {
+      const at = METADATA_ORDER.indexOf(name);
+      return at < 0 ? METADATA_ORDER.length : at;
+    };
+    const fields = Object.entries(metadata).sort(([a], [b]) => rank(a) - rank(b));
+    sorted.metadata = Object.fromEntries(fields);
+  }
+  return JSON.stringify(sorted);
 }

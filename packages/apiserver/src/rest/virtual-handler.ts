@@ -1,7 +1,10 @@
 /** Requests for resources that are computed: decode, compute, encode. */
 import {
+  badRequest,
   decodeObject,
+  findType,
   isJsonObject,
+  type KindDef,
   type KindRegistry,
   type KubeObject,
   methodNotAllowed,
@@ -9,6 +12,7 @@ import {
   parseJson,
 } from '@kubets/api';
 import type { AnyRequest, AnyResponse, RequestInfo, UserInfo, VirtualResource } from '../ports.ts';
+import { typeNameOf } from '../protobuf/decode.ts';
 import { objectBody, readBytes } from './body.ts';
 import { write } from './encode.ts';
 import type { Representation } from './negotiate.ts';
@@ -51,20 +55,29 @@ export async function serveVirtual(
   });
 }
 
-/** The object of a create on a computed resource, checked against its kind where that is known. */
+/** The object of a create on a computed resource, checked against its kind where the schema has that. */
 export function virtualBody(
   virtual: VirtualResource,
   kinds: KindRegistry,
   json: string | object,
   validation: Parameters<typeof decodeObject>[2],
 ): KubeObject {
-  const { group, version, resource, bodyKind } = virtual;
-  const def = bodyKind
-    ? kinds.forKind({ ...parseApiVersion(bodyKind.apiVersion), kind: bodyKind.kind })
-    : kinds.forResource({ group, version, resource });
+  const def = bodyDef(virtual, kinds);
   const parsed = typeof json === 'string' ? parseJson(json) : json;
-  if (!isJsonObject(parsed) || def === undefined) return (parsed ?? {}) as KubeObject;
+  if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
+  if (def === undefined) return { metadata: {}, ...parsed };
   const { object } = decodeObject(def, typeof json === 'string' ? json : parsed, validation);
   object.metadata ??= {};
   return object;
+}
+
+/** The kind of the body: the resource's own, or the one a subresource speaks. */
+function bodyDef(virtual: VirtualResource, kinds: KindRegistry): KindDef | undefined {
+  const def = kinds.forResource(virtual);
+  const { bodyKind } = virtual;
+  if (bodyKind === undefined || def === undefined) return def;
+  const { apiVersion, kind } = bodyKind;
+  const typeName = typeNameOf(apiVersion, kind);
+  if (findType(typeName) === undefined) return undefined;
+  return { ...def, ...parseApiVersion(apiVersion), apiVersion, kind, typeName };
 }
