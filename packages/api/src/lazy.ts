@@ -73,6 +73,11 @@ export const validateCreate: Validation['validateCreate'] = (...args) =>
 export const validateUpdate: Validation['validateUpdate'] = (...args) =>
   validation().validateUpdate(...args);
 
+type Warnings = typeof import('./validation/warnings.ts');
+const warnings = later<Warnings>('./validation/warnings.ts');
+export const objectWarnings: Warnings['objectWarnings'] = (...args) =>
+  warnings().objectWarnings(...args);
+
 type Patch = typeof import('./patch/index.ts');
 const patch = later<Patch>('./patch/index.ts');
 export const applyJsonPatch: Patch['applyJsonPatch'] = (...args) => patch().applyJsonPatch(...args);

@@ -15,6 +15,7 @@ import {
   decodeObject,
   defaultObject,
   fieldSelectorFor,
+  objectWarnings,
   parseIncludeObject,
   prepareForCreate,
   prepareForUpdate,
@@ -44,6 +45,8 @@ export interface MiniRequest {
 export interface MiniAnswer {
   status: number;
   body: unknown;
+  /** Left out by answers that never warn. */
+  warnings?: string[];
 }
 
 /** The exchange needs something this server leaves out. */
@@ -84,6 +87,7 @@ function storageKind(def: KindDef): KindDef {
 export class MiniServer {
   private readonly objects = new Map<string, KubeObject>();
   private counter = 0;
+  private warnings: string[] = [];
 
   private id(): number {
     this.counter += 1;
@@ -150,7 +154,9 @@ export class MiniServer {
       const text = `the API version in the data (${version}) does not match the expected API version (${t.def.apiVersion})`;
       throw errors.badRequest(text);
     }
-    return decodeObject(t.def, JSON.stringify(body)).object;
+    const decoded = decodeObject(t.def, JSON.stringify(body));
+    this.warnings.push(...decoded.warnings);
+    return decoded.object;
   }
 
   private allocate(service: Service): void {
@@ -178,6 +184,7 @@ export class MiniServer {
     if (t.def.kind.startsWith('PersistentVolume')) {
       meta.finalizers ??= [`kubernetes.io/pv${t.def.kind.endsWith('Claim') ? 'c' : ''}-protection`];
     }
+    this.warnings.push(...objectWarnings(t.def, object));
     prepareForCreate(t.def, object);
     const problems = validateCreate(t.def, object, { allowPrivileged: false });
     if (problems.length > 0) throw errors.invalidObject(t.def, meta.name ?? '', problems);
@@ -193,6 +200,7 @@ export class MiniServer {
     object.metadata.name ??= old.metadata.name;
     defaultObject(t.def, object);
     if (t.def.kind === 'Pod' && t.subresource === undefined) admitPod(object as Pod);
+    this.warnings.push(...objectWarnings(t.def, object, old));
     prepareForUpdate(t.def, object, old, t.subresource);
     const wanted = object.metadata.resourceVersion;
     const problems = validateUpdate(t.def, object, old, {
@@ -228,7 +236,8 @@ export class MiniServer {
       return this.rescale(t, scale, old);
     }
     const patched = applyPatch(type, t.def.typeName, before, request.body);
-    const { object } = decodeObject(t.def, patched as unknown as JsonObject);
+    const { object, warnings } = decodeObject(t.def, patched as unknown as JsonObject);
+    this.warnings.push(...warnings);
     if (object.metadata.name !== old.metadata.name) {
       const text = `the name of the object (${object.metadata.name}) does not match the name on the URL (${old.metadata.name})`;
       throw errors.badRequest(text);
@@ -338,8 +347,9 @@ export class MiniServer {
 
   /** Answers one request. Throws Unsupported when this server can not know the answer. */
   handle(request: MiniRequest): MiniAnswer {
+    this.warnings = [];
     try {
-      return this.route(request);
+      return { ...this.route(request), warnings: this.warnings };
     } catch (err) {
       if (err instanceof errors.ApiError) return { status: err.code, body: err.status };
       throw err;

@@ -13,7 +13,12 @@ interface Exchange {
   watch?: unknown;
   open?: unknown;
   collect?: unknown;
-  expect: { status: number; body?: unknown; text?: string };
+  expect: {
+    status: number;
+    headers?: Record<string, unknown>;
+    body?: unknown;
+    text?: string;
+  };
 }
 
 export interface Scenario {
@@ -59,6 +64,13 @@ function fillIn(value: unknown, ns: string, answers: readonly unknown[]): unknow
   return out;
 }
 
+/** The texts of `299 - "text"` headers. */
+function expectedWarnings(e: Exchange): string[] {
+  const given = e.expect.headers?.warning;
+  const list = Array.isArray(given) ? given : [];
+  return list.map((w) => JSON.parse(String(w).slice('299 - '.length)) as string);
+}
+
 function isOutside(e: Exchange): boolean {
   if (e.token !== undefined && e.token !== 'admin') return true;
   if (e.expect.text !== undefined) return true;
@@ -85,8 +97,12 @@ export function replay(scenario: Scenario): Outcome {
       answers.push(structuredClone(answer.body));
       const expected = fillIn(e.expect.body, ns, answers);
       const found = differences(
-        { status: e.expect.status, body: expected },
-        { status: answer.status, body: JSON.parse(JSON.stringify(answer.body)) },
+        { status: e.expect.status, body: expected, warnings: expectedWarnings(e) },
+        {
+          status: answer.status,
+          body: JSON.parse(JSON.stringify(answer.body)),
+          warnings: answer.warnings ?? [],
+        },
       );
       if (found.length === 0) outcome.passed += 1;
       else

@@ -136,8 +136,7 @@ function projectedSource(errors: Errors, path: string, source: Projection): void
 
 function projectedPaths(source: Projection): string[] {
   const items = source.secret?.items ?? source.configMap?.items ?? source.downwardAPI?.items ?? [];
-  const token = source.serviceAccountToken;
-  return [...items.map((i) => i.path), ...(token ? [token.path] : [])];
+  return items.map((i) => i.path);
 }
 
 function projected(errors: Errors, path: string, p: ProjectedVolumeSource): void {
