@@ -66,11 +66,16 @@ class FakeView<T extends KubeObject> implements CacheView<T> {
   readonly objects = new Map<string, T>();
   readonly #listeners = new Set<(change: CacheChange<T>) => void>();
 
+  /** Set while the cache plays one that is still filling. */
+  filling: Promise<void> | undefined;
+
   synced(): boolean {
-    return true;
+    return this.filling === undefined;
   }
 
-  async whenSynced(): Promise<void> {}
+  async whenSynced(): Promise<void> {
+    await this.filling;
+  }
 
   get(namespace: string, name: string): T | undefined {
     return this.objects.get(`${namespace}/${name}`);
@@ -160,6 +165,17 @@ export class FakeStore implements ResourceStore {
 
   cache<T extends KubeObject>(gvr: GroupVersionResource): CacheView<T> {
     return this.#view(gvr) as unknown as CacheView<T>;
+  }
+
+  /** Makes a cache one that is still filling; call the result to end that. */
+  holdCache(gvr: GroupVersionResource): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const view = this.#view(gvr);
+    view.filling = promise;
+    return () => {
+      view.filling = undefined;
+      resolve();
+    };
   }
 
   /** All objects of a resource, as they are. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { Container, LimitRangeItem, Pod, ResourceRequirements } from '@kubets/api';
 import { admission, FakeStore, failure } from '../edge-testing.ts';
+import { GVR } from '../resources.ts';
 import { limitRanger, podUsage } from './limit-ranger.ts';
 
 const container = (name: string, resources: ResourceRequirements = {}, more = {}): Container => ({
@@ -82,6 +83,21 @@ describe('defaults', () => {
     await create(one);
     assert.equal(note(one), undefined);
   });
+});
+
+it('a server that has only just started does not let pods slip through', async () => {
+  limits({ type: 'Container', max: { cpu: '1' } });
+  const release = store.holdCache(GVR.limitRanges);
+  let settled = false;
+  const outcome = failure(() => create(pod([container('c', { limits: { cpu: '2' } })]))).finally(
+    () => {
+      settled = true;
+    },
+  );
+  await new Promise(setImmediate);
+  assert.equal(settled, false);
+  release();
+  assert.match((await outcome).message, /maximum cpu usage per Container is 1, but limit is 2$/);
 });
 
 describe('violations', () => {

@@ -9,7 +9,7 @@ import {
 } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, joinTexts, objectAs, refuse } from './support.ts';
+import { concerns, filled, joinTexts, objectAs, refuse } from './support.ts';
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -20,15 +20,16 @@ export function limitRanger(store: ResourceStore): AdmissionPlugin {
   const ranges = store.cache<LimitRange>(GVR.limitRanges);
   return {
     name: 'LimitRanger',
-    admit(a) {
+    async admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
-      for (const range of ranges.list(a.namespace)) setDefaults(objectAs<Pod>(a), range);
+      const all = (await filled(ranges)).list(a.namespace);
+      for (const range of all) setDefaults(objectAs<Pod>(a), range);
     },
-    validate(a) {
+    async validate(a) {
       const isPod = concerns(a, '', 'pods', 'CREATE');
       const isClaim = concerns(a, '', 'persistentvolumeclaims', 'CREATE', 'UPDATE');
       if (!isPod && !isClaim) return;
-      for (const range of ranges.list(a.namespace)) {
+      for (const range of (await filled(ranges)).list(a.namespace)) {
         const texts = isPod ? podViolations(objectAs<Pod>(a), range) : claimViolations(a, range);
         if (texts.length > 0) throw refuse(a, joinTexts(texts));
       }

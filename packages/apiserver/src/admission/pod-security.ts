@@ -3,7 +3,7 @@ import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../por
 import { GVR } from '../resources.ts';
 import { type CheckedPod, complaints, type Level } from './pod-security-checks.ts';
 import { podSpecOf } from './pod-templates.ts';
-import { refuse } from './support.ts';
+import { filled, refuse } from './support.ts';
 
 const PREFIX = 'pod-security.kubernetes.io/';
 const LEVELS: readonly string[] = ['privileged', 'baseline', 'restricted'];
@@ -21,11 +21,10 @@ export function podSecurity(store: ResourceStore): AdmissionPlugin {
   const namespaces = store.cache<Namespace>(GVR.namespaces);
   return {
     name: 'PodSecurity',
-    validate(a) {
-      const labels = namespaces.get('', a.namespace)?.metadata.labels ?? {};
-      if (!Object.keys(labels).some((key) => key.startsWith(PREFIX))) return;
+    async validate(a) {
       const checked = checkedPod(a);
       if (!checked) return;
+      const labels = (await filled(namespaces)).get('', a.namespace)?.metadata.labels ?? {};
       const isPod = a.resource.resource === 'pods';
       if (isPod) enforce(a, checked, policyOf(labels, 'enforce'));
       const warn = policyOf(labels, 'warn');

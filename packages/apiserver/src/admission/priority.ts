@@ -1,7 +1,7 @@
 import { isNotFound, type Pod, type PriorityClass } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, objectAs, oldAs, refuse } from './support.ts';
+import { concerns, filled, objectAs, oldAs, refuse } from './support.ts';
 
 const PREEMPT = 'PreemptLowerPriority';
 const COMPUTED = 'must not be provided in pod spec; priority admission controller computed';
@@ -24,7 +24,7 @@ export function priority(store: ResourceStore): AdmissionPlugin {
 
   async function classFor(a: AdmissionAttributes, pod: Pod): Promise<PriorityClass | undefined> {
     const name = pod.spec?.priorityClassName;
-    if (!name) return globalDefault(classes.list());
+    if (!name) return globalDefault((await filled(classes)).list());
     const found = await find(name);
     if (!found) throw refuse(a, `no PriorityClass with name ${name} was found`);
     return found;
@@ -63,11 +63,11 @@ export function priority(store: ResourceStore): AdmissionPlugin {
       spec.priority ??= before.priority;
       spec.preemptionPolicy ??= before.preemptionPolicy;
     },
-    validate(a) {
+    async validate(a) {
       if (!concerns(a, 'scheduling.k8s.io', 'priorityclasses', 'CREATE', 'UPDATE')) return;
       const given = objectAs<PriorityClass>(a);
       if (!given.globalDefault) return;
-      const current = globalDefault(classes.list());
+      const current = globalDefault((await filled(classes)).list());
       if (!current || current.metadata.name === given.metadata.name) return;
       const text = `PriorityClass ${current.metadata.name} is already marked as default. `;
       throw refuse(a, `${text}Only one default can exist`);

@@ -3,7 +3,7 @@ import { LIMITS } from '../edge-limits.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
 import { missingText, scopesHold, scopesOf, type Usage, usageOf } from './quota-usage.ts';
-import { refuse } from './support.ts';
+import { filled, refuse } from './support.ts';
 
 /** Resources whose use may grow with an update. */
 const UPDATABLE = new Set(['services', 'persistentvolumeclaims']);
@@ -21,7 +21,9 @@ export function resourceQuota(store: ResourceStore): AdmissionPlugin {
   async function take(a: AdmissionAttributes, wanted: Usage): Promise<void> {
     for (let attempt = 0; attempt < LIMITS.quotaAttempts; attempt++) {
       const present =
-        attempt === 0 ? quotas.list(a.namespace) : (await list(store, a.namespace)).items;
+        attempt === 0
+          ? (await filled(quotas)).list(a.namespace)
+          : (await list(store, a.namespace)).items;
       const charged = present.flatMap((quota) => charge(a, quota, wanted) ?? []);
       if (a.dryRun || (await writeAll(store, charged))) return;
     }

@@ -6,7 +6,7 @@ import {
 } from '@kubets/api';
 import type { AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, newestDefault, objectAs, oldAs, refuse } from './support.ts';
+import { concerns, filled, newestDefault, objectAs, oldAs, refuse } from './support.ts';
 
 const DEFAULT_CLASS = [
   'storageclass.kubernetes.io/is-default-class',
@@ -21,12 +21,12 @@ export function defaultStorageClass(store: ResourceStore): AdmissionPlugin {
   const classes = store.cache<StorageClass>(GVR.storageClasses);
   return {
     name: 'DefaultStorageClass',
-    admit(a) {
+    async admit(a) {
       if (!concerns(a, '', 'persistentvolumeclaims', 'CREATE')) return;
       const claim = objectAs<PersistentVolumeClaim>(a);
       if (claim.metadata.annotations?.[BETA_CLASS] !== undefined || !claim.spec) return;
       if (claim.spec.storageClassName !== undefined && claim.spec.storageClassName !== null) return;
-      const chosen = newestDefault(classes.list(), DEFAULT_CLASS);
+      const chosen = newestDefault((await filled(classes)).list(), DEFAULT_CLASS);
       if (chosen?.metadata.name) claim.spec.storageClassName = chosen.metadata.name;
     },
   };
@@ -52,7 +52,7 @@ export function claimResize(store: ResourceStore): AdmissionPlugin {
   const classes = store.cache<StorageClass>(GVR.storageClasses);
   return {
     name: 'PersistentVolumeClaimResize',
-    validate(a) {
+    async validate(a) {
       if (!concerns(a, '', 'persistentvolumeclaims', 'UPDATE')) return;
       const claim = objectAs<PersistentVolumeClaim>(a);
       const old = oldAs<PersistentVolumeClaim>(a);
@@ -61,7 +61,7 @@ export function claimResize(store: ResourceStore): AdmissionPlugin {
         throw refuse(a, 'Only bound persistent volume claims can be expanded');
       }
       const name = claim.metadata.annotations?.[BETA_CLASS] ?? claim.spec?.storageClassName ?? '';
-      const found = name ? classes.get('', name) : undefined;
+      const found = name ? (await filled(classes)).get('', name) : undefined;
       if (found?.allowVolumeExpansion !== true) throw refuse(a, NOT_RESIZABLE);
     },
   };

@@ -1,5 +1,5 @@
 import { type ApiError, forbiddenBecause, type KubeObject, type StatusCause } from '@kubets/api';
-import type { AdmissionAttributes, AdmissionOperation } from '../ports.ts';
+import type { AdmissionAttributes, AdmissionOperation, CacheView } from '../ports.ts';
 
 /** Whether the write concerns the resource itself (no subresource) with one of these operations. */
 export function concerns(
@@ -58,3 +58,12 @@ export function newestDefault<T extends KubeObject>(
 }
 
 const created = (object: KubeObject): number => Date.parse(object.metadata.creationTimestamp ?? '');
+
+/**
+ * The view once it is filled. A rule that lists what is configured must not judge by an empty cache just
+ * because the server has only now started.
+ */
+export async function filled<T extends KubeObject>(view: CacheView<T>): Promise<CacheView<T>> {
+  if (!view.synced()) await view.whenSynced();
+  return view;
+}
