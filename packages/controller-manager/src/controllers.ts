@@ -12,6 +12,7 @@ import { podGcController } from './podgc/reconciler.ts';
 import { REPLICA_SET, REPLICATION_CONTROLLER } from './replicaset/kinds.ts';
 import { replicaController } from './replicaset/reconciler.ts';
 import { rootCaController, serviceAccountController } from './serviceaccount/reconciler.ts';
+import { statefulSetController } from './statefulset/reconciler.ts';
 import { taintEvictionController } from './taint-eviction/reconciler.ts';
 import type { TokenSigner } from './tokens/jwt.ts';
 import { tokenController } from './tokens/reconciler.ts';
@@ -36,6 +37,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     replicaController(deps, REPLICA_SET),
     replicaController(deps, REPLICATION_CONTROLLER),
     daemonSetController(deps),
+    statefulSetController(deps),
     jobController(deps),
     endpointsController(deps),
     endpointSliceController(deps),

@@ -16,6 +16,7 @@ import type {
   Secret,
   Service,
   ServiceAccount,
+  StatefulSet,
 } from '@kubets/api';
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
@@ -126,6 +127,11 @@ export class SharedInformers {
   get controllerRevisions(): Informer<ControllerRevision> {
     const indexers = { controller: byController };
     return this.#shared<ControllerRevision>('apps/v1', 'controllerrevisions', { indexers });
+  }
+
+  get statefulSets(): Informer<StatefulSet> {
+    const indexers = { namespace: byNamespace };
+    return this.#shared<StatefulSet>('apps/v1', 'statefulsets', { indexers });
   }
 
   get jobs(): Informer<Job> {
