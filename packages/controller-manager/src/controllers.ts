@@ -1,3 +1,4 @@
+import { cronJobController } from './cronjob/reconciler.ts';
 import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
@@ -39,6 +40,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     daemonSetController(deps),
     statefulSetController(deps),
     jobController(deps),
+    cronJobController(deps),
     endpointsController(deps),
     endpointSliceController(deps),
     namespaceController(deps),

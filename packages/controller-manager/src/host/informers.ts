@@ -1,6 +1,7 @@
 import type {
   ConfigMap,
   ControllerRevision,
+  CronJob,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -132,6 +133,10 @@ export class SharedInformers {
   get statefulSets(): Informer<StatefulSet> {
     const indexers = { namespace: byNamespace };
     return this.#shared<StatefulSet>('apps/v1', 'statefulsets', { indexers });
+  }
+
+  get cronJobs(): Informer<CronJob> {
+    return this.#shared<CronJob>('batch/v1', 'cronjobs', {});
   }
 
   get jobs(): Informer<Job> {
