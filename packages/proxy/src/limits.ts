@@ -7,7 +7,7 @@ export const FULL_SYNC_MS = 30_000;
 /** Waits after a load that failed. */
 export const RETRY_MS = { initial: 500, max: 30_000 } as const;
 /** How long one command of the system may take. */
-export const COMMAND_TIMEOUT_MS = 30_000;
+export const COMMAND_TIMEOUT_MS = 120_000;
 /** How long to wait for another program that holds the lock of iptables, in seconds. */
 export const LOCK_WAIT_SECONDS = 5;
 /** Output of a command beyond this many bytes is an error. */

@@ -49,6 +49,7 @@ describe('IptablesBackend', () => {
     await backend.apply([], false);
     assert.equal(commands.loads().length, 2);
     assert.match(commands.loads()[1] ?? '', /^-X KUBE-SVC-/m);
+    assert.doesNotMatch(commands.loads()[1] ?? '', /KUBE-POSTROUTING|\*filter/);
     assert.doesNotMatch(commands.loads()[1] ?? '', /^-I /m);
     await backend.apply([], false);
     assert.equal(commands.loads().length, 2);

@@ -3,7 +3,7 @@ import { CommandError } from '../errors.ts';
 import { LOCK_WAIT_SECONDS } from '../limits.ts';
 import type { Backend, CommandRunner, ProxyServicePort } from '../ports.ts';
 import { jumps } from './base-rules.ts';
-import { isOwnChain, isServiceChain } from './chains.ts';
+import { isOwnChain } from './chains.ts';
 import { compile } from './compile.ts';
 import { cleanupText, type KernelTable, parseSaved, type Ruleset, restoreText } from './ruleset.ts';
 import { staleFlows } from './stale-flows.ts';
@@ -25,14 +25,14 @@ function knowsRandomFully(version: string): boolean {
   return a > 1 || (a === 1 && (b > 6 || (b === 6 && c >= 2)));
 }
 
-/** Loads rules into the kernel with `iptables-restore`: one atomic load a table. */
+/** Loads rules into the kernel with `iptables-restore`: one atomic load a table, of the chains that changed. */
 export class IptablesBackend implements Backend {
   readonly mode = 'iptables';
   readonly #options: IptablesOptions;
   #randomFully: boolean | undefined;
   /** What the kernel holds since the last load; undefined when that is not known. */
   #kernel: Kernel | undefined;
-  #loadedText = '';
+  #loaded: Ruleset | undefined;
   #loadedPorts: readonly ProxyServicePort[] = [];
   #hasConntrack = true;
 
@@ -57,12 +57,19 @@ export class IptablesBackend implements Backend {
       clusterCidr: this.#options.clusterCidr,
       randomFully: await this.#canRandomFully(),
     });
-    const known = full ? undefined : this.#kernel;
-    const kernel = known ?? (await this.#readKernel());
-    const text = TABLES.map((table) => restoreText(table, rules[table], kernel[table], jumps)).join(
-      '',
-    );
-    if (known === undefined || text !== this.#loadedText) await this.#load(text, kernel, rules);
+    const kernel = (full ? undefined : this.#kernel) ?? (await this.#readKernel());
+    const loaded = this.#loaded;
+    const text = TABLES.map((table) =>
+      restoreText({
+        table,
+        rules: rules[table],
+        kernel: kernel[table],
+        jumps,
+        loaded: loaded?.[table],
+      }),
+    ).join('');
+    if (text !== '') await this.#load(text, rules);
+    this.#loaded = rules;
     await this.#endStaleFlows(ports);
     this.#loadedPorts = ports;
   }
@@ -72,21 +79,21 @@ export class IptablesBackend implements Backend {
     const text = TABLES.map((table) => cleanupText(table, kernel[table])).join('');
     await this.#restore(text);
     this.#kernel = undefined;
-    this.#loadedText = '';
+    this.#loaded = undefined;
   }
 
-  async #load(text: string, kernel: Kernel, rules: Ruleset): Promise<void> {
+  async #load(text: string, rules: Ruleset): Promise<void> {
     // Until the load is known to have worked nothing is known of the kernel.
     this.#kernel = undefined;
+    this.#loaded = undefined;
     await this.#restore(text);
-    const stay = ({ jumps: there }: KernelTable, table: TableName): KernelTable => ({
-      chains: new Set(rules[table].chains().filter(isServiceChain)),
-      jumps: [...there, ...jumpLines(table)],
+    const after = (table: TableName): KernelTable => ({
+      chains: new Map(
+        rules[table].chains().map((chain) => [chain, rules[table].rulesOf(chain).length]),
+      ),
+      jumps: jumpLines(table),
     });
-    this.#kernel = { filter: stay(kernel.filter, 'filter'), nat: stay(kernel.nat, 'nat') };
-    this.#loadedText = TABLES.map((table) =>
-      restoreText(table, rules[table], this.#kernel?.[table] ?? kernel[table], jumps),
-    ).join('');
+    this.#kernel = { filter: after('filter'), nat: after('nat') };
   }
 
   async #restore(text: string): Promise<void> {

@@ -11,13 +11,13 @@ import { compile } from './compile.ts';
 import { cleanupText, parseSaved, restoreText } from './ruleset.ts';
 
 const OPTIONS = { clusterCidr: '10.244.0.0/16', randomFully: true };
-const EMPTY = { chains: new Set<string>(), jumps: [] };
+const EMPTY = { chains: new Map<string, number>(), jumps: [] };
 const two = [testEndpoint('10.244.0.2'), testEndpoint('10.244.1.3', { local: false })];
 
 function text(ports: readonly ProxyServicePort[], options = OPTIONS): string {
   const rules = compile(ports, options);
   return (['filter', 'nat'] as const)
-    .map((table) => restoreText(table, rules[table], EMPTY, jumps))
+    .map((table) => restoreText({ table, rules: rules[table], kernel: EMPTY, jumps }))
     .join('');
 }
 
@@ -117,12 +117,15 @@ describe('the kernel’s tables', () => {
   const kernel = parseSaved(SAVED, isOwnChain);
 
   it('are read for our chains and the ways into them', () => {
-    assert.deepEqual([...kernel.chains], ['KUBE-SERVICES', 'KUBE-SVC-AAAAAAAAAAAAAAAA']);
+    assert.deepEqual(Object.fromEntries(kernel.chains), {
+      'KUBE-SERVICES': 1,
+      'KUBE-SVC-AAAAAAAAAAAAAAAA': 0,
+    });
     assert.equal(kernel.jumps.length, 1);
   });
 
   it('lose chains of services that are gone, and get only the jumps they lack', () => {
-    const nat = restoreText('nat', compile([], OPTIONS).nat, kernel, jumps);
+    const nat = restoreText({ table: 'nat', rules: compile([], OPTIONS).nat, kernel, jumps });
     assert.match(nat, /^:KUBE-SVC-AAAAAAAAAAAAAAAA - \[0:0\]$/m);
     assert.match(nat, /^-X KUBE-SVC-AAAAAAAAAAAAAAAA$/m);
     assert.doesNotMatch(nat, /-X KUBE-SERVICES/);

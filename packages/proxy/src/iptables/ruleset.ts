@@ -23,12 +23,18 @@ export class TableRules {
     return [...this.#chains.keys()];
   }
 
+  /** The rules of one chain. */
+  rulesOf(chain: string): readonly string[] {
+    return this.#chains.get(chain) ?? [];
+  }
+
   rules(): string[] {
-    return [...this.#chains].flatMap(([chain, rules]) =>
-      rules.map((rule) => `-A ${chain} ${rule}`),
-    );
+    return linesOf(this, this.chains());
   }
 }
+
+const linesOf = (table: TableRules, chains: readonly string[]): string[] =>
+  chains.flatMap((chain) => table.rulesOf(chain).map((rule) => `-A ${chain} ${rule}`));
 
 /** Everything to be in force. */
 export interface Ruleset {
@@ -52,22 +58,23 @@ export interface Jump {
 
 /** What is in the kernel, as far as it concerns us. */
 export interface KernelTable {
-  /** Our chains. */
-  readonly chains: ReadonlySet<string>;
+  /** Our chains, with the number of rules in each. */
+  readonly chains: ReadonlyMap<string, number>;
   /** Rules of built-in chains that lead into ours, as `iptables-save` prints them. */
   readonly jumps: readonly string[];
 }
 
 /** Reads the output of `iptables-save -t TABLE`. */
 export function parseSaved(text: string, isOwn: (chain: string) => boolean): KernelTable {
-  const chains = new Set<string>();
+  const chains = new Map<string, number>();
   const jumps: string[] = [];
   for (const line of text.split('\n')) {
     const chain = /^:(\S+) /.exec(line)?.[1];
-    if (chain !== undefined && isOwn(chain)) chains.add(chain);
-    const rule = /^-A (\S+) (?:.* )?-j (\S+)$/.exec(line);
-    const [, from = '', to = ''] = rule ?? [];
-    if (rule !== null && isOwn(to) && !isOwn(from)) jumps.push(line);
+    if (chain !== undefined && isOwn(chain)) chains.set(chain, 0);
+    const from = /^-A (\S+)/.exec(line)?.[1] ?? '';
+    const count = chains.get(from);
+    if (count !== undefined) chains.set(from, count + 1);
+    else if (isOwn(/ -j (\S+)$/.exec(line)?.[1] ?? '')) jumps.push(line);
   }
   return { chains, jumps };
 }
@@ -80,23 +87,42 @@ function isThere(jump: Jump, kernel: KernelTable): boolean {
   );
 }
 
+/** The chains whose rules are not known to be in the kernel as they should be. */
+function outdated(rules: TableRules, kernel: KernelTable, loaded?: TableRules): string[] {
+  if (loaded === undefined) return rules.chains();
+  return rules.chains().filter((chain) => {
+    const wanted = rules.rulesOf(chain);
+    if (kernel.chains.get(chain) !== wanted.length) return true;
+    const there = loaded.rulesOf(chain);
+    return wanted.length !== there.length || wanted.some((rule, at) => rule !== there[at]);
+  });
+}
+
+/** What one table is to hold, and what is known of it. */
+export interface TableChange {
+  readonly table: 'filter' | 'nat';
+  readonly rules: TableRules;
+  readonly kernel: KernelTable;
+  readonly jumps: readonly Jump[];
+  /** What was loaded last; absent: the contents of chains are not known. */
+  readonly loaded?: TableRules | undefined;
+}
+
 /**
- * The input that makes one table hold exactly these rules in our chains, in one step: our chains are emptied and
- * filled, those no longer wanted are deleted, jumps that are missing are put first in their chains.
+ * The input that makes one table hold exactly these rules in our chains, in one step: chains that differ are emptied
+ * and filled, those no longer wanted are deleted, jumps that are missing are put first in their chains.
+ * @returns '' when there is nothing to do
  */
-export function restoreText(
-  table: 'filter' | 'nat',
-  rules: TableRules,
-  kernel: KernelTable,
-  jumps: readonly Jump[],
-): string {
-  const gone = [...kernel.chains].filter((chain) => !rules.has(chain)).sort();
+export function restoreText({ table, rules, kernel, jumps, loaded }: TableChange): string {
+  const fresh = outdated(rules, kernel, loaded);
+  const gone = [...kernel.chains.keys()].filter((chain) => !rules.has(chain)).sort();
   const missing = jumps.filter((jump) => jump.table === table && !isThere(jump, kernel));
+  if (fresh.length + gone.length + missing.length === 0) return '';
   const lines = [
     `*${table}`,
-    ...[...rules.chains(), ...gone].map((chain) => `:${chain} - [0:0]`),
+    ...[...fresh, ...gone].map((chain) => `:${chain} - [0:0]`),
     ...missing.toReversed().map(({ from, to, match }) => `-I ${from} 1 ${match} -j ${to}`),
-    ...rules.rules(),
+    ...linesOf(rules, fresh),
     ...gone.map((chain) => `-X ${chain}`),
     'COMMIT',
   ];
@@ -105,7 +131,7 @@ export function restoreText(
 
 /** The input that takes everything of ours out of one table. */
 export function cleanupText(table: 'filter' | 'nat', kernel: KernelTable): string {
-  const chains = [...kernel.chains].sort();
+  const chains = [...kernel.chains.keys()].sort();
   const lines = [
     `*${table}`,
     ...chains.map((chain) => `:${chain} - [0:0]`),

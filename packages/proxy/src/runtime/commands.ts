@@ -16,7 +16,9 @@ export class ChildCommands implements CommandRunner {
   run(command: string, args: readonly string[], input = ''): Promise<string> {
     const [program = command, ...rest] = [...this.#prefix, command, ...args];
     return new Promise((resolve, reject) => {
-      const child = spawn(program, rest, { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL' });
+      const child = spawn(program, rest);
+      // Not spawn's own timeout: that one goes on waiting for programs that could not even be started.
+      const limit = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS);
       const out: Buffer[] = [];
       const err: Buffer[] = [];
       let bytes = 0;
@@ -28,8 +30,12 @@ export class ChildCommands implements CommandRunner {
       child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
       // A program that ends before it has read everything says why by its exit code.
       child.stdin.on('error', () => undefined);
-      child.on('error', (error) => reject(new CommandError(command, undefined, error.message)));
+      child.on('error', (error) => {
+        clearTimeout(limit);
+        reject(new CommandError(command, undefined, error.message));
+      });
       child.on('close', (code) => {
+        clearTimeout(limit);
         const stderr = Buffer.concat(err).toString('utf8');
         if (code === 0) resolve(Buffer.concat(out).toString('utf8'));
         else reject(new CommandError(command, code ?? undefined, stderr));
