@@ -48,6 +48,9 @@ export const LIMITS = {
   /** Door: a client connection that answers no ping for this long is closed. */
   clientPingMs: 20_000,
 
+  /** Compaction: keys swept before other work gets its turn. Hashing: versions. */
+  sweepKeysPerTurn: 2_000,
+  hashedPerTurn: 5_000,
   /** Storage: how long changes may wait in memory before they are written. */
   storageFlushMs: 300,
   /** Storage: changes put into a batch before other work gets its turn. */

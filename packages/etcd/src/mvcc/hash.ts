@@ -3,16 +3,21 @@
 import { crc32 } from 'node:zlib';
 import type { Revision, Version } from './types.ts';
 
+const START = crc32('kubets/mvcc/1');
 const HEAD_BYTES = 8 + 8 + 8 + 8 + 1 + 4;
 
 /**
  * Hashes the versions made up to `revision`.
  * @param versions in key order, oldest first, as `MvccStore.allVersions` gives them
- * @returns 32 bits, never 0 for a store that holds something
+ * @param so what the versions before these hashed to
  */
-export function hashVersions(versions: readonly Version[], revision: Revision): number {
+export function hashVersions(
+  versions: readonly Version[],
+  revision: Revision,
+  so: number = START,
+): number {
   const head = Buffer.alloc(HEAD_BYTES);
-  let hash = crc32('kubets/mvcc/1');
+  let hash = so;
   for (const v of versions) {
     if (v.modRevision > revision) continue;
     head.writeDoubleBE(v.modRevision, 0);

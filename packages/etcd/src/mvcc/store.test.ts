@@ -151,6 +151,7 @@ describe('compaction', () => {
     const size = store.sizeBytes;
     store.compact(6);
     assert.equal(shown(store.allVersions()), 'a=3@6 c=1@7');
+    assert.equal(store.sweep(), true);
     assert.ok(store.sizeBytes < size);
     assert.equal(store.versionCount, 2);
     assert.equal(store.keyCount, 2);
@@ -168,7 +169,21 @@ describe('compaction', () => {
     );
     put(store, 'b');
     store.compact(4);
+    assert.equal(store.sweep(), true);
     assert.equal(store.keyCount, 1);
+  });
+
+  it('is swept up a few keys at a time, and reads do not see what is left', () => {
+    const store = new MvccStore();
+    for (let i = 0; i < 100; i++) put(store, `k${i % 10}`, `${i}`);
+    const at = store.revision - 5;
+    const before = shown(store.scan(ALL, { ...NOW, revision: at }).versions);
+    store.compact(at);
+    let rounds = 0;
+    while (!store.sweep(3)) rounds++;
+    assert.equal(rounds, 3);
+    assert.equal(store.versionCount, 15);
+    assert.equal(shown(store.scan(ALL, { ...NOW, revision: at }).versions), before);
   });
 
   it('goes forward only', () => {

@@ -54,6 +54,8 @@ export class MvccStore {
   private compactedRevision: Revision = -1;
   private bytes = 0;
   private versions = 0;
+  /** Keys that may have versions which compaction has given up. */
+  private readonly doomed = new Set<KeyName>();
   private openTxn: WriteTxn | undefined;
 
   constructor(journal?: Journal) {
@@ -171,15 +173,27 @@ export class MvccStore {
     if (revision > this.currentRevision) throw etcdError('futureRevision');
     if (revision <= this.compactedRevision) throw etcdError('compacted');
     this.compactedRevision = revision;
-    const touched = new Set<KeyName>();
-    for (const { version } of this.history.compact(revision)) touched.add(keyName(version.key));
-    for (const name of touched) this.compactKey(name, revision);
+    for (const { version } of this.history.compact(revision)) this.doomed.add(keyName(version.key));
+  }
+
+  /**
+   * Removes what compaction has given up, for some keys: removing it all at once could take seconds.
+   * @returns true when nothing is left to remove
+   */
+  sweep(maxKeys: number = Number.POSITIVE_INFINITY): boolean {
+    let left = maxKeys;
+    for (const name of this.doomed) {
+      if (left-- <= 0) return false;
+      this.doomed.delete(name);
+      this.compactKey(name, this.compactedRevision);
+    }
+    return true;
   }
 
   /** Drops a key's versions that no read at `revision` or later can see; deletions go when they are older than it. */
   private compactKey(name: KeyName, revision: Revision): void {
     const versions = this.index.get(name)?.versions;
-    invariant(versions !== undefined, 'a key with history is in the index');
+    if (versions === undefined) return;
     let keepFrom = 0;
     while ((versions[keepFrom + 1]?.modRevision ?? Number.POSITIVE_INFINITY) <= revision)
       keepFrom++;
@@ -218,6 +232,7 @@ export class MvccStore {
 
   /** Every version kept, in key order, oldest first. Stays true while the store moves on. */
   allVersions(): Version[] {
+    this.sweep();
     const out: Version[] = [];
     for (const entry of this.index.all()) out.push(...entry.versions);
     return out;
@@ -236,6 +251,7 @@ export class MvccStore {
     this.history = new History();
     this.bytes = 0;
     this.versions = 0;
+    this.doomed.clear();
     const changes: Change[] = [];
     for (const version of versions) {
       const name = keyName(version.key);
@@ -247,6 +263,8 @@ export class MvccStore {
     }
     changes.sort((a, b) => orderOf(a.version, b.version));
     for (const change of changes) this.history.append(change);
+    // A sweep may have been cut short when this was stored.
+    for (const { name } of this.index.all()) this.doomed.add(name);
     this.currentRevision = state.revision;
     this.compactedRevision = state.compactRevision;
   }

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import type {
   AlarmRequest,
   AlarmResponse,
@@ -69,9 +70,9 @@ export class MaintenanceService {
     return { alarms: written.outcome.alarms };
   }
 
-  hash(): Loose<HashResponse> {
-    const { store } = this.member.parts.state;
-    return { header: this.member.currentHeader(), hash: this.hashAt(store.revision) };
+  async hash(): Promise<Loose<HashResponse>> {
+    const header = this.member.currentHeader();
+    return { header, hash: await this.hashAt(this.member.parts.state.store.revision) };
   }
 
   async hashKv(request: HashKVRequest): Promise<Loose<HashKVResponse>> {
@@ -83,14 +84,21 @@ export class MaintenanceService {
     const revision = asked > 0 ? asked : store.revision;
     return {
       header: this.member.currentHeader(),
-      hash: this.hashAt(revision),
       compactRevision: store.compactRevision,
       hashRevision: revision,
+      hash: await this.hashAt(revision),
     };
   }
 
-  private hashAt(revision: Revision): number {
-    return hashVersions(this.member.parts.state.store.allVersions(), revision);
+  /** In slices: the versions never change, and others need their turn. */
+  private async hashAt(revision: Revision): Promise<number> {
+    const versions = this.member.parts.stateMachine.allVersions();
+    let hash: number | undefined;
+    for (let at = 0; at === 0 || at < versions.length; at += LIMITS.hashedPerTurn) {
+      hash = hashVersions(versions.slice(at, at + LIMITS.hashedPerTurn), revision, hash);
+      await setImmediate();
+    }
+    return hash ?? 0;
   }
 
   /** Space comes back by itself after compaction: there is nothing to do. */

@@ -118,6 +118,7 @@ async function openState(options: MemberOptions, base: Base, late: Late): Promis
     ...(loaded && { position: loaded.position }),
     onApplied: (proposal, applied) => late.proposer?.applied(proposal, applied),
     onTerm: (term) => late.proposer?.onTerm(term),
+    defer: setImmediate,
     onChanges: (changes) => hub.notify(changes),
     onReplaced: () => hub.storeReplaced(),
   });
@@ -139,53 +140,68 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
   const base: Base = { clock, random, log };
   const late: Late = { member: undefined, proposer: undefined };
   const side = await openState(options, base, late);
-  const { state, stateMachine, hub, storage } = side;
-  const joined = await options.makeConsensus(stateMachine);
+  const undo: (() => Promise<void> | undefined)[] = [() => side.storage?.close()];
+  try {
+    const joined = await options.makeConsensus(side.stateMachine);
+    undo.push(() => joined.consensus.stop());
+    const member = makeMember(options, base, { side, joined });
+    late.member = member;
+    late.proposer = member.parts.proposer;
+    return await serve(options, base, { side, member });
+  } catch (error) {
+    // Nothing is left half started: neither the directory held nor a member that takes part.
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+function makeMember(
+  options: MemberOptions,
+  { clock, random, log }: Base,
+  { side, joined }: { side: StateSide; joined: JoinedConsensus },
+): Member {
   const { consensus, memberId, clusterId } = joined;
-  const limits = serverLimits(options);
+  const { state, stateMachine, hub, storage } = side;
   const proposer = new Proposer({
     ...{ consensus: () => consensus, memberId, clock, random },
     timeoutMs: LIMITS.writeTimeoutMs + 2 * options.electionMs,
     overloaded: () => (storage?.backlog ?? 0) > LIMITS.storageBacklogRecords,
   });
-  late.proposer = proposer;
   consensus.onLeadership(() => proposer.onLeadership());
-  const parts = { memberId, clusterId, state, stateMachine, hub, proposer, consensus, limits };
-  const member = new Member({ ...parts, clock, log });
-  late.member = member;
+  const limits = serverLimits(options);
+  const replicated = { state, stateMachine, hub, proposer, consensus };
+  return new Member({ ...{ memberId, clusterId, limits, clock, log }, ...replicated });
+}
+
+/** Opens the door and starts what runs by itself. */
+async function serve(
+  options: MemberOptions,
+  base: Base,
+  { side, member }: { side: StateSide; member: Member },
+): Promise<RunningMember> {
+  const { clock, log } = base;
+  const { state, hub, storage } = side;
+  const { proposer, consensus, memberId, limits } = member.parts;
   const sizeBytes = () => state.store.sizeBytes;
   const { quotaBytes } = limits;
   const quota = new Quota({ quotaBytes, memberId, alarms: state.alarms, proposer, sizeBytes, log });
   const guard = new LeaderGuard(consensus, LIMITS.leaderlessElections * options.electionMs, clock);
   const { door, ports } = await openDoor(options, base, { member, quota, guard });
-  const scheme = options.tls === undefined ? 'http' : 'https';
-  const own = ports.map((port, i) => `${scheme}://${options.listeners[i]?.host}:${port}`);
-  const { name, clientUrls = own } = options;
-  const publisher = new Publisher({
-    ...{ consensus, name, clientUrls, clock, log },
-    onPublished: () => {
-      member.published = true;
-    },
-  });
-  const expirer = new LeaseExpirer({ consensus, lessor: state.lessor, proposer, clock, log });
-  const { retention } = options;
-  const revision = () => state.store.revision;
-  const compactor =
-    retention && new Compactor({ retention, consensus, proposer, revision, clock, log });
-  const progressMs = options.watchProgressMs ?? LIMITS.watchProgressMs;
-  const progress = clock.setInterval(() => hub.progressTick(), progressMs);
-  const relax = clock.setInterval(() => {
-    quota.relax().catch((error: unknown) => log.debug({ err: error }, 'alarm not cleared yet'));
-  }, LIMITS.quotaCheckMs);
+  const running = [
+    guard,
+    startPublisher(options, { member, ports }),
+    new LeaseExpirer({ consensus, lessor: state.lessor, proposer, clock, log }),
+    ...startCompactor(options, member),
+    every(clock, options.watchProgressMs ?? LIMITS.watchProgressMs, () => hub.progressTick()),
+    every(clock, LIMITS.quotaCheckMs, () => {
+      quota.relax().catch((error: unknown) => log.debug({ err: error }, 'alarm not cleared yet'));
+    }),
+  ];
   return {
     member,
     ports,
     async stop(graceMs = LIMITS.drainMs) {
-      for (const timer of [progress, relax]) timer.cancel();
-      compactor?.close();
-      publisher.close();
-      expirer.close();
-      guard.close();
+      for (const one of running) one.close();
       hub.close();
       await door.close(graceMs);
       await consensus.stop();
@@ -193,6 +209,32 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
       await storage?.close();
     },
   };
+}
+
+function every(clock: Clock, ms: number, fn: () => void): { close(): void } {
+  const timer = clock.setInterval(fn, ms);
+  return { close: () => timer.cancel() };
+}
+
+function startPublisher(
+  options: MemberOptions,
+  { member, ports }: { member: Member; ports: readonly number[] },
+): Publisher {
+  const { consensus, clock, log } = member.parts;
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  const own = ports.map((port, i) => `${scheme}://${options.listeners[i]?.host}:${port}`);
+  const { name, clientUrls = own } = options;
+  const onPublished = () => {
+    member.published = true;
+  };
+  return new Publisher({ consensus, name, clientUrls, clock, log, onPublished });
+}
+
+function startCompactor({ retention }: MemberOptions, member: Member): Compactor[] {
+  if (retention === undefined) return [];
+  const { consensus, proposer, state, clock, log } = member.parts;
+  const revision = () => state.store.revision;
+  return [new Compactor({ retention, consensus, proposer, revision, clock, log })];
 }
 
 async function openDoor(

@@ -4,7 +4,7 @@ import { type Clock, invariant } from '@kubets/platform';
 import { messageType, type Proposal, type ProposalBatch } from '../codec/index.ts';
 import { EtcdError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Change, Revision } from '../mvcc/index.ts';
+import type { Change, Revision, Version } from '../mvcc/index.ts';
 import type {
   CommittedEntry,
   LogIndex,
@@ -62,6 +62,8 @@ export interface StateMachineOptions {
   readonly onTerm: (term: Term) => void;
   /** Hears of all changes of a batch, in order, after the store shows them. */
   readonly onChanges: (changes: readonly Change[]) => void;
+  /** Runs something later, after what waits already. */
+  readonly defer: (fn: () => void) => void;
   /** The whole store was replaced. */
   readonly onReplaced: () => void;
 }
@@ -73,6 +75,7 @@ const NOWHERE: AppliedPosition = {
 export class KvStateMachine implements StateMachine {
   private readonly options: StateMachineOptions;
   private position: AppliedPosition;
+  private sweeping = false;
 
   constructor(options: StateMachineOptions) {
     this.options = options;
@@ -93,6 +96,25 @@ export class KvStateMachine implements StateMachine {
     for (const entry of entries) this.applyEntry(entry, changes);
     this.options.storage?.advance(this.position);
     this.options.onChanges(changes);
+    this.sweep();
+  }
+
+  /** Removes what compaction gave up, a little at a time. */
+  private sweep(): void {
+    const { state, storage, defer } = this.options;
+    if (this.sweeping) return;
+    const done = state.store.sweep(LIMITS.sweepKeysPerTurn);
+    const { versionCount } = state.store;
+    if (versionCount !== this.position.versionCount) {
+      this.position = { ...this.position, versionCount };
+      storage?.advance(this.position);
+    }
+    if (done) return;
+    this.sweeping = true;
+    defer(() => {
+      this.sweeping = false;
+      this.sweep();
+    });
   }
 
   private applyEntry(entry: CommittedEntry, changes: Change[]): void {
@@ -120,11 +142,18 @@ export class KvStateMachine implements StateMachine {
     onApplied(proposal, { revision: state.store.revision, term, outcome });
   }
 
+  /** Every version kept, without those compaction gave up. */
+  allVersions(): Version[] {
+    const versions = this.options.state.store.allVersions();
+    this.sweep();
+    return versions;
+  }
+
   /** The state as of the last applied entry; stays so while later ones are applied. */
   content(): StateContent {
     const { store, lessor, alarms } = this.options.state;
     return {
-      versions: store.allVersions(),
+      versions: this.allVersions(),
       leases: lessor.all(),
       alarms: alarms.list(0),
       revision: store.revision,

@@ -277,6 +277,7 @@ function newMachine(): Machine {
       onApplied: (proposal, result) => applied.set(proposal.id, result),
       onChanges: (all) => changes.push(...all),
       onTerm: (term) => terms.push(term),
+      defer: (fn) => fn(),
       onReplaced: () => {
         made.replaced++;
       },

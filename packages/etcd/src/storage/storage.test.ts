@@ -54,6 +54,7 @@ class Member {
       onApplied: () => undefined,
       onTerm: () => undefined,
       onChanges: () => undefined,
+      defer: (fn) => fn(),
       onReplaced: () => undefined,
     });
     return new Member(storage, state, { machine, failures });
