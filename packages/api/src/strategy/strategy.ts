@@ -17,6 +17,7 @@ import { emptyField } from '../schema/decode.ts';
 import { generateJobSelector } from './job.ts';
 import { preparePodForCreate, preparePodForStatusUpdate } from './pod.ts';
 import { prepareServiceForCreate, prepareServiceForUpdate } from './service.ts';
+import { prepareSubresource } from './subresources.ts';
 
 /** Kinds whose status a creator may set. */
 const STATUS_KEPT_ON_CREATE: ReadonlySet<string> = new Set(['/Node']);
@@ -189,8 +190,8 @@ const LABELS_KEPT_BY_STATUS: ReadonlySet<string> = new Set(['apps/Deployment']);
 const METADATA_KEPT_BY_STATUS: ReadonlySet<string> = new Set(['apiextensions.k8s.io']);
 
 /**
- * Prepares an update, in place: `old` is what is stored. With `subresource: 'status'` only the status may change;
- * any other subresource leaves the object as its own code made it.
+ * Prepares an update, in place: `old` is what is stored. With `subresource: 'status'` only the status may change, with
+ * another one the part it is about; a subresource not known here leaves the object as its own code made it.
  */
 export function prepareForUpdate(
   def: KindDef,
@@ -201,6 +202,7 @@ export function prepareForUpdate(
   keepSystemMetadata(object, old);
   dropRepeatedOwners(object);
   if (subresource === 'status') prepareStatusUpdate(def, object, old);
-  else if (subresource === undefined || subresource === 'scale')
+  else if (subresource === undefined || subresource === 'scale') {
     prepareMainUpdate(def, object, old);
+  } else prepareSubresource(`${def.resource}/${subresource}`, object, old);
 }

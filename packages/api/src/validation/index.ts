@@ -5,11 +5,13 @@ import type {
   Deployment,
   Event,
   Job,
+  Pod,
   ReplicaSet,
   StatefulSet,
 } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
+import { validateApproval, validateEphemeralUpdate } from '../strategy/subresources.ts';
 import * as autoscaling from './autoscaling.ts';
 import * as batch from './batch.ts';
 import type { Errors } from './common.ts';
@@ -244,7 +246,7 @@ export function validateCreate(
 
 /**
  * Everything wrong with a change. A subresource (alone, or among the options) is set for updates through one:
- * `status` checks the status, others check metadata alone.
+ * `status`, `ephemeralcontainers` and `approval` check what they change, others metadata alone.
  */
 export function validateUpdate(
   def: KindDef,
@@ -266,6 +268,11 @@ export function validateUpdate(
     errors.push(...own);
   } else if (o.subresource === 'status') {
     rules.status?.(errors, object as never, old as never);
+  } else if (o.subresource === 'ephemeralcontainers') {
+    validateEphemeralUpdate(errors, object as Pod, old as Pod);
+    validatePod(errors, object as Pod, podRules(o));
+  } else if (o.subresource === 'approval') {
+    validateApproval(errors, object as never, old as never);
   }
   return errors;
 }
