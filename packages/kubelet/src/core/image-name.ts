@@ -1,8 +1,11 @@
 /** Image references and pull policies. Pure. */
 import type { Container } from '@kubets/api';
 
-const REFERENCE =
-  /^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?$/;
+const HOST = String.raw`(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d+)?\/)?`;
+const WORD = '[a-z0-9]+(?:[._-]+[a-z0-9]+)*';
+const TAG = String.raw`(?::\w[\w.-]{0,127})?`;
+const DIGEST = '(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?';
+const REFERENCE = new RegExp(`^${HOST}${WORD}(?:/${WORD})*${TAG}${DIGEST}$`);
 
 export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
 

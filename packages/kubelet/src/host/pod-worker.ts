@@ -27,8 +27,8 @@ const MAX_STEPS = 64;
 const MS_PER_SECOND = 1_000;
 
 /**
- * Brings one pod to what it should be, one look at a time: inspect → decide → act → report. A look that is asked for while another
- * runs happens right after it.
+ * Brings one pod to what it should be, one look at a time: inspect → decide → act → report. A look that is asked for
+ * while another runs happens right after it.
  */
 export class PodWorker {
   readonly #deps: PodDeps;

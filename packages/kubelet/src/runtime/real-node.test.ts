@@ -155,7 +155,7 @@ describe('a node with containerd', { skip: missing() }, () => {
   });
 
   it('sends logs: all, the tail, with times, followed', async () => {
-    const script = 'for i in $(seq 5); do echo line $i; done; echo oops >&2; echo last; ' + WAIT;
+    const script = `for i in $(seq 5); do echo line $i; done; echo oops >&2; echo last; ${WAIT}`;
     await create(podOf('talker', { command: ['sh', '-c', script] }));
     await node.ready('talker');
     const lines = (

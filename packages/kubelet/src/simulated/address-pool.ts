@@ -16,7 +16,8 @@ export class AddressPool {
   constructor(cidr: string) {
     const [base = '', bits = ''] = cidr.split('/');
     const size = 2 ** (32 - Number(bits));
-    if (!/^\d+(\.\d+){3}$/.test(base) || !Number.isInteger(size) || size < 8) {
+    const isRange = /^\d+(\.\d+){3}\/\d+$/.test(cidr);
+    if (!isRange || !Number.isInteger(size) || size < 8) {
       throw new RuntimeFault(`not a usable pod range: ${cidr}`);
     }
     this.#first = toNumber(base) + 2;
