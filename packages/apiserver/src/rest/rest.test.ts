@@ -271,6 +271,8 @@ describe('refusals', () => {
       'RequestEntityTooLarge',
     ],
     ['GET', `${MAPS}?limit=x`, {}, 400, 'BadRequest'],
+    ['GET', `${MAPS}/a%2Fb`, {}, 400, 'BadRequest'],
+    ['GET', `${MAPS}/..`, {}, 400, 'BadRequest'],
     ['POST', `${MAPS}?dryRun=Some`, { body: configMap('a') }, 422, 'Invalid'],
     ['DELETE', `${MAPS}/a?propagationPolicy=Nope`, {}, 422, 'Invalid'],
     ['GET', MAPS, { headers: { authorization: 'Bearer wrong' } }, 401, 'Unauthorized'],
