@@ -1,6 +1,7 @@
 import { cronJobController } from './cronjob/reconciler.ts';
 import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
+import { disruptionController } from './disruption/reconciler.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
 import { garbageCollector } from './garbage-collector/reconciler.ts';
 import type { Controller, ControllerDeps } from './host/controller.ts';
@@ -41,6 +42,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     statefulSetController(deps),
     jobController(deps),
     cronJobController(deps),
+    disruptionController(deps),
     endpointsController(deps),
     endpointSliceController(deps),
     namespaceController(deps),

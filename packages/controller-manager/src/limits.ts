@@ -76,3 +76,6 @@ export const DAEMON_BURST = 250;
 /** Wait before a daemon that failed on a node is replaced again; doubles with each failure. */
 export const DAEMON_BACKOFF_MS = 1_000;
 export const DAEMON_BACKOFF_MAX_MS = 900_000;
+
+/** An eviction whose pod is still there after this long is taken to have failed. */
+export const DISRUPTION_TIMEOUT_MS = 120_000;

@@ -137,6 +137,20 @@ describe('a job', () => {
     assert.deepEqual(cluster.names('pods'), []);
   });
 
+  it('of another manager is left alone; what is not supported is said', async () => {
+    await start();
+    await cluster.create('jobs', job('good', { managedBy: 'example.org/other' }));
+    const policy = { rules: [] };
+    const odd = job('good', { podFailurePolicy: policy });
+    await cluster.create('jobs', { ...odd, metadata: { name: 'odd', namespace: 'default' } });
+    await cluster.settle();
+    assert.equal(cluster.names('pods').filter((name) => name.startsWith('j-')).length, 0);
+    const warnings = cluster.events().filter((e) => e.startsWith('FieldNotSupported'));
+    assert.deepEqual(warnings, [
+      'FieldNotSupported: not supported and ignored: spec.podFailurePolicy',
+    ]);
+  });
+
   for (const seed of [1, 2, 3, 4, 5, 6]) {
     it(`counts every end once, whoever leads and however late it hears (seed ${seed})`, async () => {
       const random = seededRandom(seed);

@@ -12,6 +12,7 @@ import type {
   Namespace,
   Node,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
   Secret,
@@ -137,6 +138,12 @@ export class SharedInformers {
 
   get cronJobs(): Informer<CronJob> {
     return this.#shared<CronJob>('batch/v1', 'cronjobs', {});
+  }
+
+  get disruptionBudgets(): Informer<PodDisruptionBudget> {
+    const indexers = { namespace: byNamespace };
+    const resource = 'poddisruptionbudgets';
+    return this.#shared<PodDisruptionBudget>('policy/v1', resource, { indexers });
   }
 
   get jobs(): Informer<Job> {

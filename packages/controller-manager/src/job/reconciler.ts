@@ -98,6 +98,8 @@ class JobLoop {
       await this.#releaseOrphans(key, job);
       return;
     }
+    if (isManagedElsewhere(job)) return;
+    this.#warnOfIgnored(job);
     const pods = this.#pods.byIndex(INDEX.controller, uidOf(job));
     const plan = decideJob({ job, pods, nowMs: this.#deps.clock.now() });
     const stored = await this.#writeStatus(job, plan.status);
@@ -108,6 +110,16 @@ class JobLoop {
     if (plan.wakeAtMs !== undefined) {
       queue.addAfter(key, Math.max(1, plan.wakeAtMs - this.#deps.clock.now()));
     }
+  }
+
+  /** Said once, when the Job begins: it will not run quite as its author wrote. */
+  #warnOfIgnored(job: Job): void {
+    if (job.status?.startTime !== undefined || job.spec === undefined) return;
+    const spec = job.spec;
+    const ignored = NOT_ACTED_ON.filter((field) => spec[field] !== undefined);
+    if (ignored.length === 0) return;
+    const message = `not supported and ignored: spec.${ignored.join(', spec.')}`;
+    this.#events.event({ ...job, ...JOB_KIND }, 'Warning', 'FieldNotSupported', message);
   }
 
   async #writeStatus(job: Job, status: JobStatus): Promise<Job> {
@@ -211,6 +223,14 @@ class JobLoop {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+const NOT_ACTED_ON = ['podFailurePolicy', 'successPolicy', 'backoffLimitPerIndex'] as const;
+
+/** Another controller said that this Job is its own. */
+function isManagedElsewhere(job: Job): boolean {
+  const manager = job.spec?.managedBy;
+  return manager !== undefined && manager !== 'kubernetes.io/job-controller';
 }
 
 /** Zero counts and empty lists may be left out by the server. */

@@ -27,6 +27,7 @@ const RESOURCES: Record<string, string> = {
   controllerrevisions: 'apps/v1',
   persistentvolumeclaims: 'v1',
   cronjobs: 'batch/v1',
+  poddisruptionbudgets: 'policy/v1',
   jobs: 'batch/v1',
   leases: 'coordination.k8s.io/v1',
   endpointslices: 'discovery.k8s.io/v1',
