@@ -10,6 +10,8 @@ import { encodeStatusMessage, FRAME_HEAD_BYTES, FrameReader, sealFrame } from '.
 export interface UnaryInfo {
   /** The request as it came, still encoded. */
   readonly raw: Buffer;
+  /** Calls back when the call is over: answered, or given up by the client. */
+  onClose(listener: () => void): void;
 }
 
 /**
@@ -107,7 +109,10 @@ async function answer(
   handler: UnaryHandler,
   raw: Buffer,
 ): Promise<void> {
-  const response = await handler(method.request.decode(raw) as never, { raw });
+  const response = await handler(method.request.decode(raw) as never, {
+    raw,
+    onClose: (listener) => stream.on('close', listener),
+  });
   if (stream.destroyed || stream.closed) return;
   const frame = sealFrame(method.response.encode(response as object, FRAME_HEAD_BYTES));
   stream.respond(OK_HEADERS, { waitForTrailers: true });

@@ -14,7 +14,7 @@ import { startEtcd } from './solo.ts';
 
 const REPOSITORY = join(protoRoot, '..');
 const folder = process.env.KUBETS_CORPUS ?? join(REPOSITORY, '..', 'shared', 'etcd-corpus');
-const AREAS = 'put,range,delete,txn,lease,watch,compact,limits,maintenance,cluster';
+const AREAS = 'put,range,delete,txn,lease,watch,compact,limits,maintenance,cluster,lock,election';
 const present = existsSync(join(folder, 'replay.mjs'));
 
 it('a stock etcd would have answered the same', {

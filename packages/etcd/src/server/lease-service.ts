@@ -24,7 +24,7 @@ const NO_LEASE = -1;
 const POSITIVE_63_BITS = 0x7fffffffffffffffn;
 
 /** A lease id nobody else has chosen: 63 random bits, never 0. */
-function freshId(): bigint {
+export function freshLeaseId(): bigint {
   return randomBytes(8).readBigUInt64BE() & POSITIVE_63_BITS || 1n;
 }
 
@@ -39,7 +39,7 @@ export class LeaseService {
 
   async grant(request: LeaseGrantRequest): Promise<Loose<LeaseGrantResponse>> {
     if (request.TTL > MAX_TTL_SECONDS) throw etcdError('leaseTtlTooLarge');
-    const leaseGrant = { ID: request.ID === 0n ? freshId() : request.ID, TTL: request.TTL };
+    const leaseGrant = { ID: request.ID === 0n ? freshLeaseId() : request.ID, TTL: request.TTL };
     const { proposer } = this.member.parts;
     const { outcome, revision, term } = await proposer.propose('lease', { leaseGrant });
     const { id: ID, ttlSeconds: TTL } = outcome.lease;

@@ -243,7 +243,7 @@ describe('the client port', () => {
   });
 
   it('says of services it does not have that they are not there', async () => {
-    const refused = await raw('/v3lockpb.Lock/Lock', Buffer.alloc(5));
+    const refused = await raw('/etcdserverpb.Auth/UserAdd', Buffer.alloc(5));
     assert.equal(refused['grpc-status'], '12');
     assert.match(String(refused['grpc-message']), /not available in this store/);
   });

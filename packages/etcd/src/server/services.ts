@@ -4,11 +4,14 @@ import type * as wire from '../codec/index.ts';
 import { serviceMethods } from '../codec/index.ts';
 import { CODE, etcdError, statusError } from '../errors.ts';
 import type { StreamCall, StreamHandler, UnaryHandler } from './calls.ts';
+import { Claims } from './claims.ts';
 import { ClusterService } from './cluster-service.ts';
 import type { Door } from './door.ts';
+import { ElectionService } from './election-service.ts';
 import { KvService } from './kv-service.ts';
 import type { LeaderGuard } from './leader-guard.ts';
 import { LeaseService } from './lease-service.ts';
+import { LockService } from './lock-service.ts';
 import { MaintenanceService } from './maintenance-service.ts';
 import type { Member } from './member.ts';
 import type { Quota } from './quota.ts';
@@ -42,6 +45,7 @@ export function addServices(door: Door, services: Services): void {
   addLease(door, new LeaseService(services.member, services.guard));
   addCluster(door, new ClusterService(services.member));
   addMaintenance(door, new MaintenanceService(services.member));
+  addClaims(door, services.member);
   addAccess(door, services.member);
 }
 
@@ -118,6 +122,28 @@ function addAccess(door: Door, member: Member): void {
       },
     },
   });
-  addService(door, 'v3lockpb.Lock', {});
-  addService(door, 'v3electionpb.Election', {});
+}
+
+function addClaims(door: Door, member: Member): void {
+  const claims = new Claims(member);
+  const locks = new LockService(member, claims);
+  addService(door, 'v3lockpb.Lock', {
+    unary: {
+      Lock: (request: wire.LockRequest, info) => locks.lock(request, info),
+      Unlock: (request: wire.UnlockRequest) => locks.unlock(request),
+    },
+  });
+  const elections = new ElectionService(member, claims);
+  addService(door, 'v3electionpb.Election', {
+    unary: {
+      Campaign: (request: wire.CampaignRequest, info) => elections.campaign(request, info),
+      Proclaim: (request: wire.ProclaimRequest) => elections.proclaim(request),
+      Leader: (request: wire.LeaderRequest) => elections.leader(request),
+      Resign: (request: wire.ResignRequest) => elections.resign(request),
+    },
+    stream: {
+      Observe: (call: StreamCall<wire.LeaderRequest, wire.LeaderResponse>) =>
+        elections.observe(call),
+    },
+  });
 }
