@@ -90,12 +90,19 @@ export class Applier {
       // Checked when proposed; another change may have come first. It has no effect, on every member alike.
       ctx.log.warn({ index: entry.index, err }, 'a membership change had no effect');
     }
-    const data = this.membership.encode();
-    wal.append({ conf: { index: entry.index, data } }).catch((err: unknown) => ctx.fatal(err));
-    if (decoded !== undefined) {
-      this.#changes.get(decoded.nonce)?.(this.membership.members);
-      this.#changes.delete(decoded.nonce);
-    }
+    const { membership } = this;
+    const conf = { index: entry.index, data: membership.encode() };
+    // Told once it is durable here: this member must not forget a membership others have been told of.
+    wal.append({ conf }).then(
+      () => this.#tellChange(decoded?.nonce, membership.members),
+      (err: unknown) => ctx.fatal(err),
+    );
+  }
+
+  #tellChange(nonce: string | undefined, members: readonly MemberInfo[]): void {
+    if (nonce === undefined) return;
+    this.#changes.get(nonce)?.(members);
+    this.#changes.delete(nonce);
   }
 
   /** Takes a membership over: from an entry or a snapshot. */

@@ -9,7 +9,9 @@ import {
   allMembers,
   type ConfChange,
   type Configuration,
+  ConfigurationError,
   type ConfOperation,
+  changeConfiguration,
   EMPTY_CONFIGURATION,
 } from '../raft/configuration.ts';
 import type { PeerId } from '../raft/types.ts';
@@ -156,6 +158,21 @@ export class Membership {
       }
     }
     return new Membership(conf, details.values());
+  }
+
+  /** After a conf entry's bytes; the same on every member. A change that makes no sense any more has no effect. */
+  afterEntry(data: Uint8Array): Membership {
+    const entry = decodeConfEntry(data);
+    const change = confChangeOf(entry);
+    try {
+      return this.after(
+        entry,
+        change === undefined ? this.conf : changeConfiguration(this.conf, change),
+      );
+    } catch (err) {
+      if (err instanceof ConfigurationError) return this;
+      throw err;
+    }
   }
 
   encode(): Uint8Array {

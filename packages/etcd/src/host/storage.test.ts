@@ -91,6 +91,35 @@ test('a restarted member is who its log says, and is not asked again', async () 
   await again.wal.close();
 });
 
+test('a membership applied before its record was durable is made good from the log', async () => {
+  const { disk } = memoryDisk();
+  const storage = await openStorage(options(disk));
+  await storage.wal.close();
+  // The state machine has the first entries; the records of the memberships they made were lost.
+  const again = await openStorage(options(disk, { durableIndex: 2 }));
+  assert.deepEqual(
+    again.membership.members.map((member) => member.name),
+    ['m1', 'm2'],
+  );
+  assert.equal(again.core.conf.voters.size, 2);
+  await again.wal.close();
+});
+
+test('a recorded membership is known to be committed', async () => {
+  const { disk } = memoryDisk();
+  const storage = await openStorage(options(disk));
+  const data = new Membership(storage.membership.conf, []).encode();
+  const entries = [4, 5].map((index) => ({
+    ...{ index, term: 1, data: Buffer.alloc(1) },
+    kind: 'normal' as const,
+  }));
+  await storage.wal.append({ entries, conf: { index: 4, data } });
+  await storage.wal.close();
+  const again = await openStorage(options(disk));
+  assert.equal(again.core.log.committed, 4);
+  await again.wal.close();
+});
+
 async function prepared(): Promise<{ disk: Disk; controls: MemoryDiskControls }> {
   const made = memoryDisk();
   const storage = await openStorage(options(made.disk));

@@ -114,18 +114,25 @@ async function build(options: StorageOptions, wal: Wal, found: Recovered): Promi
   }
   const record = recovered.confs.findLast((conf) => conf.index <= durable);
   if (record === undefined) throw mismatch(options, `no membership is known as of ${durable}`);
-  const membership = Membership.decode(record.data);
+  // The record of a change can be behind the state that has applied it: the entries tell.
+  let membership = Membership.decode(record.data);
+  for (const entry of recovered.entries) {
+    const between = entry.index > record.index && entry.index <= durable;
+    if (between && entry.kind === 'conf') membership = membership.afterEntry(entry.data);
+  }
+  // A membership is recorded when it is applied, so everything up to there is committed.
+  const newestIndex = recovered.confs.at(-1)?.index ?? 0;
+  const commit = Math.max(recovered.hardState.commit, newestIndex);
   const core = new RaftCore({
     id: identity.memberId,
     random: options.random,
     log,
-    hardState: recovered.hardState,
+    hardState: { ...recovered.hardState, commit },
     conf: membership.conf,
     applied: durable,
     limits: raftLimitsOf(options.limits),
   });
   const newest = Membership.decode(recovered.confs.at(-1)?.data ?? record.data);
-  const newestIndex = recovered.confs.at(-1)?.index ?? 0;
   return { identity, wal, core, membership, newest, newestIndex };
 }
 

@@ -137,7 +137,7 @@ export class RaftCore {
     if (state.electionElapsed >= state.limits.electionTicks) {
       state.electionElapsed = 0;
       state.transferee = NONE;
-      if (!this.#quorumActive()) {
+      if (!this.#quorumActive() || !state.isVoter()) {
         becomeFollower(state, state.term, NONE);
         return;
       }
@@ -351,14 +351,22 @@ export class RaftCore {
     const state = this.#state;
     state.conf = conf;
     if (state.role !== 'leader') return;
-    if (!state.promotable()) {
-      // Removed or made a learner: its last duty was to commit that.
-      becomeFollower(state, state.term, NONE);
-      return;
-    }
     trackMembers(state, allMembers(conf));
     if (!conf.voters.has(state.transferee)) state.transferee = NONE;
     maybeCommit(state);
+    // Removed or made a learner: lead until the others know, and hand over.
+    if (!state.isVoter()) this.#resign();
+  }
+
+  /** Hands leadership to the voter that has most of the log. */
+  #resign(): void {
+    const state = this.#state;
+    let best: PeerId = NONE;
+    for (const id of state.conf.voters) {
+      if (id === state.id) continue;
+      if (best === NONE || (this.matchOf(id) ?? 0) > (this.matchOf(best) ?? 0)) best = id;
+    }
+    if (best !== NONE) beginTransfer(state, best);
   }
 
   /** Whether a snapshot at `point` would bring anything new. */

@@ -1,5 +1,4 @@
 /** Standing for election and voting. */
-import { isVoter } from './configuration.ts';
 import { countVotes } from './quorum.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -17,7 +16,7 @@ export function campaign(state: RaftState, kind: CampaignKind): void {
   if (state.log.hasConf(state.log.applied, state.log.committed)) return;
   if (kind === 'pre') {
     becomePreCandidate(state);
-    state.votes.set(state.id, true);
+    if (state.isVoter()) state.votes.set(state.id, true);
   } else {
     becomeCandidate(state);
   }
@@ -43,7 +42,6 @@ function evaluateVotes(state: RaftState): void {
 /** The candidate's own vote is on disk. */
 export function ownVoteDurable(state: RaftState): void {
   if (state.role !== 'candidate' || state.votes.has(state.id)) return;
-  if (!isVoter(state.conf, state.id)) return;
   state.votes.set(state.id, true);
   evaluateVotes(state);
 }

@@ -109,18 +109,61 @@ test('a change that would leave no voter is refused when proposed', () => {
   assert.throws(() => group.proposeConf(1, 'leave', []), ConfigurationError, 'it is not joint');
 });
 
-test('a leader that is removed commits that and steps down', () => {
+test('a leader that is removed commits that and hands over at once', () => {
   const group = new Group({ voters: [1, 2, 3] });
   group.elect(1);
   group.proposeConf(1, '-1', [{ op: 'remove', id: 1n }]);
   group.settle();
   assert.equal(group.core(1).role, 'follower');
+  assert.equal(group.propose(1, 'x'), 'notLeader');
+  const leader = [2, 3].find((id) => group.core(id).role === 'leader');
+  assert.ok(leader !== undefined, 'without an election timeout');
+  const { term } = group.core(leader);
   group.tick(1, 50);
   group.settle();
-  assert.equal(group.core(1).role, 'follower', 'and does not stand again');
-  for (const id of [2, 3]) group.core(id).suspectLeader();
+  assert.deepEqual([group.core(leader).role, group.core(leader).term], ['leader', term]);
+});
+
+test('a removed member whose knowledge is needed can lead once more', () => {
+  // Member 2 alone knows that it is removed, and has the longest log; 3 still needs its vote in the joint configuration.
+  const group = new Group({
+    voters: [2, 3],
+    limits: { maxAppendBytes: 1, maxInflightMessages: 1 },
+  });
   group.elect(2);
-  assert.equal(group.core(2).role, 'leader');
+  group.add(5);
+  const change = [
+    { op: 'voter', id: 5n },
+    { op: 'remove', id: 2n },
+  ] as const;
+  group.proposeConf(2, 'swap', change);
+  for (let round = 0; round < 100 && group.core(2).conf.voters.has(2n); round += 1) {
+    for (const id of group.members.keys()) group.take(id);
+    group.deliver();
+    group.propose(2, `${round}`);
+  }
+  while (group.core(2).conf.outgoing.size > 0) {
+    group.tick(2);
+    group.take(2n);
+    group.propose(2, 'more');
+    for (const id of [3n, 5n]) group.take(id);
+    group.deliver();
+  }
+  group.partition([2], [3, 5]);
+  group.tick(2, 25);
+  group.settle();
+  assert.equal(group.core(2).role, 'follower');
+  group.cut.clear();
+  for (let n = 0; n < 100; n += 1) {
+    for (const id of [2, 3, 5]) group.tick(id);
+    group.settle();
+  }
+  const leader = [3, 5].find((id) => group.core(id).role === 'leader');
+  assert.ok(leader !== undefined);
+  for (const id of [3, 5]) {
+    assert.deepEqual([...group.core(id).conf.voters].sort(), [3n, 5n]);
+    assert.equal(group.core(id).conf.outgoing.size, 0);
+  }
 });
 
 test('removing a dead member lets the rest commit', () => {

@@ -90,8 +90,20 @@ export class RaftState {
     return this.electionTimeout;
   }
 
-  /** Only a voter may stand for election. */
+  /**
+   * Learners do not stand for election, nor does a member that knows of no group. One that has been removed does: it may
+   * hold the only knowledge that its removal was committed, which the others need to elect among themselves (thesis
+   * §4.2.2). Its log decides, and the pre-vote keeps it from disturbing a group that is well.
+   */
   promotable(): boolean {
+    const { voters, learners, learnersNext } = this.conf;
+    return (
+      voters.size > 0 && (this.isVoter() || !(learners.has(this.id) || learnersNext.has(this.id)))
+    );
+  }
+
+  /** Has a say in the group. */
+  isVoter(): boolean {
     return isVoter(this.conf, this.id);
   }
 
