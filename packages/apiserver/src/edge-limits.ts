@@ -30,4 +30,6 @@ export const LIMITS = {
   kubeletConnectMs: 10_000,
   /** Bytes of a kubelet's error answer that are passed on. */
   kubeletErrorBytes: 64 * 1024,
+  /** Bytes of a webhook's answer. */
+  webhookResponseBytes: 8 * 1024 * 1024,
 } as const;

@@ -7,6 +7,7 @@ const gvr = (group: string, resource: string): GroupVersionResource => ({
 });
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
+const REGISTRATION_GROUP = 'admissionregistration.k8s.io';
 
 /** The resources the edge of the apiserver itself reads and writes. */
 export const GVR = {
@@ -17,6 +18,7 @@ export const GVR = {
   endpointSlices: gvr('discovery.k8s.io', 'endpointslices'),
   ingressClasses: gvr('networking.k8s.io', 'ingressclasses'),
   limitRanges: gvr('', 'limitranges'),
+  mutatingWebhooks: gvr(REGISTRATION_GROUP, 'mutatingwebhookconfigurations'),
   namespaces: gvr('', 'namespaces'),
   nodes: gvr('', 'nodes'),
   persistentVolumeClaims: gvr('', 'persistentvolumeclaims'),
@@ -31,4 +33,5 @@ export const GVR = {
   serviceAccounts: gvr('', 'serviceaccounts'),
   services: gvr('', 'services'),
   storageClasses: gvr('storage.k8s.io', 'storageclasses'),
+  validatingWebhooks: gvr(REGISTRATION_GROUP, 'validatingwebhookconfigurations'),
 } as const;

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { Node, Pod } from '@kubets/api';
-import { type Clock, ConfigError, type Random } from '@kubets/platform';
+import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createEscalationCheck } from '../auth/escalation.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { AdmissionChain, AdmissionPlugin, Authorizer, ResourceStore } from '../ports.ts';
@@ -23,6 +24,7 @@ import { serviceAccount } from './service-account.ts';
 import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
 import { objectWarnings } from './warnings.ts';
+import { mutatingWebhooks, validatingWebhooks } from './webhooks/plugins.ts';
 
 /** What admission needs, and which plugins the administrator switched. */
 export interface AdmissionOptions {
@@ -31,6 +33,7 @@ export interface AdmissionOptions {
   readonly rbac: RbacAuthorizer;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log?: Logger;
   /** Names to leave out of, and to add to, the default set. */
   readonly disabled?: readonly string[];
   readonly enabled?: readonly string[];
@@ -74,6 +77,7 @@ export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly
 
 function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
   const { store } = o;
+  const webhooks = { store, clock: o.clock, newUid: randomUUID, log: o.log };
   const nodes = store.cache<Node>(GVR.nodes);
   const facts = { nodeExists: (name: string) => nodes.get('', name) !== undefined };
   return [
@@ -94,6 +98,8 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     certificateSigning(o.authorizer),
     certificateSubjectRestriction(requestedOrganizations),
     defaultIngressClass(store),
+    mutatingWebhooks(webhooks),
+    validatingWebhooks(webhooks),
     resourceQuota(store),
   ];
 }

@@ -66,3 +66,13 @@ export const ANONYMOUS_USER: UserInfo = {
   groups: [WELL_KNOWN.unauthenticated],
   extra: {},
 };
+
+/** A user as the API shows it: empty parts left out. */
+export function userInfoJson(user: UserInfo): object {
+  return {
+    username: user.name,
+    ...(user.uid ? { uid: user.uid } : {}),
+    ...(user.groups.length > 0 ? { groups: user.groups } : {}),
+    ...(Object.keys(user.extra).length > 0 ? { extra: user.extra } : {}),
+  };
+}

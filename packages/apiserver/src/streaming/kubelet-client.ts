@@ -12,8 +12,8 @@ import {
   serviceUnavailable,
   unclassified,
 } from '@kubets/api';
-import { errorMessage } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
+import { networkText } from '../network-text.ts';
 import type { KubeletAddress } from './target.ts';
 
 /** How the apiserver shows itself to kubelets, and whom it believes. */
@@ -104,7 +104,7 @@ function unreachable(o: BackendRequest, error: Error): Error {
   if (o.signal.aborted) return serviceUnavailable('the request was ended');
   const verb = o.method.charAt(0) + o.method.slice(1).toLowerCase();
   const url = `${o.scheme}://${o.host}:${o.port}${o.path}`;
-  return unclassified(`${verb} ${JSON.stringify(url)}: ${errorMessage(error)}`);
+  return unclassified(`${verb} ${JSON.stringify(url)}: ${networkText(error, o.host, o.port)}`);
 }
 
 /** What a kubelet's error answer means for the client: its own Status if it sent one, else one made of its text. */

@@ -95,7 +95,7 @@ describe('logs', () => {
       'a kubelet that is not there',
       () => t.store.seed(pod(), t.node(1)),
       500,
-      /^Get "https:\/\/127\.0\.0\.1:1\/containerLogs\/ns\/p\/c": .*ECONNREFUSED/,
+      /^Get "https:\/\/127\.0\.0\.1:1\/containerLogs\/ns\/p\/c": dial tcp 127\.0\.0\.1:1: connect: connection refused/,
     ],
     [
       'a node without an address',
@@ -319,7 +319,7 @@ describe('exec', () => {
       404,
       /^container not found$/,
     ],
-    ['the kubelet hangs up', () => t.store.seed(pod()), 500, /^Get "https:.*socket hang up/],
+    ['the kubelet hangs up', () => t.store.seed(pod()), 500, /^Get "https:.* EOF$/],
   ];
   for (const [what, prepare, status, message] of refusals) {
     it(`is refused: ${what}`, async () => {

@@ -1,20 +1,11 @@
 import { badRequest, type TokenReview } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
 import type { EdgeAuthenticator } from '../auth/authenticator.ts';
-import type { UserInfo, VirtualResource } from '../ports.ts';
+import { userInfoJson } from '../auth/identity.ts';
+import type { VirtualResource } from '../ports.ts';
 import { rfc3339Seconds } from './time.ts';
 
 const GROUP = 'authentication.k8s.io';
-
-/** A user as the API shows it: empty parts left out. */
-export function userInfoJson(user: UserInfo): object {
-  return {
-    username: user.name,
-    ...(user.uid ? { uid: user.uid } : {}),
-    ...(user.groups.length > 0 ? { groups: user.groups } : {}),
-    ...(Object.keys(user.extra).length > 0 ? { extra: user.extra } : {}),
-  };
-}
 
 /** "Who am I?" and "whose token is this?". */
 export function identityReviews(authenticator: EdgeAuthenticator, clock: Clock): VirtualResource[] {

@@ -1,0 +1,157 @@
+import { request as httpsRequest } from 'node:https';
+import { type Endpoints, isJsonObject, type Service } from '@kubets/api';
+import type { Clock } from '@kubets/platform';
+import { LIMITS } from '../../edge-limits.ts';
+import { networkText } from '../../network-text.ts';
+import type { ResourceStore } from '../../ports.ts';
+import { GVR } from '../../resources.ts';
+import type { Webhook } from './match.ts';
+
+/** The webhook could not be asked, or gave no answer that can be used. */
+export class WebhookCallError extends Error {
+  override readonly name = 'WebhookCallError';
+}
+
+/** The part of an answer that counts. */
+export interface WebhookResponse {
+  readonly allowed: boolean;
+  readonly status?: { code?: number; message?: string; reason?: string; status?: string };
+  readonly patch?: string;
+  readonly patchType?: string;
+  readonly warnings?: readonly string[];
+}
+
+interface Target {
+  /** As messages show it. */
+  readonly url: URL;
+  readonly host: string;
+  readonly port: number;
+  /** The name the certificate must carry. */
+  readonly servername: string;
+}
+
+const DEFAULT_TIMEOUT_SECONDS = 10;
+
+/** Posts an AdmissionReview; resolves with the response that belongs to it. */
+export async function callWebhook(
+  hook: Webhook,
+  review: { request: { uid: string } },
+  o: { store: ResourceStore; clock: Clock },
+): Promise<WebhookResponse> {
+  const seconds = hook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
+  const target = await targetOf(hook, o.store, seconds);
+  const text = await post(target, JSON.stringify(review), { hook, seconds, clock: o.clock });
+  return readResponse(text, review.request.uid);
+}
+
+async function targetOf(hook: Webhook, store: ResourceStore, seconds: number): Promise<Target> {
+  const { url: text, service } = hook.clientConfig;
+  if (text) {
+    const url = withTimeout(new URL(text), seconds);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    return { url, host, port: Number(url.port || 443), servername: host };
+  }
+  if (!service) throw new WebhookCallError('the webhook names neither a URL nor a service');
+  const servername = `${service.name}.${service.namespace}.svc`;
+  const port = service.port ?? 443;
+  const path = service.path ?? '/';
+  const url = withTimeout(new URL(path, `https://${servername}:${port}`), seconds);
+  const backend = serviceBackend(store, { ...service, port });
+  return { url, ...backend, servername };
+}
+
+function withTimeout(url: URL, seconds: number): URL {
+  url.searchParams.set('timeout', `${seconds}s`);
+  return url;
+}
+
+/** An address behind a service, taken from its endpoints: the master may have no way to cluster IPs. */
+function serviceBackend(
+  store: ResourceStore,
+  { namespace, name, port }: { namespace: string; name: string; port: number },
+): { host: string; port: number } {
+  const service = store.cache<Service>(GVR.services).get(namespace, name);
+  if (!service) throw new WebhookCallError(`service "${name}" not found`);
+  const chosen = service.spec?.ports?.find((one) => one.port === port);
+  if (!chosen) throw new WebhookCallError(`service "${name}" has no port ${port}`);
+  const endpoints = store.cache<Endpoints>(GVR.endpoints).get(namespace, name);
+  for (const subset of endpoints?.subsets ?? []) {
+    const target = subset.ports?.find((one) => (one.name ?? '') === (chosen.name ?? ''));
+    const host = subset.addresses?.[0]?.ip;
+    if (target && host) return { host, port: target.port };
+  }
+  throw new WebhookCallError(`no endpoints available for service "${name}"`);
+}
+
+function post(
+  target: Target,
+  body: string,
+  o: { hook: Webhook; seconds: number; clock: Clock },
+): Promise<string> {
+  const { url, host, port, servername } = target;
+  const ca = o.hook.clientConfig.caBundle;
+  const prefix = `Post ${JSON.stringify(url.href)}`;
+  return new Promise((resolve, reject) => {
+    const fail = (why: string): void => reject(new WebhookCallError(`${prefix}: ${why}`));
+    const request = httpsRequest({
+      host,
+      port,
+      method: 'POST',
+      path: `${url.pathname}${url.search}`,
+      servername: /^[\d.]+$|:/.test(servername) ? '' : servername,
+      headers: {
+        host: url.host,
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      },
+      ...(ca ? { ca: Buffer.from(ca, 'base64') } : {}),
+    });
+    const timer = o.clock.setTimeout(() => {
+      fail('context deadline exceeded');
+      request.destroy();
+    }, o.seconds * 1000);
+    request.on('close', () => timer.cancel());
+    request.on('error', (error) => fail(networkText(error, host, port)));
+    request.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        size += chunk.length;
+        if (size > LIMITS.webhookResponseBytes) {
+          fail(`the response is larger than ${LIMITS.webhookResponseBytes} bytes`);
+          request.destroy();
+        }
+      });
+      response.on('end', () => {
+        const code = response.statusCode ?? 0;
+        if (code >= 200 && code < 300) resolve(Buffer.concat(chunks).toString());
+        else fail(`the server answered ${code}`);
+      });
+    });
+    request.end(body);
+  });
+}
+
+function readResponse(text: string, uid: string): WebhookResponse {
+  const review = parse(text);
+  const response = isJsonObject(review) ? review.response : undefined;
+  if (!isJsonObject(review) || review.kind !== 'AdmissionReview' || !isJsonObject(response)) {
+    throw new WebhookCallError(
+      'expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview',
+    );
+  }
+  if (response.uid !== uid) {
+    const got = JSON.stringify(response.uid ?? '');
+    throw new WebhookCallError(`expected response.uid=${JSON.stringify(uid)}, got ${got}`);
+  }
+  return response as unknown as WebhookResponse;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new WebhookCallError('the response is no JSON');
+  }
+}

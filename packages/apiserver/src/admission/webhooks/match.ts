@@ -1,0 +1,69 @@
+import {
+  type LabelSelector,
+  labelSelectorOf,
+  type MutatingWebhook,
+  matchesLabels,
+  type RuleWithOperations,
+  type ValidatingWebhook,
+} from '@kubets/api';
+import type { AdmissionAttributes } from '../../ports.ts';
+
+/** A webhook of either kind. */
+export type Webhook = MutatingWebhook | ValidatingWebhook;
+
+/** Writes to these never go to webhooks: a broken one could not be repaired otherwise. */
+const EXEMPT_GROUP = 'admissionregistration.k8s.io';
+
+/** Whether a webhook wants to hear of a write. */
+export function webhookMatches(
+  hook: Webhook,
+  a: AdmissionAttributes,
+  namespaceLabels: Record<string, string>,
+): boolean {
+  if (a.resource.group === EXEMPT_GROUP) return false;
+  if (!(hook.rules ?? []).some((rule) => ruleMatches(rule, a))) return false;
+  return namespaceSelected(hook, a, namespaceLabels) && objectSelected(hook, a);
+}
+
+/** Whether a rule names the operation, group, version, scope and resource of a write. */
+export function ruleMatches(rule: RuleWithOperations, a: AdmissionAttributes): boolean {
+  const scope = rule.scope ?? '*';
+  const isNamespaced = a.namespace !== '' && a.resource.resource !== 'namespaces';
+  return (
+    has(rule.operations, a.operation) &&
+    has(rule.apiGroups, a.resource.group) &&
+    has(rule.apiVersions, a.resource.version) &&
+    (scope === '*' || (scope === 'Namespaced') === isNamespaced) &&
+    (rule.resources ?? []).some((one) => resourceMatches(one, a))
+  );
+}
+
+const has = (list: string[] | undefined, value: string): boolean =>
+  list?.some((one) => one === '*' || one === value) ?? false;
+
+/** `pods`, `pods/status`, `pods/*`, `*` (without subresources), `*\/scale`, `*\/*`. */
+function resourceMatches(pattern: string, a: AdmissionAttributes): boolean {
+  const [resource = '', subresource = ''] = pattern.split('/', 2);
+  const sameResource = resource === '*' || resource === a.resource.resource;
+  return sameResource && (subresource === '*' || subresource === a.subresource);
+}
+
+const selects = (selector: LabelSelector | undefined, labels: Record<string, string>): boolean =>
+  selector === undefined || matchesLabels(labelSelectorOf(selector), labels);
+
+function namespaceSelected(
+  hook: Webhook,
+  a: AdmissionAttributes,
+  namespaceLabels: Record<string, string>,
+): boolean {
+  if (a.resource.group === '' && a.resource.resource === 'namespaces') {
+    return selects(hook.namespaceSelector, (a.object ?? a.oldObject)?.metadata.labels ?? {});
+  }
+  // Objects of the cluster have no namespace to select by.
+  return a.namespace === '' || selects(hook.namespaceSelector, namespaceLabels);
+}
+
+function objectSelected(hook: Webhook, a: AdmissionAttributes): boolean {
+  const objects = [a.object, a.oldObject].filter((object) => object !== undefined);
+  return objects.some((object) => selects(hook.objectSelector, object.metadata.labels ?? {}));
+}

@@ -1,0 +1,355 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { Container, KubeObject, RuleWithOperations } from '@kubets/api';
+import { type Clock, systemClock } from '@kubets/platform';
+import { admission, FakeStore, failure, user } from '../../edge-testing.ts';
+import type { AdmissionAttributes } from '../../ports.ts';
+import { SERVER_CERT, SERVER_KEY, TEST_CA } from '../../streaming/testing-certificates.ts';
+import { ruleMatches, webhookMatches } from './match.ts';
+import { mutatingWebhooks, validatingWebhooks } from './plugins.ts';
+
+type Review = { request: { uid: string; [field: string]: unknown } };
+type Answer = (review: Review) => object | undefined;
+
+const CA = Buffer.from(TEST_CA).toString('base64');
+const object = (
+  name = 'x',
+  labels: Record<string, string> = {},
+): KubeObject & { data: object } => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { namespace: 'ns', name, labels },
+  data: { a: '1' },
+});
+
+let store: FakeStore;
+let server: Server;
+let port: number;
+let answer: Answer;
+let asked: { url: string; review: Review }[];
+
+beforeEach(async () => {
+  store = new FakeStore();
+  store.seed({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'ns', labels: { team: 'a' } },
+  });
+  answer = () => ({ allowed: true });
+  asked = [];
+  server = createServer({ cert: SERVER_CERT, key: SERVER_KEY }, (request, response) => {
+    void text(request).then((body) => {
+      const review = JSON.parse(body) as Review;
+      asked.push({ url: request.url ?? '', review });
+      const given = answer(review);
+      if (given === undefined) return;
+      const full = { kind: 'AdmissionReview', response: { uid: review.request.uid, ...given } };
+      response.end(JSON.stringify(full));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+function configure(kind: 'Mutating' | 'Validating', more: object = {}, name = 'c'): void {
+  store.seed({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: `${kind}WebhookConfiguration`,
+    metadata: { name },
+    webhooks: [
+      {
+        name: `${name}.example.com`,
+        clientConfig: { url: `https://127.0.0.1:${port}/hook`, caBundle: CA },
+        rules: [
+          {
+            operations: ['CREATE'],
+            apiGroups: [''],
+            apiVersions: ['v1'],
+            resources: ['configmaps'],
+          },
+        ],
+        sideEffects: 'None',
+        timeoutSeconds: 5,
+        admissionReviewVersions: ['v1'],
+        ...more,
+      },
+    ],
+  } as KubeObject);
+}
+
+async function create(
+  one: KubeObject,
+  o: Partial<AdmissionAttributes> & { warnings?: string[]; clock?: Clock } = {},
+): Promise<void> {
+  const { clock = systemClock, ...rest } = o;
+  let uids = 0;
+  const options = { store, clock, newUid: () => `uid-${++uids}` };
+  const attributes = admission('CREATE', one, { user: user('joe', 'dev'), ...rest });
+  await mutatingWebhooks(options).admit?.(attributes);
+  await validatingWebhooks(options).validate?.(attributes);
+}
+
+describe('a validating webhook', () => {
+  it('gets the whole story', async () => {
+    configure('Validating');
+    await create(object());
+    const [one] = asked;
+    assert.equal(one?.url, '/hook?timeout=5s');
+    assert.deepEqual(one?.review.request, {
+      uid: 'uid-1',
+      kind: { group: '', version: 'v1', kind: 'ConfigMap' },
+      resource: { group: '', version: 'v1', resource: 'configmaps' },
+      requestKind: { group: '', version: 'v1', kind: 'ConfigMap' },
+      requestResource: { group: '', version: 'v1', resource: 'configmaps' },
+      name: 'x',
+      namespace: 'ns',
+      operation: 'CREATE',
+      userInfo: { username: 'joe', groups: ['dev', 'system:authenticated'] },
+      object: object(),
+      oldObject: null,
+      dryRun: false,
+      options: null,
+    });
+  });
+
+  const denials: [string, object, string, number][] = [
+    [
+      'with a message',
+      { status: { message: 'no', code: 403, reason: 'Forbidden' } },
+      'denied the request: no',
+      403,
+    ],
+    ['with a reason', { status: { reason: 'Policy' } }, 'denied the request: Policy', 400],
+    ['without a word', {}, 'denied the request without explanation', 400],
+    [
+      'with a code that is none',
+      { status: { message: 'no', code: 200 } },
+      'denied the request: no',
+      400,
+    ],
+  ];
+  for (const [what, response, words, code] of denials) {
+    it(`may refuse ${what}`, async () => {
+      configure('Validating');
+      answer = () => ({ allowed: false, ...response });
+      const error = await failure(() => create(object()));
+      assert.equal(error.message, `admission webhook "c.example.com" ${words}`);
+      assert.equal(error.code, code);
+    });
+  }
+
+  it('may warn', async () => {
+    configure('Validating');
+    answer = () => ({ allowed: true, warnings: ['careful'] });
+    const warnings: string[] = [];
+    await create(object(), { warnings });
+    assert.deepEqual(warnings, ['careful']);
+  });
+
+  it('is not asked about what it did not want', async () => {
+    configure('Validating', { namespaceSelector: { matchLabels: { team: 'b' } } }, 'a');
+    configure('Validating', { objectSelector: { matchLabels: { x: 'y' } } }, 'b');
+    configure('Validating', { rules: [] }, 'd');
+    await create(object());
+    assert.equal(asked.length, 0);
+    await create(object('x', { x: 'y' }));
+    assert.equal(asked.length, 1);
+  });
+
+  it('several are asked at once; the first in their order speaks', async () => {
+    configure('Validating', {}, 'b');
+    configure('Validating', {}, 'a');
+    answer = () => ({ allowed: false });
+    const error = await failure(() => create(object()));
+    assert.match(error.message, /"a\.example\.com"/);
+    assert.equal(asked.length, 2);
+  });
+
+  it('that is reached through a service is asked at its endpoints, by the service’s name', async () => {
+    const service = { namespace: 'sys', name: 'hook', path: '/check' };
+    configure('Validating', { clientConfig: { service, caBundle: CA } });
+    const lacking = await failure(() => create(object()));
+    assert.match(lacking.message, /service "hook" not found$/);
+    const metadata = { namespace: 'sys', name: 'hook' };
+    store.seed({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 443 }] } }, {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata,
+      subsets: [{ addresses: [{ ip: '127.0.0.1' }], ports: [{ port }] }],
+    } as KubeObject);
+    // The test certificate does not carry the service's name, and that is noticed.
+    const error = await failure(() => create(object()));
+    assert.match(
+      error.message,
+      /Post "https:\/\/hook\.sys\.svc(:443)?\/check\?timeout=5s": .*hook\.sys\.svc/,
+    );
+    assert.equal(asked.length, 0);
+  });
+});
+
+describe('a webhook that cannot be asked', () => {
+  const cases: [string, () => void, RegExp][] = [
+    [
+      'nobody listens',
+      () =>
+        configure('Validating', { clientConfig: { url: 'https://127.0.0.1:1/x', caBundle: CA } }),
+      /^Internal error occurred: failed calling webhook "c\.example\.com": failed to call webhook: Post "https:\/\/127\.0\.0\.1:1\/x\?timeout=5s": dial tcp 127\.0\.0\.1:1: connect: connection refused$/,
+    ],
+    [
+      'it is another authority’s',
+      () => configure('Validating', { clientConfig: { url: `https://127.0.0.1:${port}/x` } }),
+      /failed to call webhook: Post /,
+    ],
+    [
+      'it answers about something else',
+      () => {
+        configure('Validating');
+        answer = () => ({ allowed: true, uid: 'other' });
+      },
+      /expected response\.uid="uid-1", got "other"$/,
+    ],
+    [
+      'it wants conditions judged',
+      () => configure('Validating', { matchConditions: [{ name: 'n', expression: 'true' }] }),
+      /matchConditions are not evaluated by this server$/,
+    ],
+  ];
+  for (const [what, prepare, message] of cases) {
+    it(`ends the write: ${what}`, async () => {
+      prepare();
+      const error = await failure(() => create(object()));
+      assert.match(error.message, message);
+      assert.equal(error.code, 500);
+    });
+  }
+
+  it('is left out if its policy says so', async () => {
+    const clientConfig = { url: 'https://127.0.0.1:1/x' };
+    configure('Validating', { clientConfig, failurePolicy: 'Ignore' });
+    await create(object());
+  });
+
+  it('is given up after its time', async () => {
+    configure('Validating', { timeoutSeconds: 1 });
+    answer = () => undefined;
+    const hasty: Clock = { ...systemClock, setTimeout: (fn) => systemClock.setTimeout(fn, 20) };
+    const error = await failure(() => create(object(), { clock: hasty }));
+    assert.match(error.message, /context deadline exceeded$/);
+  });
+
+  it('with side effects takes no dry run', async () => {
+    configure('Validating', { sideEffects: 'Unknown' });
+    const error = await failure(() => create(object(), { dryRun: true }));
+    assert.equal(error.message, 'admission webhook "c.example.com" does not support dry run');
+    assert.equal(asked.length, 0);
+  });
+});
+
+describe('a mutating webhook', () => {
+  const patch = (...operations: object[]): object => ({
+    allowed: true,
+    patchType: 'JSONPatch',
+    patch: Buffer.from(JSON.stringify(operations)).toString('base64'),
+  });
+
+  it('changes the object, and the next one sees it', async () => {
+    configure('Mutating', {}, 'a');
+    configure('Mutating', {}, 'b');
+    answer = ({ request }) => {
+      const { data } = request.object as { data: { n?: string } };
+      return patch({ op: 'add', path: '/data/n', value: `${data.n ?? ''}+` });
+    };
+    const one = object();
+    await create(one);
+    assert.deepEqual(one.data, { a: '1', n: '++' });
+  });
+
+  it('has its additions defaulted', async () => {
+    const rules = [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] }];
+    configure('Mutating', { rules });
+    answer = () =>
+      patch({ op: 'add', path: '/spec/containers/-', value: { name: 'side', image: 'i' } });
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: 'ns', name: 'p' },
+      spec: { containers: [{ name: 'c', image: 'i' }] as Container[] },
+    };
+    await create(pod);
+    assert.equal(pod.spec.containers[1]?.imagePullPolicy, 'Always');
+  });
+
+  it('whose patch does not fit ends the write', async () => {
+    configure('Mutating');
+    answer = () => patch({ op: 'remove', path: '/data/nope' });
+    const error = await failure(() => create(object()));
+    assert.match(
+      error.message,
+      /webhook "c\.example\.com" returned a patch that cannot be applied: /,
+    );
+    assert.equal(error.code, 500);
+  });
+});
+
+describe('the rules of a webhook', () => {
+  const rule = (
+    resources: string[],
+    more: Partial<RuleWithOperations> = {},
+  ): RuleWithOperations => ({
+    operations: ['*'],
+    apiGroups: ['*'],
+    apiVersions: ['*'],
+    resources,
+    ...more,
+  });
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'ns', name: 'p' } };
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' } };
+  const cases: [RuleWithOperations, KubeObject, string, boolean][] = [
+    [rule(['pods']), pod, '', true],
+    [rule(['pods']), pod, 'status', false],
+    [rule(['pods/status']), pod, 'status', true],
+    [rule(['pods/*']), pod, 'status', true],
+    [rule(['pods/*']), pod, '', true],
+    [rule(['*']), pod, 'status', false],
+    [rule(['*/*']), pod, 'status', true],
+    [rule(['*/status']), pod, 'status', true],
+    [rule(['nodes']), pod, '', false],
+    [rule(['pods'], { operations: ['DELETE'] }), pod, '', false],
+    [rule(['pods'], { apiGroups: ['apps'] }), pod, '', false],
+    [rule(['pods'], { apiVersions: ['v2'] }), pod, '', false],
+    [rule(['*'], { scope: 'Namespaced' }), pod, '', true],
+    [rule(['*'], { scope: 'Namespaced' }), node, '', false],
+    [rule(['*'], { scope: 'Cluster' }), node, '', true],
+  ];
+  for (const [one, what, subresource, matches] of cases) {
+    const { resources, scope = '' } = one;
+    it(`${resources} ${scope} and ${what.kind}/${subresource} → ${matches}`, () => {
+      assert.equal(ruleMatches(one, admission('CREATE', what, { subresource })), matches);
+    });
+  }
+
+  it('never reach the webhooks’ own configuration', () => {
+    const configuration = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'c' },
+    };
+    const hook = {
+      name: 'h',
+      rules: [rule(['*'])],
+      clientConfig: {},
+      sideEffects: 'None',
+      admissionReviewVersions: [],
+    };
+    assert.equal(webhookMatches(hook, admission('CREATE', configuration), {}), false);
+  });
+});
