@@ -142,13 +142,17 @@ test('a removed member whose knowledge is needed can lead once more', () => {
     group.deliver();
     group.propose(2, `${round}`);
   }
-  while (group.core(2).conf.outgoing.size > 0) {
-    group.tick(2);
-    group.take(2n);
+  for (;;) {
     group.propose(2, 'more');
+    group.take(2n);
+    if (group.core(2).conf.outgoing.size === 0) break;
     for (const id of [3n, 5n]) group.take(id);
     group.deliver();
+    group.tick(2);
   }
+  // What would tell the others is lost.
+  group.wire = [];
+  assert.ok(group.core(3).conf.outgoing.has(2n));
   group.partition([2], [3, 5]);
   group.tick(2, 25);
   group.settle();
