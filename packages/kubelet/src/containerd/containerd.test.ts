@@ -11,12 +11,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { removeCgroups } from '../host/cgroups.ts';
+import { mountsBelow } from '../host/mounts.ts';
 import { nodeLayout } from '../layout.ts';
 import { nodeBridge } from './bridge.ts';
 import { CNI_CONF_FILE, cniConf, writeCniConf } from './cni.ts';
 import { containerdArgs, containerdConfig, containerdPaths } from './config.ts';
 import { detectSnapshotter, hasSysResource } from './detect.ts';
-import { importedNames, mountsBelow, removeCgroups } from './tools.ts';
+import { importedNames } from './tools.ts';
 
 const options = {
   rootDir: '/data/node "1"',

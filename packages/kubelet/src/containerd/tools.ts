@@ -1,12 +1,14 @@
 /** Operations on a private containerd from outside the kubelet: load images, leave nothing behind. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage, silentLogger, systemClock } from '@kubets/platform';
 import { CriRuntime } from '../cri/adapter.ts';
 import { RuntimeFault } from '../errors.ts';
+import { removeCgroups } from '../host/cgroups.ts';
+import { mountsBelow } from '../host/mounts.ts';
 import { nodeLayout } from '../layout.ts';
 import { PAUSE_IMAGE, pauseArch, pauseImageTar } from '../pause/image.ts';
 import type { ContainerdOptions } from './config.ts';
@@ -109,36 +111,6 @@ async function removePod(cri: CriRuntime, uid: string, graceSeconds: number): Pr
     await cri.stopSandbox(id);
     await cri.removeSandbox(id);
   }
-}
-
-/** Removes a cgroup's folders in every hierarchy, leaves first. Folders still in use stay. */
-export function removeCgroups(cgroupParent: string, root = '/sys/fs/cgroup'): void {
-  const remove = (dir: string): void => {
-    let names: string[] = [];
-    try {
-      const entries = readdirSync(dir, { withFileTypes: true });
-      names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-    } catch {
-      return; // Not there: nothing to do.
-    }
-    for (const name of names) remove(join(dir, name));
-    try {
-      rmdirSync(dir);
-    } catch {
-      // In use, or gone already: the kernel decides.
-    }
-  };
-  remove(join(root, cgroupParent));
-  for (const hierarchy of readdirSync(root)) remove(join(root, hierarchy, cgroupParent));
-}
-
-/** Mount points below a folder, deepest first. */
-export function mountsBelow(dir: string, mountinfo: string): string[] {
-  const points = mountinfo.split('\n').map((line) => line.split(' ')[4] ?? '');
-  const decode = (text: string): string =>
-    text.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
-  const inside = points.map(decode).filter((point) => point.startsWith(`${dir}/`));
-  return inside.sort((a, b) => b.length - a.length);
 }
 
 async function unmountBelow(dir: string): Promise<void> {

@@ -21,11 +21,14 @@ import type {
   RuntimeContainer,
   RuntimePodRef,
 } from '../ports.ts';
+import { podCgroup, removeCgroups } from './cgroups.ts';
 import { resolveSubPath } from './volumes/sub-path.ts';
 
 export interface NodeFilesOptions {
   readonly podsDir: string;
   readonly logsDir: string;
+  /** Parent of the pods' cgroups. */
+  readonly cgroupParent: string;
   readonly clusterDomain: string;
   /** The node's own host table. */
   readonly hostHosts: string;
@@ -117,6 +120,8 @@ export class NodeFiles implements PodFiles {
   async remove(pod: RuntimePodRef): Promise<void> {
     await rm(this.#podDir(pod.uid), { recursive: true, force: true });
     await rm(this.#logs(pod), { recursive: true, force: true });
+    // The runtime removes what it made for containers, not the pod's folder around them.
+    removeCgroups(podCgroup(this.#options.cgroupParent, pod.uid));
   }
 
   #podDir(uid: string): string {

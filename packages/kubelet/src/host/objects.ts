@@ -1,5 +1,5 @@
 import { type ConfigMap, isNotFound, type KubeObject, type Secret } from '@kubets/api';
-import type { Api } from '@kubets/client';
+import { type Api, TransportError } from '@kubets/client';
 import type { Clock } from '@kubets/platform';
 import { OBJECT_CACHE_ENTRIES, OBJECT_CACHE_MS } from '../limits.ts';
 import type { ObjectSource } from '../ports.ts';
@@ -9,7 +9,10 @@ interface Entry<T> {
   readonly value: Promise<T | undefined>;
 }
 
-/** One kind: reads of the same object within a short time share one request. */
+/**
+ * One kind: reads of the same object within a short time share one request. While the API cannot be reached, what was read before
+ * goes on being the answer: containers restart without it.
+ */
 class RecentReads<T extends KubeObject> {
   readonly #entries = new Map<string, Entry<T>>();
   readonly #read: (namespace: string, name: string) => Promise<T>;
@@ -26,8 +29,9 @@ class RecentReads<T extends KubeObject> {
     const known = this.#entries.get(key);
     if (known !== undefined && nowMs - known.atMs < OBJECT_CACHE_MS) return known.value;
     const value = this.#read(namespace, name).catch((error: unknown) => {
-      this.#entries.delete(key);
       if (isNotFound(error)) return undefined;
+      if (known !== undefined && error instanceof TransportError) return known.value;
+      this.#entries.delete(key);
       throw error;
     });
     this.#entries.delete(key);

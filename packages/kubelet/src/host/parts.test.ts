@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Lease, notFound, type Pod, serverTimeout } from '@kubets/api';
-import { FakeApi } from '@kubets/client';
+import { FakeApi, TransportError } from '@kubets/client';
 import { delay, ManualClock, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { RuntimeFault } from '../errors.ts';
 import { LOG_MAX_BYTES } from '../limits.ts';
@@ -252,6 +252,23 @@ describe('ApiObjects', () => {
     assert.equal((await objects.configMap('ns', 'm'))?.data?.n, '2');
     await objects.secret('ns', 'm');
     assert.equal(reads, 3);
+  });
+
+  it('goes on with what it knew while no apiserver answers', async () => {
+    const manual = new ManualClock();
+    let down = false;
+    const get = async () => {
+      if (down) throw new TransportError('nobody answers', { ambiguous: false });
+      return { metadata: { name: 'm' }, data: { k: 'v' } };
+    };
+    const objects = new ApiObjects({ resource: () => ({ get }) } as unknown as FakeApi, manual);
+    await objects.configMap('ns', 'm');
+    down = true;
+    for (let i = 0; i < 3; i++) {
+      manual.advance(60_000);
+      assert.equal((await objects.configMap('ns', 'm'))?.data?.k, 'v');
+    }
+    await assert.rejects(objects.configMap('ns', 'never-read'), TransportError);
   });
 
   it('tells missing from broken', async () => {

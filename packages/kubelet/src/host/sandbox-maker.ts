@@ -5,6 +5,7 @@ import { uidOf } from '../core/pod.ts';
 import { sandboxSpec } from '../core/sandbox-spec.ts';
 import { RuntimeFault } from '../errors.ts';
 import type { SandboxSpec } from '../ports.ts';
+import { podCgroup } from './cgroups.ts';
 import type { PodDeps } from './deps.ts';
 
 /** Makes pod sandboxes. */
@@ -20,7 +21,7 @@ export class SandboxMaker {
     return sandboxSpec(pod, {
       attempt,
       logDirectory: files.logDirectory(pod),
-      cgroupParent: `${node.cgroupRoot}/pod${uidOf(pod)}`,
+      cgroupParent: podCgroup(node.cgroupRoot, uidOf(pod)),
       dns: dnsConfigOf(pod, node.dns, node.hostDns),
       clusterDomain: node.dns.domain,
       seccompDir: node.seccompDir,

@@ -123,6 +123,7 @@ export function realNode(shared: Shared, name: string): { node: KubeletNode; run
     files: new NodeFiles({
       podsDir,
       logsDir,
+      cgroupParent: layout.cgroupParent,
       clusterDomain: config.clusterDomain,
       hostHosts: readHostFiles().hosts,
     }),

@@ -87,8 +87,9 @@ class Runner {
     }
     if (this.state.record(result.ok)) prober.onChange(watched.podUid);
     if (this.#stopped || (runner.alwaysWell && this.state.verdict === 'success')) return;
-    // A startup probe has said all it can; what follows is the others' work.
+    // These have said all they can: the container has started, or will be replaced.
     if (kind === 'startup' && this.state.verdict !== 'unknown') return;
+    if (kind === 'liveness' && this.state.verdict === 'failure') return;
     const waitMs = Math.max(0, this.#timing.periodMs - (clock.monotonicMs() - startedMs));
     this.#timer = clock.setTimeout(() => void this.#round(), waitMs);
   }

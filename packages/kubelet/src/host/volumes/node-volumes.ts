@@ -15,7 +15,6 @@ import {
 } from '@kubets/api';
 import type { Api } from '@kubets/client';
 import { errorCode, errorMessage } from '@kubets/platform';
-import { mountsBelow } from '../../containerd/tools.ts';
 import { DownwardError, type DownwardFacts } from '../../core/downward.ts';
 import {
   configMapPayload,
@@ -30,6 +29,7 @@ import {
 import { namespaceOf, specOf, uidOf } from '../../core/pod.ts';
 import { VolumeFault } from '../../errors.ts';
 import type { ObjectSource, PodVolumes } from '../../ports.ts';
+import { mountsBelow } from '../mounts.ts';
 import { writePayload } from './payload-writer.ts';
 import type { PodTokens } from './tokens.ts';
 
