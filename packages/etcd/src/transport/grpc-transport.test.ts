@@ -129,6 +129,19 @@ test('members of another cluster, and the wrong member, are refused', async () =
   assert.deepEqual(stranger.transport.connected(), []);
 });
 
+test('a member that was removed is still answered when it speaks', async () => {
+  const [left, right] = [recorder(), recorder()];
+  const a = await open(1n, left);
+  const b = await open(2n, right);
+  a.transport.setPeers([{ id: 2n, peerUrls: [b.url] }]);
+  await left.saw('up 2');
+  await right.saw('up 1');
+  b.transport.setPeers([]);
+  assert.deepEqual(b.transport.connected(), []);
+  b.transport.send([heartbeat(2n, 1n)]);
+  await left.saw('heartbeat');
+});
+
 test('messages to nobody are reported', async () => {
   const handlers = recorder();
   const { transport } = await open(1n, handlers);

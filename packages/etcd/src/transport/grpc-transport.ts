@@ -17,7 +17,7 @@ import type {
   TransportHandlers,
 } from '../host/ports.ts';
 import type { PeerId } from '../raft/types.ts';
-import { MAX_FRAME_BYTES, PROTOCOL_VERSION } from './limits.ts';
+import { MAX_FRAME_BYTES, MAX_MET, PROTOCOL_VERSION } from './limits.ts';
 import { type Identity, PeerService } from './peer-service.ts';
 import { PeerStream } from './peer-stream.ts';
 import { sendSnapshot } from './snapshot-stream.ts';
@@ -56,6 +56,8 @@ export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
   readonly #hosts: GrpcHost[] = [];
   readonly #peers = new Map<PeerId, Peer>();
+  /** Where those who have spoken to this member can be reached. */
+  readonly #met = new Map<PeerId, PeerAddress>();
   #identity: Identity | undefined;
   #advertised: readonly string[] = [];
   #handlers: TransportHandlers | undefined;
@@ -121,8 +123,14 @@ export class GrpcTransport implements Transport {
     for (const peer of wanted.values()) this.#connect(peer);
   }
 
-  /** Somebody this member has not heard of speaks to it: a later entry will tell who that is; answer meanwhile. */
+  /**
+   * Somebody speaks to this member. It may not have heard of it yet (a later entry will tell), or have heard that it was
+   * removed, while the other has not: it is answered in any case.
+   */
   #meet(peer: PeerAddress): void {
+    this.#met.delete(peer.id);
+    this.#met.set(peer.id, peer);
+    if (this.#met.size > MAX_MET) this.#met.delete(this.#met.keys().next().value ?? 0n);
     if (!this.#peers.has(peer.id)) this.#connect(peer);
   }
 
@@ -173,6 +181,8 @@ export class GrpcTransport implements Transport {
   send(messages: readonly PeerMessage[]): void {
     const touched = new Set<PeerStream>();
     for (const message of messages) {
+      const met = this.#met.get(message.to);
+      if (met !== undefined && !this.#peers.has(message.to)) this.#connect(met);
       const peer = this.#peers.get(message.to);
       if (peer === undefined) {
         this.#handlers?.onUnreachable(message.to);

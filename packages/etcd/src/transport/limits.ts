@@ -16,5 +16,7 @@ export const RECONNECT_MIN_MS = 50;
 export const RECONNECT_MAX_MS = 1_000;
 /** A peer that refuses us (another cluster, another version) is asked again this seldom. */
 export const REFUSED_RETRY_MS = 5_000;
+/** Addresses remembered of those who have said hello. */
+export const MAX_MET = 64;
 /** How long a member that joins waits for one peer's answer. */
 export const MEMBERS_TIMEOUT_MS = 3_000;
