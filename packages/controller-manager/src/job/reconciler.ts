@@ -8,9 +8,10 @@ import {
 } from '../host/controller.ts';
 import { Expectations } from '../host/expectations.ts';
 import { INDEX } from '../host/informers.ts';
+import { OwnWrites } from '../host/own-writes.ts';
 import { isNamespaceTerminating, PodControl } from '../host/pod-control.ts';
 import { forEachLimit, slowStart } from '../host/slow-start.ts';
-import { JOB_FINALIZER_CONCURRENCY, REPLICA_BURST } from '../limits.ts';
+import { EXPECTATION_TIMEOUT_MS, JOB_FINALIZER_CONCURRENCY, REPLICA_BURST } from '../limits.ts';
 import { sameJson } from '../objects/json.ts';
 import {
   controllerRefOf,
@@ -48,6 +49,7 @@ class JobLoop {
   readonly #events: EventRecorder;
   readonly #control: PodControl;
   readonly #expectations: Expectations;
+  readonly #writes: OwnWrites;
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
@@ -58,6 +60,7 @@ class JobLoop {
     this.#events = deps.recorder('job-controller');
     this.#control = new PodControl(this.#podApi, this.#events);
     this.#expectations = new Expectations(deps.clock);
+    this.#writes = new OwnWrites(deps.clock);
   }
 
   subscribe(queue: KeyQueue): (() => void)[] {
@@ -94,11 +97,19 @@ class JobLoop {
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
     const job = this.#jobs.get(key);
     if (!job || isDeleting(job)) {
-      if (!job) this.#expectations.forget(key);
+      if (!job) {
+        this.#expectations.forget(key);
+        this.#writes.forget(key);
+      }
       await this.#releaseOrphans(key, job);
       return;
     }
     if (isManagedElsewhere(job)) return;
+    // A status older than the pods would miss ends that were noted in it and released since.
+    if (!this.#writes.areVisible(key, () => job)) {
+      queue.addAfter(key, EXPECTATION_TIMEOUT_MS + 1000);
+      return;
+    }
     this.#warnOfIgnored(job);
     const pods = this.#pods.byIndex(INDEX.controller, uidOf(job));
     const plan = decideJob({ job, pods, nowMs: this.#deps.clock.now() });
@@ -125,6 +136,7 @@ class JobLoop {
   async #writeStatus(job: Job, status: JobStatus): Promise<Job> {
     if (sameJson(plain(job.status ?? {}), plain(status))) return job;
     const stored = await this.#jobApi.updateStatus({ ...job, status });
+    this.#writes.wrote(keyOf(job), stored);
     this.#tell(job, status);
     return stored;
   }
