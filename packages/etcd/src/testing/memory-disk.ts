@@ -4,6 +4,8 @@ import type { Disk, DiskFile } from '../wal/disk.ts';
 export interface MemoryDiskControls {
   syncs: number;
   failSyncs: Error | undefined;
+  /** Bytes a file may have before the disk is full. */
+  room: number;
   paths(): string[];
   content(path: string): Buffer;
   set(path: string, bytes: Buffer): void;
@@ -20,6 +22,7 @@ export function memoryDisk(): { disk: Disk; controls: MemoryDiskControls } {
   const controls: MemoryDiskControls = {
     syncs: 0,
     failSyncs: undefined,
+    room: Number.POSITIVE_INFINITY,
     paths: () => [...files.keys()].sort(),
     content: (path) => files.get(path)?.bytes ?? Buffer.alloc(0),
     set: (path, bytes) => {
@@ -48,6 +51,7 @@ export function memoryDisk(): { disk: Disk; controls: MemoryDiskControls } {
   const handle = (file: { bytes: Buffer }): DiskFile => ({
     async write(bytes, position) {
       const end = position + bytes.byteLength;
+      if (end > controls.room) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
       if (end > file.bytes.length) {
         file.bytes = Buffer.concat([file.bytes, Buffer.alloc(end - file.bytes.length)]);
       }

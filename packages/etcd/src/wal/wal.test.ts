@@ -301,6 +301,18 @@ test('appends that gather while a sync fails are refused, too', async () => {
   await wal.close();
 });
 
+test('a disk without room to fill ahead still takes records, and fails when those do not fit', async () => {
+  const { disk, controls } = memoryDisk();
+  const wal = await fresh(disk);
+  controls.room = 1000;
+  for (let index = 1; index <= 3; index += 1) await wal.append({ entries: [entry(index)] });
+  await assert.rejects(wal.append({ entries: [entry(4, 1, 'x'.repeat(1000))] }), LogWriteError);
+  await wal.close();
+  controls.room = Number.POSITIVE_INFINITY;
+  const { recovered } = await Wal.open(options(disk));
+  assert.deepEqual(indices(recovered.entries), [1, 2, 3]);
+});
+
 test('failpoints sit beside the write and the sync', async () => {
   for (const name of ['wal.beforeWrite', 'wal.beforeSync', 'wal.afterSync']) {
     const { disk } = memoryDisk();

@@ -271,10 +271,15 @@ export class Wal {
   async #allocateAhead(): Promise<void> {
     if (this.#allocated >= this.#position) return;
     const to = Math.min(this.#position + this.#limits.allocateBytes, this.#limits.segmentBytes);
-    if (to > this.#position) {
-      await this.#file.write(Buffer.alloc(to - this.#position), this.#position);
-    }
     this.#allocated = Math.max(to, this.#position);
+    if (to <= this.#position) return;
+    try {
+      await this.#file.write(Buffer.alloc(to - this.#position), this.#position);
+    } catch (err) {
+      if (!isFull(err)) throw err;
+      // Only a convenience: the records themselves may still fit.
+      this.#allocated = Number.POSITIVE_INFINITY;
+    }
   }
 
   async #roll(reset: boolean): Promise<void> {
@@ -337,6 +342,11 @@ export class Wal {
     await this.#work.catch(() => undefined);
     await this.#file.close();
   }
+}
+
+function isFull(err: unknown): boolean {
+  const code = err instanceof Error ? Reflect.get(err, 'code') : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 function encodeHeader(
