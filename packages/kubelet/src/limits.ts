@@ -26,8 +26,9 @@ export const NODE_STATUS_CHECK_MS = 10_000;
 /** … and sent at least this often. */
 export const NODE_STATUS_REPORT_MS = 300_000;
 
-/** … and much more often until the node is ready for the first time. */
-export const NODE_STARTUP_CHECK_MS = 250;
+/** … and more often until the node is ready: this long between the first looks, up to that between later ones. */
+export const NODE_STARTUP_CHECK_MS = 200;
+export const NODE_STARTUP_MAX_MS = 2_000;
 
 /** A container that is stopped gets at least this many seconds. */
 export const MIN_GRACE_SECONDS = 1;

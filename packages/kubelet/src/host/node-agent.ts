@@ -13,6 +13,7 @@ import {
 import {
   LEASE_RENEW_MS,
   NODE_STARTUP_CHECK_MS,
+  NODE_STARTUP_MAX_MS,
   NODE_STATUS_CHECK_MS,
   NODE_STATUS_REPORT_MS,
 } from '../limits.ts';
@@ -40,6 +41,8 @@ export interface NodeAgentOptions {
   readonly onReady: () => void;
 }
 
+const STARTUP_GROWTH = 1.5;
+
 const OWN_CONDITIONS: ReadonlySet<string> = new Set([
   'Ready',
   'MemoryPressure',
@@ -57,6 +60,7 @@ export class NodeAgent {
   #nodeUid = '';
   #reportedAtMs = Number.NEGATIVE_INFINITY;
   #ready = false;
+  #startupWaitMs = NODE_STARTUP_CHECK_MS;
   #stopped = false;
 
   constructor(options: NodeAgentOptions) {
@@ -112,12 +116,21 @@ export class NodeAgent {
     try {
       const node = await this.#register();
       await this.#useCidr(node);
-      await this.#report(node);
-      return this.#ready ? NODE_STATUS_CHECK_MS : NODE_STARTUP_CHECK_MS;
+      // Most nodes get their range within moments: that they wait for it is not worth telling.
+      const young = this.#podCidr === '' && this.#startupWaitMs < NODE_STARTUP_MAX_MS / 2;
+      if (!young) await this.#report(node);
+      return this.#ready ? NODE_STATUS_CHECK_MS : this.#nextStartupWaitMs();
     } catch (error) {
       log.warn({ error: errorMessage(error) }, 'cannot report node status');
       return NODE_STARTUP_CHECK_MS * 4;
     }
+  }
+
+  /** Often at first, then less so: a thousand nodes that wait for something must not keep it from happening. */
+  #nextStartupWaitMs(): number {
+    const waitMs = this.#startupWaitMs;
+    this.#startupWaitMs = Math.min(NODE_STARTUP_MAX_MS, waitMs * STARTUP_GROWTH);
+    return waitMs;
   }
 
   /** The node's object, made if need be. */
@@ -170,6 +183,7 @@ export class NodeAgent {
     const ready = status.conditions?.find((one) => one.type === 'Ready')?.status === 'True';
     if (ready && !this.#ready) this.#options.onReady();
     this.#ready = ready;
+    if (ready) this.#startupWaitMs = NODE_STARTUP_CHECK_MS;
   }
 
   async #status(old: NodeStatus | undefined): Promise<NodeStatus> {
