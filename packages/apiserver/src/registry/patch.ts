@@ -61,9 +61,11 @@ export function parsePatch(type: PatchType, text: string): unknown {
 /** Go's words for JSON that ends too early; otherwise the place of the trouble. */
 function whyBroken(error: unknown, text: string): string {
   const message = error instanceof Error ? error.message : String(error);
+  const token = /^Unexpected token '(.)'/u.exec(message)?.[1];
   const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
-  if (at >= text.trimEnd().length) return 'unexpected end of JSON input';
-  return `invalid character '${text[at]}' at offset ${at + 1}`;
+  const seen = token ?? text.trimEnd()[at];
+  if (seen === undefined) return 'unexpected end of JSON input';
+  return `invalid character '${seen}' looking for the next value`;
 }
 
 /** The patched object, checked against the schema and defaulted again. */

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { refusal } from '../testing/scene.ts';
+import { decodeContinue, encodeContinue } from './continue-token.ts';
+
+const token = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+
+describe('continue tokens', () => {
+  it('say where to go on, in which snapshot', () => {
+    const at = { revision: 42n, start: 'default/a\0' };
+    assert.deepEqual(decodeContinue(encodeContinue(at)), at);
+    const newest = { revision: undefined, start: 'default/a\0' };
+    assert.deepEqual(decodeContinue(encodeContinue(newest)), newest);
+  });
+
+  it('come back as they went, for any key', () => {
+    const key = fc
+      .string({ unit: 'grapheme', minLength: 1 })
+      .filter((s) => !s.includes('/') && s !== '..');
+    fc.assert(
+      fc.property(key, fc.nat(), (start, revision) => {
+        const at = { revision: BigInt(revision), start };
+        assert.deepEqual(decodeContinue(encodeContinue(at)), at);
+      }),
+    );
+  });
+
+  const broken: readonly [string, string, RegExp][] = [
+    ['no JSON', token('hello'), /invalid character 'h' looking for beginning of value/],
+    ['nothing', token(''), /unexpected end of JSON input/],
+    ['another version', token({ v: 'v9', rv: 1, start: 'a' }), /does not recognize/],
+    ['no revision', token({ v: 'meta.k8s.io/v1', start: 'a' }), /incorrect encoded start/],
+    [
+      'a revision in parts',
+      token({ v: 'meta.k8s.io/v1', rv: 1.5, start: 'a' }),
+      /incorrect encoded/,
+    ],
+    ['no start', token({ v: 'meta.k8s.io/v1', rv: 1 }), /incorrect encoded start/],
+    [
+      'a way out of the list',
+      token({ v: 'meta.k8s.io/v1', rv: 1, start: '../../secrets/' }),
+      /outside/,
+    ],
+  ];
+  for (const [what, text, why] of broken) {
+    it(`with ${what} are refused`, () => {
+      assert.throws(() => decodeContinue(text), refusal(400, 'BadRequest', why));
+    });
+  }
+});

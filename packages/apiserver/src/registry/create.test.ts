@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { configMap, make, targetOf } from '../testing/index.ts';
+import { at, refusal, useScene } from '../testing/scene.ts';
+
+const s = useScene();
+
+describe('creating', () => {
+  it('gives identity and stores without a resourceVersion', async () => {
+    const made = await make(s.t, configMap('a'));
+    const { uid, creationTimestamp, namespace, resourceVersion } = made.metadata;
+    assert.ok(uid && creationTimestamp && resourceVersion);
+    assert.equal(namespace, 'default');
+    const inStore = await s.stored(at('a'));
+    assert.equal(inStore?.metadata.uid, uid);
+    assert.equal(inStore?.metadata.resourceVersion, undefined);
+  });
+
+  it('ignores identity that the client made up', async () => {
+    const claimed = configMap('a');
+    Object.assign(claimed.metadata, { uid: 'mine', creationTimestamp: '2001-01-01T00:00:00Z' });
+    const { metadata } = await make(s.t, claimed);
+    assert.notEqual(metadata.uid, 'mine');
+    assert.notEqual(metadata.creationTimestamp, '2001-01-01T00:00:00Z');
+  });
+
+  it('makes a name from generateName, another one when that is taken', async () => {
+    const names = new Set<string>();
+    for (let i = 0; i < 20; i += 1) {
+      const object = { ...configMap(''), metadata: { generateName: 'x-' } };
+      const { metadata } = await make(s.t, object);
+      assert.match(metadata.name ?? '', /^x-[a-z0-9]{5}$/);
+      names.add(metadata.name ?? '');
+    }
+    assert.equal(names.size, 20);
+  });
+
+  it('refuses a name that is taken', async () => {
+    await make(s.t, configMap('a'));
+    await assert.rejects(
+      make(s.t, configMap('a')),
+      refusal(409, 'AlreadyExists', /"a" already exists/),
+    );
+  });
+
+  it('refuses a resourceVersion, another namespace, and another kind', async () => {
+    const versioned = configMap('a');
+    Object.assign(versioned.metadata, { resourceVersion: '5' });
+    await assert.rejects(make(s.t, versioned), refusal(500, ''));
+    const target = targetOf('v1', 'ConfigMap');
+    const create = (object: object) =>
+      s.t.registry.create(target, { json: JSON.stringify(object), validation: 'Strict' }, s.t.ctx);
+    const elsewhere = { ...configMap('a'), metadata: { name: 'a', namespace: 'other' } };
+    await assert.rejects(create(elsewhere), refusal(400, 'BadRequest', /namespace/));
+    await assert.rejects(create({ ...configMap('a'), kind: 'Secret' }), refusal(400, 'BadRequest'));
+    await assert.rejects(
+      create({ ...configMap('a'), apiVersion: 'v2' }),
+      refusal(400, 'BadRequest', /the API version in the data \(v2\)/),
+    );
+    assert.equal(await s.stored(at('a')), undefined);
+  });
+
+  it('stores nothing in a dry run', async () => {
+    const dry = { ...s.t.ctx, dryRun: true };
+    const body = { json: JSON.stringify(configMap('a')), validation: 'Strict' } as const;
+    const { object } = await s.t.registry.create(targetOf('v1', 'ConfigMap'), body, dry);
+    assert.ok(object.metadata.uid);
+    assert.equal(object.metadata.resourceVersion, undefined);
+    assert.equal(await s.stored(at('a')), undefined);
+    await make(s.t, configMap('a'));
+    await assert.rejects(
+      s.t.registry.create(targetOf('v1', 'ConfigMap'), body, dry),
+      refusal(409, 'AlreadyExists'),
+    );
+  });
+
+  it('warns of unknown fields, or refuses or ignores them, as asked', async () => {
+    const target = targetOf('v1', 'ConfigMap');
+    const json = (name: string) => JSON.stringify({ ...configMap(name), nope: 1 });
+    const create = (name: string, validation: 'Warn' | 'Strict' | 'Ignore') =>
+      s.t.registry.create(target, { json: json(name), validation }, s.t.ctx);
+    await create('w', 'Warn');
+    assert.deepEqual(s.t.warnings, ['unknown field "nope"']);
+    await assert.rejects(create('s', 'Strict'), refusal(400, 'BadRequest', /unknown field "nope"/));
+    await create('i', 'Ignore');
+    assert.equal(s.t.warnings.length, 1);
+  });
+});

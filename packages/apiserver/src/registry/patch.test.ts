@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { JsonObject, KubeObject } from '@kubets/api';
+import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
+import { configMap, targetOf } from '../testing/index.ts';
+import { refusal } from '../testing/scene.ts';
+import type { WriteContext } from './context.ts';
+import { type PatchType, parsePatch, patched } from './patch.ts';
+
+const target = targetOf('v1', 'ConfigMap', { name: 'a' });
+const deployment = targetOf('apps/v1', 'Deployment', { name: 'd' });
+
+function apply(type: PatchType, patch: unknown, present: object, on = target) {
+  const warnings: string[] = [];
+  const ctx: WriteContext = {
+    user: { name: 'u', uid: '', groups: [], extra: {} },
+    dryRun: false,
+    options: {},
+    warn: (text) => warnings.push(text),
+  };
+  const object = patched(on, present as KubeObject, { type, patch, validation: 'Warn' }, ctx);
+  return { object: object as unknown as JsonObject, warnings };
+}
+
+const present = { ...configMap('a'), metadata: { name: 'a', namespace: 'default' } };
+
+describe('parsing patches', () => {
+  const shapes: readonly [PatchType, string, string][] = [
+    ['json', '{"data":{}}', 'cannot unmarshal object into Go value of type []handlers.jsonPatchOp'],
+    ['merge', '[]', 'cannot unmarshal array into Go value of type map[string]interface {}'],
+    ['strategic', '"x"', 'cannot unmarshal string into'],
+    ['merge', 'null', 'cannot unmarshal null into'],
+    ['json', '[{', 'unexpected end of JSON input'],
+    ['merge', '{"a":}', "invalid character '}'"],
+    ['merge', '', 'unexpected end of JSON input'],
+  ];
+  for (const [type, text, why] of shapes) {
+    it(`${type} ${text || '(nothing)'} is refused`, () => {
+      assert.throws(
+        () => parsePatch(type, text),
+        (error) => {
+          refusal(400, 'BadRequest')(error);
+          assert.ok(String(error).includes(why), String(error));
+          return true;
+        },
+      );
+    });
+  }
+
+  it('bounds the operations of a JSON patch', () => {
+    const operations = (n: number): string =>
+      JSON.stringify(Array.from({ length: n }, () => ({ op: 'test', path: '/a', value: 1 })));
+    parsePatch('json', operations(MAX_JSON_PATCH_OPERATIONS));
+    assert.throws(
+      () => parsePatch('json', operations(MAX_JSON_PATCH_OPERATIONS + 1)),
+      refusal(413, 'RequestEntityTooLarge', /10000, got 10001/),
+    );
+  });
+});
+
+describe('applying patches', () => {
+  it('JSON', () => {
+    const { object } = apply('json', [{ op: 'add', path: '/data/x', value: 'y' }], present);
+    assert.deepEqual(object.data, { n: '0', x: 'y' });
+  });
+
+  it('merge: null removes', () => {
+    const { object } = apply('merge', { data: { n: null, x: 'y' } }, present);
+    assert.deepEqual(object.data, { x: 'y' });
+  });
+
+  it('strategic merge: lists merge by their keys', () => {
+    const container = { name: 'c', image: 'i:1' };
+    const before = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'd', namespace: 'default' },
+      spec: { template: { spec: { containers: [container, { name: 'e', image: 'e:1' }] } } },
+    };
+    const patch = { spec: { template: { spec: { containers: [{ name: 'c', image: 'i:2' }] } } } };
+    const { object } = apply('strategic', patch, before, deployment);
+    const spec = object.spec as {
+      template: { spec: { containers: { name: string; image: string }[] } };
+    };
+    const images = spec.template.spec.containers.map(({ name, image }) => `${name}=${image}`);
+    assert.deepEqual(images, ['c=i:2', 'e=e:1']);
+  });
+
+  it('does not touch what it works on', () => {
+    const before = structuredClone(present);
+    apply('merge', { data: { x: 'y' } }, present);
+    assert.deepEqual(present, before);
+  });
+
+  it('warns of fields that do not exist', () => {
+    const { object, warnings } = apply('merge', { nope: 1 }, present);
+    assert.deepEqual(warnings, ['unknown field "nope"']);
+    assert.equal(object.nope, undefined);
+  });
+
+  const refused: readonly [string, unknown, number, RegExp][] = [
+    ['another kind', { kind: 'Secret' }, 422, /no kind "Secret" is registered/],
+    ['another version', { apiVersion: 'v2' }, 422, /for version "v2"/],
+    ['a value of another type', { data: { n: 7 } }, 422, /cannot unmarshal number/],
+    [
+      'another name',
+      { metadata: { name: 'b' } },
+      400,
+      /\(b\) does not match the name on the URL \(a\)/,
+    ],
+    ['another namespace', { metadata: { namespace: 'x' } }, 400, /namespace/],
+  ];
+  for (const [what, patch, code, why] of refused) {
+    it(`refuses ${what}`, () => {
+      const reason = code === 422 ? 'Invalid' : 'BadRequest';
+      assert.throws(() => apply('merge', patch, present), refusal(code, reason, why));
+    });
+  }
+
+  it('shows a refused result as the stock server does', () => {
+    const versioned = { ...present, metadata: { uid: 'u', namespace: 'default', name: 'a' } };
+    assert.throws(
+      () => apply('merge', { data: { n: 7 } }, versioned),
+      (error) => {
+        const shown =
+          '{\\"apiVersion\\":\\"v1\\",\\"data\\":{\\"n\\":7},\\"kind\\":\\"ConfigMap\\",' +
+          '\\"metadata\\":{\\"name\\":\\"a\\",\\"namespace\\":\\"default\\",\\"uid\\":\\"u\\"}}';
+        assert.ok(String(error).includes(shown), String(error));
+        return true;
+      },
+    );
+  });
+});
