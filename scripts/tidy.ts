@@ -148,12 +148,15 @@ function sizeFindings(file: string, lines: readonly string[]): Finding[] {
 /** Functions too long to hold in the head. Relies on the formatter: a body ends at the indentation of its start. */
 export function longFunctions(file: string, lines: readonly string[]): Finding[] {
   const findings: Finding[] = [];
-  const start =
-    /^(\s*)(?:export )?(?:(?:async )?function\b|(?:static |async |get |set )*#?\w+\(.*\).*\{$|(?:const|let) \w+ = (?:async )?\(.*=> \{$)/;
+  const starts = [
+    /^(\s*)(?:export )?(?:async )?function\b/,
+    /^(\s*)(?:static |async |get |set )*#?\w+\(.*\).*\{$/,
+    /^(\s*)(?:export )?(?:const|let) \w+ = (?:async )?\(.*=> \{$/,
+  ];
   lines.forEach((line, i) => {
-    const match = start.exec(line);
+    const match = starts.map((start) => start.exec(line)).find((found) => found !== null);
     if (
-      match === null ||
+      match === undefined ||
       /^\s*(if|for|while|switch|return|catch|else|describe|it|test|before|after)\b/.test(line)
     )
       return;

@@ -46,8 +46,8 @@ export interface ContainerdPlan {
 }
 
 /**
- * Young objects must not pile up: these processes allocate little that lives. The warning is about gRPC naming IP addresses in its
- * TLS greeting, which is how members find each other here.
+ * Young objects must not pile up: these processes allocate little that lives. The warning is about gRPC naming IP
+ * addresses in its TLS greeting, which is how members find each other here.
  */
 const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=DEP0123'];
 const RESOLVER_NODES = 1;
