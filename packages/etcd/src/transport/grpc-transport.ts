@@ -21,7 +21,7 @@ import { MAX_FRAME_BYTES, MAX_MET, PROTOCOL_VERSION } from './limits.ts';
 import { type Identity, PeerService } from './peer-service.ts';
 import { PeerStream } from './peer-stream.ts';
 import { sendSnapshot } from './snapshot-stream.ts';
-import { type HelloWire, type PeersClient, peersClient, peersService, targetOf } from './wire.ts';
+import { type HelloWire, peersClient, peersService, targetOf } from './wire.ts';
 
 export interface GrpcTransportOptions {
   /** URLs to listen on; port 0 takes a free one. */
@@ -48,7 +48,6 @@ const DRAIN_MS = 100;
 
 interface Peer {
   readonly url: string;
-  readonly client: PeersClient;
   readonly stream: PeerStream;
 }
 
@@ -131,7 +130,9 @@ export class GrpcTransport implements Transport {
     this.#met.delete(peer.id);
     this.#met.set(peer.id, peer);
     if (this.#met.size > MAX_MET) this.#met.delete(this.#met.keys().next().value ?? 0n);
-    if (!this.#peers.has(peer.id)) this.#connect(peer);
+    const known = this.#peers.get(peer.id);
+    if (known === undefined) this.#connect(peer);
+    else known.stream.hurry();
   }
 
   #hello(to: PeerId): HelloWire {
@@ -149,14 +150,10 @@ export class GrpcTransport implements Transport {
     if (url === undefined || this.#stopped) return;
     const { clock, random, log, tls } = this.#options;
     const { target, secure } = targetOf(url);
-    const client = peersClient(
-      target,
-      channelCredentials(secure ? tls : undefined),
-      CHANNEL_OPTIONS,
-    );
+    const credentials = channelCredentials(secure ? tls : undefined);
     const { id } = address;
     const stream = new PeerStream({
-      client,
+      makeClient: () => peersClient(target, credentials, CHANNEL_OPTIONS),
       hello: this.#hello(id),
       clock,
       random,
@@ -165,7 +162,7 @@ export class GrpcTransport implements Transport {
       onDown: () => this.#handlers?.onPeerDown(id),
       onUnreachable: () => this.#handlers?.onUnreachable(id),
     });
-    this.#peers.set(id, { url, client, stream });
+    this.#peers.set(id, { url, stream });
   }
 
   #drop(id: PeerId, peer: Peer): void {
@@ -195,9 +192,9 @@ export class GrpcTransport implements Transport {
   }
 
   async sendSnapshot(header: SnapshotHeader, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const peer = this.#peers.get(header.to);
-    if (peer === undefined) throw new SnapshotStreamError('the member is not known here');
-    await sendSnapshot(peer.client, this.#hello(header.to), header, chunks);
+    const client = this.#peers.get(header.to)?.stream.client;
+    if (client === undefined) throw new SnapshotStreamError('the member is not known here');
+    await sendSnapshot(client, this.#hello(header.to), header, chunks);
   }
 
   async stop(): Promise<void> {

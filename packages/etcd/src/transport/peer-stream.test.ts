@@ -47,7 +47,7 @@ function setUp() {
     close: () => events.push('closed'),
   };
   const stream = new PeerStream({
-    client: client as PeersClient,
+    makeClient: () => client as PeersClient,
     hello: { version: 1, cluster_id: '1', from: '1', to: '2', peer_urls: [] },
     clock,
     random: seededRandom(1),
@@ -170,6 +170,16 @@ test('attempts become rarer, and rarest after a refusal', () => {
   assert.equal(calls.length, 14);
 });
 
+test('a peer that shows itself is connected at once', () => {
+  const { stream, calls, fail, clock } = setUp();
+  fail(status.UNAVAILABLE);
+  stream.hurry();
+  assert.equal(calls.length, 2);
+  stream.hurry();
+  clock.advance(60_000);
+  assert.equal(calls.length, 2, 'one attempt, not two');
+});
+
 test('closed means closed', () => {
   const { stream, calls, last, fail, events, clock } = setUp();
   last().emit('metadata');
@@ -181,5 +191,6 @@ test('closed means closed', () => {
   assert.ok(call.cancelled);
   assert.equal(calls.length, 1);
   assert.deepEqual(events, ['up', 'closed', 'unreachable']);
+  assert.equal(stream.client, undefined);
   assert.equal(clock.pendingTimers, 0);
 });

@@ -27,7 +27,8 @@ import {
 import type { BatchWire, HelloWire, PeersClient } from './wire.ts';
 
 export interface PeerStreamOptions {
-  readonly client: PeersClient;
+  /** A client of its own for every attempt: a used one would wait out gRPC's own back-off. */
+  readonly makeClient: () => PeersClient;
   readonly hello: HelloWire;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,6 +44,7 @@ export interface PeerStreamOptions {
 export class PeerStream {
   readonly #options: PeerStreamOptions;
   readonly #backoff: ReturnType<typeof exponentialBackoff>;
+  #client: PeersClient | undefined;
   #state: 'connecting' | 'open' | 'waiting' | 'closed' = 'waiting';
   #call: ClientWritableStream<BatchWire> | undefined;
   #queue: PeerMessage[] = [];
@@ -61,6 +63,18 @@ export class PeerStream {
 
   get connected(): boolean {
     return this.#state === 'open';
+  }
+
+  /** For other calls to the same member; undefined once closed. */
+  get client(): PeersClient | undefined {
+    return this.#state === 'closed' ? undefined : this.#client;
+  }
+
+  /** The other side has just shown that it is there: no need to wait any longer. */
+  hurry(): void {
+    if (this.#state !== 'waiting' || this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#connect();
   }
 
   send(message: PeerMessage): void {
@@ -99,7 +113,11 @@ export class PeerStream {
 
   #connect(): void {
     this.#state = 'connecting';
-    const { client, hello } = this.#options;
+    this.#timer = undefined;
+    const { hello } = this.#options;
+    this.#client?.close();
+    const client = this.#options.makeClient();
+    this.#client = client;
     const call = client.Stream((err) => this.#broken(call, err));
     this.#call = call;
     call.on('metadata', () => {
@@ -143,6 +161,6 @@ export class PeerStream {
     this.#timer?.cancel();
     this.#call?.cancel();
     this.#call = undefined;
-    this.#options.client.close();
+    this.#client?.close();
   }
 }
