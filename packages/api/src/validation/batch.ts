@@ -21,14 +21,21 @@ const COUNTS = [
   'maxFailedIndexes',
 ] as const;
 
+const MAX_INDEXED_PARALLELISM = 100_000;
+
 function validateCompletionMode(errors: Errors, path: string, spec: JobSpec): void {
   const mode = spec.completionMode;
   if (mode === undefined) return;
   if (mode !== 'NonIndexed' && mode !== 'Indexed') {
-    errors.push(notSupported(`${path}.completionMode`, mode, ['Indexed', 'NonIndexed']));
+    errors.push(notSupported(`${path}.completionMode`, mode, ['NonIndexed', 'Indexed']));
   }
   if (mode === 'Indexed' && spec.completions === undefined) {
     errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+  }
+  const parallelism = spec.parallelism ?? 0;
+  if (mode === 'Indexed' && parallelism > MAX_INDEXED_PARALLELISM) {
+    const why = `must be less than or equal to ${MAX_INDEXED_PARALLELISM} when completion mode is Indexed`;
+    errors.push(invalid(`${path}.parallelism`, parallelism, why));
   }
 }
 
@@ -63,9 +70,28 @@ function validateJobSpec(errors: Errors, path: string, spec: JobSpec, rules: Pod
   validateRestart(errors, path, spec);
 }
 
+/** A selector the server generates selects by the labels it generates, and nothing else. */
+function validateGenerated(errors: Errors, job: Job): void {
+  const selector = job.spec?.selector;
+  if (!selector || job.spec?.manualSelector) return;
+  const uid = job.metadata.uid ?? '';
+  const name = job.metadata.name ?? '';
+  const labels = {
+    'controller-uid': uid,
+    'batch.kubernetes.io/controller-uid': uid,
+    'job-name': name,
+    'batch.kubernetes.io/job-name': name,
+  };
+  const problems: Errors = [];
+  validateSelector(problems, 'spec.selector', selector);
+  if (problems.length > 0 || matchesLabels(labelSelectorOf(selector), labels)) return;
+  errors.push(invalid('spec.selector', goSelector(selector), '`selector` not auto-generated'));
+}
+
 export function validateJob(errors: Errors, job: Job, rules: PodRules): void {
   const spec = job.spec;
   if (!spec) return;
+  validateGenerated(errors, job);
   validateJobSpec(errors, 'spec', spec, rules);
   if (!spec.selector) errors.push(required('spec.selector'));
   else validateSelector(errors, 'spec.selector', spec.selector);
@@ -117,7 +143,9 @@ export function validateCronJob(errors: Errors, cron: CronJob, rules: PodRules):
   if (!spec) return;
   if (!spec.schedule) errors.push(required('spec.schedule'));
   else {
-    const problem = scheduleProblem(spec.schedule);
+    const problem = spec.schedule.includes('TZ')
+      ? 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
+      : scheduleProblem(spec.schedule);
     if (problem) errors.push(invalid('spec.schedule', spec.schedule, problem));
   }
   notNegative(errors, 'spec.startingDeadlineSeconds', spec.startingDeadlineSeconds);

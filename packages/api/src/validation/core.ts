@@ -9,7 +9,7 @@ import {
   required,
   tooLong,
 } from '../field-error.ts';
-import type { ConfigMap, Node, Secret, Taint } from '../generated/types.ts';
+import type { ConfigMap, EventEvents, Node, Secret, Taint } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { MAX_DATA_BYTES } from '../limits.ts';
 import { addMessages, type Errors, IMMUTABLE, validateCidr } from './common.ts';
@@ -184,6 +184,34 @@ export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void 
   if (provider && node.spec?.providerID !== provider) {
     const why = 'node updates may not change providerID except from "" to valid';
     errors.push(forbidden('spec.providerID', why));
+  }
+}
+
+const MAX_EVENT_TEXT = 128;
+const MAX_EVENT_NOTE = 1024;
+
+/** The rules of the events' own group, which the core group's events need not keep. */
+export function validateNewEvent(errors: Errors, e: EventEvents): void {
+  if (!e.eventTime) errors.push(required('eventTime'));
+  if (!e.reportingController) errors.push(required('reportingController'));
+  addMessages(
+    errors,
+    'reportingController',
+    e.reportingController ?? '',
+    qualifiedName(e.reportingController ?? ''),
+  );
+  for (const field of ['reportingInstance', 'action', 'reason'] as const) {
+    const text = e[field] ?? '';
+    if (text === '') errors.push(required(field));
+    if (text.length > MAX_EVENT_TEXT) {
+      errors.push(invalid(field, '', `can have at most ${MAX_EVENT_TEXT} characters`));
+    }
+  }
+  if ((e.note ?? '').length > MAX_EVENT_NOTE) {
+    errors.push(invalid('message', '', `can have at most ${MAX_EVENT_NOTE} characters`));
+  }
+  if (e.type !== 'Normal' && e.type !== 'Warning') {
+    errors.push(invalid('type', '', `has invalid value: ${e.type ?? ''}`));
   }
 }
 

@@ -1,7 +1,15 @@
 /** Endpoints and endpoint slices. */
-import { invalid, notSupported, required } from '../field-error.ts';
+import { invalid, notSupported, required, tooMany } from '../field-error.ts';
 import type { EndpointSlice, EndpointSubset, Endpoints } from '../generated/types.ts';
-import { addMessages, type Errors, IMMUTABLE, UniqueNames, validateIp } from './common.ts';
+import {
+  addMessages,
+  type Errors,
+  IMMUTABLE,
+  isIpv4,
+  isIpv6,
+  UniqueNames,
+  validateIp,
+} from './common.ts';
 import { dns1123Label, dns1123Subdomain, portNumber } from './names.ts';
 import { validatePlainIp } from './service.ts';
 
@@ -46,18 +54,38 @@ export function validateEndpoints(errors: Errors, endpoints: Endpoints): void {
 
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
 
+function validateSliceAddress(errors: Errors, path: string, type: string, address: string): void {
+  if (type === 'FQDN') {
+    addMessages(errors, path, address, dns1123Subdomain(address));
+    return;
+  }
+  const fits = type === 'IPv4' ? isIpv4 : isIpv6;
+  if (ADDRESS_TYPES.includes(type) && !fits(address)) {
+    errors.push(invalid(path, address, `must be a valid ${type} address`));
+  } else if (ADDRESS_TYPES.includes(type)) validatePlainIp(errors, path, address);
+}
+
+/** Most endpoints of a slice, most addresses of an endpoint. */
+const MAX_ENDPOINTS = 1000;
+const MAX_ADDRESSES = 100;
+
 export function validateEndpointSlice(errors: Errors, slice: EndpointSlice): void {
   if (!slice.addressType) errors.push(required('addressType'));
   else if (!ADDRESS_TYPES.includes(slice.addressType)) {
     errors.push(notSupported('addressType', slice.addressType, ADDRESS_TYPES));
   }
+  if ((slice.endpoints ?? []).length > MAX_ENDPOINTS) {
+    errors.push(tooMany('endpoints', (slice.endpoints ?? []).length, MAX_ENDPOINTS));
+  }
   (slice.endpoints ?? []).forEach((e, i) => {
     const at = `endpoints[${i}].addresses`;
     if ((e.addresses ?? []).length === 0)
       errors.push(required(at, 'must contain at least 1 address'));
+    if ((e.addresses ?? []).length > MAX_ADDRESSES) {
+      errors.push(tooMany(at, (e.addresses ?? []).length, MAX_ADDRESSES));
+    }
     (e.addresses ?? []).forEach((a, j) => {
-      if (slice.addressType === 'FQDN') addMessages(errors, `${at}[${j}]`, a, dns1123Subdomain(a));
-      else validatePlainIp(errors, `${at}[${j}]`, a);
+      validateSliceAddress(errors, `${at}[${j}]`, slice.addressType, a);
     });
     if (e.hostname !== undefined) {
       addMessages(errors, `endpoints[${i}].hostname`, e.hostname, dns1123Label(e.hostname));

@@ -4,6 +4,7 @@ import type {
   DaemonSet,
   Deployment,
   Event,
+  EventEvents,
   Job,
   Pod,
   ReplicaSet,
@@ -84,6 +85,13 @@ const CORE: Readonly<Record<string, KindRules>> = {
       const involved = e.involvedObject?.namespace;
       core.validateInvolved(errors, { namespace: e.metadata.namespace, involved });
     },
+  },
+  'events.k8s.io/Event': {
+    object: (errors: Errors, e: EventEvents) => {
+      const involved = e.regarding?.namespace;
+      core.validateInvolved(errors, { namespace: e.metadata.namespace, involved });
+    },
+    create: core.validateNewEvent,
   },
   '/LimitRange': { object: quota.validateLimitRange },
   '/ResourceQuota': { object: quota.validateResourceQuota },

@@ -119,6 +119,34 @@ describe('workloads', () => {
     ],
     [
       'batch/v1',
+      'Job',
+      { spec: { template: { ...once, metadata: { labels: { app: 'a' } } }, selector: SELECTOR } },
+      [
+        'spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{"app":"a", "batch.kubernetes.io/controller-uid":"11111111-1111-4111-8111-111111111111"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: `selector` not auto-generated',
+      ],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      { spec: { schedule: 'TZ=UTC * * * * *', jobTemplate: { spec: { template: once } } } },
+      [
+        'spec.schedule: Invalid value: "TZ=UTC * * * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+      ],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      {
+        spec: {
+          schedule: '* * * * *',
+          timeZone: 'Mars/X',
+          jobTemplate: { spec: { template: once } },
+        },
+      },
+      ['spec.timeZone: Invalid value: "Mars/X": unknown time zone Mars/X'],
+    ],
+    [
+      'batch/v1',
       'CronJob',
       { spec: { schedule: 'x', jobTemplate: { spec: { template: once } } } },
       ['spec.schedule: Invalid value: "x": expected exactly 5 fields, found 1: [x]'],
@@ -196,6 +224,48 @@ describe('network', () => {
       [
         'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "11.0.0.0/8": must be a strict subset of `cidr`',
       ],
+    ],
+  ]);
+});
+
+describe('slices and events', () => {
+  refuses([
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      { addressType: 'IPv4', endpoints: [{ addresses: ['fd00::1', '10.0.0.1', '127.0.0.1'] }] },
+      [
+        'endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address',
+        'endpoints[0].addresses[2]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+      ],
+    ],
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      { addressType: 'FQDN', endpoints: [{ addresses: ['a.example'] }] },
+      [],
+    ],
+    [
+      'events.k8s.io/v1',
+      'Event',
+      {
+        regarding: { namespace: 'n' },
+        reportingController: 'c',
+        reportingInstance: 'i',
+        type: 'Odd',
+      },
+      [
+        'eventTime: Required value',
+        'action: Required value',
+        'reason: Required value',
+        'type: Invalid value: "": has invalid value: Odd',
+      ],
+    ],
+    [
+      'v1',
+      'Event',
+      { involvedObject: { namespace: 'other' } },
+      ['involvedObject.namespace: Invalid value: "other": does not match event.namespace'],
     ],
   ]);
 });

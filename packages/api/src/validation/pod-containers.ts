@@ -57,7 +57,7 @@ function validateMount(
   path: string,
   at: string,
   m: VolumeMount,
-  context: ContainerContext & { mounted: Set<string> },
+  context: ContainerContext & { mounted: Set<string>; privileged: boolean },
 ): void {
   requireText(errors, `${at}.name`, m.name);
   if (!context.volumes.has(m.name)) errors.push(notFoundField(`${at}.name`, m.name));
@@ -73,6 +73,10 @@ function validateMount(
       errors.push(invalid(`${at}.subPathExpr`, m.subPathExpr, why));
     }
     localPath(errors, `${path}.subPathExpr`, m.subPathExpr);
+  }
+  if (m.mountPropagation === 'Bidirectional' && !context.privileged) {
+    const why = 'Bidirectional mount propagation is available only to privileged containers';
+    errors.push(forbidden(`${at}.mountPropagation`, why));
   }
   const modes = ['Bidirectional', 'HostToContainer', 'None'];
   if (m.mountPropagation !== undefined && !modes.includes(m.mountPropagation)) {
@@ -96,7 +100,9 @@ export function validateSeccomp(
   profile: SecurityContext['seccompProfile'],
 ): void {
   if (!profile) return;
-  if (!SECCOMP_TYPES.includes(profile.type)) {
+  if (!profile.type) {
+    errors.push(required(`${path}.type`, 'type is required when seccompProfile is set'));
+  } else if (!SECCOMP_TYPES.includes(profile.type)) {
     errors.push(notSupported(`${path}.type`, profile.type, SECCOMP_TYPES));
   }
   if (profile.type === 'Localhost') {
@@ -123,6 +129,10 @@ function validateSecurity(
   }
   validateId(errors, `${path}.runAsUser`, s.runAsUser);
   validateId(errors, `${path}.runAsGroup`, s.runAsGroup);
+  const mounts = ['Default', 'Unmasked'];
+  if (s.procMount !== undefined && !mounts.includes(s.procMount)) {
+    errors.push(notSupported(`${path}.procMount`, s.procMount, mounts));
+  }
   validateSeccomp(errors, `${path}.seccompProfile`, s.seccompProfile);
   if (s.allowPrivilegeEscalation === false) {
     const text = 'cannot set `allowPrivilegeEscalation` to false and';
@@ -157,9 +167,10 @@ function validateCommon(
   validateEnv(errors, `${path}.env`, c.env);
   validateEnvFrom(errors, `${path}.envFrom`, c.envFrom);
   const mounted = new Set<string>();
+  const privileged = c.securityContext?.privileged ?? false;
   (c.volumeMounts ?? []).forEach((m, i) => {
     const at = `${path}.volumeMounts`;
-    validateMount(errors, at, `${at}[${i}]`, m, { ...context, mounted });
+    validateMount(errors, at, `${at}[${i}]`, m, { ...context, mounted, privileged });
   });
   if (!c.imagePullPolicy) errors.push(required(`${path}.imagePullPolicy`));
   else if (!PULL_POLICIES.includes(c.imagePullPolicy)) {

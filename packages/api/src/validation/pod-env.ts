@@ -85,14 +85,12 @@ export function validateResourceFieldRef(
   }
   const divisor = ref.divisor ?? '0';
   if (parseQuantity(divisor).nanos === 0n) return;
-  const cpu = ref.resource.endsWith('.cpu');
-  const allowed = DIVISORS[cpu ? 'cpu' : 'memory'] ?? [];
-  if (!allowed.includes(divisor)) {
-    const what = cpu
-      ? "only divisor's values 1m and 1 are supported with the cpu resource"
-      : "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the memory resource";
-    errors.push(invalid(`${path}.divisor`, ref.resource, what));
-  }
+  const kind = ref.resource.endsWith('.cpu') ? 'cpu' : 'memory';
+  if ((DIVISORS[kind] ?? []).includes(divisor)) return;
+  const values = kind === 'cpu' ? '1m and 1' : (DIVISORS.memory ?? []).join(', ');
+  const what = ref.resource.endsWith('.ephemeral-storage') ? 'local ephemeral storage' : kind;
+  const why = `only divisor's values ${values} are supported with the ${what} resource`;
+  errors.push(invalid(`${path}.divisor`, ref.resource, why));
 }
 
 function keyRef(

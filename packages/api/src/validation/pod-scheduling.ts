@@ -1,5 +1,5 @@
 /** Where a pod may run: affinity, tolerations, spreading, gates. */
-import { duplicate, forbidden, invalid, notSupported, required } from '../field-error.ts';
+import { duplicate, forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
 import type {
   Affinity,
   NodeSelector,
@@ -10,6 +10,7 @@ import type {
   Toleration,
   TopologySpreadConstraint,
 } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from './names.ts';
 
@@ -125,6 +126,13 @@ function validateAffinity(errors: Errors, path: string, a: Affinity): void {
   }
 }
 
+function tolerationDump(t: Toleration): GoText {
+  const seconds = t.tolerationSeconds === undefined ? '(nil)' : '(0xc000000000)';
+  const names = `Key:${goQuote(t.key ?? '')}, Operator:${goQuote(t.operator ?? '')}`;
+  const rest = `Value:${goQuote(t.value ?? '')}, Effect:${goQuote(t.effect ?? '')}`;
+  return new GoText(`core.Toleration{${names}, ${rest}, TolerationSeconds:(*int64)${seconds}}`);
+}
+
 function validateToleration(errors: Errors, path: string, t: Toleration): void {
   if (t.key) addMessages(errors, `${path}.key`, t.key, qualifiedName(t.key));
   const operator = t.operator ?? '';
@@ -144,7 +152,7 @@ function validateToleration(errors: Errors, path: string, t: Toleration): void {
     }
   } else if (operator === 'Exists') {
     const why = "value must be empty when `operator` is 'Exists'";
-    if (t.value) errors.push(invalid(`${path}.operator`, t, why));
+    if (t.value) errors.push(invalid(`${path}.operator`, tolerationDump(t), why));
   } else {
     errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
   }

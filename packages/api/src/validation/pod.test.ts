@@ -378,6 +378,52 @@ describe('the pod itself', () => {
       ['spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None'],
     ],
     [
+      'DNS without servers',
+      { dnsPolicy: 'None', dnsConfig: {} },
+      {},
+      [
+        'spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None',
+      ],
+    ],
+    [
+      'too many name servers',
+      { dnsConfig: { nameservers: ['1.1.1.1', '1.1.1.2', '1.1.1.3', '1.1.1.4'], options: [{}] } },
+      {},
+      [
+        'spec.dnsConfig.nameservers: Invalid value: []string{"1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4"}: must not have more than 3 nameservers',
+        'spec.dnsConfig.options[0]: Required value: must not be empty',
+      ],
+    ],
+    [
+      'security',
+      {
+        securityContext: {
+          runAsUser: -1,
+          fsGroupChangePolicy: 'Often',
+          sysctls: [
+            { name: 'a', value: '1' },
+            { name: 'a', value: '2' },
+          ],
+          seccompProfile: { type: 'Localhost' },
+        },
+      },
+      {},
+      [
+        'spec.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive',
+        'spec.securityContext.sysctls[1].name: Duplicate value: "a"',
+        'spec.securityContext.fsGroupChangePolicy: Unsupported value: "Often": supported values: "Always", "OnRootMismatch"',
+        'spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost',
+      ],
+    ],
+    [
+      'a toleration with a value it ignores',
+      { tolerations: [{ key: 'a', operator: 'Exists', value: 'v' }] },
+      {},
+      [
+        'spec.tolerations[0].operator: Invalid value: core.Toleration{Key:"a", Operator:"Exists", Value:"v", Effect:"", TolerationSeconds:(*int64)(nil)}: value must be empty when `operator` is \'Exists\'',
+      ],
+    ],
+    [
       'ephemeral containers',
       { ephemeralContainers: [{ name: 'e', image: 'i' }] },
       {},

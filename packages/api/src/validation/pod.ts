@@ -1,7 +1,8 @@
 /** Pods and pod templates. */
-import { forbidden, invalid, notSupported, required } from '../field-error.ts';
+import { duplicate, forbidden, invalid, notSupported, required } from '../field-error.ts';
 import type { Pod, PodSecurityContext, PodSpec, PodTemplateSpec } from '../generated/types.ts';
 import { addMessages, type Errors, requireText, validateIp, validateLabels } from './common.ts';
+import { goStrings } from './go-dump.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
 import {
   type PodRules,
@@ -53,39 +54,49 @@ function validatePodSecurity(
         'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$';
       errors.push(invalid(at, c.name, text));
     }
-    if (seen.has(c.name)) errors.push(invalid(at, c.name, 'must be unique'));
+    if (seen.has(c.name)) errors.push(duplicate(at, c.name));
     seen.add(c.name);
   });
+  const policies = ['Always', 'OnRootMismatch'];
+  if (s.fsGroupChangePolicy !== undefined && !policies.includes(s.fsGroupChangePolicy)) {
+    errors.push(notSupported(`${path}.fsGroupChangePolicy`, s.fsGroupChangePolicy, policies));
+  }
   validateSeccomp(errors, `${path}.seccompProfile`, s.seccompProfile);
 }
 
+const MAX_NAMESERVERS = 3;
+const MAX_SEARCHES = 32;
+
 function validateDns(errors: Errors, path: string, spec: PodSpec): void {
   const config = spec.dnsConfig;
-  if (spec.dnsPolicy === 'None') {
-    if (!config) {
-      errors.push(required(path, 'must provide `dnsConfig` when `dnsPolicy` is None'));
-      return;
-    }
-    if ((config.nameservers ?? []).length === 0) {
-      const why = 'must provide at least one DNS nameserver when `dnsPolicy` is None';
-      errors.push(required(`${path}.nameservers`, why));
-    }
+  const servers = config?.nameservers ?? [];
+  if (spec.dnsPolicy === 'None' && !config) {
+    errors.push(required(path, 'must provide `dnsConfig` when `dnsPolicy` is None'));
+    return;
   }
-  if (!config) return;
-  if ((config.nameservers ?? []).length > 3) {
-    errors.push(
-      invalid(`${path}.nameservers`, config.nameservers, 'must not have more than 3 nameservers'),
-    );
+  if (spec.dnsPolicy === 'None' && servers.length === 0) {
+    const why = 'must provide at least one DNS nameserver when `dnsPolicy` is None';
+    errors.push(required(`${path}.nameservers`, why));
+    return;
   }
-  (config.nameservers ?? []).forEach((ns, i) => {
+  if (servers.length > MAX_NAMESERVERS) {
+    const why = `must not have more than ${MAX_NAMESERVERS} nameservers`;
+    errors.push(invalid(`${path}.nameservers`, goStrings(servers), why));
+  }
+  servers.forEach((ns, i) => {
     validateIp(errors, `${path}.nameservers[${i}]`, ns);
   });
-  (config.searches ?? []).forEach((search, i) => {
+  const searches = config?.searches ?? [];
+  if (searches.length > MAX_SEARCHES) {
+    const why = `must not have more than ${MAX_SEARCHES} search paths`;
+    errors.push(invalid(`${path}.searches`, goStrings(searches), why));
+  }
+  searches.forEach((search, i) => {
     const name = search.replace(/\.$/, '');
-    if (name !== '') addMessages(errors, `${path}.searches[${i}]`, search, dns1123Subdomain(name));
+    addMessages(errors, `${path}.searches[${i}]`, name, dns1123Subdomain(name));
   });
-  (config.options ?? []).forEach((o, i) => {
-    requireText(errors, `${path}.options[${i}]`, o.name);
+  (config?.options ?? []).forEach((o, i) => {
+    if (!o.name) errors.push(required(`${path}.options[${i}]`, 'must not be empty'));
   });
 }
 

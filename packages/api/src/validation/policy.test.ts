@@ -255,11 +255,7 @@ describe('storage', () => {
           resources: { requests: { storage: '-1' } },
         },
       },
-      [
-        /may not use ReadWriteOncePod with other access modes/,
-        /must be greater than or equal to 0/,
-        /must be greater than zero/,
-      ],
+      [/may not use ReadWriteOncePod with other access modes/, /must be greater than zero/],
     ],
     [
       'storage.k8s.io/v1',

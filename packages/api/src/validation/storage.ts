@@ -14,18 +14,14 @@ import { addMessages, type Errors, IMMUTABLE, requireText, validateSelector } fr
 import { goStrings } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
 import { validateNodeSelector } from './pod-scheduling.ts';
-import { validateAmount, validateResourceName } from './resources.ts';
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const RECLAIM_POLICIES = ['Delete', 'Recycle', 'Retain'];
 const VOLUME_MODES = ['Block', 'Filesystem'];
 
-function validateAccessModes(errors: Errors, modes: string[] | undefined): void {
+function validateAccessModes(errors: Errors, modes: string[] | undefined, ifNone: string): void {
   const path = 'spec.accessModes';
-  if ((modes ?? []).length === 0) {
-    errors.push(required(path, 'at least 1 access mode is required'));
-    return;
-  }
+  if ((modes ?? []).length === 0) errors.push(required(path, ifNone));
   for (const mode of modes ?? []) {
     if (!ACCESS_MODES.includes(mode)) errors.push(notSupported(path, mode, ACCESS_MODES));
   }
@@ -67,7 +63,7 @@ const PV_SOURCES = [
 
 export function validatePersistentVolume(errors: Errors, pv: PersistentVolume): void {
   const spec = pv.spec ?? {};
-  validateAccessModes(errors, spec.accessModes);
+  validateAccessModes(errors, spec.accessModes, '');
   const capacity = Object.entries(spec.capacity ?? {});
   if (capacity.length === 0) errors.push(required('spec.capacity'));
   if (spec.capacity && (capacity.length > 1 || !('storage' in spec.capacity))) {
@@ -76,8 +72,10 @@ export function validatePersistentVolume(errors: Errors, pv: PersistentVolume): 
     );
   }
   for (const [name, amount] of capacity) {
-    validateResourceName(errors, `spec.capacity[${name}]`, name);
-    validateAmount(errors, `spec.capacity[${name}]`, name, amount);
+    if (parseQuantity(amount).nanos < 0n) {
+      const why = 'must be a valid resource quantity';
+      errors.push(invalid(`spec.capacity[${name}]`, amount, why));
+    }
     positiveStorage(errors, `spec.capacity[${name}]`, amount);
   }
   const policy = spec.persistentVolumeReclaimPolicy ?? '';
@@ -126,12 +124,11 @@ export function validatePersistentVolumeUpdate(
 
 export function validateClaim(errors: Errors, claim: PersistentVolumeClaim): void {
   const spec = claim.spec ?? {};
-  validateAccessModes(errors, spec.accessModes);
+  validateAccessModes(errors, spec.accessModes, 'at least 1 access mode is required');
   validateSelector(errors, 'spec.selector', spec.selector);
   const storage = spec.resources?.requests?.storage;
   if (storage === undefined) errors.push(required('spec.resources[storage]'));
   else {
-    validateAmount(errors, 'spec.resources[storage]', 'storage', storage);
     positiveStorage(errors, 'spec.resources[storage]', storage);
   }
   if (spec.storageClassName) {
