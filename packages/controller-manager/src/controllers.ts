@@ -11,6 +11,7 @@ import type { Cidr } from './node-ipam/allocator.ts';
 import { nodeIpamController } from './node-ipam/reconciler.ts';
 import { nodeLifecycleControllers } from './node-lifecycle/reconciler.ts';
 import { podGcController } from './podgc/reconciler.ts';
+import { quotaController } from './quota/reconciler.ts';
 import { REPLICA_SET, REPLICATION_CONTROLLER } from './replicaset/kinds.ts';
 import { replicaController } from './replicaset/reconciler.ts';
 import { rootCaController, serviceAccountController } from './serviceaccount/reconciler.ts';
@@ -43,6 +44,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     jobController(deps),
     cronJobController(deps),
     disruptionController(deps),
+    quotaController(deps),
     endpointsController(deps),
     endpointSliceController(deps),
     namespaceController(deps),

@@ -79,3 +79,9 @@ export const DAEMON_BACKOFF_MAX_MS = 900_000;
 
 /** An eviction whose pod is still there after this long is taken to have failed. */
 export const DISRUPTION_TIMEOUT_MS = 120_000;
+
+/** Objects that come and go within this time are counted once, together. */
+export const QUOTA_SETTLE_MS = 500;
+
+/** A quota is counted anew at least this often. */
+export const QUOTA_RESYNC_MS = 300_000;

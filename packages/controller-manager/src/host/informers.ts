@@ -15,6 +15,7 @@ import type {
   PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
+  ResourceQuota,
   Secret,
   Service,
   ServiceAccount,
@@ -144,6 +145,11 @@ export class SharedInformers {
     const indexers = { namespace: byNamespace };
     const resource = 'poddisruptionbudgets';
     return this.#shared<PodDisruptionBudget>('policy/v1', resource, { indexers });
+  }
+
+  get resourceQuotas(): Informer<ResourceQuota> {
+    const indexers = { namespace: byNamespace };
+    return this.#shared<ResourceQuota>('v1', 'resourcequotas', { indexers });
   }
 
   get jobs(): Informer<Job> {

@@ -1,0 +1,122 @@
+import {
+  builtinKinds,
+  isNotFound,
+  type KubeObject,
+  type Pod,
+  Quantity,
+  type ResourceQuota,
+} from '@kubets/api';
+import {
+  type Controller,
+  type ControllerDeps,
+  type KeyQueue,
+  queueController,
+} from '../host/controller.ts';
+import { INDEX } from '../host/informers.ts';
+import { LIST_PAGE_SIZE, QUOTA_RESYNC_MS, QUOTA_SETTLE_MS } from '../limits.ts';
+import { sameJson } from '../objects/json.ts';
+import { isDeleting, keyOf, namespaceOf } from '../objects/meta.ts';
+import { isFinished } from '../objects/pods.ts';
+import { type CountedKind, countedKinds, quotaStatus, sameAmounts } from './decide.ts';
+import { isInScope, sum, type Usage, usageOf } from './usage.ts';
+
+/**
+ * Counts what quotas limit. Admission adds to the count before an object is made; this counts anew
+ * when objects come and go, so that what is gone is given back.
+ */
+export function quotaController(deps: ControllerDeps): Controller {
+  const loop = new QuotaLoop(deps);
+  return queueController({
+    name: 'resourcequota',
+    deps,
+    needs: [deps.informers.resourceQuotas],
+    subscribe: (queue) => loop.subscribe(queue),
+    reconcile: (key, queue) => loop.reconcile(key, queue),
+  });
+}
+
+class QuotaLoop {
+  readonly #deps: ControllerDeps;
+  readonly #followed = new Map<string, () => void>();
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+  }
+
+  subscribe(queue: KeyQueue): (() => void)[] {
+    const off = this.#deps.informers.resourceQuotas.on({
+      add: (quota) => queue.add(keyOf(quota)),
+      update: (old, quota) => {
+        // Admission writes the status with every object made: that is no reason to count anew.
+        const isNew = !sameJson(old.spec, quota.spec) || quota.status?.hard === undefined;
+        if (isNew) queue.add(keyOf(quota));
+      },
+    });
+    const unfollow = (): void => {
+      for (const stop of this.#followed.values()) stop();
+    };
+    return [off, unfollow];
+  }
+
+  async reconcile(key: string, queue: KeyQueue): Promise<void> {
+    const quota = this.#deps.informers.resourceQuotas.get(key);
+    if (!quota?.spec || isDeleting(quota)) return;
+    const kinds = countedKinds(quota, builtinKinds.all());
+    for (const kind of kinds) this.#follow(kind, queue);
+    const usages: Usage[] = [];
+    for (const kind of kinds) usages.push(await this.#measure(quota, kind));
+    const status = quotaStatus(quota, sum(usages));
+    queue.addAfter(key, QUOTA_RESYNC_MS);
+    if (sameAmounts(quota.status, status)) return;
+    const api = this.#deps.api.resource<ResourceQuota>('v1', 'resourcequotas');
+    try {
+      // Conditional on the version: an object admitted while we counted makes this count void.
+      await api.updateStatus({ ...quota, status });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** From now on, objects of this kind that come or go wake the quotas of their namespace. */
+  #follow(kind: CountedKind, queue: KeyQueue): void {
+    const id = `${kind.gv}/${kind.resource}`;
+    if (this.#followed.has(id)) return;
+    const wake = (object: KubeObject): void => {
+      const quotas = this.#deps.informers.resourceQuotas;
+      for (const quota of quotas.byIndex(INDEX.namespace, namespaceOf(object))) {
+        queue.addAfter(keyOf(quota), QUOTA_SETTLE_MS);
+      }
+    };
+    const isPods = kind.resource === 'pods';
+    const informer = this.#deps.informers.metadataOf(kind.gv, kind.resource);
+    const off = informer.on({
+      add: wake,
+      delete: wake,
+      update: (old, object) => {
+        if (isPods && !isFinished(old as Pod) && isFinished(object as Pod)) wake(object);
+      },
+    });
+    this.#followed.set(id, off);
+  }
+
+  async #measure(quota: ResourceQuota, kind: CountedKind): Promise<Usage> {
+    const api = this.#deps.api.resource<KubeObject>(kind.gv, kind.resource);
+    const usages: Usage[] = [];
+    let token: string | undefined;
+    do {
+      const from = token === undefined ? {} : { continue: token };
+      const page = await api.list(namespaceOf(quota), { limit: LIST_PAGE_SIZE, ...from });
+      for (const object of page.items) usages.push(usageFor(quota, kind, object));
+      token = page.continue;
+    } while (token !== undefined && token !== '');
+    return sum(usages);
+  }
+}
+
+function usageFor(quota: ResourceQuota, kind: CountedKind, object: KubeObject): Usage {
+  const isPod = kind.resource === 'pods';
+  if (isPod && !isInScope(quota, object as Pod)) return new Map();
+  const usage: Usage = kind.isMeasured ? usageOf(kind.resource, object) : new Map();
+  for (const name of kind.counts) usage.set(name, Quantity.of(1));
+  return usage;
+}
