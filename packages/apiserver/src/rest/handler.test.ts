@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { beforeEach, describe, it } from 'node:test';
+import { builtinKinds, unauthorized } from '@kubets/api';
+import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { PlainTextError } from '../auth/impersonation.ts';
+import { Inflight } from '../inflight.ts';
+import type { AuthorizationAttributes, Credentials, StreamHandler } from '../ports.ts';
+import { refusal, useScene } from '../testing/scene.ts';
+import { RestHandler } from './handler.ts';
+import { ResourceHandler } from './resource-handler.ts';
+
+const s = useScene();
+
+interface Seen {
+  credentials: Credentials | undefined;
+  asked: AuthorizationAttributes[];
+}
+
+let seen: Seen;
+let known: boolean;
+let impersonation: Error | undefined;
+let inflight: Inflight;
+beforeEach(() => {
+  seen = { credentials: undefined, asked: [] };
+  known = true;
+  impersonation = undefined;
+  inflight = new Inflight();
+});
+
+const exec: StreamHandler = {
+  group: '',
+  resource: 'pods',
+  subresource: 'exec',
+  handle: () => Promise.resolve(),
+  upgrade: () => Promise.resolve(),
+};
+const log: StreamHandler = { ...exec, subresource: 'log' };
+delete (log as { upgrade?: unknown }).upgrade;
+
+function handler(): RestHandler {
+  const clock = systemClock;
+  const { registry } = s.t;
+  const onWatchFrame = (): void => undefined;
+  return new RestHandler({
+    authenticator: {
+      authenticate: (credentials) => {
+        seen.credentials = credentials;
+        if (credentials.authorization === 'Bearer wrong') throw unauthorized();
+        return Promise.resolve(known ? { name: 'u', uid: '', groups: [], extra: {} } : undefined);
+      },
+    },
+    impersonator: {
+      impersonate: (user) =>
+        impersonation ? Promise.reject(impersonation) : Promise.resolve(user),
+    },
+    authorizer: {
+      authorize: (attributes) => {
+        seen.asked.push(attributes);
+        return Promise.resolve({ allowed: attributes.namespace !== 'secret', reason: '' });
+      },
+    },
+    kinds: builtinKinds,
+    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), onWatchFrame }),
+    virtuals: [],
+    streams: [exec, log],
+    paths: [],
+    metrics: {
+      request: () => undefined,
+      watchFrame: () => undefined,
+      observeCaches: () => undefined,
+    },
+    inflight,
+    clock,
+    log: silentLogger,
+    signal: new AbortController().signal,
+    newId: () => 'id',
+  });
+}
+
+const asking = (
+  url: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): IncomingMessage => ({ url, method, headers }) as unknown as IncomingMessage;
+
+const EXEC = '/api/v1/namespaces/a/pods/p/exec?command=sh';
+
+describe('upgrades', () => {
+  it('are authenticated, authorised and handed over', async () => {
+    const { admitted, handler: found } = await handler().upgrade(asking(EXEC), undefined);
+    assert.equal(found, exec);
+    assert.equal(admitted.query.get('command'), 'sh');
+    const [asked] = seen.asked;
+    assert.deepEqual(
+      [asked?.verb, asked?.resource, asked?.subresource, asked?.namespace, asked?.name],
+      ['get', 'pods', 'exec', 'a', 'p'],
+    );
+  });
+
+  it('take a token that a browser can only send as a subprotocol', async () => {
+    const token = Buffer.from('secret-token').toString('base64url');
+    const protocol = `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${token}`;
+    await handler().upgrade(asking(EXEC, { 'sec-websocket-protocol': protocol }), undefined);
+    assert.equal(seen.credentials?.authorization, 'Bearer secret-token');
+  });
+
+  it('prefer the header', async () => {
+    const headers = { authorization: 'Bearer a', 'sec-websocket-protocol': 'v5.channel.k8s.io' };
+    await handler().upgrade(asking(EXEC, headers), undefined);
+    assert.equal(seen.credentials?.authorization, 'Bearer a');
+  });
+
+  it('are told who the certificate says', async () => {
+    const peer = { commonName: 'node', organizations: ['system:nodes'] };
+    await handler().upgrade(asking(EXEC), peer);
+    assert.deepEqual(seen.credentials?.peer, peer);
+  });
+
+  const refused: readonly [string, string, Record<string, string>, number, string][] = [
+    ['to what is no stream', '/api/v1/namespaces/a/pods/p', {}, 404, 'NotFound'],
+    ['to a stream without one', '/api/v1/namespaces/a/pods/p/log', {}, 404, 'NotFound'],
+    ['without the right', '/api/v1/namespaces/secret/pods/p/exec', {}, 403, 'Forbidden'],
+    ['with a wrong token', EXEC, { authorization: 'Bearer wrong' }, 401, 'Unauthorized'],
+  ];
+  for (const [what, url, headers, code, reason] of refused) {
+    it(`${what} are refused with ${code}`, async () => {
+      await assert.rejects(
+        handler().upgrade(asking(url, headers), undefined),
+        refusal(code, reason),
+      );
+    });
+  }
+
+  it('by nobody are refused when anonymous requests are off', async () => {
+    known = false;
+    await assert.rejects(handler().upgrade(asking(EXEC), undefined), refusal(401, 'Unauthorized'));
+  });
+});
+
+/** A response that only remembers. */
+class Memory {
+  statusCode = 200;
+  headersSent = false;
+  destroyed = false;
+  text = '';
+  readonly headers = new Map<string, unknown>();
+
+  setHeader(name: string, value: unknown): void {
+    this.headers.set(name, value);
+  }
+
+  end(text: unknown = ''): void {
+    this.text += String(text);
+    this.headersSent = true;
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+  }
+
+  on(): this {
+    return this;
+  }
+}
+
+async function answer(url: string): Promise<Memory> {
+  const response = new Memory();
+  await handler().handle(asking(url), response as never, undefined);
+  return response;
+}
+
+describe('answers of the handler itself', () => {
+  it('number every request', async () => {
+    assert.equal((await answer('/nope')).headers.get('audit-id'), 'id');
+  });
+
+  it('refuse what has no place any more', async () => {
+    inflight = new Inflight(0);
+    const response = await answer('/api/v1/pods');
+    assert.equal(response.statusCode, 429);
+    assert.equal(response.headers.get('retry-after'), '1');
+  });
+
+  it('pass plain text errors on as text', async () => {
+    impersonation = new PlainTextError(500, 'requested groups without a user');
+    const response = await answer('/api/v1/pods');
+    assert.equal(response.statusCode, 500);
+    assert.equal(
+      response.text,
+      'Internal Server Error: "/api/v1/pods": requested groups without a user\n',
+    );
+  });
+
+  it('hide nothing of a bug but its stack', async () => {
+    impersonation = new TypeError('x is undefined');
+    const response = await answer('/api/v1/pods');
+    assert.equal(response.statusCode, 500);
+    const status = JSON.parse(response.text) as { reason: string; message: string };
+    assert.equal(status.reason, 'InternalError');
+    assert.match(status.message, /x is undefined/);
+    assert.doesNotMatch(response.text, /at .*\.ts/);
+  });
+
+  it('a double slash is a path, not a host', async () => {
+    const response = await answer('//api/v1/pods');
+    assert.equal(response.statusCode, 404);
+    assert.equal(seen.asked[0]?.path, '//api/v1/pods');
+  });
+});

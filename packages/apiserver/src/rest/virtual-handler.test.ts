@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { builtinKinds } from '@kubets/api';
+import type { VirtualResource } from '../ports.ts';
+import { refusal } from '../testing/scene.ts';
+import { virtualBody } from './virtual-handler.ts';
+
+const make = (o: Partial<VirtualResource>): VirtualResource => ({
+  group: '',
+  version: 'v1',
+  resource: 'x',
+  subresource: '',
+  verbs: ['create'],
+  handle: () => Promise.resolve({ code: 201, object: {} }),
+  ...o,
+});
+
+const review = make({ group: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews' });
+const token = make({
+  resource: 'serviceaccounts',
+  subresource: 'token',
+  bodyKind: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
+});
+const unknown = make({ group: 'example.com', resource: 'things' });
+
+describe('bodies of computed resources', () => {
+  it('are checked against the kind of the resource', () => {
+    const body = { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } };
+    const object = virtualBody(review, builtinKinds, JSON.stringify(body), 'Strict');
+    assert.deepEqual(object.spec, body.spec);
+    assert.throws(
+      () => virtualBody(review, builtinKinds, '{"spec":{"resourceAttributes":5}}', 'Strict'),
+      refusal(400, 'BadRequest', /cannot unmarshal number/),
+    );
+    assert.throws(
+      () => virtualBody(review, builtinKinds, '{"nope":1}', 'Strict'),
+      refusal(400, 'BadRequest', /unknown field "nope"/),
+    );
+  });
+
+  it('are checked against the kind a subresource speaks', () => {
+    const object = virtualBody(token, builtinKinds, '{"spec":{"expirationSeconds":600}}', 'Strict');
+    assert.equal((object.spec as { expirationSeconds: number }).expirationSeconds, 600);
+    assert.throws(
+      () => virtualBody(token, builtinKinds, '{"spec":{"expirationSeconds":"x"}}', 'Strict'),
+      refusal(400, 'BadRequest', /TokenRequest/),
+    );
+  });
+
+  it('always have metadata', () => {
+    for (const virtual of [review, token, unknown]) {
+      assert.ok(virtualBody(virtual, builtinKinds, '{}', 'Ignore').metadata);
+    }
+  });
+
+  it('of unknown kinds are taken as they are', () => {
+    const object = virtualBody(unknown, builtinKinds, { a: 1 }, 'Strict');
+    assert.deepEqual(object, { metadata: {}, a: 1 });
+  });
+
+  it('must be objects', () => {
+    for (const body of ['[]', '5', 'null']) {
+      assert.throws(
+        () => virtualBody(review, builtinKinds, body, 'Strict'),
+        refusal(400, 'BadRequest'),
+      );
+    }
+  });
+});
