@@ -1,4 +1,4 @@
-import { isConflict, type KubeObject } from '@kubets/api';
+import { ApiError, isConflict, type KubeObject } from '@kubets/api';
 import { type Api, type EventRecorder, type Informer, WorkQueue } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { StaleCacheError, UnfinishedError } from '../errors.ts';
@@ -60,8 +60,10 @@ export function queueController(options: QueueControllerOptions): Controller {
     try {
       await options.reconcile(key, queue);
     } catch (error) {
-      if (!isExpectedRetry(error)) throw error;
-      log.debug({ key, reason: String(error) }, 'again later');
+      // What the API refuses is told by events and conditions too; only our own faults need a trace.
+      if (isExpectedRetry(error)) log.debug({ key, reason: String(error) }, 'again soon');
+      else if (error instanceof ApiError) log.info({ key, reason: error.message }, 'again later');
+      else log.warn({ key, err: error }, 'reconcile failed; again later');
       queue.addRateLimited(key);
     }
   };
