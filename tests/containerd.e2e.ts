@@ -1,4 +1,4 @@
-/** Real containers: a web application is deployed with stock kubectl, served through its Service and name, looked into, removed. */
+/** Real containers: a web application is deployed with stock kubectl, served, looked into, removed. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
