@@ -73,7 +73,7 @@ describe('iptables in the kernel', { skip: skip ?? false, concurrency: false }, 
 
   it('balances a cluster IP over all endpoints, for pods, the node and clients outside', async () => {
     for (const from of [first, network.node, network.client]) {
-      assert.deepEqual(names(await from.askMany('10.96.1.1', 80, 12)), ['pod0', 'pod1'], from.name);
+      assert.deepEqual(names(await from.askMany('10.96.1.1', 80, 24)), ['pod0', 'pod1'], from.name);
     }
   });
 
@@ -87,15 +87,15 @@ describe('iptables in the kernel', { skip: skip ?? false, concurrency: false }, 
   });
 
   it('answers on the node port: from outside, from the node, on 127.0.0.1', async () => {
-    assert.deepEqual(names(await network.client.askMany(NET.nodeIP, 30_080, 12)), ['pod0', 'pod1']);
-    assert.deepEqual(names(await network.node.askMany(NET.nodeIP, 30_080, 12)), ['pod0', 'pod1']);
-    assert.deepEqual(names(await network.node.askMany('127.0.0.1', 30_080, 12)), ['pod0', 'pod1']);
-    assert.deepEqual(names(await first.askMany(NET.nodeIP, 30_080, 12)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.client.askMany(NET.nodeIP, 30_080, 24)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.node.askMany(NET.nodeIP, 30_080, 24)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.node.askMany('127.0.0.1', 30_080, 24)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await first.askMany(NET.nodeIP, 30_080, 24)), ['pod0', 'pod1']);
   });
 
   it('takes external addresses', async () => {
-    assert.deepEqual(names(await network.client.askMany('203.0.113.5', 80, 12)), ['pod0', 'pod1']);
-    assert.deepEqual(names(await network.client.askMany('203.0.113.8', 80, 12)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.client.askMany('203.0.113.5', 80, 24)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.client.askMany('203.0.113.8', 80, 24)), ['pod0', 'pod1']);
   });
 
   it('lets nobody through a load balancer address but those the service names', async () => {
@@ -119,7 +119,7 @@ describe('iptables in the kernel', { skip: skip ?? false, concurrency: false }, 
     const seen = addresses(await network.client.askMany(NET.nodeIP, 30_082, 4));
     assert.deepEqual(seen, [NET.clientIP]);
     assert.equal(await network.client.ask(NET.nodeIP, 30_083), 'TIMEOUT');
-    assert.deepEqual(names(await network.node.askMany(NET.nodeIP, 30_083, 12)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.node.askMany(NET.nodeIP, 30_083, 24)), ['pod0', 'pod1']);
   });
 
   it('lets pods reach pods and the outside though the policy of FORWARD is DROP', async () => {
