@@ -81,6 +81,13 @@ test('commands about a cluster that is not there', async () => {
   assert.ok(!existsSync(dir), 'looking makes nothing');
 });
 
+test('a component runs alone under its own flags, and its errors are its own', async () => {
+  const help = await kubets(['etcd', '--help']);
+  assert.equal(help.code, 0);
+  assert.match(help.out, /--initial-cluster/);
+  await refused(['scheduler', '--nothing'], /^scheduler: unknown flag --nothing/);
+});
+
 test('help names every command', async () => {
   const { out, code } = await kubets(['--help']);
   assert.equal(code, 0);

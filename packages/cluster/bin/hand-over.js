@@ -7,6 +7,26 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
 const root = join(here, '..', '..', '..');
 
+/** Parts that also run alone: `kubets etcd --data-dir …` is the process itself, with its own flags. */
+const COMPONENTS = [
+  'etcd',
+  'apiserver',
+  'scheduler',
+  'controller-manager',
+  'kubelet',
+  'proxy',
+  'dns',
+];
+
+/** The program behind the first word, and what is left for it to read. */
+function programOf(args) {
+  const [first, ...rest] = args;
+  const isComponent = COMPONENTS.includes(first);
+  const name = isComponent ? first : 'cluster';
+  const main = join(root, 'packages', name, 'src', 'main.ts');
+  return { main, rest: isComponent ? rest : args };
+}
+
 /** Runs `kubets ARGS`, passing signals on, and exits as it exits. */
 export async function handOver(args) {
   const node = join(root, 'node_modules', '.bin', 'node');
@@ -16,10 +36,10 @@ export async function handOver(args) {
     );
     process.exit(1);
   }
-  const main = join(here, '..', 'src', 'main.ts');
+  const { main, rest } = programOf(args);
   const cache = process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'kubets');
   const env = { ...process.env, NODE_COMPILE_CACHE: cache };
-  const child = spawn(node, ['--disable-warning=DEP0123', main, ...args], {
+  const child = spawn(node, ['--disable-warning=DEP0123', main, ...rest], {
     stdio: 'inherit',
     env,
   });

@@ -158,9 +158,15 @@ function addInspection(program: Command, io: Io): void {
     );
 }
 
+/** These words never get here: the starter runs the components directly. */
+const COMPONENTS_HELP = `
+One process alone, with its own flags (each has --help):
+  etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns`;
+
 function buildProgram(io: Io): Command {
   const program = new Command('kubets')
     .description('A Kubernetes control plane and node agent in TypeScript.')
+    .addHelpText('after', COMPONENTS_HELP)
     .showHelpAfterError('(see --help)')
     .exitOverride();
   addUp(program, io);
