@@ -31,8 +31,17 @@ export function readBytes(request: AnyRequest): Promise<Buffer> {
       else reject(requestTooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`));
     });
     request.on('error', reject);
-    request.on('aborted', () => reject(badRequest('the client went away before the body ended')));
+    const cut = (): void => reject(badRequest('the client went away before the body ended'));
+    request.on('aborted', cut);
+    request.on('close', cut);
+    if (isCut(request)) cut();
   });
+}
+
+/** Whether the client has gone already: then no event will tell. */
+function isCut(request: AnyRequest): boolean {
+  if ('stream' in request) return request.stream === undefined || request.stream.destroyed;
+  return request.destroyed === true;
 }
 
 /**

@@ -159,7 +159,7 @@ class Memory {
     this.destroyed = true;
   }
 
-  on(): this {
+  once(): this {
     return this;
   }
 }

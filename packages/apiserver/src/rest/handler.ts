@@ -25,6 +25,7 @@ import type {
   VirtualResource,
 } from '../ports.ts';
 import { authorizeRequest } from '../registry/access.ts';
+import { goneSignal } from './gone.ts';
 import { type Representation, representationOf } from './negotiate.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceHandler } from './resource-handler.ts';
@@ -134,9 +135,7 @@ export class RestHandler {
     const { signal, kinds, virtuals } = this.#o;
     const stream = this.#streamOf(info);
     if (stream !== undefined) {
-      const gone = new AbortController();
-      response.on('close', () => gone.abort());
-      const either = AbortSignal.any([signal, gone.signal]);
+      const either = AbortSignal.any([signal, goneSignal(response)]);
       return stream.handle({ info, user, query, request, signal: either }, response);
     }
     const virtual = virtuals.find((each) => isFor(each, info));
@@ -201,7 +200,7 @@ export class RestHandler {
     const { code, expected } = statusOf(error);
     const { verb, path } = o.info;
     if (!expected) this.#o.log.warn({ verb, path, code, err: error }, 'request failed');
-    if (response.headersSent || response.destroyed) {
+    if (response.headersSent || goneSignal(response).aborted) {
       response.destroy();
       return;
     }

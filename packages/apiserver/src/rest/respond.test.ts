@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
+import { connect, constants, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -106,6 +107,45 @@ describe('answers', () => {
     await done;
     await turn();
   });
+});
+
+describe('HTTP/2 clients that go away', () => {
+  /** Answers with endless pieces; resolves with how many were made once the answer is given up. */
+  async function abandoned(o: { gzip: boolean; beforeAnswer: boolean }): Promise<number> {
+    let produced = 0;
+    function* endless(): Generator<Buffer> {
+      for (; produced < 100_000; produced += 1) yield Buffer.alloc(64 * 1024, produced);
+    }
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const server = createHttp2Server((_request, response) => {
+      const answer = (): Promise<void> => sendPieces(response, endless(), reply({ gzip: o.gzip }));
+      if (o.beforeAnswer) response.stream.once('close', () => void answer().then(resolve));
+      else void answer().then(resolve);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const session = connect(`http://127.0.0.1:${port}`);
+    closing.push(() => {
+      session.destroy();
+      server.close();
+    });
+    const stream = session.request({ ':path': '/' });
+    stream.on('error', () => undefined);
+    if (o.beforeAnswer) stream.once('ready', () => stream.close(constants.NGHTTP2_CANCEL));
+    else stream.once('data', () => stream.close(constants.NGHTTP2_CANCEL));
+    await done;
+    return produced;
+  }
+
+  for (const gzip of [false, true]) {
+    for (const beforeAnswer of [false, true]) {
+      const when = beforeAnswer ? 'before' : 'during';
+      it(`${when} the answer${gzip ? ', compressed,' : ''} hold nothing up`, async () => {
+        assert.ok((await abandoned({ gzip, beforeAnswer })) < 10_000);
+      });
+    }
+  }
 });
 
 describe('errors', () => {

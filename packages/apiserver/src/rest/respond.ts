@@ -1,9 +1,11 @@
 /** Writing answers: headers, errors, compression, back pressure. */
 import { once } from 'node:events';
+import { Transform } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { ApiError, internal, type Status } from '@kubets/api';
 import { GZIP_THRESHOLD_BYTES } from '../limits.ts';
 import type { AnyResponse } from '../ports.ts';
+import { goneSignal } from './gone.ts';
 import type { Representation } from './negotiate.ts';
 
 /** How much of a list is gathered before it is written. */
@@ -74,29 +76,25 @@ export async function sendPieces(
     response.end();
     return;
   }
+  const gone = goneSignal(response);
   const sink = o.gzip ? createGzip({ level: 1 }) : response;
-  if (sink !== response)
-    (sink as ReturnType<typeof createGzip>).pipe(response as NodeJS.WritableStream);
-  for (const each of [first, second]) if (each.done !== true) await put(sink, response, each.value);
-  for (const piece of gathered) await put(sink, response, piece);
-  sink.end();
+  if (sink instanceof Transform) sink.pipe(response as NodeJS.WritableStream);
+  for (const each of [first, second]) if (each.done !== true) await put(sink, each.value, gone);
+  for (const piece of gathered) {
+    if (gone.aborted) break;
+    await put(sink, piece, gone);
+  }
+  if (gone.aborted && sink instanceof Transform) sink.destroy();
+  else sink.end();
 }
 
-type Sink = AnyResponse | ReturnType<typeof createGzip>;
-
-async function put(sink: Sink, response: AnyResponse, piece: Buffer): Promise<void> {
-  if (response.destroyed || response.writableEnded) return;
-  const room = (sink as NodeJS.WritableStream).write(piece);
-  if (room) return;
-  const gone = new AbortController();
-  const leave = (): void => gone.abort();
-  response.once('close', leave);
+/** Writes a piece and waits for room; returns at once when the client is gone. */
+async function put(sink: AnyResponse | Transform, piece: Buffer, gone: AbortSignal): Promise<void> {
+  if (gone.aborted || (sink as NodeJS.WritableStream).write(piece)) return;
   try {
-    await once(sink, 'drain', { signal: gone.signal });
+    await once(sink, 'drain', { signal: gone });
   } catch {
     // The client went away; the rest is not wanted.
-  } finally {
-    response.removeListener('close', leave);
   }
 }
 

@@ -41,20 +41,7 @@ export class RestServer {
 
   constructor(options: RestServerOptions) {
     this.#o = options;
-    const { cert, key, clientCa } = options;
-    this.#server = createSecureServer({
-      cert,
-      key,
-      ca: clientCa,
-      requestCert: true,
-      // A certificate of another authority is no identity; the authenticator says what follows.
-      rejectUnauthorized: false,
-      allowHTTP1: true,
-      minVersion: 'TLSv1.2',
-      maxSessionMemory: 64,
-      maxHeaderListPairs: 256,
-      settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: MAX_HEADER_BYTES },
-    });
+    this.#server = secureServer(options);
     this.#listen();
   }
 
@@ -122,6 +109,28 @@ export class RestServer {
     } catch (error) {
       refuseUpgrade(socket, error);
     }
+  }
+}
+
+/** @throws ConfigError when certificate, key and CA do not fit together */
+function secureServer({ cert, key, clientCa }: RestServerOptions): Http2SecureServer {
+  try {
+    return createSecureServer({
+      cert,
+      key,
+      ca: clientCa,
+      requestCert: true,
+      // A certificate of another authority is no identity; the authenticator says what follows.
+      rejectUnauthorized: false,
+      allowHTTP1: true,
+      minVersion: 'TLSv1.2',
+      maxSessionMemory: 64,
+      maxHeaderListPairs: 256,
+      settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: MAX_HEADER_BYTES },
+    });
+  } catch (error) {
+    const flags = '--tls-cert-file, --tls-private-key-file and --client-ca-file';
+    throw new ConfigError(`${flags} do not fit together: ${errorMessage(error)}`);
   }
 }
 

@@ -5,6 +5,7 @@ import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import { MAX_WATCH_BACKLOG_BYTES, MIN_WATCH_TIMEOUT_MS } from '../limits.ts';
 import type { AnyResponse } from '../ports.ts';
 import { type EncodeContext, encodeFrame } from './encode.ts';
+import { goneSignal } from './gone.ts';
 import { statusOf } from './respond.ts';
 
 export interface WatchStreamOptions {
@@ -34,7 +35,9 @@ export class WatchStream implements WatchSink {
   constructor(options: WatchStreamOptions) {
     this.#o = options;
     const { response, signal } = options;
-    response.on('close', () => this.#finish());
+    const gone = goneSignal(response);
+    if (gone.aborted) this.#ended = true;
+    gone.addEventListener('abort', () => this.#finish());
     signal.addEventListener('abort', () => this.end('closed'), { once: true });
   }
 

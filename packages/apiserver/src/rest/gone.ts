@@ -1,0 +1,21 @@
+/** Knowing that a client has gone away, over either version of HTTP. */
+import type { AnyResponse } from '../ports.ts';
+
+/**
+ * A signal that is aborted when the response can reach nobody any more (also after it has ended). HTTP/2 responses say
+ * `close` once only and have no `destroyed`, so one that closed before the question is looked up on its stream.
+ */
+export function goneSignal(response: AnyResponse): AbortSignal {
+  const gone = new AbortController();
+  if (isGone(response)) gone.abort();
+  else response.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function isGone(response: AnyResponse): boolean {
+  if ('stream' in response) {
+    const { stream } = response;
+    return stream === undefined || stream.destroyed || stream.closed;
+  }
+  return response.destroyed === true;
+}
