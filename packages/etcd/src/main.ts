@@ -1,6 +1,7 @@
 /** One member of the store, as a process. */
 
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { ConfigError, errorMessage, type ProcessContext, runMain } from '@kubets/platform';
 import {
   checkConfig,
@@ -20,11 +21,19 @@ import { registerMetrics } from './server/metrics.ts';
 import { type MakeConsensus, startMember, stateDirOf } from './server/start.ts';
 import { nodeDisk } from './wal/runtime/node-disk.ts';
 
+/** Level by level: the recursive form of mkdir never returns where a file system refuses new directories, such as /proc. */
+function makeDir(dir: string): void {
+  if (existsSync(dir)) return;
+  makeDir(dirname(dir));
+  mkdirSync(dir, { mode: 0o700 });
+}
+
 function makeDataDir(dir: string): void {
   try {
-    mkdirSync(stateDirOf(dir), { recursive: true, mode: 0o700 });
+    makeDir(resolve(stateDirOf(dir)));
+    accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new ConfigError(`cannot make --data-dir ${dir}: ${errorMessage(error)}`);
+    throw new ConfigError(`cannot use --data-dir ${dir}: ${errorMessage(error)}`);
   }
 }
 
