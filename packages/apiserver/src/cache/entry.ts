@@ -38,6 +38,18 @@ export function entryOf(def: KindDef, stored: StoredValue): CacheEntry {
   };
 }
 
+/** An entry that is only served, never selected: nothing is parsed. */
+export function servedEntry(
+  place: { readonly namespace: string; readonly name: string },
+  stored: StoredValue,
+): CacheEntry {
+  const { key, revision } = stored;
+  const { bytes, metadataAt } = spliceRevision(stored.value, revision);
+  const { namespace, name } = place;
+  const common = { key, namespace, name, revision, bytes, metadataAt };
+  return { ...common, labels: NO_LABELS, fields: NO_LABELS, parsed: undefined };
+}
+
 /** The same object under another revision: what a DELETED event carries. */
 export function entryAtRevision(entry: CacheEntry, revision: bigint): CacheEntry {
   const bytes = resplice(entry, entry.revision, revision);

@@ -4,7 +4,7 @@
  * cache cannot catch up in time the store answers itself.
  */
 import { badRequest, expired, isExpired, type KindDef, notFound, timeout } from '@kubets/api';
-import { type CacheEntry, entryOf } from '../cache/entry.ts';
+import { type CacheEntry, entryOf, servedEntry } from '../cache/entry.ts';
 import type { Selection } from '../cache/selection.ts';
 import { FRESH_WAIT_MS, STORE_PAGE_KEYS } from '../limits.ts';
 import type { RegistryDeps, Target } from './context.ts';
@@ -39,7 +39,7 @@ export async function getObject(
   const { value } = await deps.store.get(key);
   if (value === undefined) throw notFound(def, name);
   const cached = deps.caches.peek(def)?.get(key);
-  return cached?.revision === value.revision ? cached : entryOf(def, value);
+  return cached?.revision === value.revision ? cached : servedEntry(target, value);
 }
 
 /** @throws ApiError BadRequest, Invalid, Expired, Timeout */

@@ -213,11 +213,10 @@ async function write(
     await afterDelete(deps, def, object);
     return { done: true, result };
   }
-  if (isDeepStrictEqual(withoutUndefined(object), withoutUndefined(oldObject))) {
-    return { done: true, result };
-  }
-  const ttlSeconds = ttlSecondsOf(def);
   const bytes = encodeStored(toStorage(def, object));
+  const before = encodeStored(toStorage(def, oldObject));
+  if (sameContent(bytes, before)) return { done: true, result };
+  const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) return { done: false, newest: written.current };
   object.metadata.resourceVersion = written.revision.toString();
@@ -238,7 +237,8 @@ function namespaceFinalizers(object: KubeObject): readonly string[] {
   return spec?.finalizers ?? [];
 }
 
-/** As it will be stored: JSON knows no undefined. */
-function withoutUndefined(object: KubeObject): unknown {
-  return JSON.parse(JSON.stringify(object));
+/** Whether two stored forms say the same; the order of fields does not count, so equal content has equal length. */
+function sameContent(a: Buffer, b: Buffer): boolean {
+  if (a.length !== b.length) return false;
+  return a.equals(b) || isDeepStrictEqual(JSON.parse(a.toString()), JSON.parse(b.toString()));
 }
