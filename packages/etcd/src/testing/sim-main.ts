@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- --seed N --steps M [--seeds K]`: runs K simulations with seeds N, N+1, …; the first line printed is the
+ * `npm run sim -- --seed N --steps M [--seeds K] [--members V]`: runs K simulations with seeds N, N+1, …; the first line printed is the
  * seed. Exits 1 at the first violation, with the command that repeats it.
  */
 import { parseArgs } from 'node:util';
@@ -17,21 +17,25 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
     steps: { type: 'string', default: '300' },
     seeds: { type: 'string', default: '1' },
+    members: { type: 'string', default: '3' },
   },
 });
 const first = numberOf('seed', values.seed);
 const steps = numberOf('steps', values.steps);
 const count = numberOf('seeds', values.seeds);
+const members = numberOf('members', values.members);
 
 process.stdout.write(`seed ${first}\n`);
 for (let seed = first; seed < first + count; seed += 1) {
   try {
-    const result = await runSimulation({ seed, steps });
+    const result = await runSimulation({ seed, steps, members });
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } catch (err) {
     process.stdout.write(`seed ${seed} FAILED\n`);
     process.stderr.write(`${err instanceof Error ? err.stack : String(err)}\n`);
-    process.stderr.write(`repeat with: npm run sim -- --seed ${seed} --steps ${steps}\n`);
+    process.stderr.write(
+      `repeat with: npm run sim -- --seed ${seed} --steps ${steps} --members ${members}\n`,
+    );
     process.exit(1);
   }
 }
