@@ -238,6 +238,45 @@ describe('watching a cache', () => {
     });
   });
 
+  it('goes on for others when one of them fails', async () => {
+    const broken = new RecordingSink();
+    broken.deliver = () => {
+      throw new Error('a bug in a sink');
+    };
+    const sound = new RecordingSink();
+    await watch(broken);
+    await watch(sound);
+    await make(t, configMap('a'));
+    await sound.count(1);
+    await make(t, configMap('b'));
+    await sound.count(2);
+    assert.equal(broken.ended, 'closed');
+    assert.deepEqual(sound.lines(), ['ADDED a', 'ADDED b']);
+  });
+
+  it('leaves out what is no object, and goes on', async () => {
+    await t.store.swap('/registry/configmaps/default/before', Buffer.from('{'), 0n);
+    await make(t, configMap('a'));
+    const sink = new RecordingSink();
+    await watch(sink);
+    await t.store.swap('/registry/configmaps/default/later', Buffer.from('junk'), 0n);
+    await make(t, configMap('b'));
+    await sink.count(2);
+    assert.deepEqual(sink.lines(), ['ADDED a', 'ADDED b']);
+  });
+
+  it('keeps no encodings for those who come later', async () => {
+    const cache = t.caches.of(CONFIG_MAPS.def);
+    await cache.waitFor(0n, 1_000);
+    const from = String(cache.revision);
+    await make(t, configMap('a'));
+    const sink = new RecordingSink();
+    await watch(sink, { resourceVersion: from });
+    const [item] = sink.items;
+    assert.ok(item?.event);
+    assert.equal(item.event.encodings, undefined);
+  });
+
   it('ends when the caches close', async () => {
     const sink = new RecordingSink();
     await watch(sink);

@@ -14,7 +14,7 @@ import {
   type Timer,
 } from '@kubets/platform';
 import { CACHE_PAGE_KEYS, PROGRESS_POLL_MS } from '../limits.ts';
-import type { Store, StoreEvent, StoreWatch } from '../storage/store.ts';
+import type { Store, StoredValue, StoreEvent, StoreWatch } from '../storage/store.ts';
 import { type CacheEntry, entryAtRevision, entryOf } from './entry.ts';
 import { type CacheEvent, EventRing } from './ring.ts';
 import type { Selection } from './selection.ts';
@@ -158,6 +158,7 @@ export class WatchCache {
       watcher.sendInitial(this.list(start.selection), this.#revision, start.markInitialEvents);
     } else {
       watcher.send(missed);
+      for (const event of missed) event.encodings = undefined;
     }
     return () => this.#watchers.delete(watcher);
   }
@@ -196,12 +197,15 @@ export class WatchCache {
   }
 
   async #readAll(): Promise<{ entries: CacheEntry[]; revision: bigint }> {
-    const { store, prefix, def } = this.#o;
+    const { store, prefix } = this.#o;
     const entries: CacheEntry[] = [];
     let page = await store.page(prefix, { limit: CACHE_PAGE_KEYS });
     const { revision } = page;
     for (;;) {
-      for (const value of page.values) entries.push(entryOf(def, value));
+      for (const value of page.values) {
+        const entry = this.#entryOf(value);
+        if (entry !== undefined) entries.push(entry);
+      }
       const last = page.values.at(-1);
       if (!page.more || last === undefined) return { entries, revision };
       const from = `${last.key}\0`;
@@ -259,7 +263,7 @@ export class WatchCache {
       changes.push(change);
       this.#ring.push(change);
     }
-    for (const [watcher, some] of this.#watchers.interested(changes)) watcher.send(some);
+    for (const [watcher, some] of this.#watchers.interested(changes)) this.#send(watcher, some);
     for (const change of changes) {
       change.encodings = undefined;
       this.#tell(change);
@@ -267,8 +271,34 @@ export class WatchCache {
     this.#advance(revision);
   }
 
-  #put(event: StoreEvent): CacheEvent {
-    const entry = entryOf(this.#o.def, event);
+  /** One watch that fails must not keep others from their events. */
+  #send(watcher: Watcher, events: readonly CacheEvent[]): void {
+    try {
+      watcher.send(events);
+    } catch (error) {
+      this.#o.log.error({ prefix: this.#o.prefix, err: error }, 'a watch failed and was ended');
+      this.#watchers.delete(watcher);
+      watcher.end('closed');
+    }
+  }
+
+  /** The entry of a stored value; undefined, and a line in the log, for bytes that are no object. */
+  #entryOf(stored: StoredValue): CacheEntry | undefined {
+    try {
+      return entryOf(this.#o.def, stored);
+    } catch (error) {
+      const { key } = stored;
+      this.#o.log.error(
+        { key, err: error },
+        'the store holds something that is no object: left out',
+      );
+      return undefined;
+    }
+  }
+
+  #put(event: StoreEvent): CacheEvent | undefined {
+    const entry = this.#entryOf(event);
+    if (entry === undefined) return this.#remove(event);
     const old = this.#entries.set(entry);
     const type = old === undefined ? 'ADDED' : 'MODIFIED';
     const { revision } = event;

@@ -158,7 +158,8 @@ function tableOf(
   };
 }
 
-function includeOf(text: string): Include {
+/** What rows of a table carry. @throws ApiError BadRequest */
+export function includeOf(text: string): Include {
   if (text === '') return 'Metadata';
   const known = INCLUDE.find((each) => each === text);
   if (known !== undefined) return known;

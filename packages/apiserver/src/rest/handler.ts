@@ -75,20 +75,24 @@ export class RestHandler {
     const { clock, metrics, log } = this.#o;
     const startedMs = clock.monotonicMs();
     const { info, query } = readLine(request);
-    response.setHeader('audit-id', this.#o.newId());
+    const { verb, path } = info;
     const warnings: string[] = [];
     try {
+      response.setHeader('audit-id', this.#o.newId());
       const work = async (): Promise<void> => {
         const admitted = await this.#admit(request, info, query, peer);
         await this.#dispatch(admitted, request, response, warnings);
       };
       await (this.#isLong(info) ? work() : this.#o.inflight.run(work));
     } catch (error) {
-      await this.#fail(response, error, { warnings, info });
+      await this.#fail(response, error, { warnings, info }).catch((again: unknown) => {
+        // A client that has gone cannot be told anything.
+        log.debug({ verb, path, err: again }, 'the answer could not be sent');
+        response.destroy();
+      });
     }
     const tookMs = clock.monotonicMs() - startedMs;
     metrics.request(info, response.statusCode, tookMs);
-    const { verb, path } = info;
     log.debug({ verb, path, status: response.statusCode, tookMs }, 'request');
   }
 

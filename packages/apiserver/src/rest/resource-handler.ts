@@ -12,10 +12,11 @@ import type { AnyRequest, AnyResponse, RequestInfo, UserInfo } from '../ports.ts
 import type { ObjectResult, Target, WriteContext } from '../registry/context.ts';
 import { type DeleteOptions, deletedStatus } from '../registry/delete-options.ts';
 import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
+import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch } from '../registry/patch.ts';
 import type { Registry } from '../registry/registry.ts';
 import { mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
-import { type EncodeContext, encodeList, encodeObject } from './encode.ts';
+import { type EncodeContext, encodeList, encodeObject, includeOf } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
 import { type ReplyOptions, sendBytes, sendPieces } from './respond.ts';
@@ -95,8 +96,9 @@ export class ResourceHandler {
   async #watch(r: ResourceRequest): Promise<void> {
     const { registry, clock, random, onWatchFrame } = this.#o;
     const { def, response, signal } = r;
-    const options = listOptionsOf(r.query);
+    const options = watchOptionsOf(r);
     const includeObject = r.query.get('includeObject') ?? '';
+    if (r.representation.as === 'table') includeOf(includeObject);
     const stream = new WatchStream({
       def,
       response,
@@ -185,6 +187,13 @@ export class ResourceHandler {
     const includeObject = r.query.get('includeObject') ?? '';
     return { representation: r.representation, includeObject, nowMs: this.#o.clock.now() };
   }
+}
+
+/** The options of a watch; the older path `/watch/…/NAME` names one object without a selector. */
+function watchOptionsOf({ info, query }: ResourceRequest): ListOptions {
+  const options = listOptionsOf(query);
+  if (info.name === '' || options.fieldSelector) return options;
+  return { ...options, fieldSelector: `metadata.name=${info.name}` };
 }
 
 function targetOf(r: ResourceRequest): Target {

@@ -349,6 +349,16 @@ describe('watching over HTTP', () => {
     assert.deepEqual(await lines, ['ADDED a', 'ADDED b', 'DELETED a']);
   });
 
+  it('of one object by the older path shows that object only', async () => {
+    await make(t, configMap('a'));
+    await make(t, configMap('b'));
+    const response = await open(
+      'GET',
+      '/api/v1/watch/namespaces/default/configmaps/b?timeoutSeconds=1',
+    );
+    assert.deepEqual(await take(response, 99), ['ADDED b']);
+  });
+
   it('ends by itself after timeoutSeconds', async () => {
     await make(t, configMap('a'));
     const response = await open('GET', `${MAPS}?watch=true&timeoutSeconds=1`);
@@ -364,6 +374,15 @@ describe('watching over HTTP', () => {
     for await (const { type, object } of frames(response)) {
       assert.deepEqual([type, object.code, object.reason], ['ERROR', 410, 'Expired']);
     }
+  });
+
+  it('refuses a table of something else before it streams', async () => {
+    await make(t, configMap('a'));
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const answer = await send('GET', `${MAPS}?watch=true&includeObject=Nope`, {
+      headers: { accept },
+    });
+    assert.equal(answer.status, 400);
   });
 
   it('refuses bad options before it streams', async () => {

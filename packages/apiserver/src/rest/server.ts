@@ -75,6 +75,9 @@ export class RestServer {
     const server = this.#server;
     server.setTimeout(0);
     server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+      // Broken connections show as errors of either side; whoever writes notices that the client is gone.
+      request.on('error', () => undefined);
+      response.on('error', () => undefined);
       void this.#o.handler.handle(request, response, peerOf(request));
     });
     server.on('session', (session) => {

@@ -31,6 +31,7 @@ export class WatchStream implements WatchSink {
   #begun = false;
   #ended = false;
   #isFirst = true;
+  readonly #onDrain = (): void => this.end('closed');
 
   constructor(options: WatchStreamOptions) {
     this.#o = options;
@@ -38,7 +39,7 @@ export class WatchStream implements WatchSink {
     const gone = goneSignal(response);
     if (gone.aborted) this.#ended = true;
     gone.addEventListener('abort', () => this.#finish());
-    signal.addEventListener('abort', () => this.end('closed'), { once: true });
+    signal.addEventListener('abort', this.#onDrain, { once: true });
   }
 
   /** Sends the headers, unless that has happened. */
@@ -101,6 +102,7 @@ export class WatchStream implements WatchSink {
   #finish(): void {
     this.#ended = true;
     this.#timer?.cancel();
+    this.#o.signal.removeEventListener('abort', this.#onDrain);
     this.#stop?.();
     this.#stop = undefined;
   }
