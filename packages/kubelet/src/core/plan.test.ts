@@ -56,6 +56,10 @@ describe('decide: sandboxes', () => {
     const once = aPod({ restartPolicy: 'Never' });
     assert.equal(text(plan(once, runtimeOf(dead, [exited(137)]))), 'finish');
     assert.equal(text(plan(once, runtimeOf(dead))), 'sandbox 1', 'it never ran');
+    const inits = aPod({ restartPolicy: 'Never', initContainers: [aContainer({ name: 'i' })] });
+    const initialized = runtimeOf(dead, [exited(0, { name: 'i' })]);
+    assert.equal(text(plan(inits, initialized)), 'sandbox 1', 'only an init container ran');
+    assert.equal(text(plan(inits, runtimeOf(dead, [exited(1, { name: 'i' })]))), 'finish');
     const onFailure = aPod({ restartPolicy: 'OnFailure' });
     assert.equal(text(plan(onFailure, runtimeOf(dead, [exited(0)]))), 'finish');
     assert.equal(text(plan(onFailure, runtimeOf(dead, [exited(1)]))), 'sandbox 1');

@@ -70,12 +70,19 @@ export function wantsRun(policy: RestartPolicy, last: RuntimeContainer | undefin
   return policy === 'OnFailure' && last.exitCode !== 0;
 }
 
+/** A pod that may run once has done so when a main container ran, or an init container failed. */
+function hadItsRun(pod: Pod, runtime: RuntimePod): boolean {
+  const mains = new Set(mainContainers(pod).map((one) => one.name));
+  return runtime.containers.some(
+    (one) => mains.has(one.name) || (one.phase === 'exited' && one.exitCode !== 0),
+  );
+}
+
 function planWithoutSandbox(pod: Pod, runtime: RuntimePod): Plan {
   const [newest] = runtime.sandboxes;
   const attempt = newest === undefined ? 0 : newest.attempt + 1;
   const policy = restartPolicyOf(pod);
-  const ranBefore = attempt > 0 && runtime.containers.length > 0;
-  if (policy === 'Never' && ranBefore) return { kind: 'finish' };
+  if (policy === 'Never' && attempt > 0 && hadItsRun(pod, runtime)) return { kind: 'finish' };
   const wanted = mainContainers(pod).some((one) => wantsRun(policy, latestOf(runtime, one.name)));
   return wanted ? { kind: 'sandbox', attempt } : { kind: 'finish' };
 }

@@ -63,6 +63,21 @@ describe('KubeletNode with the simulated runtime', () => {
     assert.equal(left, 'none');
   });
 
+  it('keeps containers through a restart of the kubelet, and ends what was deleted meanwhile', async () => {
+    for (const name of ['stays', 'goes']) await pods().create(testPod(name));
+    await eventually('ready pods', () => ready(test.pod('stays')) && ready(test.pod('goes')));
+    const before = test.pod('stays')?.status?.containerStatuses?.[0]?.containerID;
+    const uid = test.pod('goes')?.metadata.uid ?? '';
+    await test.node().stop();
+    await pods().delete('default', 'goes', { gracePeriodSeconds: 0 });
+    await test.restart();
+    await eventually('nothing of it', async () => {
+      return (await test.runtime.inspectPod(uid)).containers.length === 0;
+    });
+    const status = test.pod('stays')?.status?.containerStatuses?.[0];
+    assert.deepEqual([status?.containerID, status?.restartCount], [before, 0]);
+  });
+
   it('restarts a crashed container and counts it', async () => {
     await pods().create(testPod('crasher'));
     const pod = await eventually('a running pod', () => {

@@ -1,11 +1,11 @@
 import type { Pod, Service, Taint } from '@kubets/api';
 import { type Api, EventRecorder } from '@kubets/client';
-import { type Clock, errorMessage, type Logger, type Random } from '@kubets/platform';
+import { type Clock, errorMessage, type Logger, type Random, type Timer } from '@kubets/platform';
 import { FailureBackoff } from '../core/backoff.ts';
 import type { DownwardFacts } from '../core/downward.ts';
 import type { MachineFacts, MachinePressure } from '../core/node-status.ts';
 import { specOf } from '../core/pod.ts';
-import { MAKING_AT_ONCE } from '../limits.ts';
+import { MAKING_AT_ONCE, POD_RETRY_MS } from '../limits.ts';
 import type {
   ContainerRuntime,
   ObjectSource,
@@ -71,6 +71,8 @@ export class KubeletNode {
   readonly #statuses: StatusSender;
   readonly #housekeeping: Housekeeping;
   #watch: { stop(): void } | undefined;
+  #retry: Timer | undefined;
+  #stopped = false;
 
   constructor(options: KubeletNodeOptions) {
     this.#options = options;
@@ -107,23 +109,32 @@ export class KubeletNode {
     this.workers.gone(pod);
   }
 
-  /** Ends what runs here without being in the API. Call once all pods of the API have come in. */
+  /** Ends what runs here without being in the API, until it has. Call once all pods of the API have come in. */
   async adopt(): Promise<void> {
-    const { runtime, volumes, log } = this.#options;
+    if (this.#stopped) return;
+    const { clock, log } = this.#options;
     try {
-      for (const ref of await runtime.listPods()) this.workers.orphan(ref);
-      for (const uid of await volumes.mounted()) {
-        if (this.workers.has(uid)) continue;
-        await volumes.unmount(uid);
-        await this.#options.files.remove({ uid, name: '', namespace: '' });
-      }
+      await this.#endOrphans();
     } catch (error) {
-      log.warn({ error: errorMessage(error) }, 'cannot look for orphaned pods');
+      log.warn({ error: errorMessage(error) }, 'cannot look for orphaned pods, trying again');
+      this.#retry = clock.setTimeout(() => void this.adopt(), POD_RETRY_MS);
+    }
+  }
+
+  async #endOrphans(): Promise<void> {
+    const { runtime, volumes, files } = this.#options;
+    for (const ref of await runtime.listPods()) this.workers.orphan(ref);
+    for (const uid of await volumes.mounted()) {
+      if (this.workers.has(uid)) continue;
+      await volumes.unmount(uid);
+      await files.remove({ uid, name: '', namespace: '' });
     }
   }
 
   /** The kubelet goes; pods stay as they are. */
   async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
     this.#watch?.stop();
     this.#housekeeping.stop();
     this.agent.stop();

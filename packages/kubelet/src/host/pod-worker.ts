@@ -328,14 +328,13 @@ export class PodWorker {
   async #finish(runtime: RuntimePod): Promise<number> {
     const { volumes, prober } = this.#deps;
     const decided = isFinished(this.#pod) || this.#verdict !== undefined;
-    const status = this.#publish(runtime, decided);
+    this.#publish(runtime, decided);
     const grace = graceSecondsOf(this.#pod);
     if (!(await this.#ender.stopAll(this.#pod, runtime, grace))) return POD_RESYNC_MS;
     prober.forgetPod(uidOf(this.#pod));
     await volumes.unmount(uidOf(this.#pod));
-    const after = await this.#inspect();
-    const over = status.phase === 'Succeeded' || status.phase === 'Failed';
-    this.#publish(after, over);
+    // Whatever has not run by now never will.
+    this.#publish(await this.#inspect(), true);
     return POD_RESYNC_MS;
   }
 

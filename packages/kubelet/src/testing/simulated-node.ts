@@ -1,7 +1,7 @@
 /** A node with the simulated runtime on an API in memory: for tests of everything above the runtime. */
 import type { Container, Pod, PodSpec } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
-import { delay, seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { type Clock, delay, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { parseResolvConf } from '../core/dns.ts';
 import type { NodeFacts } from '../host/deps.ts';
 import { KubeletNode, type NodeParts } from '../host/kubelet-node.ts';
@@ -39,18 +39,22 @@ export const testFacts: NodeFacts = {
 export interface TestNode {
   readonly api: FakeApi;
   readonly runtime: SimulatedRuntime;
-  readonly node: KubeletNode;
+  node(): KubeletNode;
   /** The pod as the API shows it. */
   pod(name: string): Pod | undefined;
+  /** The kubelet ends and starts again; the runtime goes on. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @param overrides parts to replace, such as probes that fail */
-export async function startTestNode(overrides: Partial<NodeParts> = {}): Promise<TestNode> {
-  const clock = systemClock;
-  const api = new FakeApi({ clock });
-  const runtime = new SimulatedRuntime({ clock, podCidr: '10.244.1.0/24' });
-  const node = new KubeletNode({
+interface World {
+  readonly clock: Clock;
+  readonly api: FakeApi;
+  readonly runtime: SimulatedRuntime;
+}
+
+function makeNode({ clock, api, runtime }: World, overrides: Partial<NodeParts>): KubeletNode {
+  return new KubeletNode({
     api,
     clock,
     random: seededRandom(1),
@@ -77,22 +81,52 @@ export async function startTestNode(overrides: Partial<NodeParts> = {}): Promise
     onPodCidr: async () => undefined,
     ...overrides,
   });
+}
+
+/** Starts a node, tells it of all pods there are, and follows them. */
+async function begin(world: World, overrides: Partial<NodeParts>) {
+  const node = makeNode(world, overrides);
   node.start();
-  const watch = api.resource<Pod>('v1', 'pods').watch('', {}, (events) => {
+  const pods = world.api.resource<Pod>('v1', 'pods');
+  const { items, resourceVersion } = await pods.list('');
+  for (const pod of items) node.update(pod);
+  await node.adopt();
+  const watch = pods.watch('', { resourceVersion }, (events) => {
     for (const { type, object } of events) {
       if (type === 'DELETED') node.gone(object);
       else if (type !== 'BOOKMARK') node.update(object);
     }
   });
+  return { node, watch };
+}
+
+/**
+ * @param overrides parts to replace, such as probes that fail
+ * @param own a clock and an API of one's own
+ */
+export async function startTestNode(
+  overrides: Partial<NodeParts> = {},
+  own: { readonly clock?: Clock; readonly api?: FakeApi } = {},
+): Promise<TestNode> {
+  const clock = own.clock ?? systemClock;
+  const api = own.api ?? new FakeApi({ clock, gracefulPods: true });
+  const runtime = new SimulatedRuntime({ clock, podCidr: '10.244.1.0/24' });
+  const world: World = { clock, api, runtime };
+  let { node, watch } = await begin(world, overrides);
+  const stop = async (): Promise<void> => {
+    watch.stop();
+    await node.stop();
+  };
   return {
     api,
     runtime,
-    node,
+    node: () => node,
     pod: (name) => api.objects<Pod>('v1', 'pods').find((one) => one.metadata.name === name),
-    async stop() {
-      watch.stop();
-      await node.stop();
+    async restart() {
+      await stop();
+      ({ node, watch } = await begin(world, overrides));
     },
+    stop,
   };
 }
 
@@ -112,7 +146,7 @@ export function testPod(name: string, container: Partial<Container> = {}, spec: 
 }
 
 const POLL_MS = 5;
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 /** Waits until something holds. */
 export async function eventually<T>(
