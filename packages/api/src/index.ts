@@ -47,6 +47,7 @@ export * as fieldErrors from './field-error.ts';
 export { aggregateText, FieldError, type FieldErrorType } from './field-error.ts';
 export type * from './generated/types.ts';
 export { goQuote, goValue } from './go-text.ts';
+export type { DecodedBody, KindRules, RulesColumn, ScaleRules } from './kind-rules.ts';
 export * from './lazy.ts';
 export {
   apiVersionOf,

@@ -17,8 +17,10 @@ function later<M>(path: string): () => M {
 
 type Defaults = typeof import('./defaults/index.ts');
 const defaults = later<Defaults>('./defaults/index.ts');
-export const defaultObject: Defaults['defaultObject'] = (...args) =>
-  defaults().defaultObject(...args);
+export const defaultObject: Defaults['defaultObject'] = (def, object) => {
+  if (def.rules?.setDefaults) def.rules.setDefaults(object);
+  else defaults().defaultObject(def, object);
+};
 
 type Convert = typeof import('./convert.ts');
 const convert = later<Convert>('./convert.ts');
@@ -32,12 +34,16 @@ export const cannotBeHandled: Decode['cannotBeHandled'] = (...args) =>
 export const decodeObject: Decode['decodeObject'] = (...args) => decode().decodeObject(...args);
 export const decodeStrict: Decode['decodeStrict'] = (...args) => decode().decodeStrict(...args);
 export const decodeType: Decode['decodeType'] = (...args) => decode().decodeType(...args);
+export const duplicateFields: Decode['duplicateFields'] = (...args) =>
+  decode().duplicateFields(...args);
 export const parseJson: Decode['parseJson'] = (...args) => decode().parseJson(...args);
 export const strictErrors: Decode['strictErrors'] = (...args) => decode().strictErrors(...args);
 
 type Schema = typeof import('./schema/schema.ts');
 const schema = later<Schema>('./schema/schema.ts');
 export const findType: Schema['findType'] = (...args) => schema().findType(...args);
+export const forgetTypes: Schema['forgetTypes'] = (...args) => schema().forgetTypes(...args);
+export const registerTypes: Schema['registerTypes'] = (...args) => schema().registerTypes(...args);
 export const typeDef: Schema['typeDef'] = (...args) => schema().typeDef(...args);
 export const typeNames: Schema['typeNames'] = (...args) => schema().typeNames(...args);
 
@@ -61,17 +67,28 @@ export const selectableFields: Selectable['selectableFields'] = (...args) =>
 
 type Strategy = typeof import('./strategy/strategy.ts');
 const strategy = later<Strategy>('./strategy/strategy.ts');
-export const prepareForCreate: Strategy['prepareForCreate'] = (...args) =>
-  strategy().prepareForCreate(...args);
-export const prepareForUpdate: Strategy['prepareForUpdate'] = (...args) =>
-  strategy().prepareForUpdate(...args);
+export const prepareForCreate: Strategy['prepareForCreate'] = (def, object) => {
+  strategy().prepareForCreate(def, object);
+  def.rules?.prepareForCreate?.(object);
+};
+export const prepareForUpdate: Strategy['prepareForUpdate'] = (def, object, old, subresource) => {
+  strategy().prepareForUpdate(def, object, old, subresource);
+  def.rules?.prepareForUpdate?.(object, old, subresource ?? '');
+};
 
 type Validation = typeof import('./validation/index.ts');
 const validation = later<Validation>('./validation/index.ts');
-export const validateCreate: Validation['validateCreate'] = (...args) =>
-  validation().validateCreate(...args);
-export const validateUpdate: Validation['validateUpdate'] = (...args) =>
-  validation().validateUpdate(...args);
+export const validateCreate: Validation['validateCreate'] = (def, object, options) => [
+  ...validation().validateCreate(def, object, options),
+  ...(def.rules?.validateCreate?.(object) ?? []),
+];
+export const validateUpdate: Validation['validateUpdate'] = (def, object, old, options = {}) => {
+  const subresource = (typeof options === 'string' ? options : options.subresource) ?? '';
+  return [
+    ...validation().validateUpdate(def, object, old, options),
+    ...(def.rules?.validateUpdate?.(object, old, subresource) ?? []),
+  ];
+};
 
 type Warnings = typeof import('./validation/warnings.ts');
 const warnings = later<Warnings>('./validation/warnings.ts');

@@ -1,5 +1,6 @@
 /** Which kinds exist, under which names, with which verbs and subresources. */
 import facts from './generated/kinds.json' with { type: 'json' };
+import type { KindRules } from './kind-rules.ts';
 import {
   apiVersionOf,
   type GroupVersionKind,
@@ -48,6 +49,8 @@ export interface KindDef {
   readonly createOnUpdate: boolean;
   /** Is `metadata.generation` kept (bumped when the spec changes)? */
   readonly hasGeneration: boolean;
+  /** What the kind brings along itself; built-in kinds have none. */
+  readonly rules?: KindRules | undefined;
 }
 
 interface KindFact {
@@ -163,6 +166,7 @@ function kindDef(fact: KindFact): KindDef {
 export class KindRegistry {
   private readonly byResource = new Map<string, KindDef>();
   private readonly byKind = new Map<string, KindDef>();
+  private changes = 0;
 
   constructor(defs: Iterable<KindDef> = []) {
     for (const def of defs) this.add(def);
@@ -170,13 +174,20 @@ export class KindRegistry {
 
   /** Adds a kind, or replaces the one of the same group, version and resource. */
   add(def: KindDef): void {
+    this.changes += 1;
     this.byResource.set(`${def.apiVersion}/${def.resource}`, def);
     this.byKind.set(`${def.apiVersion}/${def.kind}`, def);
   }
 
   remove(def: KindDef): void {
+    this.changes += 1;
     this.byResource.delete(`${def.apiVersion}/${def.resource}`);
     this.byKind.delete(`${def.apiVersion}/${def.kind}`);
+  }
+
+  /** A number that changes whenever the set does. */
+  get revision(): number {
+    return this.changes;
   }
 
   forResource(gvr: GroupVersionResource): KindDef | undefined {

@@ -16,6 +16,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`: how documents name a type. */
 export function documentTypeName(typeName: string): string {
+  // Types that came at run time have a namespace of keys before their own name.
+  if (typeName.includes('/')) return typeName.slice(typeName.lastIndexOf('/') + 1);
   const home = typeName.slice(0, typeName.indexOf('.'));
   return (PACKAGES[home] ?? 'io.k8s.api.') + typeName;
 }
@@ -157,6 +159,12 @@ function schemasFor(roots: Iterable<string>, d: Dialect): JsonObject {
   return Object.fromEntries([...out].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** With the schemas that kinds bring along themselves. */
+function allSchemas(defs: readonly KindDef[], d: Dialect): JsonObject {
+  const own = defs.map((def) => def.rules?.openApi?.() ?? {});
+  return Object.assign(schemasFor(rootsOf(defs), d), ...own) as JsonObject;
+}
+
 function queryParameter(name: string, type: string, d: Dialect): JsonObject {
   const schema = d.v3 ? { schema: { type, uniqueItems: true } } : { type, uniqueItems: true };
   return { name, in: 'query', ...schema };
@@ -286,7 +294,9 @@ const COMMON_TYPES = ['meta.v1.Status', 'meta.v1.DeleteOptions', 'meta.v1.WatchE
 
 function rootsOf(defs: readonly KindDef[]): string[] {
   const scale = defs.some((d) => d.subresources.scale) ? ['autoscaling.v1.Scale'] : [];
-  return [...defs.flatMap((d) => [d.typeName, `${d.typeName}List`]), ...scale, ...COMMON_TYPES];
+  const meta = defs.some((d) => d.rules?.openApi) ? ['meta.v1.ObjectMeta', 'meta.v1.ListMeta'] : [];
+  const own = defs.flatMap((d) => [d.typeName, `${d.typeName}List`]);
+  return [...own, ...scale, ...meta, ...COMMON_TYPES];
 }
 
 const INFO = { title: 'Kubernetes', version: 'v1.32.0' };
@@ -303,7 +313,7 @@ export function openApiV3Document(
     openapi: '3.0.0',
     info: INFO,
     paths,
-    components: { schemas: schemasFor(rootsOf(defs), V3) },
+    components: { schemas: allSchemas(defs, V3) },
   };
 }
 
@@ -330,7 +340,8 @@ export function openApiV3Index(registry: KindRegistry): JsonObject {
 
 /** The OpenAPI v2 document of everything. */
 export function openApiV2(registry: KindRegistry): JsonObject {
-  const defs = registry.all();
+  // Clients read custom resources from version 3; version 2 cannot say all that their schemas do.
+  const defs = registry.all().filter((def) => def.rules?.openApi === undefined);
   return {
     swagger: '2.0',
     info: INFO,

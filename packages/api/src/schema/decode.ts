@@ -267,11 +267,20 @@ export function decodeType(typeName: string, value: unknown): Decoded<JsonObject
 }
 
 /** Checks a JSON text, or an already parsed value, against a kind. Throws ApiError on broken JSON. */
-export function decodeStrict(def: { typeName: string }, json: string | JsonObject): Decoded {
+export function decodeStrict(
+  def: Pick<KindDef, 'typeName' | 'rules'>,
+  json: string | JsonObject,
+): Decoded {
+  if (def.rules?.decode) return def.rules.decode(json);
   const value = typeof json === 'string' ? parseJson(json) : json;
   const decoded = decodeType(def.typeName, value);
   const duplicateFields = typeof json === 'string' ? findDuplicateFields(json) : [];
   return { ...decoded, object: decoded.object as unknown as KubeObject, duplicateFields };
+}
+
+/** Paths of the fields a (readable) JSON text gives twice. */
+export function duplicateFields(text: string): string[] {
+  return findDuplicateFields(text);
 }
 
 /** `JSON.parse`, with the message of an unreadable body. */

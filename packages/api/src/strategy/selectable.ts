@@ -90,14 +90,15 @@ function fieldValue(object: KubeObject, path: string): string {
 export function selectableFields(def: KindDef, object: KubeObject): Record<string, string> {
   const out: Record<string, string> = { 'metadata.name': object.metadata.name ?? '' };
   if (def.namespaced) out['metadata.namespace'] = object.metadata.namespace ?? '';
-  for (const path of FIELDS[`${def.group}/${def.kind}`] ?? []) out[path] = fieldValue(object, path);
+  const paths = def.rules?.selectable?.cached ?? FIELDS[`${def.group}/${def.kind}`] ?? [];
+  for (const path of paths) out[path] = fieldValue(object, path);
   return out;
 }
 
 /** Parses a field selector for a kind. Throws ApiError (BadRequest) naming a field the kind has not. */
 export function fieldSelectorFor(def: KindDef, text: string): ParsedFieldSelector {
   const selector = parseFieldSelector(text);
-  const special = FIELDS[`${def.group}/${def.kind}`];
+  const special = def.rules?.selectable?.paths ?? FIELDS[`${def.group}/${def.kind}`];
   for (const { field } of selector) {
     if (field === 'metadata.name' || field === 'metadata.namespace') continue;
     if (special?.includes(field)) continue;

@@ -126,6 +126,16 @@ function columnFacts(key: string): readonly ColumnFact[] {
 
 /** The columns of a kind. */
 export function tableColumns(def: KindDef): TableColumn[] {
+  if (def.rules?.columns) return [...nameColumn(def), ...def.rules.columns];
+  return ownColumns(def);
+}
+
+/** The first column of every kind. */
+function nameColumn(def: KindDef): TableColumn[] {
+  return ownColumns(def).filter((column) => column.name === 'Name');
+}
+
+function ownColumns(def: KindDef): TableColumn[] {
   return columnFacts(`${def.apiVersion}/${def.resource}`).map(([name, type, format, priority]) => ({
     name,
     type,
@@ -163,6 +173,13 @@ function defaultCells(object: KubeObject): Cell[] {
   return [object.metadata.name ?? '', object.metadata.creationTimestamp ?? null];
 }
 
+function cellsOf(def: KindDef, object: KubeObject, nowMs: number): Cell[] {
+  const own = def.rules?.cells;
+  if (own) return [object.metadata.name ?? '', ...own(object, nowMs)];
+  const printer = PRINTERS[`${def.apiVersion}/${def.resource}`];
+  return printer ? printer(object as never, nowMs) : defaultCells(object);
+}
+
 /** The rows of objects of a kind, without the frame around them (watches send those). */
 export function tableRows(
   def: KindDef,
@@ -170,9 +187,8 @@ export function tableRows(
   o: TableOptions,
 ): TableRow[] {
   const key = `${def.apiVersion}/${def.resource}`;
-  const printer = PRINTERS[key];
   return objects.map((object) => {
-    const cells = printer ? printer(object as never, o.nowMs) : defaultCells(object);
+    const cells = cellsOf(def, object, o.nowMs);
     const conditions = key === 'v1/pods' ? podRowConditions(object as Pod) : undefined;
     return {
       cells,
@@ -183,6 +199,7 @@ export function tableRows(
 }
 
 function hasPrinter(def: KindDef): boolean {
+  if (def.rules?.cells) return true;
   return PRINTERS[`${def.apiVersion}/${def.resource}`] !== undefined;
 }
 

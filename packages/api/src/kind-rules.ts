@@ -1,0 +1,58 @@
+/** What a kind brings along itself, beside this package's tables: custom resources, and checks a server adds. */
+import type { FieldError } from './field-error.ts';
+import type { Scale } from './generated/types.ts';
+import type { JsonObject, KubeObject } from './meta.ts';
+
+/** A body as a kind's own decoder reads it. */
+export interface DecodedBody {
+  object: KubeObject;
+  unknownFields: string[];
+  duplicateFields: string[];
+  typeErrors: string[];
+}
+
+export interface RulesColumn {
+  name: string;
+  type: string;
+  format: string;
+  description: string;
+  priority: number;
+}
+
+/** How a kind whose schema came at run time shows, reads and changes its replica count. */
+export interface ScaleRules {
+  of(object: KubeObject): Scale;
+  /** A copy with the replicas of the scale. */
+  apply(object: KubeObject, scale: Scale): KubeObject;
+}
+
+/** Each part that is there runs after, or in place of, what the tables say for the kind. */
+export interface KindRules {
+  /** Objects have no fixed structure: lists name the kind of each item, and there is no strategic merge. */
+  readonly unstructured?: boolean;
+  /** In place of the schema's decoder. */
+  decode?(json: string | JsonObject): DecodedBody;
+  /** In place of the table's defaults. */
+  setDefaults?(object: KubeObject): void;
+  /** After the common preparation. */
+  prepareForCreate?(object: KubeObject): void;
+  /** After the common preparation. */
+  prepareForUpdate?(object: KubeObject, old: KubeObject, subresource: string): void;
+  /** Further errors. */
+  validateCreate?(object: KubeObject): FieldError[];
+  /** Further errors. */
+  validateUpdate?(object: KubeObject, old: KubeObject, subresource: string): FieldError[];
+  /** An object of this version as it was stored, brought to the present schema. May change its argument. */
+  fromStore?(object: KubeObject): KubeObject;
+  /** Dotted paths a field selector may name; and those of all versions, which caches keep. */
+  readonly selectable?: { readonly paths: readonly string[]; readonly cached: readonly string[] };
+  readonly columns?: readonly RulesColumn[];
+  cells?(object: KubeObject, nowMs: number): (string | number | boolean | null)[];
+  readonly scale?: ScaleRules;
+  /** Shown with every answer: the version is deprecated. */
+  readonly warning?: string;
+  /** Why nothing can be created now (405), if so. */
+  readonly refuseCreate?: string;
+  /** Schemas of the OpenAPI documents, by name. */
+  openApi?(): Record<string, JsonObject>;
+}
