@@ -52,7 +52,7 @@ export const LIMITS = {
   sweepKeysPerTurn: 2_000,
   hashedPerTurn: 5_000,
   /** Storage: how long changes may wait in memory before they are written. */
-  storageFlushMs: 300,
+  storageFlushMs: 1_000,
   /** Storage: changes put into a batch before other work gets its turn. */
   storageOpsPerTurn: 1_000,
   /** Storage: records waiting to be written before new writes are refused. */
