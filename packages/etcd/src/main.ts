@@ -17,7 +17,7 @@ import {
 import { openConsensus } from './host/open.ts';
 import { LIMITS } from './limits.ts';
 import { unhealthyReason } from './server/http.ts';
-import { registerMetrics } from './server/metrics.ts';
+import { registerMetrics, registerSyncTimes } from './server/metrics.ts';
 import { type MakeConsensus, startMember, stateDirOf } from './server/start.ts';
 import { nodeDisk } from './wal/runtime/node-disk.ts';
 
@@ -40,6 +40,7 @@ function makeDataDir(dir: string): void {
 function consensusFor(ctx: ProcessContext, config: EtcdConfig): MakeConsensus {
   const { clock, random, log, signal } = ctx;
   const peerUrls = peerUrlsOf(config);
+  const observeSync = registerSyncTimes(ctx.metrics);
   return async (stateMachine) => {
     const node = await openConsensus({
       dataDir: config.dataDir,
@@ -59,6 +60,7 @@ function consensusFor(ctx: ProcessContext, config: EtcdConfig): MakeConsensus {
         snapshotCatchUpEntries: config.snapshotCount,
       },
       onFatal: (error) => ctx.fatal(error),
+      onWalSync: ({ durationMs }) => observeSync(durationMs),
     });
     return { consensus: node, memberId: node.status().id, clusterId: node.clusterId };
   };
