@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Clock, ConfigError, errorMessage, type Logger, type Random } from '@kubets/platform';
 import { createAdmission } from './admission/chain.ts';
+import { csrRequester } from './admission/csr-requester.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
 import { boundObjectsOf } from './auth/bound-objects.ts';
@@ -108,7 +109,7 @@ export function createEdge(o: EdgeOptions): Edge {
   return {
     ...{ authenticator, authorizer, admission, virtuals, paths },
     impersonator: createImpersonator(authorizer),
-    hooks: [services.hook],
+    hooks: [services.hook, csrRequester],
     streams: streaming.handlers,
     tasks: [bootstrap, services.repair],
     whenReady: whenSynced,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { KubeObject } from '@kubets/api';
+import type { CertificateSigningRequest, KubeObject } from '@kubets/api';
 import { admission, failure, user } from '../edge-testing.ts';
 import type { Authorizer } from '../ports.ts';
 import {
@@ -8,6 +8,7 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
 } from './certificates.ts';
+import { csrRequester } from './csr-requester.ts';
 import { requestedOrganizations } from './csr-subject.ts';
 
 /** Requests made once with openssl, by their subject. */
@@ -112,5 +113,15 @@ describe('a certificate request', () => {
     await put(only('sign', 'kubernetes.io/*'), 'Y2VydA==');
     const error = await failure(async () => put(only('approve', 'kubernetes.io/*'), 'Y2VydA=='));
     assert.match(error.message, /user not permitted to sign requests with signerName/);
+  });
+
+  it('says who asked, not who the client says asked', async () => {
+    const csr = request() as CertificateSigningRequest;
+    csr.spec.username = 'system:admin';
+    csr.spec.extra = { forged: ['yes'] };
+    const scope = { user: user('jane', 'dev'), dryRun: false, subresource: '' };
+    await csrRequester.beginCreate?.(csr, scope);
+    assert.deepEqual([csr.spec.username, csr.spec.groups?.[0]], ['jane', 'dev']);
+    assert.equal(csr.spec.extra, undefined);
   });
 });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
+import type { Secret } from '@kubets/api';
 import { ConfigError, ManualClock } from '@kubets/platform';
 import { exportPKCS8, generateKeyPair, SignJWT } from 'jose';
 import { FakeStore, failure } from '../edge-testing.ts';
@@ -121,6 +122,42 @@ describe('authentication', () => {
     for (const token of ['wrong', 'a.b.c', 'eyJhbGciOiJub25lIn0.e30.', `${await issue()}x`]) {
       assert.equal((await failure(() => bearer(token))).code, 401, token);
     }
+  });
+
+  it('takes a token without an end for as long as its Secret holds it', async () => {
+    const claim = 'kubernetes.io/serviceaccount';
+    const legacy = (secret: string, uid = 'sa-uid') =>
+      new SignJWT({
+        [`${claim}/namespace`]: 'ns',
+        [`${claim}/secret.name`]: secret,
+        [`${claim}/service-account.name`]: 'sa',
+        [`${claim}/service-account.uid`]: uid,
+      })
+        .setProtectedHeader({ alg: key.algorithm, kid: key.keyId })
+        .setIssuer('kubernetes/serviceaccount')
+        .setSubject('system:serviceaccount:ns:sa')
+        .sign(key.key);
+    const secret = (token: string): Secret => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'ns', name: 's', uid: 'u' },
+      type: 'kubernetes.io/service-account-token',
+      data: { token: Buffer.from(token).toString('base64') },
+    });
+    const refused = async (token: string) => (await failure(() => bearer(token))).code === 401;
+    const token = await legacy('s');
+    assert.ok(await refused(token), 'no such Secret');
+    store.seed(secret(token));
+    assert.equal((await bearer(token))?.name, 'system:serviceaccount:ns:sa');
+    const good = await authenticator.authenticateToken(token, [ISSUER, 'other']);
+    assert.deepEqual(good?.audiences, [ISSUER]);
+    assert.ok(await refused(await legacy('other')), 'another Secret');
+    assert.ok(await refused(await legacy('s', 'old-uid')), 'an account that is gone');
+    store.seed(secret('another token'));
+    assert.ok(await refused(token), 'the Secret holds another token now');
+    const opaque: Secret = { ...secret(token), type: 'Opaque' };
+    store.seed(opaque);
+    assert.ok(await refused(token), 'a Secret of another type');
   });
 
   it('knows a service account by its token', async () => {

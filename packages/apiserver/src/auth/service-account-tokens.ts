@@ -6,6 +6,7 @@ import { LIMITS } from '../edge-limits.ts';
 import type { UserInfo } from '../ports.ts';
 import { EXTRA_KEYS, serviceAccountGroups, serviceAccountUsername } from './identity.ts';
 import type { SigningKey, VerifyingKey } from './keys.ts';
+import { holdsToken, LEGACY_ISSUER, looksLegacy, readLegacyClaims } from './legacy-tokens.ts';
 
 /** An object a token lives and dies with. */
 export interface BoundObject {
@@ -52,6 +53,8 @@ interface Checked {
   readonly audiences: readonly string[];
   readonly tokenId: string;
   readonly expiresMs: number;
+  /** The Secret a token of the older kind has to be in. */
+  readonly heldBy?: string;
 }
 
 /** Signs service-account tokens. */
@@ -95,11 +98,14 @@ export class TokenVerifier {
   readonly #issuer: string;
   readonly #clock: Clock;
   readonly #objects: BoundObjects;
+  readonly #apiAudiences: readonly string[];
   readonly #checked = new Map<string, Checked>();
 
   constructor(o: {
     keys: readonly VerifyingKey[];
     issuer: string;
+    /** What tokens without an audience are good for; the issuer when empty. */
+    audiences?: readonly string[];
     clock: Clock;
     objects: BoundObjects;
   }) {
@@ -107,6 +113,7 @@ export class TokenVerifier {
     this.#issuer = o.issuer;
     this.#clock = o.clock;
     this.#objects = o.objects;
+    this.#apiAudiences = o.audiences?.length ? o.audiences : [o.issuer];
   }
 
   /** @returns undefined when the token is not good for any of the audiences, for whatever reason */
@@ -116,6 +123,7 @@ export class TokenVerifier {
     const common = audiences.filter((audience) => checked.audiences.includes(audience));
     if (common.length === 0) return undefined;
     if (!(await this.#stillBound(checked.claims))) return undefined;
+    if (!(await this.#stillHeld(checked, token))) return undefined;
     return { user: userOf(checked), audiences: common };
   }
 
@@ -134,20 +142,34 @@ export class TokenVerifier {
   }
 
   async #checkSignature(token: string): Promise<Checked | undefined> {
+    const isLegacy = looksLegacy(token);
     for (const key of this.#candidates(token)) {
       try {
         const { payload } = await jwtVerify(token, key.key, {
           algorithms: [key.algorithm],
-          issuer: this.#issuer,
+          issuer: isLegacy ? LEGACY_ISSUER : this.#issuer,
           currentDate: new Date(this.#clock.now()),
-          requiredClaims: ['exp', 'aud', 'sub'],
+          requiredClaims: isLegacy ? ['sub'] : ['exp', 'aud', 'sub'],
         });
-        return readClaims(payload);
+        return isLegacy ? this.#legacy(payload) : readClaims(payload);
       } catch (error) {
         if (!(error instanceof errors.JOSEError)) throw error;
       }
     }
     return undefined;
+  }
+
+  #legacy(payload: Record<string, unknown>): Checked | undefined {
+    const found = readLegacyClaims(payload);
+    if (!found) return undefined;
+    const { secretName: heldBy, ...claims } = found;
+    const audiences = this.#apiAudiences;
+    return { claims, audiences, tokenId: '', expiresMs: Number.POSITIVE_INFINITY, heldBy };
+  }
+
+  async #stillHeld({ claims, heldBy }: Checked, token: string): Promise<boolean> {
+    if (heldBy === undefined) return true;
+    return holdsToken(await this.#objects.find('secrets', claims.namespace, heldBy), token);
   }
 
   #candidates(token: string): VerifyingKey[] {

@@ -306,7 +306,11 @@ describe('a new cluster', () => {
 
 describe('the apiservers behind the kubernetes service', () => {
   const lease = (identity: string, address = '192.0.2.1', port = 6443) =>
-    new MasterLeases({ store, identity, self: { address, port }, clock, log: silentLogger });
+    new MasterLeases({
+      ...{ store, identity, clusterIp: '10.96.0.1', clock },
+      self: { address, port },
+      log: silentLogger,
+    });
   const addresses = () => {
     const [endpoints] = store.all(GVR.endpoints) as Endpoints[];
     return endpoints?.subsets?.flatMap((subset) =>
@@ -357,6 +361,16 @@ describe('the apiservers behind the kubernetes service', () => {
     assert.ok((await store.raw.get('/registry/masterleases/a')).revision > before);
     await a.stop();
     assert.equal((await store.raw.get('/registry/masterleases/a')).value, undefined);
+  });
+
+  it('a service that somebody deleted is back with the next round', async () => {
+    const a = lease('a');
+    await a.renew();
+    await store.delete({ ...GVR.services, namespace: 'default', name: 'kubernetes' });
+    await a.renew();
+    const [service] = store.all(GVR.services) as Service[];
+    assert.equal(service?.spec?.clusterIP, '10.96.0.1');
+    assert.equal(service?.spec?.ports?.[0]?.targetPort, 6443);
   });
 
   it('different ports make several slices, and one too many goes', async () => {

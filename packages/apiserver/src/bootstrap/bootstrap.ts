@@ -40,6 +40,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
     store: o.store,
     identity: o.identity,
     self: { address: o.advertiseAddress, port: o.advertisePort },
+    clusterIp: o.clusterIp,
     clock: o.clock,
     log: o.log,
   });

@@ -1,7 +1,7 @@
 import { type Clock, errorMessage, type Logger, type Timer } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, RawStore, ResourceStore } from '../ports.ts';
-import { type MasterAddress, writeMasterEndpoints } from './master-service.ts';
+import { ensureMasterService, type MasterAddress, writeMasterEndpoints } from './master-service.ts';
 
 const PREFIX = '/registry/masterleases';
 
@@ -21,6 +21,7 @@ export class MasterLeases implements BackgroundTask {
   readonly #raw: RawStore;
   readonly #key: string;
   readonly #self: MasterAddress;
+  readonly #clusterIp: string;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #seen = new Map<string, Seen>();
@@ -35,6 +36,8 @@ export class MasterLeases implements BackgroundTask {
     /** Unique among the apiservers of the cluster. */
     identity: string;
     self: MasterAddress;
+    /** The first address of the service range. */
+    clusterIp: string;
     clock: Clock;
     log: Logger;
   }) {
@@ -42,6 +45,7 @@ export class MasterLeases implements BackgroundTask {
     this.#raw = o.store.raw;
     this.#key = `${PREFIX}/${o.identity}`;
     this.#self = o.self;
+    this.#clusterIp = o.clusterIp;
     this.#clock = o.clock;
     this.#log = o.log;
   }
@@ -78,7 +82,11 @@ export class MasterLeases implements BackgroundTask {
       );
     }
     const text = JSON.stringify(alive.map(({ address, port }) => [address, port]).sort());
-    // Written again from time to time even if nothing changed here: somebody may have edited it.
+    // Written again from time to time even if nothing changed here: somebody may have edited or deleted it.
+    await ensureMasterService(this.#store, {
+      clusterIp: this.#clusterIp,
+      targetPort: this.#self.port,
+    });
     await writeMasterEndpoints(this.#store, alive);
     if (text !== this.#written)
       this.#log.info({ alive: text }, 'apiservers behind the kubernetes service');

@@ -148,7 +148,8 @@ export class RestHandler {
       userAgent: request.headers['user-agent'],
     });
     if (virtual !== undefined) {
-      const r = { info, user, query, request, response, representation, warnings };
+      const nowMs = this.#o.clock.now();
+      const r = { info, user, query, request, response, representation, warnings, nowMs };
       return serveVirtual(virtual, kinds, r);
     }
     const def = kinds.forResource(gvrOf(info));

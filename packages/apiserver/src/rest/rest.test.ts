@@ -44,6 +44,22 @@ const whoami: VirtualResource = {
     Promise.resolve({ code: 201, object: { kind: 'SelfSubjectReview', user: user.name } }),
 };
 
+const etcdHealth = {
+  metadata: { name: 'etcd-0' },
+  conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }],
+};
+const components: VirtualResource = {
+  group: '',
+  version: 'v1',
+  resource: 'componentstatuses',
+  subresource: '',
+  verbs: ['get', 'list'],
+  handle: ({ info }) => {
+    const object = info.verb === 'list' ? { items: [etcdHealth] } : etcdHealth;
+    return Promise.resolve({ code: 200, object });
+  },
+};
+
 const logs: StreamHandler = {
   group: '',
   resource: 'pods',
@@ -87,7 +103,7 @@ function handler(): RestHandler {
     },
     kinds: builtinKinds,
     resources,
-    virtuals: [whoami],
+    virtuals: [whoami, components],
     streams: [logs],
     paths: [health],
     metrics: {
@@ -373,6 +389,23 @@ describe('watching over HTTP', () => {
     assert.equal(response.statusCode, 200);
     for await (const { type, object } of frames(response)) {
       assert.deepEqual([type, object.code, object.reason], ['ERROR', 410, 'Expired']);
+    }
+  });
+
+  it('shows computed resources as tables to readers who ask for them', async () => {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    interface Shown {
+      readonly kind: string;
+      readonly columnDefinitions: { readonly name: string }[];
+      readonly rows: { readonly cells: string[] }[];
+    }
+    for (const path of ['/api/v1/componentstatuses', '/api/v1/componentstatuses/etcd-0']) {
+      const { json } = await send('GET', path, { headers: { accept } });
+      const { kind, columnDefinitions, rows } = json as unknown as Shown;
+      assert.equal(kind, 'Table');
+      const names = columnDefinitions.map((one) => one.name);
+      assert.deepEqual(names, ['Name', 'Status', 'Message', 'Error']);
+      assert.deepEqual(rows[0]?.cells, ['etcd-0', 'Healthy', 'ok', '']);
     }
   });
 

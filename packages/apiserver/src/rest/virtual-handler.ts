@@ -10,11 +10,12 @@ import {
   methodNotAllowed,
   parseApiVersion,
   parseJson,
+  tableFor,
 } from '@kubets/api';
 import type { AnyRequest, AnyResponse, RequestInfo, UserInfo, VirtualResource } from '../ports.ts';
 import { typeNameOf } from '../protobuf/decode.ts';
 import { objectBody, readBytes } from './body.ts';
-import { write } from './encode.ts';
+import { includeOf, write } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { writeOptionsOf } from './options.ts';
 import { sendBytes } from './respond.ts';
@@ -27,6 +28,7 @@ export interface VirtualHttpRequest {
   readonly response: AnyResponse;
   readonly representation: Representation;
   readonly warnings: string[];
+  readonly nowMs: number;
 }
 
 /** @throws ApiError */
@@ -44,8 +46,9 @@ export async function serveVirtual(
     : undefined;
   const object = body === undefined ? undefined : virtualBody(virtual, kinds, body, validation);
   const answer = await virtual.handle({ info, user, query, object, dryRun });
-  const representation = { ...r.representation, as: 'object' } as const;
-  const bytes = write(answer.object, representation);
+  const table = tableOf(virtual, kinds, answer.object, r);
+  const representation = { ...r.representation, as: table ? 'table' : 'object' } as const;
+  const bytes = write(table ?? answer.object, representation);
   const { warnings } = r;
   await sendBytes(r.response, bytes, {
     status: answer.code,
@@ -53,6 +56,22 @@ export async function serveVirtual(
     warnings,
     gzip: false,
   });
+}
+
+/** The Table a reader asked for, of the one object or the list's items. @throws ApiError BadRequest */
+function tableOf(
+  virtual: VirtualResource,
+  kinds: KindRegistry,
+  answer: object,
+  { info, query, representation, nowMs }: VirtualHttpRequest,
+): object | undefined {
+  const isRead = info.verb === 'get' || info.verb === 'list';
+  const def = isRead && representation.as === 'table' ? kinds.forResource(virtual) : undefined;
+  if (def === undefined) return undefined;
+  const objects = info.verb === 'list' ? (answer as { items: KubeObject[] }).items : [answer];
+  const includeObject = includeOf(query.get('includeObject') ?? '');
+  const table = tableFor(def, objects as KubeObject[], { nowMs, includeObject });
+  return { ...table, apiVersion: `meta.k8s.io/${representation.metaVersion}` };
 }
 
 /** The object of a create on a computed resource, checked against its kind where the schema has that. */
