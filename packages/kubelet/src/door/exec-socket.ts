@@ -56,6 +56,7 @@ class ExecSocket implements ExecHandlers {
 
   begin(session: ExecSession): void {
     this.#session = session;
+    if (this.#outputPaused) session.setPaused(true);
     for (const message of this.#early.splice(0)) this.#onMessage(message);
     if (this.#socket.readyState !== this.#socket.OPEN) session.close();
   }

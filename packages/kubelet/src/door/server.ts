@@ -21,7 +21,7 @@ import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
 import { logOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
 import { statsSummary } from './stats.ts';
-import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PREFIX } from './tunnel.ts';
+import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
 
 export interface DoorOptions {
   /** The server's certificate, and the authority whose holders are let in. */
@@ -68,9 +68,15 @@ export class Door {
     handleProtocols: (offered) => chooseProtocol(offered) ?? false,
   });
   readonly #leaving = new AbortController();
+  /** Connections that speak something else than HTTP by now; the server has forgotten them. */
+  readonly #upgraded = new Set<Duplex>();
+  readonly #tunnels = new WeakSet<IncomingMessage>();
 
   constructor(options: DoorOptions) {
     this.#options = options;
+    this.#sockets.on('headers', (headers, request) => {
+      if (this.#tunnels.has(request)) headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`);
+    });
   }
 
   /**
@@ -85,6 +91,8 @@ export class Door {
     server.on('request', (request, response) => void this.#answer(request, response));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.on('error', () => socket.destroy());
+      this.#upgraded.add(socket);
+      socket.on('close', () => this.#upgraded.delete(socket));
       void this.#upgrade(request, socket, head);
     });
     server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -101,6 +109,7 @@ export class Door {
   async close(): Promise<void> {
     this.#leaving.abort();
     for (const client of this.#sockets.clients) client.terminate();
+    for (const socket of this.#upgraded) socket.destroy();
     for (const server of this.#servers) {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -270,6 +279,10 @@ export class Door {
     if (sandbox === undefined) throw new DoorError(500, `pod "${name}" is not running`);
     const tunnel = await found.runtime.openPortForward(sandbox.id, PORT_FORWARD_PROTOCOL);
     if (/^websocket$/i.test(String(request.headers.upgrade ?? ''))) {
+      // The protocol's name holds a slash, which strict parsers refuse: it is agreed on here, not by the library.
+      const offered = String(request.headers['sec-websocket-protocol'] ?? '');
+      if (offered.includes(TUNNEL_PROTOCOL)) this.#tunnels.add(request);
+      delete request.headers['sec-websocket-protocol'];
       this.#sockets.handleUpgrade(request, socket, head, (client) => joinWebSocket(client, tunnel));
     } else {
       joinSockets(socket, head, tunnel);
@@ -278,10 +291,8 @@ export class Door {
 }
 
 /** The first protocol on offer that is spoken here. */
-function chooseProtocol(offered: ReadonlySet<string>): string | undefined {
-  const known = [...EXEC_PROTOCOLS, TUNNEL_PREFIX + PORT_FORWARD_PROTOCOL];
-  return known.find((one) => offered.has(one));
-}
+const chooseProtocol = (offered: ReadonlySet<string>): string | undefined =>
+  EXEC_PROTOCOLS.find((one) => offered.has(one));
 
 const isAlive = (run: RuntimeContainer): boolean =>
   run.phase === 'running' || run.phase === 'created';

@@ -4,9 +4,9 @@ import type { RawData, WebSocket } from 'ws';
 import { STREAM_BUFFER_BYTES } from '../limits.ts';
 import type { RawTunnel } from '../ports.ts';
 
-/** SPDY inside a WebSocket, as kubectl's port-forward speaks it. */
-export const TUNNEL_PREFIX = 'SPDY/3.1+';
 export const PORT_FORWARD_PROTOCOL = 'portforward.k8s.io';
+/** SPDY inside a WebSocket, as kubectl's port-forward speaks it. */
+export const TUNNEL_PROTOCOL = `SPDY/3.1+${PORT_FORWARD_PROTOCOL}`;
 
 /** Answers a SPDY client's upgrade and joins it to the runtime. */
 export function joinSockets(client: Duplex, head: Buffer, tunnel: RawTunnel): void {

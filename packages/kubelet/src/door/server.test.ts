@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { Metrics, silentLogger, systemClock } from '@kubets/platform';
+import { WebSocket } from 'ws';
+import { RuntimeFault } from '../errors.ts';
+import type {
+  ContainerRuntime,
+  DoorPod,
+  ExecHandlers,
+  ExecSession,
+  RawTunnel,
+  RuntimePod,
+  StreamRequest,
+} from '../ports.ts';
+import { clientTls, doorTls, strangerTls } from '../testing/certificates.ts';
+import { exec, get } from '../testing/door-client.ts';
+import { aContainer, aPod, aRun, aSandbox, exited, runtimeOf } from '../testing/pods.ts';
+import { eventually } from '../testing/simulated-node.ts';
+import { Door } from './server.ts';
+
+const SUCCESS = Buffer.from('{"status":"Success"}');
+
+/** Streams as the runtime would give them: what goes in comes out, until stdin ends. */
+class EchoRuntime {
+  state: RuntimePod = runtimeOf([]);
+  fail: RuntimeFault | undefined;
+  asked: StreamRequest | undefined;
+  sizes: string[] = [];
+  paused: boolean[] = [];
+  closed = 0;
+  /** Output sent at once, before anything is asked. */
+  flood: Buffer | undefined;
+  tunnel: (() => Promise<RawTunnel>) | undefined;
+
+  async inspectPod(): Promise<RuntimePod> {
+    return this.state;
+  }
+
+  async usage() {
+    return [];
+  }
+
+  async openStream(asked: StreamRequest, handlers: ExecHandlers): Promise<ExecSession> {
+    if (this.fail !== undefined) throw this.fail;
+    this.asked = asked;
+    queueMicrotask(() => {
+      if (this.flood !== undefined) handlers.onStdout(this.flood);
+      if (!asked.stdin) handlers.onEnd(SUCCESS);
+    });
+    return {
+      writeStdin: (data) => {
+        handlers.onStdout(data);
+        handlers.onStderr(Buffer.from('!'));
+        return true;
+      },
+      closeStdin: () => handlers.onEnd(SUCCESS),
+      resize: (columns, rows) => this.sizes.push(`${columns}x${rows}`),
+      setPaused: (paused) => this.paused.push(paused),
+      close: () => {
+        this.closed += 1;
+      },
+    };
+  }
+
+  openStreamTunnel(): Promise<RawTunnel> {
+    return this.openPortForward();
+  }
+
+  async openPortForward(): Promise<RawTunnel> {
+    if (this.tunnel === undefined) throw new RuntimeFault('no tunnel');
+    return this.tunnel();
+  }
+}
+
+describe('the door', () => {
+  let runtime = new EchoRuntime();
+  let dir = '';
+  let door: Door;
+  let port = 0;
+  let fault: string | undefined;
+  const pod = aPod();
+  const place = (): DoorPod => ({
+    pod,
+    nodeName: 'n1',
+    runtime: runtime as unknown as ContainerRuntime,
+  });
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'kubets-door-'));
+    door = new Door({
+      tls: doorTls(),
+      clock: systemClock,
+      log: silentLogger,
+      metrics: new Metrics(),
+      find: (namespace, name) => (namespace === 'shop' && name === 'web' ? place() : undefined),
+      all: () => [place()],
+      healthy: async () => fault,
+    });
+    port = await door.listen('127.0.0.1', 0);
+  });
+  beforeEach(() => {
+    runtime = new EchoRuntime();
+    runtime.state = runtimeOf([aSandbox()], [aRun()]);
+    fault = undefined;
+  });
+  after(async () => {
+    await door.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const logs = (query = ''): Promise<{ status: number; body: string }> =>
+    get(port, `/containerLogs/shop/web/main${query}`);
+
+  it('is open to holders of a certificate of the authority only', async () => {
+    await assert.rejects(get(port, '/healthz', strangerTls()));
+    assert.equal((await get(port, '/healthz', clientTls())).body, 'ok');
+  });
+
+  it('tells its health, pods, usage and metrics', async () => {
+    fault = 'the runtime is down';
+    assert.deepEqual(await get(port, '/healthz'), { status: 500, body: 'the runtime is down' });
+    assert.equal(JSON.parse((await get(port, '/pods')).body).items[0].metadata.name, 'web');
+    const summary = JSON.parse((await get(port, '/stats/summary')).body);
+    assert.equal(summary.pods[0].podRef.name, 'web');
+    assert.equal((await get(port, '/metrics')).status, 200);
+  });
+
+  const wrong: [string, number, RegExp][] = [
+    ['/nothing', 404, /not found/],
+    ['/containerLogs/shop/none/main', 404, /pod "shop\/none" not found/],
+    ['/containerLogs/shop/web/none', 404, /container "none" not found in pod "web"/],
+    ['/containerLogs/shop/web/main?tailLines=x', 400, /tailLines/],
+    ['/exec/shop/web/main?command=x', 400, /Upgrade request required/],
+  ];
+  for (const [path, status, body] of wrong) {
+    it(`answers ${path} with ${status}`, async () => {
+      const answer = await get(port, path);
+      assert.equal(answer.status, status);
+      assert.match(answer.body, body);
+    });
+  }
+
+  it('sends the log of this run, or of the one before', async () => {
+    const [now, then] = [join(dir, '1.log'), join(dir, '0.log')];
+    writeFileSync(now, '2026-01-01T00:00:00Z stdout F now\n');
+    writeFileSync(then, '2026-01-01T00:00:00Z stdout F then\n');
+    const runs = [aRun({ attempt: 1, logPath: now }), exited(1, { logPath: then })];
+    runtime.state = runtimeOf([aSandbox()], runs);
+    assert.deepEqual(await logs(), { status: 200, body: 'now\n' });
+    assert.deepEqual(await logs('?previous=true'), { status: 200, body: 'then\n' });
+  });
+
+  it('says what a container without a log waits for', async () => {
+    runtime.state = runtimeOf([]);
+    const answer = await logs();
+    assert.equal(answer.status, 400);
+    assert.match(
+      answer.body,
+      /container "main" in pod "web" is waiting to start: ContainerCreating/,
+    );
+    const previous = await logs('?previous=1');
+    assert.match(previous.body, /previous terminated container "main" in pod "web" not found/);
+  });
+
+  it('says so when containers are simulated', async () => {
+    assert.match((await logs()).body, /this container is simulated/);
+  });
+
+  it('joins input, both outputs and the verdict', async () => {
+    const query = 'command=a&command=b%20c&stdin=1&stdout=1&stderr=1';
+    const outcome = await exec(port, `/exec/shop/web/main?${query}`, { stdin: 'hello' });
+    assert.deepEqual(
+      [outcome.stdout, outcome.stderr, outcome.status.status],
+      ['hello', '!', 'Success'],
+    );
+    assert.deepEqual(runtime.asked?.command, ['a', 'b c']);
+    assert.equal(runtime.asked?.tty, false);
+  });
+
+  it('understands the stock names of the streams, and terminals', async () => {
+    const query = 'command=a&input=1&output=1&error=1&tty=1';
+    const resize = { Width: 100, Height: 30 };
+    await exec(port, `/exec/shop/web/main?${query}`, { stdin: 'x', resize });
+    const { stdin, stdout, stderr, tty } = runtime.asked ?? {};
+    assert.deepEqual([stdin, stdout, stderr, tty], [true, true, false, true]);
+    assert.deepEqual(runtime.sizes, ['100x30']);
+  });
+
+  it('attaches without a command', async () => {
+    await exec(port, '/attach/shop/web/main?stdout=1');
+    assert.equal(runtime.asked?.command, undefined);
+  });
+
+  it('reports a runtime that refuses as the verdict', async () => {
+    runtime.fail = new RuntimeFault('no such container');
+    const outcome = await exec(port, '/exec/shop/web/main?command=a&stdout=1');
+    assert.deepEqual(
+      [outcome.status.status, outcome.status.message],
+      ['Failure', 'no such container'],
+    );
+  });
+
+  it('refuses sessions with containers that do not run, and without a command', async () => {
+    await assert.rejects(exec(port, '/exec/shop/web/main?stdout=1'), /answered 400/);
+    runtime.state = runtimeOf([aSandbox()], [exited(0)]);
+    await assert.rejects(exec(port, '/exec/shop/web/main?command=a'), /answered 500/);
+    await assert.rejects(exec(port, '/exec/shop/none/main?command=a'), /answered 404/);
+  });
+
+  it('ends the process session when the client goes', async () => {
+    const url = `wss://127.0.0.1:${port}/exec/shop/web/main?command=a&stdin=1&stdout=1`;
+    const socket = new WebSocket(url, ['v4.channel.k8s.io'], clientTls());
+    await eventually('a session', () => runtime.asked !== undefined);
+    socket.terminate();
+    await eventually('its end', () => runtime.closed > 0);
+  });
+
+  it('holds a fast process back for a slow client', async () => {
+    runtime.flood = Buffer.alloc(8 * 1024 * 1024, 'x');
+    const outcome = await exec(port, '/exec/shop/web/main?command=a&stdin=1&stdout=1', {
+      stdin: '',
+    });
+    assert.equal(outcome.stdout.length, runtime.flood.length);
+    assert.deepEqual(runtime.paused, [true, false]);
+  });
+
+  /** Switches protocols by hand. */
+  function upgrade(path: string, headers: Record<string, string>) {
+    const options = { host: '127.0.0.1', port, path, ...clientTls() };
+    const all = { ...headers, Connection: 'Upgrade' };
+    return new Promise<{ socket: Duplex; protocol: Record<string, unknown> }>((resolve, reject) => {
+      const ask = request({ ...options, headers: all });
+      ask.on('upgrade', (answer, socket, head) => {
+        socket.unshift(head);
+        resolve({ socket, protocol: answer.headers });
+      });
+      ask.on('response', (answer) => reject(new Error(`answered ${answer.statusCode}`)));
+      ask.on('error', reject);
+      ask.end();
+    });
+  }
+
+  describe('tunnels', () => {
+    const echo = createServer((socket) => socket.pipe(socket));
+    let echoPort = 0;
+    before(async () => {
+      await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+      const address = echo.address();
+      echoPort = typeof address === 'object' && address !== null ? address.port : 0;
+    });
+    after(() => echo.close());
+    beforeEach(() => {
+      runtime.tunnel = async () => {
+        const socket = connect(echoPort, '127.0.0.1');
+        await new Promise((resolve) => socket.once('connect', resolve));
+        return { socket, head: Buffer.from('greeting '), protocol: 'chosen' };
+      };
+    });
+
+    it('carry port-forward inside a WebSocket', async () => {
+      const { socket, protocol } = await upgrade('/portForward/shop/web?port=80', {
+        Upgrade: 'websocket',
+        'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        'Sec-WebSocket-Version': '13',
+        'Sec-WebSocket-Protocol': 'SPDY/3.1+portforward.k8s.io',
+      });
+      assert.equal(protocol['sec-websocket-protocol'], 'SPDY/3.1+portforward.k8s.io');
+      const seen: Buffer[] = [];
+      socket.on('data', (data: Buffer) => seen.push(data));
+      socket.write(Buffer.from([0x82, 0x84, 0, 0, 0, 0, ...Buffer.from('ping')]));
+      await eventually('the echo', () => Buffer.concat(seen).includes('\x82\x04ping', 0, 'latin1'));
+      assert.ok(Buffer.concat(seen).includes('greeting '));
+    });
+
+    it('carry SPDY as it is', async () => {
+      const { socket, protocol } = await upgrade('/exec/shop/web/main?command=a&stdout=1', {
+        Upgrade: 'SPDY/3.1',
+        'X-Stream-Protocol-Version': 'v4.channel.k8s.io',
+      });
+      assert.equal(protocol['x-stream-protocol-version'], 'chosen');
+      let text = '';
+      socket.on('data', (data: Buffer) => {
+        text += data.toString();
+      });
+      socket.write('ping');
+      await eventually('the echo', () => text === 'greeting ping');
+    });
+
+    it('say why there is none', async () => {
+      runtime.state = runtimeOf([aSandbox({ ready: false })]);
+      const refused = upgrade('/portForward/shop/web', { Upgrade: 'SPDY/3.1' });
+      await assert.rejects(refused, /answered 500/);
+    });
+  });
+
+  it('uses one port on several addresses, and says when one cannot be had', async () => {
+    await assert.rejects(door.listen('192.0.2.250', 0), /cannot listen on 192\.0\.2\.250:0/);
+    assert.equal(await door.listen('127.0.0.2', port), port);
+  });
+
+  it('knows the container names of init containers too', async () => {
+    pod.spec = {
+      ...pod.spec,
+      containers: [aContainer()],
+      initContainers: [aContainer({ name: 'init' })],
+    };
+    runtime.state = runtimeOf([aSandbox()], [exited(0, { name: 'init' })]);
+    assert.equal((await get(port, '/containerLogs/shop/web/init')).status, 200);
+  });
+});
