@@ -3,5 +3,6 @@
 export { holds } from './compare.ts';
 export { hashVersions } from './hash.ts';
 export { isKnownSort, type RangeAnswer, runRange, toRevision } from './range.ts';
-export { type Journal, MvccStore, type WriteTxn } from './store.ts';
+export { type Journal, MvccStore } from './store.ts';
 export * from './types.ts';
+export type { WriteTxn } from './write-txn.ts';
