@@ -1,7 +1,7 @@
 /** Command-line flags and YAML config from one declaration: names, types, defaults, limits, help. */
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
 import { ConfigError, errorMessage } from './errors.ts';
+import { yamlLibrary } from './yaml.ts';
 
 type Raw = string | number | boolean | readonly unknown[];
 
@@ -215,7 +215,7 @@ function isRaw(value: unknown): value is Raw {
 function readConfigFile(file: string, flags: FlagSet): Map<string, Raw> {
   let content: unknown;
   try {
-    content = parseYaml(readFileSync(file, 'utf8')) ?? {};
+    content = yamlLibrary().parse(readFileSync(file, 'utf8')) ?? {};
   } catch (error) {
     throw new ConfigError(`cannot read --config ${file}: ${errorMessage(error)}`);
   }

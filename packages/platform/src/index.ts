@@ -12,3 +12,4 @@ export * from './run-main.ts';
 export * from './runtime/clock.ts';
 export * from './runtime/random.ts';
 export * from './tls.ts';
+export * from './yaml.ts';

@@ -1,7 +1,7 @@
 /** Reading request bodies: length, media type, text. */
 import type { JsonObject } from '@kubets/api';
 import { badRequest, requestTooLarge, unsupportedMediaType } from '@kubets/api';
-import { parse as parseYaml } from 'yaml';
+import { yamlLibrary } from '@kubets/platform';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
@@ -59,7 +59,7 @@ export function objectBody(contentType: string | undefined, bytes: Buffer): stri
 /** @throws ApiError BadRequest */
 export function yamlBody(bytes: Buffer): unknown {
   try {
-    return parseYaml(bytes.toString('utf8'));
+    return yamlLibrary().parse(bytes.toString('utf8'));
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
     throw badRequest(`error converting YAML to JSON: yaml: ${why}`);

@@ -3,7 +3,7 @@
  * objects, YAML and foreign versions are made from parsed objects.
  */
 import { badRequest, type KindDef, type KubeObject, notAcceptable, tableFor } from '@kubets/api';
-import { stringify as toYaml } from 'yaml';
+import { yamlLibrary } from '@kubets/platform';
 import { type CacheEntry, objectOf } from '../cache/entry.ts';
 import type { WatchItem } from '../cache/watcher.ts';
 import { fromStorage } from '../registry/convert.ts';
@@ -63,8 +63,10 @@ export function* encodeList(list: ListResult, c: EncodeContext): Generator<Buffe
   const isPartial = as === 'partial-list';
   const apiVersion = isPartial ? `meta.k8s.io/${c.representation.metaVersion}` : def.apiVersion;
   const kind = isPartial ? 'PartialObjectMetadataList' : def.listKind;
-  const items = objects.map((object) => (isPartial ? partialOf(object, c) : itemOf(object)));
-  yield write({ kind, apiVersion, metadata, items }, c.representation);
+  const whole = def.rules?.unstructured ? (object: KubeObject) => object : itemOf;
+  const items = objects.map((object) => (isPartial ? partialOf(object, c) : whole(object)));
+  const shown = isPartial ? metadata : plainMetadata(list);
+  yield write({ kind, apiVersion, metadata: shown, items }, c.representation);
 }
 
 /** Items of a list carry no kind: the list's says it. */
@@ -82,17 +84,29 @@ function listMetadata(list: ListResult): Record<string, unknown> {
   };
 }
 
+/** Lists without a fixed structure write the token even when there is none. */
+function plainMetadata(list: ListResult): Record<string, unknown> {
+  const metadata = listMetadata(list);
+  return list.def.rules?.unstructured ? { continue: '', ...metadata } : metadata;
+}
+
 const OPEN = Buffer.from('{');
+const COMMA = Buffer.from(',');
 const COMMA_OPEN = Buffer.from(',{');
 
 function* plainList(list: ListResult): Generator<Buffer> {
   const { def, entries } = list;
-  const head = { kind: def.listKind, apiVersion: def.apiVersion, metadata: listMetadata(list) };
+  const head = { kind: def.listKind, apiVersion: def.apiVersion, metadata: plainMetadata(list) };
   yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`);
   let isFirst = true;
   for (const entry of entries) {
-    yield isFirst ? OPEN : COMMA_OPEN;
-    yield itemBytes(def, entry);
+    if (def.rules?.unstructured) {
+      if (!isFirst) yield COMMA;
+      yield plainBytes(def, entry);
+    } else {
+      yield isFirst ? OPEN : COMMA_OPEN;
+      yield itemBytes(def, entry);
+    }
     isFirst = false;
   }
   yield Buffer.from(']}');
@@ -170,7 +184,7 @@ export function includeOf(text: string): Include {
 
 /** Any value in the format of a representation. */
 export function write(value: object, representation: Representation): Buffer {
-  if (representation.format === 'yaml') return Buffer.from(toYaml(value));
+  if (representation.format === 'yaml') return Buffer.from(yamlLibrary().stringify(value));
   const text = representation.pretty
     ? `${JSON.stringify(value, null, 2)}\n`
     : JSON.stringify(value);
