@@ -299,6 +299,8 @@ export interface PodFiles {
   logDirectory(pod: Pod): string;
   /** Makes what a sandbox needs. */
   prepareSandbox(pod: Pod): Promise<void>;
+  /** Weighs the pod against its neighbours, once its sandbox is there. */
+  weighPod(pod: Pod): Promise<void>;
   /** Makes what one run of a container needs. @returns everything to mount into it, volumes included */
   prepareContainer(request: ContainerFilesRequest): Promise<ContainerMount[]>;
   /** What the container left as its last words; empty when nothing. */

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { removeCgroups } from '../host/cgroups.ts';
+import { removeCgroups, setCpuShares, weightOf } from '../host/cgroups.ts';
 import { mountsBelow } from '../host/mounts.ts';
 import { nodeLayout } from '../layout.ts';
 import { nodeBridge } from './bridge.ts';
@@ -103,6 +103,18 @@ describe('a private containerd', () => {
       assert.ok(!existsSync(join(root, path)), path);
     }
     assert.doesNotThrow(() => removeCgroups('/kubets/none', root));
+  });
+
+  it('weighs cgroups, in either version of the kernel interface', () => {
+    const root = join(dir, 'weights');
+    mkdirSync(join(root, 'cpu/one'), { recursive: true });
+    mkdirSync(join(root, 'two'), { recursive: true });
+    writeFileSync(join(root, 'cpu/one/cpu.shares'), '');
+    writeFileSync(join(root, 'two/cpu.weight'), '');
+    for (const cgroup of ['/one', '/two', '/none']) setCpuShares(cgroup, 1_024, root);
+    assert.equal(readFileSync(join(root, 'cpu/one/cpu.shares'), 'utf8'), '1024');
+    assert.equal(readFileSync(join(root, 'two/cpu.weight'), 'utf8'), '39');
+    assert.deepEqual([2, 262_144].map(weightOf), [1, 10_000]);
   });
 
   it('tells whether OOM scores may be lowered', () => {

@@ -2,11 +2,13 @@ import { chmod, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promi
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Container, Pod, VolumeMount } from '@kubets/api';
 import { errorCode } from '@kubets/platform';
+import { podRequests } from '../core/admission.ts';
 import { DEFAULT_TERMINATION_PATH } from '../core/container-spec.ts';
 import { LineSplitter, parseLogLine } from '../core/cri-log.ts';
 import { hostsFile } from '../core/dns.ts';
 import { expandVariables } from '../core/expand.ts';
 import { nameOf, namespaceOf, specOf, uidOf } from '../core/pod.ts';
+import { sharesOf } from '../core/resources.ts';
 import { VolumeFault } from '../errors.ts';
 import {
   LOG_LINE_MAX_BYTES,
@@ -21,7 +23,7 @@ import type {
   RuntimeContainer,
   RuntimePodRef,
 } from '../ports.ts';
-import { podCgroup, removeCgroups } from './cgroups.ts';
+import { podCgroup, removeCgroups, setCpuShares } from './cgroups.ts';
 import { resolveSubPath } from './volumes/sub-path.ts';
 
 export interface NodeFilesOptions {
@@ -88,6 +90,11 @@ export class NodeFiles implements PodFiles {
   async prepareSandbox(pod: Pod): Promise<void> {
     await mkdir(this.#podDir(uidOf(pod)), { recursive: true, mode: 0o750 });
     await mkdir(this.logDirectory(pod), { recursive: true, mode: 0o755 });
+  }
+
+  async weighPod(pod: Pod): Promise<void> {
+    const cgroup = podCgroup(this.#options.cgroupParent, uidOf(pod));
+    setCpuShares(cgroup, sharesOf(podRequests(pod).cpu));
   }
 
   async prepareContainer(request: ContainerFilesRequest): Promise<ContainerMount[]> {

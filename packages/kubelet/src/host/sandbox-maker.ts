@@ -37,6 +37,7 @@ export class SandboxMaker {
     if (signal.aborted) return;
     try {
       await slots.run(() => runtime.runSandbox(this.spec(pod, attempt)));
+      await files.weighPod(pod);
     } catch (error) {
       if (error instanceof RuntimeFault) {
         const why = `Failed to create pod sandbox: ${errorMessage(error)}`;

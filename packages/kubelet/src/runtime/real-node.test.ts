@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import type { ConfigMap, Container, Event, Pod, Secret } from '@kubets/api';
@@ -281,7 +281,11 @@ describe('a node with containerd', { skip: missing() }, () => {
     assert.match(await run('limited', 'id'), /^uid=1234 gid=99/);
     assert.match(await run('limited', 'touch /x 2>&1; true'), /Read-only/);
     const cgroup = await run('limited', 'cat /proc/1/cgroup');
-    assert.match(cgroup, new RegExp(nodeLayout(node.config.rootDir).cgroupParent));
+    const { cgroupParent } = nodeLayout(node.config.rootDir);
+    assert.match(cgroup, new RegExp(cgroupParent));
+    const pod = `${cgroupParent}/pod${node.pod('limited')?.metadata.uid}`;
+    const shares = `/sys/fs/cgroup/cpu${pod}/cpu.shares`;
+    if (existsSync(shares)) assert.equal(readFileSync(shares, 'utf8'), '102\n');
   });
 
   it('says why an image cannot be had', async () => {

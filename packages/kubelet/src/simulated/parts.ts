@@ -25,6 +25,7 @@ export const simulatedVolumes: PodVolumes = {
 export const simulatedFiles: PodFiles = {
   logDirectory: () => '/simulated',
   async prepareSandbox(): Promise<void> {},
+  async weighPod(): Promise<void> {},
   async prepareContainer(): Promise<ContainerMount[]> {
     return [];
   },
