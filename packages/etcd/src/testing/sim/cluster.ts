@@ -1,5 +1,5 @@
 /** Members that crash and come back on the same disk, in one process. */
-import { type Random, seededRandom, silentLogger } from '@kubets/platform';
+import { type Clock, type Random, seededRandom, silentLogger } from '@kubets/platform';
 import { DEFAULT_NODE_LIMITS, type NodeLimits } from '../../host/limits.ts';
 import { RaftNode } from '../../host/raft-node.ts';
 import { openStorage } from '../../host/storage.ts';
@@ -11,9 +11,8 @@ import { Checker, Violation } from './checker.ts';
 import { SimDisk } from './disk.ts';
 import { SimLoop } from './loop.ts';
 import { SimNetwork } from './network.ts';
-import { type DurableCell, newCell, Registers } from './state-machine.ts';
 
-export interface ClusterOptions {
+export interface BaseOptions {
   readonly seed: number;
   /** Voting members at first; spare ones exist but are not started. */
   readonly members: number;
@@ -21,23 +20,38 @@ export interface ClusterOptions {
   readonly limits?: Partial<NodeLimits>;
   /** Lets a test play a broken implementation. */
   readonly wrapDisk?: (disk: Disk) => Disk;
-  readonly wrapStateMachine?: (machine: Registers) => StateMachine;
+}
+
+/** What a member runs on top of consensus. */
+export interface Part {
+  readonly machine: StateMachine;
+  /** Consensus is there, and about to start. */
+  joined?(node: RaftNode): void;
+  /** Makes what was applied durable, soon. */
+  flush(): void;
 }
 
 /** A member while it runs. */
-export interface Life {
+export interface Life<P extends Part = Part> {
   readonly node: RaftNode;
   readonly core: RaftCore;
-  readonly registers: Registers;
+  readonly part: P;
   alive: boolean;
 }
 
-export class Member {
+/** The surroundings of one life of a member. */
+export interface LifeEnv {
+  readonly clock: Clock;
+  readonly alive: () => boolean;
+}
+
+export class Member<P extends Part = Part> {
   readonly info: MemberInfo;
   readonly disk: SimDisk;
-  readonly cell: DurableCell = newCell();
-  life: Life | undefined;
+  life: Life<P> | undefined;
   starting = false;
+  /** Its data is damaged: it will not start again. */
+  lost = false;
   /** Milliseconds a sync takes, at most. */
   syncMs = 4;
   generation = 0;
@@ -60,18 +74,19 @@ export const SIM_LIMITS: NodeLimits = {
   wal: { segmentBytes: 8192, allocateBytes: 1024 },
 };
 
-export class SimCluster {
+/** Members of whatever kind; a subclass says what they run. */
+export abstract class BaseCluster<P extends Part> {
   readonly loop = new SimLoop();
   readonly random: Random;
   readonly network: SimNetwork;
   readonly checker = new Checker();
-  readonly members: Member[] = [];
-  readonly #options: ClusterOptions;
+  readonly members: Member<P>[] = [];
+  readonly #options: BaseOptions;
   readonly #first: MemberInfo[];
   /** The first thing that went wrong. */
   failure: unknown;
 
-  constructor(options: ClusterOptions) {
+  constructor(options: BaseOptions) {
     this.#options = options;
     this.random = seededRandom(options.seed);
     this.network = new SimNetwork(this.loop, this.random);
@@ -79,13 +94,13 @@ export class SimCluster {
     for (let n = 1; n <= count; n += 1) {
       const id = BigInt(n);
       const info = { id, name: `m${n}`, peerUrls: [], clientUrls: [], isLearner: false };
-      this.members.push(new Member(info, this.loop, this.random));
+      this.members.push(new Member<P>(info, this.loop, this.random));
     }
     this.#first = this.members.slice(0, options.members).map((member) => member.info);
   }
 
   /** Members that run. */
-  get lives(): Life[] {
+  get lives(): Life<P>[] {
     return this.members.flatMap((member) => (member.life === undefined ? [] : [member.life]));
   }
 
@@ -93,28 +108,37 @@ export class SimCluster {
     this.failure ??= err;
   }
 
-  start(member: Member): void {
-    if (member.life !== undefined || member.starting) return;
+  start(member: Member<P>): void {
+    if (member.life !== undefined || member.starting || member.lost) return;
     member.starting = true;
     member.generation += 1;
-    this.#open(member, member.generation).catch((err: unknown) => this.fail(err));
+    const { generation } = member;
+    this.#open(member, generation).catch((err: unknown) => {
+      if (member.generation === generation) this.died(member, err);
+    });
   }
 
-  async #open(member: Member, generation: number): Promise<void> {
+  /** What a member runs in the life that begins. @throws what keeps it from starting */
+  protected abstract open(member: Member<P>, env: LifeEnv): Promise<P>;
+
+  /** A member ended by itself; unless a subclass knows better, that is a finding. */
+  protected died(_member: Member<P>, err: unknown): void {
+    this.fail(err);
+  }
+
+  /** The clock of one life of a member. */
+  protected clockOf(_member: Member<P>, alive: () => boolean): Clock {
+    return this.loop.clock(alive);
+  }
+
+  async #open(member: Member<P>, generation: number): Promise<void> {
     const { loop, random, network } = this;
     const alive = (): boolean => member.generation === generation;
-    const clock = loop.clock(alive);
+    const clock = this.clockOf(member, alive);
     const limits = { ...SIM_LIMITS, ...this.#options.limits };
-    const registers = new Registers({
-      cell: member.cell,
-      onApplied: (fact) => {
-        this.#check(() => this.checker.onApplied(member.id, member.life?.core.term ?? 0, fact));
-      },
-      onInstalled: () => {
-        this.checker.counts.snapshots += 1;
-      },
-    });
-    const machine = this.#options.wrapStateMachine?.(registers) ?? registers;
+    const part = await this.open(member, { clock, alive });
+    if (!alive()) return;
+    const { machine } = part;
     const mounted = member.disk.mount();
     const founder = this.#first.includes(member.info);
     const storage = await openStorage({
@@ -139,18 +163,21 @@ export class SimCluster {
       clock,
       random,
       log: silentLogger,
-      onFatal: (err) => this.fail(err),
+      onFatal: (err) => {
+        if (alive()) this.died(member, err);
+      },
       defer: (fn) =>
         loop.schedule(random.next() * 0.5, () => {
           if (alive()) fn();
         }),
     });
-    member.life = { node, core: storage.core, registers, alive: true };
+    part.joined?.(node);
+    member.life = { node, core: storage.core, part, alive: true };
     member.starting = false;
     await node.start();
   }
 
-  crash(member: Member): void {
+  crash(member: Member<P>): void {
     member.generation += 1;
     member.starting = false;
     if (member.life !== undefined) member.life.alive = false;
@@ -159,7 +186,7 @@ export class SimCluster {
     this.network.disconnect(member.id);
   }
 
-  #check(check: () => void): void {
+  protected check(check: () => void): void {
     try {
       check();
     } catch (err) {
@@ -170,14 +197,14 @@ export class SimCluster {
   /** Looks at every member after every event. */
   observe(): void {
     for (const { core } of this.lives) {
-      if (core.role === 'leader') this.#check(() => this.checker.onLeader(core));
+      if (core.role === 'leader') this.check(() => this.checker.onLeader(core));
     }
   }
 
   /** Lets time pass. @throws the first violation */
   async run(forMs: number): Promise<void> {
     await this.loop.run(forMs, () => this.observe());
-    this.#check(() => this.checker.checkLogs(this.lives.map((life) => life.core)));
+    this.check(() => this.checker.checkLogs(this.lives.map((life) => life.core)));
     if (this.failure !== undefined) throw this.failure;
   }
 
@@ -190,7 +217,7 @@ export class SimCluster {
     }
   }
 
-  leader(): Life | undefined {
+  leader(): Life<P> | undefined {
     const leaders = this.lives.filter((life) => life.core.role === 'leader');
     return leaders.sort((a, b) => b.core.term - a.core.term)[0];
   }

@@ -2,13 +2,20 @@
 import type { Random } from '@kubets/platform';
 import { ConsensusError } from '../../host/errors.ts';
 import type { MemberChange } from '../../ports.ts';
-import type { Member, SimCluster } from './cluster.ts';
+import type { BaseCluster, Member, Part } from './cluster.ts';
 
-export class Nemesis {
-  readonly #cluster: SimCluster;
+export interface NemesisOptions {
+  /** Members come and go; default true. */
+  readonly membership?: boolean;
+}
+
+export class Nemesis<P extends Part> {
+  readonly #cluster: BaseCluster<P>;
+  readonly #membership: boolean;
   readonly #random: Random;
 
-  constructor(cluster: SimCluster) {
+  constructor(cluster: BaseCluster<P>, { membership = true }: NemesisOptions = {}) {
+    this.#membership = membership;
     this.#cluster = cluster;
     this.#random = cluster.random;
   }
@@ -45,7 +52,7 @@ export class Nemesis {
     this.#pick(actions)?.();
   }
 
-  #running(): Member[] {
+  #running(): Member<P>[] {
     return this.#cluster.members.filter((member) => member.life !== undefined);
   }
 
@@ -119,8 +126,8 @@ export class Nemesis {
   }
 
   #flush(): void {
-    for (const { registers } of this.#cluster.lives) {
-      if (this.#random.int(2) === 0) registers.flush();
+    for (const { part } of this.#cluster.lives) {
+      if (this.#random.int(2) === 0) part.flush();
     }
   }
 
@@ -139,6 +146,7 @@ export class Nemesis {
   }
 
   #changeMembers(): void {
+    if (!this.#membership) return;
     const at = this.#pick(this.#running())?.life;
     const target = this.#pick(this.#cluster.members);
     if (at === undefined || target === undefined) return;

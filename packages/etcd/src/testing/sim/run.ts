@@ -1,8 +1,8 @@
 /** One simulated run: faults first, then everything heals and the cluster has to make progress. */
-import type { ClusterOptions } from './cluster.ts';
-import { SimCluster } from './cluster.ts';
+
 import { Nemesis } from './nemesis.ts';
 import type { SimNetwork } from './network.ts';
+import { type ClusterOptions, SimCluster } from './registers-cluster.ts';
 import { Workload } from './workload.ts';
 
 export interface RunOptions extends Omit<ClusterOptions, 'members'> {
@@ -74,7 +74,7 @@ async function heal(cluster: SimCluster, workload: Workload, seed: number): Prom
     reads: counts.reads,
     snapshots: counts.snapshots,
     committed: highestCommitted,
-    hash: cluster.leader()?.registers.hash ?? '',
+    hash: cluster.leader()?.part.registers.hash ?? '',
   };
 }
 
@@ -89,7 +89,9 @@ function caughtUp(cluster: SimCluster): boolean {
   return (
     inside.length === ids.size &&
     inside.every(
-      (life) => life.core.log.applied === applied && life.registers.hash === leader.registers.hash,
+      (life) =>
+        life.core.log.applied === applied &&
+        life.part.registers.hash === leader.part.registers.hash,
     )
   );
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CorruptLogError, DataDirMismatchError } from '../../host/errors.ts';
-import { SimCluster } from './cluster.ts';
+import { SimCluster } from './registers-cluster.ts';
 import { runSimulation } from './run.ts';
 import { Workload } from './workload.ts';
 
@@ -66,7 +66,7 @@ test('power failure of everybody loses no acknowledged write', async () => {
   await cluster.run(3000);
   cluster.checker.checkAcknowledged();
   assert.ok(cluster.checker.counts.writes > 0);
-  assert.equal(new Set(cluster.lives.map((life) => life.registers.hash)).size, 1);
+  assert.equal(new Set(cluster.lives.map((life) => life.part.registers.hash)).size, 1);
 });
 
 test('a dead leader process is replaced long before the election timeout', async () => {
@@ -94,14 +94,14 @@ test('a member far behind is caught up by a snapshot and then by the log', async
   for (let n = 0; n < 400; n += 1) {
     workload.step();
     await cluster.run(10);
-    if (n % 50 === 0) for (const { registers } of cluster.lives) registers.flush();
+    if (n % 50 === 0) for (const { part } of cluster.lives) part.flush();
   }
   await cluster.run(3000);
   cluster.start(behind);
   const applied = (): number => behind.life?.core.log.applied ?? 0;
   await cluster.until('caught up', () => applied() >= cluster.checker.highestCommitted);
   assert.ok(cluster.checker.counts.snapshots >= 1);
-  assert.equal(behind.life?.registers.hash, cluster.leader()?.registers.hash);
+  assert.equal(behind.life?.part.registers.hash, cluster.leader()?.part.registers.hash);
 });
 
 test('a damaged log keeps the member from starting, and the others go on', async () => {
@@ -126,10 +126,10 @@ test('a state machine from elsewhere is noticed', async () => {
   }
   const [a, b] = cluster.members;
   assert.ok(a && b);
-  a.life?.registers.flush();
+  a.life?.part.registers.flush();
   cluster.crash(b);
-  const ahead = JSON.parse(a.cell.json);
-  b.cell.json = JSON.stringify({ ...ahead, index: ahead.index + 1000 });
+  const ahead = JSON.parse(cluster.cellOf(a).json);
+  cluster.cellOf(b).json = JSON.stringify({ ...ahead, index: ahead.index + 1000 });
   cluster.start(b);
   await assert.rejects(cluster.run(100), DataDirMismatchError);
 });

@@ -1,7 +1,8 @@
 /** Clients: each writes and reads through one member at a time and remembers what it was told. */
 import type { Random } from '@kubets/platform';
 import { ConsensusError } from '../../host/errors.ts';
-import type { Life, SimCluster } from './cluster.ts';
+import type { Life } from './cluster.ts';
+import type { RegistersPart, SimCluster } from './registers-cluster.ts';
 import { encodeWrite, type Version } from './state-machine.ts';
 
 const KEYS = ['a', 'b', 'c'];
@@ -31,7 +32,7 @@ export class Workload {
   }
 
   /** Writes; resolves with whether the member saw it applied within a client's patience. */
-  async write(life: Life, key: string): Promise<boolean> {
+  async write(life: Life<RegistersPart>, key: string): Promise<boolean> {
     const { loop, checker } = this.#cluster;
     const begunMs = loop.nowMs;
     this.#nextValue += 1;
@@ -45,20 +46,20 @@ export class Workload {
     return true;
   }
 
-  #watch(life: Life, value: number): Promise<Version | undefined> {
+  #watch(life: Life<RegistersPart>, value: number): Promise<Version | undefined> {
     const { loop } = this.#cluster;
     return new Promise((resolve) => {
-      life.registers.whenApplied(value, resolve);
+      life.part.registers.whenApplied(value, resolve);
       loop.schedule(PATIENCE_MS, () => resolve(undefined));
     });
   }
 
-  async #read(life: Life, key: string): Promise<void> {
+  async #read(life: Life<RegistersPart>, key: string): Promise<void> {
     const { loop, checker } = this.#cluster;
     const begunMs = loop.nowMs;
     const index = await life.node.readIndex();
     await life.node.waitApplied(index);
     if (!life.alive) return;
-    checker.onRead(key, begunMs, loop.nowMs, life.registers.read(key));
+    checker.onRead(key, begunMs, loop.nowMs, life.part.registers.read(key));
   }
 }
