@@ -1,6 +1,11 @@
 /** gRPC calls over HTTP/2 streams, as handlers see them. */
 
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { errorMessage, type Logger } from '@kubets/platform';
 import { CodecError, type Loose, type MessageType, type MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
@@ -69,8 +74,19 @@ function trailersOf(error: EtcdError) {
 /** Answers a stream that has not been answered yet with an error only. */
 export function refuse(stream: ServerHttp2Stream, error: EtcdError): void {
   if (stream.destroyed || stream.closed) return;
+  if (stream.headersSent) {
+    // An answer has begun: all that is left is to break it off.
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return;
+  }
   stream.respond({ ...OK_HEADERS, ...trailersOf(error) }, { endStream: true });
   stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function closeWith(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
+  stream.on('wantTrailers', () => {
+    if (!stream.destroyed) stream.sendTrailers(trailers);
+  });
 }
 
 /** Serves one unary call. */
@@ -100,7 +116,6 @@ export function serveUnary(
     if (message === undefined) fail(statusError(CODE.internal, 'no request message'));
     else answer(stream, method, handler, message).catch(fail);
   });
-  stream.on('error', () => undefined);
 }
 
 async function answer(
@@ -116,7 +131,7 @@ async function answer(
   if (stream.destroyed || stream.closed) return;
   const frame = sealFrame(method.response.encode(response as object, FRAME_HEAD_BYTES));
   stream.respond(OK_HEADERS, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers(OK_TRAILERS));
+  closeWith(stream, OK_TRAILERS);
   stream.end(frame);
 }
 
@@ -156,7 +171,6 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     this.method = method;
     this.options = options;
     this.reader = new FrameReader(options.maxMessageBytes);
-    stream.on('error', () => undefined);
     stream.respond(OK_HEADERS, { waitForTrailers: true });
     stream.on('data', (chunk: Buffer) => this.take(chunk));
   }
@@ -186,7 +200,7 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     if (this.ended || this.stream.destroyed) return;
     this.ended = true;
     const trailers = error === undefined ? OK_TRAILERS : trailersOf(error);
-    this.stream.on('wantTrailers', () => this.stream.sendTrailers(trailers));
+    closeWith(this.stream, trailers);
     this.stream.end();
   }
 

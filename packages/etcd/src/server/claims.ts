@@ -7,7 +7,6 @@
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { intervalOf, keyName, type Revision, type Version } from '../mvcc/index.ts';
 import type { WatchStream } from '../watch/index.ts';
-import { freshLeaseId } from './lease-service.ts';
 import type { Member } from './member.ts';
 
 /** A place in a queue. */
@@ -47,7 +46,7 @@ export class Claims {
   /** The lease to claim under: the one given, or a new one. */
   async leaseFor(lease: bigint): Promise<bigint> {
     if (lease !== 0n) return lease;
-    const leaseGrant = { ID: freshLeaseId(), TTL: LEASE_SECONDS };
+    const leaseGrant = { ID: this.member.nextLeaseId(), TTL: LEASE_SECONDS };
     const { outcome } = await this.member.parts.proposer.propose('lease', { leaseGrant });
     return outcome.lease.id;
   }

@@ -79,7 +79,11 @@ export class Door {
     this.options = options;
     this.http1 = createHttp1Server((request, response) => void this.serveHttp1(request, response));
     this.http2.on('session', (session: ServerHttp2Session) => this.adopt(session));
-    this.http2.on('stream', (stream, headers) => this.serve(stream, headers));
+    this.http2.on('stream', (stream, headers) => {
+      // A stream may be gone before it is looked at; that must not become an error of the process.
+      stream.on('error', () => undefined);
+      if (!stream.destroyed && !stream.closed) this.serve(stream, headers);
+    });
     this.http2.on('sessionError', (error: Error) => {
       options.log.debug({ error: error.message }, 'client connection failed');
     });
@@ -116,7 +120,6 @@ export class Door {
       serve(stream, headers);
       return;
     }
-    stream.on('error', () => undefined);
     if (!isGrpc) {
       void this.serveHttp2(stream, headers);
       return;

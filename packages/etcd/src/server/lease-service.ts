@@ -1,6 +1,5 @@
 /** The Lease service. */
 
-import { randomBytes } from 'node:crypto';
 import type {
   LeaseGrantRequest,
   LeaseGrantResponse,
@@ -21,13 +20,6 @@ import type { LeaderGuard } from './leader-guard.ts';
 import type { Member } from './member.ts';
 
 const NO_LEASE = -1;
-const POSITIVE_63_BITS = 0x7fffffffffffffffn;
-
-/** A lease id nobody else has chosen: 63 random bits, never 0. */
-export function freshLeaseId(): bigint {
-  return randomBytes(8).readBigUInt64BE() & POSITIVE_63_BITS || 1n;
-}
-
 export class LeaseService {
   private readonly member: Member;
   private readonly guard: LeaderGuard;
@@ -39,7 +31,10 @@ export class LeaseService {
 
   async grant(request: LeaseGrantRequest): Promise<Loose<LeaseGrantResponse>> {
     if (request.TTL > MAX_TTL_SECONDS) throw etcdError('leaseTtlTooLarge');
-    const leaseGrant = { ID: request.ID === 0n ? freshLeaseId() : request.ID, TTL: request.TTL };
+    const leaseGrant = {
+      ID: request.ID === 0n ? this.member.nextLeaseId() : request.ID,
+      TTL: request.TTL,
+    };
     const { proposer } = this.member.parts;
     const { outcome, revision, term } = await proposer.propose('lease', { leaseGrant });
     const { id: ID, ttlSeconds: TTL } = outcome.lease;

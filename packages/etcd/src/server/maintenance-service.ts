@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
+import { errorMessage } from '@kubets/platform';
 import type {
   AlarmRequest,
   AlarmResponse,
@@ -14,7 +15,7 @@ import type {
   SnapshotResponse,
   StatusResponse,
 } from '../codec/index.ts';
-import { etcdError } from '../errors.ts';
+import { CODE, etcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { hashVersions, type Revision } from '../mvcc/index.ts';
 import { ALARM, type Alarm } from '../state/alarms.ts';
@@ -144,7 +145,10 @@ export class MaintenanceService {
       call.send({ remainingBytes: 0, blob: hash.digest() });
       call.end();
     };
-    send().catch((error: unknown) => call.end(fromConsensus(error)));
+    send().catch((error: unknown) => {
+      this.member.parts.log.error({ err: error }, 'snapshot stream failed');
+      call.end(statusError(CODE.internal, errorMessage(error)));
+    });
   }
 }
 

@@ -32,13 +32,35 @@ export interface MemberParts {
   readonly log: Logger;
 }
 
+/** 63 bits: 15 of the member, 40 of milliseconds, 8 of a count within one. */
+const LEASE_MEMBER_BITS = 15;
+const LEASE_TIME_BITS = 48;
+const LEASE_COUNT_BITS = 8n;
+
 export class Member {
   readonly parts: MemberParts;
   /** The cluster knows this member's name and client URLs. */
   published = false;
+  private lastLeaseId = 1n;
 
   constructor(parts: MemberParts) {
     this.parts = parts;
+  }
+
+  /**
+   * A lease id nobody else chooses: this member's part, the time, a count. They grow, so that queues of claimants (whose keys
+   * end in lease ids) usually list in the order of arrival.
+   */
+  nextLeaseId(): bigint {
+    const { memberId, clock } = this.parts;
+    const member = BigInt.asUintN(LEASE_MEMBER_BITS, memberId) << BigInt(LEASE_TIME_BITS);
+    const time = BigInt.asUintN(
+      LEASE_TIME_BITS,
+      BigInt(Math.floor(clock.now())) << LEASE_COUNT_BITS,
+    );
+    const fresh = member | time;
+    this.lastLeaseId = fresh > this.lastLeaseId ? fresh : this.lastLeaseId + 1n;
+    return this.lastLeaseId;
   }
 
   /** The header of an answer made at this revision. */

@@ -180,6 +180,18 @@ describe('when the leader is lost', () => {
     await write;
   });
 
+  it('writes that a snapshot may hold are not, and fail as unknown', async () => {
+    const bench = new Bench();
+    const failed = assert.rejects(bench.put(), (e) => isEtcdError(e, 'timeout'));
+    await turn();
+    bench.proposer.onReplaced();
+    bench.apply([], 5n);
+    await turn();
+    assert.equal(bench.consensus.batches.length, 1);
+    bench.clock.advance(TIMEOUT_MS + LIMITS.waiterSweepMs);
+    await failed;
+  });
+
   it('writes it did commit are not', async () => {
     const bench = new Bench();
     const write = bench.put();

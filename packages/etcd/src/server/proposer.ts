@@ -179,6 +179,14 @@ export class Proposer {
     }
   }
 
+  /**
+   * The state was replaced by a snapshot: which of the batches under way it holds cannot be known, so none may be proposed
+   * again. Their callers are told when their time is over.
+   */
+  onReplaced(): void {
+    this.underWay.clear();
+  }
+
   private settle(id: bigint, result: Applied | EtcdError): void {
     const waiting = this.waiting.get(id);
     if (waiting === undefined) return;

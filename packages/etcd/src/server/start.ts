@@ -120,7 +120,10 @@ async function openState(options: MemberOptions, base: Base, late: Late): Promis
     onTerm: (term) => late.proposer?.onTerm(term),
     defer: setImmediate,
     onChanges: (changes) => hub.notify(changes),
-    onReplaced: () => hub.storeReplaced(),
+    onReplaced: () => {
+      late.proposer?.onReplaced();
+      hub.storeReplaced();
+    },
   });
   return { state, stateMachine, hub, storage };
 }
