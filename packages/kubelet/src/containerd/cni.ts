@@ -27,6 +27,8 @@ export function cniConf(options: CniOptions): string {
     bridge: options.bridge,
     isGateway: true,
     isDefaultGateway: true,
+    // A bridge left over from another range takes the new one's address instead of failing every pod.
+    forceAddress: true,
     ipMasq: true,
     hairpinMode: true,
     ...(options.mtu === undefined ? {} : { mtu: options.mtu }),

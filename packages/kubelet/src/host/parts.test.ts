@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type Lease, notFound, type Pod, serverTimeout } from '@kubets/api';
+import { conflict, type Lease, notFound, type Pod, serverTimeout } from '@kubets/api';
 import { FakeApi, TransportError } from '@kubets/client';
 import { delay, ManualClock, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { RuntimeFault } from '../errors.ts';
@@ -69,6 +69,25 @@ describe('StatusSender', () => {
     const body = statusPatch(aPod(), { podIPs: [{ ip: '1.1.1.1' }] });
     const { status } = JSON.parse(JSON.stringify(body));
     assert.deepEqual(status.podIPs, [{ ip: '1.1.1.1' }, { $patch: 'replace' }]);
+  });
+
+  it('tells a successor of the same name from a crowd of writers', async () => {
+    for (const [uid, tries] of [
+      ['uid-1', 2],
+      ['another', 1],
+    ] as const) {
+      let calls = 0;
+      const patch = async () => {
+        calls += 1;
+        if (calls === 1) throw conflict({ group: '', resource: 'pods' }, 'web', 'changed');
+      };
+      const get = async () => aPod({}, { uid });
+      const api = { resource: () => ({ patch, get }) } as unknown as FakeApi;
+      const sender = new StatusSender({ api, clock, random, log });
+      sender.publish(aPod(), { phase: 'Running' });
+      await sender.flushed('uid-1');
+      assert.equal(calls, tries);
+    }
   });
 
   it('tries again until it gets through, and gives up when the pod is gone', async () => {

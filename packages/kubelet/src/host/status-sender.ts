@@ -139,7 +139,8 @@ export class StatusSender {
       return true;
     } catch (error) {
       // Gone, or another pod has its name: nobody is left to tell.
-      if (isNotFound(error) || isConflict(error)) return true;
+      if (isNotFound(error)) return true;
+      if (isConflict(error)) return this.#isReplaced(pod);
       const facts = { pod: podText(pod), error: errorMessage(error) };
       if (isInvalid(error)) {
         log.error(facts, 'pod status refused');
@@ -147,6 +148,16 @@ export class StatusSender {
       }
       log.debug(facts, 'cannot send pod status');
       return false;
+    }
+  }
+
+  /** A conflict means another pod of the same name, or only many writers at once. */
+  async #isReplaced(pod: Pod): Promise<boolean> {
+    try {
+      const present = await this.#pods.get(namespaceOf(pod), nameOf(pod));
+      return uidOf(present) !== uidOf(pod);
+    } catch (error) {
+      return isNotFound(error);
     }
   }
 }
