@@ -39,8 +39,17 @@ export interface LevelStorageOptions {
   /** The directory; made when missing. */
   readonly dir: string;
   readonly clock: Clock;
+  /** The database in the directory; absent: LevelDB. */
+  readonly makeDb?: (dir: string) => Db;
   /** A write failed: the process must end, as nobody knows what the disk holds. */
   readonly onFailure: (error: StorageError) => void;
+}
+
+function levelDb(dir: string): Db {
+  return new ClassicLevel<Buffer, Buffer>(dir, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+  });
 }
 
 export class LevelStorage implements StateStorage {
@@ -69,8 +78,7 @@ export class LevelStorage implements StateStorage {
   static async open(
     options: LevelStorageOptions,
   ): Promise<{ storage: LevelStorage; loaded: Loaded | undefined }> {
-    const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
-    const db: Db = new ClassicLevel(options.dir, encodings);
+    const db = (options.makeDb ?? levelDb)(options.dir);
     try {
       await db.open();
       const found = await readAll(db);

@@ -1,6 +1,5 @@
 /** Reads a member's stored state into memory. */
 
-import type { ClassicLevel } from 'classic-level';
 import { StorageError } from '../errors.ts';
 import type { Lease } from '../lease/lessor.ts';
 import type { Version } from '../mvcc/index.ts';
@@ -10,7 +9,33 @@ import { alarmOf, leaseOf, positionOf, STORED, unseal, versionOf } from '../stat
 import type { AppliedPosition } from '../state/state-machine.ts';
 import { CURRENT_KEY, generationRange, KIND, kindOf } from './keys.ts';
 
-export type Db = ClassicLevel<Buffer, Buffer>;
+interface Bounds {
+  readonly gte: Buffer;
+  readonly lt: Buffer;
+}
+
+interface Write {
+  readonly sync: boolean;
+}
+
+/** What is needed of LevelDB. */
+export interface Db {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  get(key: Buffer): Promise<Buffer | undefined>;
+  put(key: Buffer, value: Buffer, options: Write): Promise<void>;
+  clear(bounds: Bounds): Promise<void>;
+  iterator(bounds: Bounds): {
+    nextv(count: number): Promise<[Buffer, Buffer][]>;
+    close(): Promise<void>;
+  };
+  batch(): {
+    readonly length: number;
+    put(key: Buffer, value: Buffer): unknown;
+    del(key: Buffer): unknown;
+    write(options: Write): Promise<void>;
+  };
+}
 
 /** What was found at start. */
 export interface Loaded {
