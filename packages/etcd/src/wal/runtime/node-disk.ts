@@ -1,10 +1,14 @@
 /** The machine's disk. */
+import { fdatasync, fdatasyncSync, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { promisify } from 'node:util';
 import { ConfigError, errorMessage } from '@kubets/platform';
 import { ClassicLevel } from 'classic-level';
 import { DataDirLockedError } from '../../host/errors.ts';
 import type { Disk, DiskFile } from '../disk.ts';
+import { SyncPace } from './sync-pace.ts';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIR = 0o700;
@@ -12,6 +16,11 @@ const PRIVATE_DIR = 0o700;
 function codeOf(err: unknown): unknown {
   return typeof err === 'object' && err !== null ? Reflect.get(err, 'code') : undefined;
 }
+
+/** Writes up to this size go to the page cache at once: that takes less time than asking another thread to do it. */
+const DIRECT_WRITE_BYTES = 256 * 1024;
+/** What the disks of this process are like; they share it, as they share the machine. */
+const pace = new SyncPace();
 
 class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
@@ -21,11 +30,12 @@ class NodeFile implements DiskFile {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
+    const direct = bytes.byteLength <= DIRECT_WRITE_BYTES;
     let done = 0;
     while (done < bytes.byteLength) {
       const rest = bytes.byteLength - done;
-      const { bytesWritten } = await this.#handle.write(bytes, done, rest, position + done);
-      done += bytesWritten;
+      if (direct) done += writeSync(this.#handle.fd, bytes, done, rest, position + done);
+      else done += (await this.#handle.write(bytes, done, rest, position + done)).bytesWritten;
     }
   }
 
@@ -33,14 +43,19 @@ class NodeFile implements DiskFile {
     return this.#handle.truncate(size);
   }
 
-  sync(): Promise<void> {
-    return this.#handle.datasync();
+  async sync(): Promise<void> {
+    const startedMs = performance.now();
+    if (pace.direct) fdatasyncSync(this.#handle.fd);
+    else await datasync(this.#handle.fd);
+    pace.took(performance.now() - startedMs);
   }
 
   close(): Promise<void> {
     return this.#handle.close();
   }
 }
+
+const datasync = promisify(fdatasync);
 
 /** Makes a directory and its parents; each new name is synced in its parent. */
 async function makeDurableDir(dir: string): Promise<void> {
