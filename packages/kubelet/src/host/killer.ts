@@ -32,6 +32,7 @@ interface Underway {
 }
 
 const MS_PER_SECOND = 1_000;
+const STOPPED_MEMORY_MS = 2_000;
 
 /**
  * Stops containers in the background: grace periods can be long, and a pod must be looked at meanwhile. Asking again is free;
@@ -40,6 +41,8 @@ const MS_PER_SECOND = 1_000;
 export class Killer {
   readonly #options: KillerOptions;
   readonly #underway = new Map<string, Underway>();
+  /** When containers were stopped, for a moment: whoever looked just before would stop them again. */
+  readonly #stoppedAtMs = new Map<string, number>();
 
   constructor(options: KillerOptions) {
     this.#options = options;
@@ -54,6 +57,7 @@ export class Killer {
     const { id } = request.target;
     const deadlineMs = clock.monotonicMs() + request.graceSeconds * MS_PER_SECOND;
     const known = this.#underway.get(id);
+    if (this.#justStopped(id)) return;
     if (known === undefined) {
       const underway: Underway = { deadlineMs };
       this.#underway.set(id, underway);
@@ -62,6 +66,14 @@ export class Killer {
       known.deadlineMs = deadlineMs;
       void this.#stop(request.target.id, request.graceSeconds);
     }
+  }
+
+  #justStopped(id: string): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [other, atMs] of this.#stoppedAtMs) {
+      if (nowMs - atMs > STOPPED_MEMORY_MS) this.#stoppedAtMs.delete(other);
+    }
+    return this.#stoppedAtMs.has(id);
   }
 
   async #run(request: KillRequest, underway: Underway): Promise<void> {
@@ -94,6 +106,7 @@ export class Killer {
   async #stop(id: string, seconds: number): Promise<void> {
     try {
       await this.#options.runtime.stopContainer(id, seconds);
+      this.#stoppedAtMs.set(id, this.#options.clock.monotonicMs());
     } catch (error) {
       if (!(error instanceof RuntimeFault)) throw error;
       // The pod is looked at again and finds the container still running.
