@@ -104,6 +104,19 @@ export const applyPatch: Patch['applyPatch'] = (...args) => patch().applyPatch(.
 export const applyStrategicMergePatch: Patch['applyStrategicMergePatch'] = (...args) =>
   patch().applyStrategicMergePatch(...args);
 
+type ManagedFields = typeof import('./managed-fields/index.ts');
+const managedFields = later<ManagedFields>('./managed-fields/index.ts');
+export const applyConfiguration: ManagedFields['applyConfiguration'] = (...args) =>
+  managedFields().applyConfiguration(...args);
+export const applyScale: ManagedFields['applyScale'] = (...args) =>
+  managedFields().applyScale(...args);
+export const managerOfUserAgent: ManagedFields['managerOfUserAgent'] = (...args) =>
+  managedFields().managerOfUserAgent(...args);
+export const trackScale: ManagedFields['trackScale'] = (...args) =>
+  managedFields().trackScale(...args);
+export const trackUpdate: ManagedFields['trackUpdate'] = (...args) =>
+  managedFields().trackUpdate(...args);
+
 type Tables = typeof import('./tables/index.ts');
 const tables = later<Tables>('./tables/index.ts');
 export const parseIncludeObject: Tables['parseIncludeObject'] = (...args) =>

@@ -8,7 +8,13 @@ import type {
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
-import { badRequest, type KindRegistry, pathNotFound, unauthorized } from '@kubets/api';
+import {
+  badRequest,
+  type KindRegistry,
+  managerOfUserAgent,
+  pathNotFound,
+  unauthorized,
+} from '@kubets/api';
 import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
 import type { Inflight } from '../inflight.ts';
 import { LIST_CHUNK_BYTES } from '../limits.ts';
@@ -65,6 +71,7 @@ interface Admitted {
   readonly info: RequestInfo;
   readonly user: UserInfo;
   readonly target: Target;
+  readonly userAgent: string;
 }
 
 /** The service's handlers, by their names in the proto file. */
@@ -129,7 +136,7 @@ export class ResourcesService {
     if (virtual !== undefined) return this.#compute(virtual, a, request);
     const { target } = a;
     const body = { json, validation: 'Ignore' } as const;
-    const made = await this.#o.registry.create(target, body, contextOf(a.user, request.dry_run));
+    const made = await this.#o.registry.create(target, body, contextOf(a, request));
     return plainBytes(made.def, made.object);
   }
 
@@ -138,7 +145,7 @@ export class ResourcesService {
     const { authorizer, registry } = this.#o;
     const mayCreate = (): Promise<void> =>
       authorizeRequest(authorizer, a.user, { ...a.info, verb: 'create' });
-    const ctx = { ...contextOf(a.user, request.dry_run), mayCreate };
+    const ctx = { ...contextOf(a, request), mayCreate };
     const made = await registry.update(a.target, body, ctx);
     return plainBytes(made.def, made.object);
   }
@@ -147,7 +154,7 @@ export class ResourcesService {
     const type = PATCH_TYPES[request.type];
     if (type === undefined) throw badRequest(`unknown patch type ${request.type}`);
     const patch = parsePatch(type, request.patch.toString('utf8'));
-    const ctx = contextOf(a.user, request.dry_run);
+    const ctx = contextOf(a, request);
     const change = { type, patch, validation: 'Ignore' } as const;
     const made = await this.#o.registry.patch(a.target, change, ctx);
     return plainBytes(made.def, made.object);
@@ -157,7 +164,7 @@ export class ResourcesService {
     const text = request.options.toString('utf8');
     const options = text === '' ? {} : deleteOptionsFrom(JSON.parse(text));
     const dryRun = (options.dryRun ?? []).length > 0;
-    const ctx = { ...contextOf(a.user, dryRun), options: { ...options } };
+    const ctx = { ...contextOf(a, { dry_run: dryRun }), options: { ...options } };
     const { def, object, removed } = await this.#o.registry.delete(a.target, options, ctx);
     if (!removed || returnsDeleted(def)) return plainBytes(def, object);
     return Buffer.from(JSON.stringify(deletedStatus(def, object)));
@@ -247,7 +254,8 @@ export class ResourcesService {
     const namespace = def.namespaced ? ref.namespace : '';
     const target = { def, namespace, name: ref.name, subresource: ref.subresource };
     checkSubresource(target, verb);
-    return { info, user, target };
+    const [agent] = call.metadata.get('user-agent');
+    return { info, user, target, userAgent: agent?.toString() ?? '' };
   }
 
   #virtualOf(info: RequestInfo): VirtualResource | undefined {
@@ -293,6 +301,10 @@ function infoOf(verb: string, ref: Ref): RequestInfo {
   };
 }
 
-function contextOf(user: UserInfo, dryRun: boolean): WriteContext {
-  return { user, dryRun, options: {}, warn: () => undefined };
+function contextOf(
+  { user, userAgent }: Admitted,
+  request: { dry_run: boolean; field_manager?: string },
+): WriteContext {
+  const fieldManager = request.field_manager || managerOfUserAgent(userAgent);
+  return { user, dryRun: request.dry_run, fieldManager, options: {}, warn: () => undefined };
 }

@@ -1,9 +1,10 @@
 /** What every registry operation shares: its collaborators, and the circumstances of one request. */
-import type { KindDef, KindRegistry, KubeObject } from '@kubets/api';
+import type { KindDef, KindRegistry, KubeObject, WriteBy } from '@kubets/api';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { CacheSet } from '../cache/cache-set.ts';
 import type { AdmissionChain, FinishWrite, UserInfo, WriteHook, WriteScope } from '../ports.ts';
 import type { Store } from '../storage/store.ts';
+import { rfc3339 } from './time.ts';
 
 export interface RegistryDeps {
   readonly store: Store;
@@ -34,9 +35,20 @@ export interface WriteContext {
   readonly dryRun: boolean;
   /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions as sent, for admission. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Who is to own the fields this write sets; absent: unknown. */
+  readonly fieldManager?: string;
+  /** The object's managedFields are as they should be: the write must not record itself again. */
+  readonly ownersKept?: boolean;
   warn(text: string): void;
   /** Throws unless the user may create the object that an update does not find. Absent: may. */
   mayCreate?(): Promise<void>;
+}
+
+/** A write as managed fields see it. */
+export function writeBy(deps: RegistryDeps, target: Target, ctx: WriteContext): WriteBy {
+  const { def, subresource } = target;
+  const now = rfc3339(deps.clock.now());
+  return { def, subresource, manager: ctx.fieldManager ?? '', now };
 }
 
 /** A function that gives the new object for the present one; may be called again after a conflict. */

@@ -7,6 +7,7 @@ import {
   isAlreadyExists,
   type KubeObject,
   prepareForCreate,
+  trackUpdate,
   unclassified,
   validateCreate,
 } from '@kubets/api';
@@ -19,6 +20,7 @@ import {
   runHooks,
   type Target,
   type WriteContext,
+  writeBy,
 } from './context.ts';
 import { fromStorage, toStorage } from './convert.ts';
 import { keyOf } from './keys.ts';
@@ -36,6 +38,7 @@ export async function createObject(
   object: KubeObject,
   ctx: WriteContext,
 ): Promise<ObjectResult> {
+  if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), undefined, object);
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
   const sent = generated ? structuredClone(object) : object;

@@ -101,7 +101,7 @@ async function spendBudget(
   };
   try {
     const spend = (old: KubeObject): KubeObject => spent(deps, old as Budget, target.name);
-    await updateObject(deps, place, spend, ctx);
+    await updateObject(deps, place, spend, { ...ctx, fieldManager: 'kube-apiserver' });
   } catch (error) {
     if (isConflict(error)) throw tooManyRequests(REFUSED, RETRY_SECONDS);
     if (!isNotFound(error)) throw error;

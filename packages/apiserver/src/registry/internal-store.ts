@@ -28,6 +28,7 @@ const CONTEXT: WriteContext = {
   user: LOOPBACK_USER,
   dryRun: false,
   options: {},
+  fieldManager: 'kube-apiserver',
   warn: () => undefined,
 };
 

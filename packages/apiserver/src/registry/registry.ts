@@ -3,22 +3,33 @@
  * authenticated and authorised before.
  */
 import {
+  ApiError,
   type FieldValidation,
   isNotFound,
   type JsonObject,
+  type KindDef,
   type KubeObject,
   methodNotAllowed,
+  methodNotSupported,
   notFound,
   pathNotFound,
   type Scale,
-  scaleOf,
+  trackScale,
 } from '@kubets/api';
 import type { CacheEntry } from '../cache/entry.ts';
 import { objectOf } from '../cache/entry.ts';
 import type { WatchSink } from '../cache/watcher.ts';
+import { type ApplyRequest, applyObject } from './apply.ts';
 import { createBinding } from './binding.ts';
-import { checkPlace, readBody } from './body.ts';
-import type { ObjectResult, RegistryDeps, Target, Transform, WriteContext } from './context.ts';
+import { bodyKind, checkPlace, readBody } from './body.ts';
+import {
+  type ObjectResult,
+  type RegistryDeps,
+  type Target,
+  type Transform,
+  type WriteContext,
+  writeBy,
+} from './context.ts';
 import { fromStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { type DeleteResult, deleteObject } from './delete.ts';
@@ -28,7 +39,7 @@ import { evictPod } from './eviction.ts';
 import type { ListOptions } from './list-options.ts';
 import { type PatchRequest, patched } from './patch.ts';
 import { getObject, type ListResult, listObjects } from './read.ts';
-import { rescaled, scaleResource } from './scale.ts';
+import { rescaled, scaleResource, shownScale } from './scale.ts';
 import { type UpdateOptions, updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -36,6 +47,14 @@ import { watchObjects } from './watch.ts';
 export interface Body {
   readonly json: string | JsonObject;
   readonly validation: FieldValidation;
+}
+
+/** @throws ApiError 405 for a kind that is going away */
+function refuseCreate(def: KindDef): void {
+  const why = def.rules?.refuseCreate;
+  if (why === undefined) return;
+  const { status } = methodNotSupported(def, 'create');
+  throw new ApiError({ ...status, message: why });
 }
 
 export class Registry {
@@ -51,7 +70,7 @@ export class Registry {
     if (subresource === 'scale') {
       const scaled = { ...target, def };
       const object = await this.#scalable(scaled, resourceVersion);
-      return scaleOf(object) as KubeObject;
+      return shownScale(def, object) as KubeObject;
     }
     return getObject(this.deps, target, resourceVersion);
   }
@@ -76,6 +95,7 @@ export class Registry {
       return { def, object: status, created: true };
     }
     if (!def.verbs.includes('get')) throw methodNotAllowed();
+    refuseCreate(def);
     return createObject(this.deps, target, object, ctx);
   }
 
@@ -99,6 +119,11 @@ export class Registry {
     }
     const transform: Transform = (present) => patched(target, present, request, ctx);
     return updateObject(this.deps, target, transform, ctx);
+  }
+
+  /** Server-side apply. */
+  apply(target: Target, request: ApplyRequest, ctx: WriteContext): Promise<ObjectResult> {
+    return applyObject(this.deps, target, request, ctx);
   }
 
   delete(target: Target, options: DeleteOptions, ctx: WriteContext): Promise<DeleteResult> {
@@ -130,9 +155,17 @@ export class Registry {
     change: (scale: Scale) => Scale,
     ctx: WriteContext,
   ): Promise<ObjectResult> {
-    const transform: Transform = (present) => rescaled(present, change(scaleOf(present)));
-    const { def, object } = await updateObject(this.deps, target, transform, ctx);
-    return { def, object: scaleOf(object) as KubeObject, created: false };
+    const { def } = target;
+    const transform: Transform = (present) => {
+      const before = shownScale(def, present);
+      const after = change(structuredClone(before));
+      const object = rescaled(def, present, after);
+      trackScale(writeBy(this.deps, target, ctx), bodyKind(target), { before, after }, object);
+      return object;
+    };
+    const scope = { ...ctx, ownersKept: true };
+    const { object } = await updateObject(this.deps, target, transform, scope);
+    return { def, object: shownScale(def, object) as KubeObject, created: false };
   }
 
   async #scalable(target: Target, resourceVersion: string): Promise<KubeObject> {

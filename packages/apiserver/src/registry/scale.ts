@@ -5,6 +5,7 @@ import {
   type KindDef,
   type KubeObject,
   type Scale,
+  scaleOf,
   validateScale,
   withScale,
 } from '@kubets/api';
@@ -15,10 +16,15 @@ const SCALE = { group: 'autoscaling', kind: 'Scale' };
  * The workload with the replica count of a scale.
  * @throws ApiError Invalid
  */
-export function rescaled(object: KubeObject, scale: Scale): KubeObject {
+export function rescaled(def: KindDef, object: KubeObject, scale: Scale): KubeObject {
   const errors = validateScale(scale);
   if (errors.length > 0) throw invalid(SCALE, object.metadata.name ?? '', errors);
-  return withScale(object, scale);
+  return def.rules?.scale ? def.rules.scale.apply(object, scale) : withScale(object, scale);
+}
+
+/** The scale of an object. */
+export function shownScale(def: KindDef, object: KubeObject): Scale {
+  return def.rules?.scale ? def.rules.scale.of(object) : scaleOf(object);
 }
 
 /** How "not found" names a scale; that of replication controllers speaks for its own group. */

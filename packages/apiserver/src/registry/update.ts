@@ -5,7 +5,6 @@
  * The first attempt works on the cached state, which saves a read: the swap tells when it was old. Whatever refuses on a
  * state that might be old is asked again on the newest before the refusal counts.
  */
-import { isDeepStrictEqual } from 'node:util';
 import {
   conflict,
   fieldErrors,
@@ -14,6 +13,7 @@ import {
   notFound,
   prepareForUpdate,
   serverTimeout,
+  trackUpdate,
   validateUpdate,
 } from '@kubets/api';
 import { UPDATE_ATTEMPTS } from '../limits.ts';
@@ -28,11 +28,13 @@ import {
   type Target,
   type Transform,
   type WriteContext,
+  writeBy,
 } from './context.ts';
 import { fromStorage, toStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
 import { createsOnUpdate, isNamespace, needsResourceVersion, ttlSecondsOf } from './kind-rules.ts';
+import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
 
 /** One state to work on. `certain`: read from the store after the request came. */
@@ -48,6 +50,8 @@ type Attempt =
 export interface UpdateOptions {
   /** What to do when the object is absent and the kind may be created by PUT; only a PUT to the object itself has it. */
   readonly creatable?: KubeObject;
+  /** Gives what an apply creates when the object is absent. */
+  readonly applied?: () => KubeObject;
   /** A uid in the new object is a condition (PUT), not a change (PATCH). */
   readonly sameUid?: boolean;
   /** The caller has checked the change itself and keeps the kind's rules: no strategy, validation or admission. */
@@ -76,6 +80,10 @@ export async function updateObject(
         return createObject(deps, target, o.creatable, ctx);
       }
       const { def, subresource, name } = target;
+      if (o.applied !== undefined) {
+        await ctx.mayCreate?.();
+        return createObject(deps, target, o.applied(), ctx);
+      }
       throw notFound(subresource === 'scale' ? scaleResource(def) : def, name);
     }
     try {
@@ -126,6 +134,7 @@ async function attemptUpdate(
   checkVersion(target, object, oldObject);
   const objects = { object, oldObject };
   if (job.trusted) return write(deps, job, objects, ctx);
+  if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), oldObject, object);
   await deps.admission.admit(admissionOf(target, 'UPDATE', objects, ctx));
   keepServerFields(object, oldObject);
   const finish = await runHooks(deps, target, { object, old: oldObject }, ctx);
@@ -213,9 +222,12 @@ async function write(
     await afterDelete(deps, def, object);
     return { done: true, result };
   }
+  if (sameContent(object, oldObject)) {
+    if (oldObject.metadata.managedFields === undefined) delete object.metadata.managedFields;
+    else object.metadata.managedFields = oldObject.metadata.managedFields;
+    return { done: true, result };
+  }
   const bytes = encodeStored(toStorage(def, object));
-  const before = encodeStored(toStorage(def, oldObject));
-  if (sameContent(bytes, before)) return { done: true, result };
   const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) return { done: false, newest: written.current };
@@ -235,10 +247,4 @@ function isFinished(target: Target, object: KubeObject): boolean {
 function namespaceFinalizers(object: KubeObject): readonly string[] {
   const spec = object.spec as { finalizers?: string[] } | undefined;
   return spec?.finalizers ?? [];
-}
-
-/** Whether two stored forms say the same; the order of fields does not count, so equal content has equal length. */
-function sameContent(a: Buffer, b: Buffer): boolean {
-  if (a.length !== b.length) return false;
-  return a.equals(b) || isDeepStrictEqual(JSON.parse(a.toString()), JSON.parse(b.toString()));
 }

@@ -1,6 +1,14 @@
 /** Reading request bodies: length, media type, text. */
-import type { JsonObject } from '@kubets/api';
-import { badRequest, requestTooLarge, unsupportedMediaType } from '@kubets/api';
+import {
+  badRequest,
+  decodeStrict,
+  type FieldValidation,
+  goQuote,
+  isJsonObject,
+  type JsonObject,
+  requestTooLarge,
+  unsupportedMediaType,
+} from '@kubets/api';
 import { yamlLibrary } from '@kubets/platform';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
@@ -63,5 +71,61 @@ export function yamlBody(bytes: Buffer): unknown {
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
     throw badRequest(`error converting YAML to JSON: yaml: ${why}`);
+  }
+}
+
+/**
+ * The configuration of an apply: YAML, which JSON is too.
+ * @param warn told what `Warn` finds
+ * @throws ApiError BadRequest; under `Strict` for a key given twice too
+ */
+export function appliedBody(
+  bytes: Buffer,
+  validation: FieldValidation,
+  warn: (text: string) => void,
+): JsonObject {
+  const text = bytes.toString('utf8');
+  const { document, repeated } = readYaml(text);
+  if (!isJsonObject(document)) {
+    throw badRequest('error decoding YAML: the configuration is no object');
+  }
+  if (repeated.length === 0 || validation === 'Ignore') return document;
+  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${repeated.join('\n')}`;
+  if (validation === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
+  warn(why);
+  return document;
+}
+
+/** The value of a text, and a line for each key given twice. @throws ApiError BadRequest */
+function readYaml(text: string): { document: unknown; repeated: readonly string[] } {
+  const plain = plainJson(text);
+  if (plain !== undefined) return { document: plain, repeated: [] };
+  const { LineCounter, parseDocument } = yamlLibrary();
+  const lineCounter = new LineCounter();
+  const parsed = parseDocument(text, { lineCounter, prettyErrors: false });
+  const repeated: string[] = [];
+  for (const { code, message, pos } of parsed.errors) {
+    if (code !== 'DUPLICATE_KEY') throw badRequest(`error decoding YAML: yaml: ${message}`);
+    const key = /^"?([^":\s]*)/.exec(text.slice(pos[0]))?.[1] ?? '';
+    const { line } = lineCounter.linePos(pos[0]);
+    repeated.push(`  line ${line}: key ${goQuote(key)} already set in map`);
+  }
+  try {
+    return { document: parsed.toJS(), repeated };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw badRequest(`error decoding YAML: yaml: ${why}`);
+  }
+}
+
+/** The value of a text that is JSON and gives no key twice; most clients send that, and it is read faster. */
+function plainJson(text: string): unknown {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    const { object, duplicateFields } = decodeStrict({ typeName: '' }, text);
+    return duplicateFields.length === 0 ? object : undefined;
+  } catch {
+    // Not JSON; the YAML reader says what is wrong with it.
+    return undefined;
   }
 }

@@ -45,7 +45,7 @@ describe('options of writes', () => {
   const read = (text: string) => writeOptionsOf(query(text), 'CreateOptions');
 
   it('are read from the query', () => {
-    assert.deepEqual(read(''), { dryRun: false, fieldManager: '', validation: 'Warn' });
+    assert.deepEqual(read(''), { dryRun: false, fieldManager: '', validation: 'Warn', force: false });
     assert.deepEqual(read('dryRun=All&fieldManager=me&fieldValidation=Strict'), {
       dryRun: true,
       fieldManager: 'me',

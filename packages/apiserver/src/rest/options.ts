@@ -43,23 +43,45 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldManager: string;
   readonly validation: FieldValidation;
+  /** Only an apply may carry it. */
+  readonly force: boolean;
 }
 
 export type WriteOptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 
 /** @throws ApiError Invalid */
-export function writeOptionsOf(query: URLSearchParams, kind: WriteOptionsKind): WriteOptions {
+export function writeOptionsOf(
+  query: URLSearchParams,
+  kind: WriteOptionsKind,
+  isApply = false,
+): WriteOptions {
   const dryRun = query.getAll('dryRun').filter((each) => each !== '');
   const fieldManager = query.get('fieldManager') ?? '';
   const validation = query.get('fieldValidation') ?? '';
+  const force = boolParam(query, 'force');
   const errors = [
-    ...dryRunErrors(dryRun),
+    ...(kind === 'PatchOptions' ? applyErrors(isApply, fieldManager, force) : []),
     ...fieldManagerErrors(fieldManager),
+    ...dryRunErrors(dryRun),
     ...validationErrors(validation),
   ];
   if (errors.length > 0) throw invalid({ group: GROUP, kind }, '', errors);
   const mode = validation === 'Strict' || validation === 'Ignore' ? validation : 'Warn';
-  return { dryRun: dryRun.length > 0, fieldManager, validation: mode };
+  const isForced = isApply && force === true;
+  return { dryRun: dryRun.length > 0, fieldManager, validation: mode, force: isForced };
+}
+
+function applyErrors(
+  isApply: boolean,
+  fieldManager: string,
+  force: boolean | undefined,
+): fieldErrors.FieldError[] {
+  if (!isApply) {
+    const why = 'may not be specified for non-apply patch';
+    return force === undefined ? [] : [fieldErrors.forbidden('force', why)];
+  }
+  if (fieldManager !== '') return [];
+  return [fieldErrors.required('fieldManager', 'is required for apply patch')];
 }
 
 function dryRunErrors(dryRun: readonly string[]): fieldErrors.FieldError[] {

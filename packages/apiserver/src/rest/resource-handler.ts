@@ -4,8 +4,10 @@ import {
   isExpired,
   isJsonObject,
   type KindDef,
+  managerOfUserAgent,
   methodNotAllowed,
   pathNotFound,
+  unsupportedMediaType,
 } from '@kubets/api';
 import type { Clock, Random } from '@kubets/platform';
 import type { AnyRequest, AnyResponse, RequestInfo, UserInfo } from '../ports.ts';
@@ -15,7 +17,7 @@ import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
 import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch } from '../registry/patch.ts';
 import type { Registry } from '../registry/registry.ts';
-import { mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
+import { appliedBody, mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
 import { type EncodeContext, encodeList, encodeObject, includeOf } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
@@ -123,7 +125,7 @@ export class ResourceHandler {
     const options = writeOptionsOf(r.query, 'CreateOptions');
     const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
     const { validation } = options;
-    const ctx = writeContext(r, options.dryRun);
+    const ctx = writeContext(r, options);
     const made = await this.#o.registry.create(targetOf(r), { json, validation }, ctx);
     await this.#sendResult(r, made);
   }
@@ -132,28 +134,41 @@ export class ResourceHandler {
     const options = writeOptionsOf(r.query, 'UpdateOptions');
     const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
     const { validation } = options;
-    const ctx = writeContext(r, options.dryRun);
+    const ctx = writeContext(r, options);
     const made = await this.#o.registry.update(targetOf(r), { json, validation }, ctx);
     await this.#sendResult(r, made);
   }
 
   async #patch(r: ResourceRequest): Promise<void> {
     const mediaType = mediaTypeOf(r.request.headers['content-type']);
+    if (mediaType === APPLY_TYPE) return this.#apply(r);
     const type = PATCH_TYPES[mediaType];
-    if (type === undefined) throw unsupportedPatch(mediaType);
+    if (type === undefined) throw unsupportedPatch();
+    if (type === 'strategic' && r.def.rules?.unstructured) {
+      throw unsupportedMediaType(UNSTRUCTURED_PATCHES);
+    }
     const options = writeOptionsOf(r.query, 'PatchOptions');
     const bytes = await readBytes(r.request);
     const patch = parsePatch(type, bytes.toString('utf8'));
     const { validation } = options;
-    const ctx = writeContext(r, options.dryRun);
+    const ctx = writeContext(r, options);
     const made = await this.#o.registry.patch(targetOf(r), { type, patch, validation }, ctx);
+    await this.#sendResult(r, made);
+  }
+
+  async #apply(r: ResourceRequest): Promise<void> {
+    const options = writeOptionsOf(r.query, 'PatchOptions', true);
+    const { force, validation } = options;
+    const ctx = writeContext(r, options);
+    const config = appliedBody(await readBytes(r.request), validation, (text) => ctx.warn(text));
+    const made = await this.#o.registry.apply(targetOf(r), { config, force }, ctx);
     await this.#sendResult(r, made);
   }
 
   async #delete(r: ResourceRequest): Promise<void> {
     const { options, dryRun } = deleteOptionsOf(r.query, await this.#deleteBody(r));
     const { def } = r;
-    const ctx = writeContext(r, dryRun, options);
+    const ctx = writeContext(r, { dryRun }, options);
     const gone = await this.#o.registry.delete(targetOf(r), options, ctx);
     const isWhole = !gone.removed || returnsDeleted(def);
     const answer = isWhole ? gone.object : deletedStatus(def, gone.object);
@@ -164,7 +179,7 @@ export class ResourceHandler {
   async #deleteCollection(r: ResourceRequest): Promise<void> {
     const list = listOptionsOf(r.query);
     const { options, dryRun } = deleteOptionsOf(r.query, await this.#deleteBody(r));
-    const ctx = writeContext(r, dryRun, options);
+    const ctx = writeContext(r, { dryRun }, options);
     const both = { list, delete: options };
     const gone = await this.#o.registry.deleteCollection(targetOf(r), both, ctx);
     await sendPieces(r.response, encodeList(gone, this.#encoding(r)), reply(r, 200));
@@ -202,10 +217,17 @@ function targetOf(r: ResourceRequest): Target {
   return { def, namespace, name: info.name, subresource: info.subresource };
 }
 
-function writeContext(r: ResourceRequest, dryRun: boolean, options: object = {}): WriteContext {
+function writeContext(
+  r: ResourceRequest,
+  o: { dryRun: boolean; fieldManager?: string },
+  options: object = {},
+): WriteContext {
+  const fieldManager =
+    o.fieldManager || managerOfUserAgent(String(r.request.headers['user-agent'] ?? ''));
   return {
     user: r.user,
-    dryRun,
+    dryRun: o.dryRun,
+    fieldManager,
     options: options as Readonly<Record<string, unknown>>,
     mayCreate: () => r.mayCreate(),
     warn: (text) => {
@@ -251,13 +273,17 @@ function isNamed(r: ResourceRequest): boolean {
   return name !== '' && verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection';
 }
 
+/** Without a fixed structure there is nothing a strategic merge could go by. */
+const UNSTRUCTURED_PATCHES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/apply-patch+yaml',
+];
+
 const APPLY_TYPE = 'application/apply-patch+yaml';
 
-function unsupportedPatch(mediaType: string): ApiError {
-  const message =
-    mediaType === APPLY_TYPE
-      ? '415: Unsupported Media Type: server-side apply is not served; use kubectl apply without --server-side'
-      : '415: Unsupported Media Type';
+function unsupportedPatch(): ApiError {
+  const message = '415: Unsupported Media Type';
   return new ApiError({
     kind: 'Status',
     apiVersion: 'v1',

@@ -1,0 +1,247 @@
+/**
+ * Sets of field paths, kept in the very form they have on the wire: a tree whose keys are path elements (`f:` a field,
+ * `k:` a list entry by its keys, `v:` a list entry by its value, `i:` by its index). A node without keys is a member; one
+ * with keys is a member too when it has the key `.`. Sets are never changed once made, so that trees may share parts.
+ */
+export type FieldSet = { readonly [element: string]: FieldSet };
+type Building = { [element: string]: Building };
+
+/** A path: elements from the root down. */
+export type FieldPath = readonly string[];
+
+export const SELF = '.';
+export const EMPTY_SET: FieldSet = Object.freeze({});
+const ELEMENT = /^[fkvi]:/;
+
+export function isEmptySet(set: FieldSet): boolean {
+  for (const _ in set) return false;
+  return true;
+}
+
+function isMember(node: FieldSet): boolean {
+  return node[SELF] !== undefined || isEmptySet(node);
+}
+
+/** Collects paths into a set. */
+export class SetBuilder {
+  readonly #root: Building = {};
+
+  insert(path: FieldPath): void {
+    let node = this.#root;
+    let isNew = false;
+    for (const [depth, element] of path.entries()) {
+      if (depth > 0 && !isNew && isEmptySet(node)) node[SELF] = {};
+      let next = node[element];
+      isNew = next === undefined;
+      if (next === undefined) {
+        next = {};
+        node[element] = next;
+      }
+      node = next;
+    }
+    if (!isNew && !isEmptySet(node)) node[SELF] = {};
+  }
+
+  set(): FieldSet {
+    return this.#root;
+  }
+}
+
+/** The node of these children, or undefined when there is nothing in it. */
+function compose(member: boolean, children: Building): FieldSet | undefined {
+  if (!isEmptySet(children)) {
+    if (member) children[SELF] = {};
+    return children;
+  }
+  return member ? EMPTY_SET : undefined;
+}
+
+type Combine = (a: FieldSet | undefined, b: FieldSet | undefined) => FieldSet | undefined;
+
+function children(a: FieldSet, b: FieldSet | undefined, combine: Combine): Building {
+  const out: Building = {};
+  for (const [element, node] of Object.entries(a)) {
+    if (element === SELF) continue;
+    const kept = combine(node, b?.[element]);
+    if (kept !== undefined) out[element] = kept as Building;
+  }
+  return out;
+}
+
+const nodeUnion: Combine = (a, b) => {
+  if (a === undefined || a === b) return b;
+  if (b === undefined) return a;
+  return compose(isMember(a) || isMember(b), union(a, b) as Building);
+};
+
+/** What is in either. */
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  const out = children(a, b, nodeUnion);
+  for (const [element, node] of Object.entries(b)) {
+    if (element !== SELF) out[element] ??= node as Building;
+  }
+  return out;
+}
+
+const nodeDifference: Combine = (a, b) => {
+  if (a === undefined || b === undefined) return a;
+  return compose(isMember(a) && !isMember(b), children(a, b, nodeDifference));
+};
+
+/** What is in `a` and not, as the same path, in `b`. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  return children(a, b, nodeDifference);
+}
+
+const nodeIntersection: Combine = (a, b) => {
+  if (a === undefined || b === undefined) return undefined;
+  return compose(isMember(a) && isMember(b), children(a, b, nodeIntersection));
+};
+
+/** What is in both. */
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  return children(a, b, nodeIntersection);
+}
+
+const nodeWithout: Combine = (a, b) => {
+  if (a === undefined || b === undefined) return a;
+  if (isMember(b)) return undefined;
+  return compose(isMember(a), children(a, b, nodeWithout));
+};
+
+/** What is in `a` and neither in `b` nor below a member of `b`. */
+export function without(a: FieldSet, b: FieldSet): FieldSet {
+  return children(a, b, nodeWithout);
+}
+
+const nodeWithin: Combine = (a, b) => {
+  if (a === undefined || b === undefined) return undefined;
+  if (isMember(b)) return a;
+  return compose(false, children(a, b, nodeWithin));
+};
+
+/** What of `a` is a member of `b` or below one. */
+export function within(a: FieldSet, b: FieldSet): FieldSet {
+  return children(a, b, nodeWithin);
+}
+
+/** Whether the path itself is a member. */
+export function hasPath(set: FieldSet, path: FieldPath): boolean {
+  let node: FieldSet | undefined = set;
+  for (const element of path) node = node?.[element];
+  return node !== undefined && isMember(node);
+}
+
+/** Whether the element is a member at the root of the set. */
+export function hasElement(set: FieldSet, element: string): boolean {
+  const node = set[element];
+  return node !== undefined && isMember(node);
+}
+
+/** The set of one path. */
+export function setOfPath(...path: string[]): FieldSet {
+  const builder = new SetBuilder();
+  builder.insert(path);
+  return builder.set();
+}
+
+/** The set of many paths, written `spec.replicas`; of plain field names only. */
+export function setOfFields(...paths: string[]): FieldSet {
+  const builder = new SetBuilder();
+  for (const path of paths) builder.insert(path.split('.').map((name) => `f:${name}`));
+  return builder.set();
+}
+
+/** The members in upstream's order: those of a level before those below it. */
+export function membersOf(set: FieldSet, prefix: FieldPath = []): FieldPath[] {
+  const elements = sortedElements(set);
+  const here = elements.filter((element) => hasElement(set, element));
+  const out: FieldPath[] = here.map((element) => [...prefix, element]);
+  for (const element of elements) {
+    const node = set[element];
+    if (node !== undefined) out.push(...membersOf(node, [...prefix, element]));
+  }
+  return out;
+}
+
+/** The same set with its keys in canonical order. */
+export function canonical(set: FieldSet): FieldSet {
+  const out: Building = {};
+  if (set[SELF] !== undefined) out[SELF] = {};
+  for (const element of sortedElements(set)) {
+    out[element] = canonical(set[element] ?? EMPTY_SET) as Building;
+  }
+  return out;
+}
+
+function sortedElements(set: FieldSet): string[] {
+  return Object.keys(set)
+    .filter((element) => element !== SELF)
+    .sort(compareElements);
+}
+
+const RANK: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
+
+function compareElements(a: string, b: string): number {
+  const rank = (RANK[a[0] ?? ''] ?? 0) - (RANK[b[0] ?? ''] ?? 0);
+  if (rank !== 0) return rank;
+  if (a.startsWith('f:')) return compareTexts(a, b);
+  return compareValues(elementValue(a), elementValue(b));
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareValues(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null) {
+    const others = Object.entries(b);
+    for (const [at, [name, value]] of Object.entries(a).entries()) {
+      const [otherName = '', otherValue] = others[at] ?? [];
+      const order = compareTexts(name, otherName) || compareValues(value, otherValue);
+      if (order !== 0) return order;
+    }
+    return 0;
+  }
+  return compareTexts(String(a), String(b));
+}
+
+/** What a `k:`, `v:` or `i:` element says. */
+export function elementValue(element: string): unknown {
+  return JSON.parse(element.slice(2));
+}
+
+/** The path as messages show it: `.spec.containers[name="a"].image`. */
+export function pathText(path: FieldPath): string {
+  return path.map(elementText).join('');
+}
+
+export function elementText(element: string): string {
+  if (element.startsWith('f:')) return `.${element.slice(2)}`;
+  const value = elementValue(element);
+  if (element.startsWith('v:')) return `[=${JSON.stringify(value)}]`;
+  if (element.startsWith('i:')) return `[${String(value)}]`;
+  const parts = Object.entries(value as object).map(([k, v]) => `${k}=${JSON.stringify(v)}`);
+  return `[${parts.join(',')}]`;
+}
+
+/** Whether a value from outside is a well-formed set. */
+export function isFieldSet(value: unknown): value is FieldSet {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(
+    ([element, node]) =>
+      (element === SELF || (ELEMENT.test(element) && isReadable(element))) && isFieldSet(node),
+  );
+}
+
+function isReadable(element: string): boolean {
+  if (element.startsWith('f:')) return true;
+  try {
+    const value = elementValue(element);
+    return !element.startsWith('k:') || (typeof value === 'object' && value !== null);
+  } catch {
+    // Not JSON: whoever wrote it, it names no entry.
+    return false;
+  }
+}
