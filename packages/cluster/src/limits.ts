@@ -17,6 +17,7 @@ export const limits = {
   readyTimeoutMs: 120_000,
   probeIntervalMs: 150,
   probeTimeoutMs: 1_000,
+  warmTimeoutMs: 60_000,
   logFileBytes: 64 * 1024 * 1024,
   frontDoorConnections: 10_000,
   frontDoorConnectMs: 1_000,

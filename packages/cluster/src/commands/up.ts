@@ -1,6 +1,7 @@
 /** `kubets up`. */
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
 import { StartError } from '../errors.ts';
@@ -8,10 +9,12 @@ import { makePrivateDir } from '../files.ts';
 import { openDataDir } from '../install/machine.ts';
 import { limits } from '../limits.ts';
 import { clusterPaths } from '../paths.ts';
+import { nodeFlags, programs } from '../plan/processes.ts';
 import type { Wishes } from '../plan/settings.ts';
 import { lockHolder, releaseLock, takeLock } from '../runtime/lock.ts';
 import { tailOf } from '../runtime/logs.ts';
 import { clusterProcesses, endProcesses } from '../runtime/processes.ts';
+import { warmPrograms } from '../runtime/warm.ts';
 import { LiveStatus } from '../status/live.ts';
 import { renderUsage } from '../status/render.ts';
 import { lastWords } from '../supervisor/last-words.ts';
@@ -45,6 +48,16 @@ async function killWhenInsisted(io: Io, dataDir: string): Promise<void> {
   await endProcesses(clusterProcesses(dataDir), 0);
 }
 
+const warm = (say: (line: string) => void): Promise<void> =>
+  warmPrograms({
+    cacheDir: process.env.NODE_COMPILE_CACHE,
+    nodeBinary: process.execPath,
+    nodeFlags,
+    packagesDir: join(import.meta.dirname, '..', '..', '..'),
+    roles: programs,
+    say,
+  });
+
 /** Starts the cluster and stays until the signal; then stops it. */
 async function runHere(options: UpOptions, io: Io): Promise<void> {
   const screen = { isTerminal: io.isTerminal, write: io.err };
@@ -58,6 +71,7 @@ async function runHere(options: UpOptions, io: Io): Promise<void> {
       live.say(`ending ${left.length} processes a former run has left`);
       await endProcesses(left, limits.stopGraceMs);
     }
+    const warmed = warm((line) => live.say(line));
     const opened = await openCluster({
       dataDir: options.dataDir,
       wishes: options.wishes,
@@ -65,6 +79,7 @@ async function runHere(options: UpOptions, io: Io): Promise<void> {
       nowMs: systemClock.now(),
       say: (line) => live.say(line),
     });
+    await warmed;
     const cluster = new RunningCluster(opened, (file) => live.update(file));
     try {
       await cluster.start(io.signal);
@@ -112,6 +127,8 @@ function runDetached(options: UpOptions, io: Io): Promise<void> {
   const logFile = paths.log('supervisor');
   const log = openSync(logFile, 'a', 0o600);
   const main = join(import.meta.dirname, '..', 'main.ts');
+  // The supervisor runs the same code.
+  flushCompileCache();
   const child = spawn(process.execPath, [...process.execArgv, main, ...supervisorArgs(options)], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],

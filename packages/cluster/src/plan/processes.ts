@@ -49,7 +49,20 @@ export interface ContainerdPlan {
  * Young objects must not pile up: these processes allocate little that lives. The warning is about gRPC naming IP
  * addresses in its TLS greeting, which is how members find each other here.
  */
-const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=DEP0123'];
+export const nodeFlags: readonly string[] = [
+  '--max-semi-space-size=2',
+  '--disable-warning=DEP0123',
+];
+/** The programs of a cluster, by the folders of their packages. */
+export const programs = [
+  'etcd',
+  'apiserver',
+  'controller-manager',
+  'scheduler',
+  'kubelet',
+  'proxy',
+  'dns',
+] as const;
 const RESOLVER_NODES = 1;
 
 type Flags = Readonly<Record<string, string | number | boolean>>;
@@ -78,7 +91,7 @@ function make(ctx: PlanContext, part: Part): ProcessSpec {
     name: part.name,
     role: part.role,
     command: ctx.nodeBinary,
-    args: [...NODE_FLAGS, main, ...flagWords({ ...part.flags, ...common })],
+    args: [...nodeFlags, main, ...flagWords({ ...part.flags, ...common })],
     healthPort,
     stage: part.stage,
   };
