@@ -45,13 +45,35 @@ describe('options of writes', () => {
   const read = (text: string) => writeOptionsOf(query(text), 'CreateOptions');
 
   it('are read from the query', () => {
-    assert.deepEqual(read(''), { dryRun: false, fieldManager: '', validation: 'Warn', force: false });
+    assert.deepEqual(read(''), {
+      dryRun: false,
+      fieldManager: '',
+      validation: 'Warn',
+      force: false,
+    });
     assert.deepEqual(read('dryRun=All&fieldManager=me&fieldValidation=Strict'), {
       dryRun: true,
       fieldManager: 'me',
       validation: 'Strict',
+      force: false,
     });
     assert.equal(read('fieldValidation=Ignore').validation, 'Ignore');
+  });
+
+  const patch = (text: string, isApply: boolean) =>
+    writeOptionsOf(query(text), 'PatchOptions', isApply);
+
+  it('of an apply name a manager, and may be forced', () => {
+    assert.equal(patch('fieldManager=me&force=true', true).force, true);
+    assert.equal(patch('fieldManager=me', true).force, false);
+    assert.throws(
+      () => patch('', true),
+      /fieldManager: Required value: is required for apply patch/,
+    );
+    assert.throws(
+      () => patch('force=false', false),
+      /force: Forbidden: may not be specified for non-apply patch/,
+    );
   });
 
   const refused: readonly [string, RegExp][] = [
