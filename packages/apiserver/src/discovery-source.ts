@@ -15,11 +15,7 @@ import type { DiscoverySource } from './discovery/source.ts';
 export function discoverySource(kinds: KindRegistry, address: string): DiscoverySource {
   const everybody = [{ clientCIDR: '0.0.0.0/0', serverAddress: address }];
   return {
-    signature: () =>
-      kinds
-        .all()
-        .map((def) => `${def.apiVersion}/${def.kind}`)
-        .join(),
+    signature: () => String(kinds.revision),
     apiVersions: () => legacyApiVersions(everybody),
     groupList: () => apiGroupList(kinds),
     group: (name) => apiGroup(kinds, name),

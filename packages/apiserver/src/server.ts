@@ -1,6 +1,6 @@
 /** The apiserver put together: store → caches → registry ← doors, with the edge's stages between. */
 import { randomUUID } from 'node:crypto';
-import { builtinKinds, type KindDef, type KindRegistry } from '@kubets/api';
+import { builtinKinds, type KindDef, KindRegistry } from '@kubets/api';
 import {
   type Clock,
   GrpcHost,
@@ -13,6 +13,7 @@ import {
 } from '@kubets/platform';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
+import { DEFINITION_RULES, DEFINITIONS, Definitions, kindsOf } from './crd/index.ts';
 import { discoverySource } from './discovery-source.ts';
 import { createEdge, type Edge } from './edge.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
@@ -61,7 +62,8 @@ export class ApiServer {
   readonly #tasks: readonly BackgroundTask[];
   readonly #rest: RestServer;
   readonly #grpc: GrpcHost;
-  readonly #kinds: KindRegistry = builtinKinds;
+  readonly #kinds: KindRegistry = serverKinds();
+  readonly #definitions: Definitions;
   /** Objects as the server's own parts, and tests, use them. */
   readonly objects: ResourceStore;
 
@@ -89,7 +91,12 @@ export class ApiServer {
       hooks: this.#edge.hooks,
       newUid: randomUUID,
     });
-    this.#tasks = [...this.#edge.tasks, new Compactor({ store, clock, log })];
+    this.#definitions = new Definitions({
+      ...{ store: this.objects, kinds: this.#kinds, kindsOf, clock, log },
+      dropCache: (def) => this.#caches.drop(def),
+    });
+    const compactor = new Compactor({ store, clock, log });
+    this.#tasks = [...this.#edge.tasks, this.#definitions, compactor];
     const doors = this.#doors(registry);
     this.#rest = doors.rest;
     this.#grpc = doors.grpc;
@@ -102,7 +109,7 @@ export class ApiServer {
       const def = this.#kinds.forResource({ group, version: 'v1', resource });
       if (def !== undefined) this.#caches.of(def);
     }
-    await this.#edge.whenReady();
+    await Promise.all([this.#edge.whenReady(), this.#definitions.whenSynced()]);
     const ports = {
       securePort: await this.#rest.listen(bindAddress, securePort),
       grpcPort: await this.#grpc.listen(`${bindAddress}:${grpcPort}`),
@@ -162,6 +169,16 @@ export class ApiServer {
     const { group, version } = def.storageVersion;
     return this.#kinds.forKind({ group, version, kind: def.kind }) ?? def;
   }
+}
+
+/** A set of its own: custom kinds come and go. */
+function serverKinds(): KindRegistry {
+  const isDefinition = (def: KindDef): boolean =>
+    def.group === DEFINITIONS.group && def.resource === DEFINITIONS.resource;
+  const defs = builtinKinds
+    .all()
+    .map((def) => (isDefinition(def) ? { ...def, rules: DEFINITION_RULES } : def));
+  return new KindRegistry(defs);
 }
 
 function unbuilt(): never {

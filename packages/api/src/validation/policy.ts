@@ -5,6 +5,7 @@ import type {
   CertificateSigningRequest,
   ControllerRevision,
   CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
   FlowSchema,
   Lease,
   MutatingWebhookConfiguration,
@@ -16,6 +17,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import {
   addMessages,
   type Errors,
@@ -324,6 +326,19 @@ function validateCustomNames(errors: Errors, crd: CustomResourceDefinition): voi
   }
 }
 
+/** A version as Go prints its structure, after what all versions share has moved out of it. */
+function versionText(type: string, v: CustomResourceDefinitionVersion): string {
+  const flags = `Served:${v.served}, Storage:${v.storage}, Deprecated:${v.deprecated ?? false}`;
+  const parts = [
+    'DeprecationWarning:(*string)(nil)',
+    'Schema:(*apiextensions.CustomResourceValidation)(nil)',
+    'Subresources:(*apiextensions.CustomResourceSubresources)(nil)',
+    'AdditionalPrinterColumns:[]apiextensions.CustomResourceColumnDefinition(nil)',
+    'SelectableFields:[]apiextensions.SelectableField(nil)',
+  ];
+  return `${type}{Name:${goQuote(v.name)}, ${flags}, ${parts.join(', ')}}`;
+}
+
 export function validateCustomResource(errors: Errors, crd: CustomResourceDefinition): void {
   const spec = crd.spec;
   const wanted = `${spec.names?.plural}.${spec.group}`;
@@ -343,7 +358,9 @@ export function validateCustomResource(errors: Errors, crd: CustomResourceDefini
     errors.push(notSupported('spec.scope', spec.scope, scopes));
   const stored = (spec.versions ?? []).filter((v) => v.storage);
   if (stored.length !== 1) {
-    const shown = new GoText('[]apiextensions.CustomResourceDefinitionVersion{}');
+    const type = 'apiextensions.CustomResourceDefinitionVersion';
+    const all = (spec.versions ?? []).map((v) => versionText(type, v));
+    const shown = new GoText(`[]${type}{${all.join(', ')}}`);
     const why = 'must have exactly one version marked as storage version';
     errors.push(invalid('spec.versions', shown, why));
   }

@@ -52,6 +52,13 @@ export class CacheSet {
     return this.#caches.get(kindPrefix(def));
   }
 
+  /** Ends the kind's cache and its watches; the next use makes a new one. */
+  drop(def: KindDef): void {
+    const prefix = kindPrefix(def);
+    this.#caches.get(prefix)?.close();
+    this.#caches.delete(prefix);
+  }
+
   all(): readonly WatchCache[] {
     return [...this.#caches.values()];
   }

@@ -1,6 +1,6 @@
 /** One object in a watch cache: its bytes once, and the few strings that selectors ask for. */
 import { type KindDef, type KubeObject, selectableFields } from '@kubets/api';
-import { resplice, spliceRevision } from '../storage/codec.ts';
+import { encodeStored, resplice, type ServedBytes, spliceRevision } from '../storage/codec.ts';
 import type { StoredValue } from '../storage/store.ts';
 
 export interface CacheEntry {
@@ -21,10 +21,21 @@ export interface CacheEntry {
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
+/** A stored value as it is served: kinds whose schema may change bring old objects to the present one. */
+function servedForm(def: KindDef, stored: StoredValue): ServedBytes & { object: KubeObject } {
+  let { value } = stored;
+  const adapt = def.rules?.fromStore;
+  if (adapt !== undefined) {
+    const object = JSON.parse(value.toString('utf8')) as KubeObject;
+    if (object.apiVersion === def.apiVersion) value = encodeStored(adapt(object));
+  }
+  const { bytes, metadataAt } = spliceRevision(value, stored.revision);
+  return { bytes, metadataAt, object: JSON.parse(bytes.toString('utf8')) as KubeObject };
+}
+
 /** Makes the entry of a stored value. */
 export function entryOf(def: KindDef, stored: StoredValue): CacheEntry {
-  const { bytes, metadataAt } = spliceRevision(stored.value, stored.revision);
-  const object = JSON.parse(bytes.toString('utf8')) as KubeObject;
+  const { bytes, metadataAt, object } = servedForm(def, stored);
   return {
     key: stored.key,
     namespace: object.metadata.namespace ?? '',

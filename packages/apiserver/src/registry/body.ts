@@ -27,7 +27,7 @@ export function bodyKind(target: Target): KindDef {
   const { group = def.group, version = def.version, kind } = sub;
   const apiVersion = apiVersionOf({ group, version });
   const typeName = typeNameOf(apiVersion, kind);
-  return { ...def, group, version, kind, apiVersion, typeName };
+  return { ...def, group, version, kind, apiVersion, typeName, rules: undefined };
 }
 
 /**

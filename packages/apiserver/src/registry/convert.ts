@@ -23,8 +23,10 @@ export function toStorage(def: KindDef, object: KubeObject): KubeObject {
 
 /** The object as the request's version shows it. */
 export function fromStorage(def: KindDef, object: KubeObject): KubeObject {
-  if (object.apiVersion === def.apiVersion && object.kind === def.kind) return object;
-  return converted(object, def);
+  const isSame = object.apiVersion === def.apiVersion && object.kind === def.kind;
+  const shown = isSame ? object : converted(object, def);
+  // Objects in caches are shared; a kind's own rules may change what they get.
+  return def.rules?.fromStore?.(structuredClone(shown)) ?? shown;
 }
 
 type Convert = (from: JsonObject) => JsonObject;

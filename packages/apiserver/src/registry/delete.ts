@@ -3,6 +3,7 @@
  * when the last reason to keep it goes. Everything else is removed at once.
  */
 import { type KindDef, type KubeObject, notFound, serverTimeout } from '@kubets/api';
+import { markDefinition } from '../crd/conditions.ts';
 import { UPDATE_ATTEMPTS } from '../limits.ts';
 import { decodeStored, encodeStored } from '../storage/codec.ts';
 import type { StoredValue } from '../storage/store.ts';
@@ -21,7 +22,7 @@ import {
   graceSeconds,
 } from './delete-options.ts';
 import { keyOf } from './keys.ts';
-import { isNamespace, isPod } from './kind-rules.ts';
+import { isCustomDefinition, isNamespace, isPod } from './kind-rules.ts';
 import { rfc3339 } from './time.ts';
 
 export interface DeleteResult {
@@ -99,6 +100,10 @@ function mark(
   if (isNamespace(def)) {
     metadata.deletionTimestamp ??= rfc3339(deps.clock.now());
     object.status = { ...(object.status as object | undefined), phase: 'Terminating' };
+    return object;
+  }
+  if (isCustomDefinition(def)) {
+    if (metadata.deletionTimestamp === undefined) markDefinition(object, rfc3339(deps.clock.now()));
     return object;
   }
   const grace = graceSeconds(def, object, options);

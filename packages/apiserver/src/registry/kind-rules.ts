@@ -54,7 +54,8 @@ const RETURNS_DELETED: ReadonlySet<string> = new Set([
 const ORPHANS_BY_DEFAULT: ReadonlySet<string> = new Set(['/replicationcontrollers', 'batch/jobs']);
 
 export const createsOnUpdate = (def: KindDef): boolean => CREATE_ON_UPDATE.has(id(def));
-export const needsResourceVersion = (def: KindDef): boolean => CONDITIONAL_ONLY.has(id(def));
+export const needsResourceVersion = (def: KindDef): boolean =>
+  def.rules?.unstructured === true || CONDITIONAL_ONLY.has(id(def));
 export const returnsDeleted = (def: KindDef): boolean => RETURNS_DELETED.has(id(def));
 export const orphansByDefault = (def: KindDef): boolean => ORPHANS_BY_DEFAULT.has(id(def));
 
@@ -66,6 +67,9 @@ export function ttlSecondsOf(def: KindDef): number | undefined {
 export const isPod = (def: KindDef): boolean => def.group === '' && def.resource === 'pods';
 export const isNamespace = (def: KindDef): boolean =>
   def.group === '' && def.resource === 'namespaces';
+
+export const isCustomDefinition = (def: KindDef): boolean =>
+  def.group === 'apiextensions.k8s.io' && def.resource === 'customresourcedefinitions';
 
 /** Subresources whose features are off in this version: as if they did not exist. */
 const SWITCHED_OFF: ReadonlySet<string> = new Set(['/pods/resize']);

@@ -39,7 +39,8 @@ export async function getObject(
   const { value } = await deps.store.get(key);
   if (value === undefined) throw notFound(def, name);
   const cached = deps.caches.peek(def)?.get(key);
-  return cached?.revision === value.revision ? cached : servedEntry(target, value);
+  if (cached?.revision === value.revision) return cached;
+  return def.rules?.fromStore ? entryOf(def, value) : servedEntry(target, value);
 }
 
 /** @throws ApiError BadRequest, Invalid, Expired, Timeout */

@@ -3,6 +3,7 @@
  */
 import {
   type GroupVersionResource,
+  type KindDef,
   type KindRegistry,
   pathNotFound,
   unauthorized,
@@ -154,6 +155,7 @@ export class RestHandler {
     }
     const def = kinds.forResource(gvrOf(info));
     if (def === undefined) return this.#unknownResource(info, response);
+    if (def.rules?.warning) warnings.push(def.rules.warning);
     const { resources, authorizer } = this.#o;
     const mayCreate = (): Promise<void> =>
       authorizeRequest(authorizer, user, { ...info, verb: 'create' });
@@ -166,7 +168,9 @@ export class RestHandler {
   /** A group nobody serves is no API path at all; a resource nobody serves is a Status. */
   #unknownResource(info: RequestInfo, response: AnyResponse): Promise<void> {
     const { apiGroup } = info;
-    const isKnown = apiGroup === '' || this.#o.kinds.all().some((def) => def.group === apiGroup);
+    const isFixed = (def: KindDef): boolean =>
+      def.group === apiGroup && def.rules?.unstructured !== true;
+    const isKnown = apiGroup === '' || this.#o.kinds.all().some(isFixed);
     if (isKnown) throw pathNotFound();
     return notFoundText(response);
   }

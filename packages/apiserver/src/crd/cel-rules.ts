@@ -1,0 +1,38 @@
+/** The rules of a schema (`x-kubernetes-validations`); the engine is loaded when a schema has any. */
+import { createRequire } from 'node:module';
+import type { fieldErrors, KubeObject } from '@kubets/api';
+import { additionalSchema, itemSchema, type Schema } from './structural.ts';
+
+const load = createRequire(import.meta.url);
+type Compiled = typeof import('./compiled-rules.ts');
+
+/** Whether a schema, or one inside it, has rules. */
+export function hasRules(schema: Schema | undefined): boolean {
+  if (schema === undefined) return false;
+  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true;
+  const below = [
+    ...Object.values(schema.properties ?? {}),
+    itemSchema(schema),
+    additionalSchema(schema),
+  ];
+  return below.some(hasRules);
+}
+
+export class RulesOfSchema {
+  /** Whether there are any. */
+  readonly any: boolean;
+  readonly #schema: Schema;
+  #tree: InstanceType<Compiled['RuleTree']> | undefined;
+
+  constructor(schema: Schema) {
+    this.#schema = schema;
+    this.any = hasRules(schema);
+  }
+
+  /** Everything the rules say against an object, or against its change from `old`. */
+  errors(object: KubeObject, old?: KubeObject): fieldErrors.FieldError[] {
+    const { RuleTree } = load('./compiled-rules.ts') as Compiled;
+    this.#tree ??= new RuleTree(this.#schema);
+    return this.#tree.errors(object, old);
+  }
+}

@@ -1,0 +1,86 @@
+/** The kinds a definition adds to the server, one a served version. */
+import { createHash } from 'node:crypto';
+import {
+  apiVersionOf,
+  type CustomResourceDefinition,
+  type CustomResourceDefinitionVersion,
+  type KindDef,
+  type SubresourceDef,
+} from '@kubets/api';
+import { schemaName } from './open-api.ts';
+import { compareVersions, rulesOf } from './rules.ts';
+
+const VERBS = [
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'create',
+  'update',
+  'watch',
+] as const;
+const SUB_VERBS = ['get', 'patch', 'update'] as const;
+
+type Version = CustomResourceDefinitionVersion;
+
+/** The kinds of all served versions, in the order discovery shows them. */
+export function kindsOf(crd: CustomResourceDefinition): KindDef[] {
+  return crd.spec.versions
+    .filter((version) => version.served)
+    .sort((a, b) => compareVersions(a.name, b.name))
+    .map((version) => kindOf(crd, version));
+}
+
+function kindOf(crd: CustomResourceDefinition, version: Version): KindDef {
+  const { group, scope } = crd.spec;
+  const names = crd.status?.acceptedNames ?? crd.spec.names;
+  const stored = storageVersion(crd);
+  const { kind, plural } = names;
+  const sub = subresourcesOf(kind, version);
+  return {
+    group,
+    version: version.name,
+    kind,
+    listKind: names.listKind ?? `${kind}List`,
+    apiVersion: apiVersionOf({ group, version: version.name }),
+    resource: plural,
+    singular: names.singular ?? kind.toLowerCase(),
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    namespaced: scope === 'Namespaced',
+    verbs: VERBS,
+    storagePath: storagePath(crd),
+    storageVersionHash: versionHash(group, stored, kind),
+    storageVersion: { group, version: stored },
+    subresources: { status: sub.has('status'), scale: sub.has('scale'), extra: [] },
+    subresourceDefs: sub,
+    typeName: `crd/${crd.metadata.uid}/${schemaName(crd, version.name)}`,
+    unconditionalUpdate: false,
+    createOnUpdate: false,
+    hasGeneration: true,
+    rules: rulesOf(crd, version),
+  };
+}
+
+export function storagePath(crd: CustomResourceDefinition): string {
+  return `${crd.spec.group}/${crd.spec.names.plural}`;
+}
+
+export function storageVersion(crd: CustomResourceDefinition): string {
+  return crd.spec.versions.find((version) => version.storage)?.name ?? '';
+}
+
+function versionHash(group: string, version: string, kind: string): string {
+  const digest = createHash('sha256').update(`${group}/${version}/${kind}`).digest();
+  return digest.subarray(0, 8).toString('base64');
+}
+
+function subresourcesOf(kind: string, version: Version): Map<string, SubresourceDef> {
+  const out = new Map<string, SubresourceDef>();
+  if (version.subresources?.status) out.set('status', { kind, verbs: SUB_VERBS });
+  if (version.subresources?.scale) {
+    out.set('scale', { group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: SUB_VERBS });
+  }
+  return out;
+}

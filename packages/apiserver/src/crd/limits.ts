@@ -1,0 +1,4 @@
+/** Limits of custom resources. */
+
+/** How long until a definition is looked at again after a conflict, or while instances are held by finalizers. */
+export const DEFINITION_RETRY_MS = 1_000;

@@ -1,0 +1,265 @@
+/**
+ * A JSON value against a structural schema, with the stock server's texts. On updates what has not changed is not
+ * complained about: objects that were stored before a rule came can still be changed elsewhere.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { fieldErrors, isJsonObject, type JsonObject } from '@kubets/api';
+import { hasFormat } from './formats.ts';
+import { goFloat, shown } from './go-values.ts';
+import { itemSchema, memberSchema, type Schema } from './structural.ts';
+
+type FieldError = fieldErrors.FieldError;
+
+/** The value before the change; undefined when there is none to compare with. */
+export interface Before {
+  readonly value: unknown;
+}
+
+interface At {
+  readonly path: string;
+  readonly old: Before | undefined;
+}
+
+/** Everything wrong with a value; with `old`, only what the change is to blame for. */
+export function validateValue(
+  value: unknown,
+  schema: Schema,
+  path = '',
+  old?: Before,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  check(errors, value, schema, { path, old });
+  return errors;
+}
+
+function check(errors: FieldError[], value: unknown, schema: Schema, at: At): void {
+  if (at.old !== undefined && isDeepStrictEqual(at.old.value, value)) return;
+  if (!checkType(errors, value, schema, at.path) || value === null) return;
+  checkComposed(errors, value, schema, at);
+  if (typeof value === 'string') checkText(errors, value, schema, at.path);
+  else if (typeof value === 'number') checkNumber(errors, value, schema, at.path);
+  else if (Array.isArray(value)) checkList(errors, value, schema, at);
+  checkEnum(errors, value, schema, at.path);
+  if (isJsonObject(value)) checkObject(errors, value, schema, at);
+}
+
+export function typeName(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+function typeError(path: string, wanted: string, seen: string): FieldError {
+  const detail = `${path} in body must be of type ${wanted}: "${seen}"`;
+  return new fieldErrors.FieldError('TypeInvalid', path, seen, detail);
+}
+
+function checkType(errors: FieldError[], value: unknown, schema: Schema, path: string): boolean {
+  const isEither = schema['x-kubernetes-int-or-string'] === true;
+  const wanted = isEither ? ['integer', 'string'] : schema.type ? [schema.type] : [];
+  const seen = typeName(value);
+  if (wanted.length === 0) return true;
+  if (seen === 'null' && schema.nullable) return true;
+  const fits = wanted.includes(seen) || (seen === 'integer' && wanted.includes('number'));
+  if (!fits) errors.push(typeError(path, wanted.join(','), seen));
+  return fits;
+}
+
+function invalid(path: string, value: unknown, why: string): FieldError {
+  return fieldErrors.invalid(path, shown(value), `${path} in body ${why}`);
+}
+
+const CHARACTERS = { one: 'byte', many: 'bytes' };
+const ITEMS = { one: 'item', many: 'items' };
+const counted = (n: number, word: typeof ITEMS): string => `${n} ${n === 1 ? word.one : word.many}`;
+
+function checkText(errors: FieldError[], text: string, schema: Schema, path: string): void {
+  const length = [...text].length;
+  const { maxLength, minLength, pattern, format } = schema;
+  if (maxLength !== undefined && length > maxLength) {
+    const detail = `may not be more than ${counted(maxLength, CHARACTERS)}`;
+    errors.push(new fieldErrors.FieldError('TooLong', path, text, detail));
+  }
+  if (minLength !== undefined && length < minLength) {
+    errors.push(invalid(path, text, `should be at least ${minLength} chars long`));
+  }
+  if (pattern && !patternOf(pattern)?.test(text)) {
+    errors.push(invalid(path, text, `should match '${pattern}'`));
+  }
+  if (format && !hasFormat(text, format)) errors.push(typeError(path, format, text));
+}
+
+const patterns = new Map<string, RegExp | undefined>();
+const MAX_PATTERNS = 1_000;
+
+/** A compiled pattern, or undefined when it cannot be compiled. */
+export function patternOf(source: string): RegExp | undefined {
+  if (patterns.has(source)) return patterns.get(source);
+  let made: RegExp | undefined;
+  try {
+    made = new RegExp(source, 'u');
+  } catch {
+    made = looserPattern(source);
+  }
+  if (patterns.size >= MAX_PATTERNS) patterns.clear();
+  patterns.set(source, made);
+  return made;
+}
+
+/** Go takes escapes that strict patterns here do not. */
+function looserPattern(source: string): RegExp | undefined {
+  try {
+    return new RegExp(source);
+  } catch {
+    return undefined;
+  }
+}
+
+function checkNumber(errors: FieldError[], value: number, schema: Schema, path: string): void {
+  const { multipleOf, maximum, minimum } = schema;
+  if (multipleOf && !isMultiple(value, multipleOf)) {
+    errors.push(invalid(path, value, `should be a multiple of ${goFloat(multipleOf)}`));
+  }
+  if (maximum !== undefined) {
+    const why = schema.exclusiveMaximum ? 'less than' : 'less than or equal to';
+    const fits = schema.exclusiveMaximum ? value < maximum : value <= maximum;
+    if (!fits) errors.push(invalid(path, value, `should be ${why} ${goFloat(maximum)}`));
+  }
+  if (minimum !== undefined) {
+    const why = schema.exclusiveMinimum ? 'greater than' : 'greater than or equal to';
+    const fits = schema.exclusiveMinimum ? value > minimum : value >= minimum;
+    if (!fits) errors.push(invalid(path, value, `should be ${why} ${goFloat(minimum)}`));
+  }
+}
+
+function isMultiple(value: number, of: number): boolean {
+  const ratio = value / of;
+  return Math.abs(ratio - Math.round(ratio)) < 1e-9;
+}
+
+function tooMany(path: string, actual: number, max: number): FieldError {
+  const detail = `must have at most ${counted(max, ITEMS)}`;
+  return new fieldErrors.FieldError('TooMany', path, actual, detail);
+}
+
+function checkList(errors: FieldError[], list: unknown[], schema: Schema, at: At): void {
+  const { path, old } = at;
+  const items = itemSchema(schema);
+  if (items !== undefined) {
+    list.forEach((item, i) => {
+      const before = itemBefore(schema, item, old);
+      check(errors, item, items, { path: `${path}[${i}]`, old: before });
+    });
+  }
+  const { minItems, maxItems, uniqueItems } = schema;
+  if (minItems !== undefined && list.length < minItems) {
+    errors.push(invalid(path, list.length, `should have at least ${minItems} items`));
+  }
+  if (maxItems !== undefined && list.length > maxItems) {
+    errors.push(tooMany(path, list.length, maxItems));
+  }
+  if (uniqueItems && list.some((a, i) => list.slice(0, i).some((b) => isDeepStrictEqual(a, b)))) {
+    errors.push(invalid(path, '', "shouldn't contain duplicates"));
+  }
+}
+
+/** The item before the change that stands for this one: only lists with keys can tell. */
+export function itemBefore(
+  schema: Schema,
+  item: unknown,
+  old: Before | undefined,
+): Before | undefined {
+  if (old === undefined || !Array.isArray(old.value) || !isJsonObject(item)) return undefined;
+  if (schema['x-kubernetes-list-type'] !== 'map') return undefined;
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const value = old.value.find(
+    (one) => isJsonObject(one) && keys.every((key) => isDeepStrictEqual(one[key], item[key])),
+  );
+  return value === undefined ? undefined : { value };
+}
+
+/** The member before the change. Atomic maps are one value: their members are not compared. */
+export function memberBefore(
+  schema: Schema,
+  name: string,
+  old: Before | undefined,
+): Before | undefined {
+  if (old === undefined || !isJsonObject(old.value)) return undefined;
+  if (schema['x-kubernetes-map-type'] === 'atomic') return undefined;
+  return Object.hasOwn(old.value, name) ? { value: old.value[name] } : undefined;
+}
+
+function checkObject(errors: FieldError[], object: JsonObject, schema: Schema, at: At): void {
+  const { path, old } = at;
+  const names = Object.keys(object);
+  const { minProperties, maxProperties } = schema;
+  if (minProperties !== undefined && names.length < minProperties) {
+    const why = `should have at least ${minProperties} properties`;
+    errors.push(invalid(path, names.length, why));
+  }
+  if (maxProperties !== undefined && names.length > maxProperties) {
+    errors.push(tooMany(path, names.length, maxProperties));
+  }
+  for (const name of names.sort()) {
+    const known = memberSchema(schema, name);
+    if (known === undefined) continue;
+    const before = memberBefore(schema, name, old);
+    check(errors, object[name], known, { path: join(path, name), old: before });
+  }
+  for (const name of schema.required ?? []) {
+    if (object[name] === undefined) errors.push(fieldErrors.required(join(path, name)));
+  }
+}
+
+export const join = (path: string, name: string): string =>
+  path === '' ? name : `${path}.${name}`;
+
+function checkEnum(errors: FieldError[], value: unknown, schema: Schema, path: string): void {
+  const allowed = schema.enum;
+  if (!allowed || allowed.some((one) => isDeepStrictEqual(one, value))) return;
+  const texts = allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+  errors.push(fieldErrors.notSupported(path, shown(value), texts));
+}
+
+/** Complaints about combinations name the place in their text, not in their field. */
+function composed(path: string, why: string): FieldError {
+  return fieldErrors.invalid('<nil>', '', `${JSON.stringify(path)} ${why}`);
+}
+
+function checkComposed(errors: FieldError[], value: unknown, schema: Schema, at: At): void {
+  const { path } = at;
+  const outcomes = (schemas: readonly Schema[]): FieldError[][] =>
+    schemas.map((one) => validateValue(value, one, path));
+  if (schema.anyOf?.length) {
+    const found = outcomes(schema.anyOf);
+    if (!found.some((each) => each.length === 0)) {
+      errors.push(composed(path, 'must validate at least one schema (anyOf)'), ...best(found));
+    }
+  }
+  if (schema.oneOf?.length) {
+    const found = outcomes(schema.oneOf);
+    const valid = found.filter((each) => each.length === 0).length;
+    const why = 'must validate one and only one schema (oneOf).';
+    if (valid === 0) {
+      errors.push(composed(path, `${why} Found none valid`), ...best(found));
+    } else if (valid > 1) {
+      errors.push(composed(path, `${why} Found ${valid} valid alternatives`));
+    }
+  }
+  if (schema.allOf?.length) {
+    const found = outcomes(schema.allOf).filter((each) => each.length > 0);
+    if (found.length > 0) {
+      const none = found.length === schema.allOf.length ? '. None validated' : '';
+      errors.push(...found.flat(), composed(path, `must validate all the schemas (allOf)${none}`));
+    }
+  }
+  if (schema.not && validateValue(value, schema.not, path).length === 0) {
+    errors.push(composed(path, 'must not validate the schema (not)'));
+  }
+}
+
+/** The complaints of the schema that fits best. */
+function best(found: readonly FieldError[][]): FieldError[] {
+  return found.reduce((a, b) => (b.length < a.length ? b : a), found[0] ?? []);
+}

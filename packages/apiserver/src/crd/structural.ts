@@ -1,0 +1,143 @@
+/** Bringing a custom object to its schema: unknown fields dropped, embedded metadata read, nulls and defaults. */
+import { decodeType, isJsonObject, type JSONSchemaProps, type JsonObject } from '@kubets/api';
+
+export type Schema = JSONSchemaProps;
+
+/** The schema of what is no declared property, or undefined. */
+export function additionalSchema(schema: Schema | undefined): Schema | undefined {
+  const extra = schema?.additionalProperties;
+  return isJsonObject(extra) ? (extra as Schema) : undefined;
+}
+
+/** Lists have one schema for all their items. */
+export function itemSchema(schema: Schema | undefined): Schema | undefined {
+  return isJsonObject(schema?.items) ? (schema.items as Schema) : undefined;
+}
+
+/** The schema of a member of an object. */
+export function memberSchema(schema: Schema | undefined, name: string): Schema | undefined {
+  const properties = schema?.properties;
+  if (properties && Object.hasOwn(properties, name)) return properties[name];
+  return additionalSchema(schema);
+}
+
+const OBJECT_FIELDS: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
+const child = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
+/**
+ * Drops, in place, what the schema does not know.
+ * @param isRoot the value is an object of the API: kind, version and metadata are known
+ * @returns paths of what was dropped
+ */
+export function prune(value: unknown, schema: Schema, isRoot: boolean): string[] {
+  const dropped: string[] = [];
+  pruneInto(dropped, value, schema, { path: '', isRoot });
+  return dropped.sort();
+}
+
+function pruneInto(
+  dropped: string[],
+  value: unknown,
+  schema: Schema | undefined,
+  o: { path: string; isRoot: boolean },
+): void {
+  const { path } = o;
+  if (Array.isArray(value)) {
+    const items = itemSchema(schema);
+    if (items === undefined && schema?.['x-kubernetes-preserve-unknown-fields']) return;
+    value.forEach((item, i) => {
+      pruneInto(dropped, item, items, { path: `${path}[${i}]`, isRoot: false });
+    });
+    return;
+  }
+  if (!isJsonObject(value)) return;
+  const isObject = o.isRoot || schema?.['x-kubernetes-embedded-resource'] === true;
+  const keeps = schema?.['x-kubernetes-preserve-unknown-fields'] === true;
+  for (const [name, member] of Object.entries(value)) {
+    if (isObject && OBJECT_FIELDS.has(name)) continue;
+    const known = memberSchema(schema, name);
+    const at = { path: child(path, name), isRoot: false };
+    if (known !== undefined || schema?.additionalProperties === true) {
+      pruneInto(dropped, member, known, at);
+    } else if (!keeps) {
+      delete value[name];
+      dropped.push(at.path);
+    }
+  }
+}
+
+/** Reads the metadata of embedded objects, in place. @returns paths of fields metadata does not have */
+export function readEmbedded(value: unknown, schema: Schema | undefined, path = ''): string[] {
+  if (schema === undefined) return [];
+  if (Array.isArray(value)) {
+    return value.flatMap((item, i) => readEmbedded(item, itemSchema(schema), `${path}[${i}]`));
+  }
+  if (!isJsonObject(value)) return [];
+  const unknown: string[] = [];
+  if (schema['x-kubernetes-embedded-resource'] && isJsonObject(value.metadata)) {
+    const { object, unknownFields } = readMetadata(value.metadata);
+    value.metadata = object;
+    unknown.push(...unknownFields.map((field) => child(path, `metadata.${field}`)));
+  }
+  for (const [name, member] of Object.entries(value)) {
+    unknown.push(...readEmbedded(member, memberSchema(schema, name), child(path, name)));
+  }
+  return unknown;
+}
+
+function readMetadata(value: JsonObject) {
+  const { object, unknownFields } = decodeType('meta.v1.ObjectMeta', value);
+  if (object.creationTimestamp === null) delete object.creationTimestamp;
+  return { object, unknownFields };
+}
+
+const isStrayNull = (value: unknown, schema: Schema): boolean =>
+  value === null && schema.nullable !== true;
+
+/** Drops, in place, nulls where nothing may be null and no default takes their place. */
+export function dropNulls(value: unknown, schema: Schema | undefined): void {
+  if (schema === undefined) return;
+  if (Array.isArray(value)) {
+    for (const item of value) dropNulls(item, itemSchema(schema));
+  } else if (isJsonObject(value)) {
+    for (const [name, member] of Object.entries(value)) {
+      const known = memberSchema(schema, name);
+      if (known === undefined) continue;
+      if (isStrayNull(member, known) && known.default === undefined) delete value[name];
+      else dropNulls(member, known);
+    }
+  }
+}
+
+/** Fills in, in place, what the schema gives defaults for. */
+export function fillDefaults(value: unknown, schema: Schema | undefined): void {
+  if (schema === undefined) return;
+  if (Array.isArray(value)) {
+    const items = itemSchema(schema);
+    if (items === undefined) return;
+    value.forEach((item, i) => {
+      if (isStrayNull(item, items) && items.default !== undefined) {
+        value[i] = structuredClone(items.default);
+      }
+      fillDefaults(value[i], items);
+    });
+    return;
+  }
+  if (!isJsonObject(value)) return;
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (property.default === undefined) continue;
+    const present = value[name];
+    if (present === undefined || isStrayNull(present, property)) {
+      value[name] = structuredClone(property.default);
+    }
+  }
+  for (const [name, member] of Object.entries(value)) {
+    const known = memberSchema(schema, name);
+    if (known === undefined) continue;
+    if (isStrayNull(member, known) && known.default !== undefined) {
+      value[name] = structuredClone(known.default);
+    }
+    fillDefaults(value[name], known);
+  }
+}
