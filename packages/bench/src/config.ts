@@ -1,0 +1,111 @@
+/** The command line. */
+import { parseArgs } from 'node:util';
+import { BenchError } from './errors.ts';
+import type { Shape } from './h2load.ts';
+
+export const ETCD_OPS = [
+  'range',
+  'range-serializable',
+  'put',
+  'watch',
+  'prefix',
+  'restart',
+  'failover',
+] as const;
+export type EtcdOp = (typeof ETCD_OPS)[number];
+
+export interface EtcdConfig {
+  readonly what: 'etcd';
+  /** Always in the order of {@link ETCD_OPS}: reads come before the writes that would slow a stock etcd's reads. */
+  readonly ops: readonly EtcdOp[];
+  readonly shapes: readonly Shape[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** `stock` starts stock members; otherwise the address of a running server. */
+  readonly vs: string;
+  readonly watchers: number;
+  readonly prefixKeys: number;
+  readonly restartKeys: number;
+  readonly json: string | undefined;
+  /** Kept with the profiles of our members in it, when given. */
+  readonly profileDir: string | undefined;
+}
+
+export const USAGE = `usage: npm run bench -- etcd [options]
+  --rounds N          runs of each side, interleaved (3)
+  --duration S        seconds of one run (4)
+  --ops LIST          ${ETCD_OPS.join(',')} (all)
+  --shapes LIST       connections x streams (1x1,10x10,100x10)
+  --vs stock|URL      stock members, or a running server (stock)
+  --watchers N        for watch (10000)
+  --prefix-keys N     for prefix (50000)
+  --restart-keys N    for restart (100000)
+  --json FILE         all samples
+  --profile DIR       CPU profiles of our members`;
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new BenchError(`--${name} must be a whole number above 0, not "${text}"`);
+}
+
+export function parseShapes(text: string): Shape[] {
+  return text.split(',').map((one) => {
+    const match = /^(\d+)x(\d+)$/.exec(one);
+    if (match === null) throw new BenchError(`a shape is CONNECTIONSxSTREAMS, not "${one}"`);
+    const [clients, streams] = [Number(match[1]), Number(match[2])];
+    if (clients === 0 || streams === 0) throw new BenchError(`"${one}" has no requests`);
+    return { clients, streams };
+  });
+}
+
+function parseOps(text: string): EtcdOp[] {
+  const wanted = new Set(text.split(','));
+  for (const op of wanted) {
+    if (!(ETCD_OPS as readonly string[]).includes(op)) {
+      throw new BenchError(`no operation "${op}"; there are: ${ETCD_OPS.join(', ')}`);
+    }
+  }
+  return ETCD_OPS.filter((op) => wanted.has(op));
+}
+
+const OPTIONS = {
+  rounds: { type: 'string', default: '3' },
+  duration: { type: 'string', default: '4' },
+  ops: { type: 'string', default: ETCD_OPS.join(',') },
+  shapes: { type: 'string', default: '1x1,10x10,100x10' },
+  vs: { type: 'string', default: 'stock' },
+  watchers: { type: 'string', default: '10000' },
+  'prefix-keys': { type: 'string', default: '50000' },
+  'restart-keys': { type: 'string', default: '100000' },
+  json: { type: 'string' },
+  profile: { type: 'string' },
+} as const;
+
+/** @throws BenchError for anything it does not understand */
+export function parseConfig(args: readonly string[]): EtcdConfig {
+  const [what, ...rest] = args;
+  if (what !== 'etcd') throw new BenchError(USAGE);
+  const values = valuesOf(rest);
+  return {
+    what,
+    ops: parseOps(values.ops),
+    shapes: parseShapes(values.shapes),
+    rounds: wholeNumber('rounds', values.rounds),
+    seconds: wholeNumber('duration', values.duration),
+    vs: values.vs.replace(/^http:\/\//, ''),
+    watchers: wholeNumber('watchers', values.watchers),
+    prefixKeys: wholeNumber('prefix-keys', values['prefix-keys']),
+    restartKeys: wholeNumber('restart-keys', values['restart-keys']),
+    json: values.json,
+    profileDir: values.profile,
+  };
+}
+
+function valuesOf(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS }).values;
+  } catch (error) {
+    throw new BenchError(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+  }
+}

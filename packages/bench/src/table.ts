@@ -1,0 +1,71 @@
+/** Results of two sides, and how they are printed. */
+import { median } from './stats.ts';
+
+/** One run of one side. */
+export interface Sample {
+  /** Per second, or milliseconds: see {@link Row.unit}. */
+  readonly value: number;
+  readonly p99Ms?: number;
+  /** Answers that were not as they should be. */
+  readonly notOk?: number;
+}
+
+/** One line: the same work on both sides. */
+export interface Row {
+  readonly work: string;
+  readonly unit: 'per second' | 'ms';
+  readonly ours: readonly Sample[];
+  readonly stock: readonly Sample[];
+}
+
+/** A row's figures. `ratio` is ours to stock: more is better for rates, less for times. */
+export interface RowFigures {
+  readonly work: string;
+  readonly unit: Row['unit'];
+  readonly ours: number;
+  readonly stock: number;
+  readonly ratio: number;
+  readonly oursP99Ms: number | undefined;
+  readonly stockP99Ms: number | undefined;
+  readonly notOk: number;
+}
+
+const middleOf = (samples: readonly Sample[]): number => median(samples.map((s) => s.value));
+
+function p99Of(samples: readonly Sample[]): number | undefined {
+  const known = samples.map((s) => s.p99Ms).filter((ms) => ms !== undefined);
+  return known.length > 0 ? median(known) : undefined;
+}
+
+export function figuresOf({ work, unit, ours, stock }: Row): RowFigures {
+  const notOk = [...ours, ...stock].reduce((sum, sample) => sum + (sample.notOk ?? 0), 0);
+  return {
+    ...{ work, unit, ours: middleOf(ours), stock: middleOf(stock), notOk },
+    ratio: middleOf(ours) / middleOf(stock),
+    oursP99Ms: p99Of(ours),
+    stockP99Ms: p99Of(stock),
+  };
+}
+
+const shown = (value: number | undefined): string => {
+  if (value === undefined || Number.isNaN(value)) return '–';
+  return value >= 100 ? String(Math.round(value)) : value.toFixed(2);
+};
+
+/** A table in Markdown. */
+export function renderTable(rows: readonly Row[]): string {
+  const head = ['work', 'unit', 'ours', 'stock', 'ratio', 'p99 ours ms', 'p99 stock ms', 'not ok'];
+  const body = rows
+    .map(figuresOf)
+    .map((f) => [
+      ...[f.work, f.unit, shown(f.ours), shown(f.stock), shown(f.ratio)],
+      ...[shown(f.oursP99Ms), shown(f.stockP99Ms), String(f.notOk)],
+    ]);
+  const widths = head.map((cell, i) =>
+    Math.max(cell.length, ...body.map((line) => (line[i] ?? '').length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
+  const rule = widths.map((width, i) => (i < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(head), line(rule), ...body.map(line)].join('\n');
+}
