@@ -42,8 +42,6 @@ export const strictErrors: Decode['strictErrors'] = (...args) => decode().strict
 type Schema = typeof import('./schema/schema.ts');
 const schema = later<Schema>('./schema/schema.ts');
 export const findType: Schema['findType'] = (...args) => schema().findType(...args);
-export const forgetTypes: Schema['forgetTypes'] = (...args) => schema().forgetTypes(...args);
-export const registerTypes: Schema['registerTypes'] = (...args) => schema().registerTypes(...args);
 export const typeDef: Schema['typeDef'] = (...args) => schema().typeDef(...args);
 export const typeNames: Schema['typeNames'] = (...args) => schema().typeNames(...args);
 
@@ -151,3 +149,11 @@ export const openApiV3Index: Openapi['openApiV3Index'] = (...args) =>
   openapi().openApiV3Index(...args);
 export const openApiV3Path: Openapi['openApiV3Path'] = (...args) =>
   openapi().openApiV3Path(...args);
+
+type SchemaShape = typeof import('./managed-fields/schema-shape.ts');
+const schemaShape = later<SchemaShape>('./managed-fields/schema-shape.ts');
+export const nameSchema: SchemaShape['nameSchema'] = (...args) => schemaShape().nameSchema(...args);
+
+type Shapes = typeof import('./managed-fields/shape.ts');
+const shapes = later<Shapes>('./managed-fields/shape.ts');
+export const forgetShape: Shapes['forgetShape'] = (...args) => shapes().forgetShape(...args);

@@ -33,10 +33,10 @@ interface LooseShape {
   readonly form: 'loose';
 }
 
-const LOOSE: LooseShape = { form: 'loose' };
+export const LOOSE: LooseShape = { form: 'loose' };
 const LOOSE_MAP: MapShape = { form: 'map', of: LOOSE };
 const leaf = (type: LeafShape['type']): LeafShape => ({ form: 'leaf', type });
-const LEAVES = {
+export const LEAVES = {
   string: leaf('string'),
   boolean: leaf('boolean'),
   numeric: leaf('numeric'),
@@ -52,6 +52,16 @@ const KEY_DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> 
 };
 
 const structs = new Map<string, Shape>();
+
+/** Gives a name to a shape that came at run time. */
+export function nameShape(name: string, shape: Shape): void {
+  structs.set(name, shape);
+}
+
+/** Forgets a shape that was named so. */
+export function forgetShape(name: string): void {
+  structs.delete(name);
+}
 
 /** The shape of a type of the schema; loose when the schema has none of that name. */
 export function shapeOfType(name: string): Shape {

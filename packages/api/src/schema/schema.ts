@@ -132,16 +132,6 @@ function loadFacts(): Record<string, TypeFact> {
   return facts;
 }
 
-/** Adds types that came at run time; their names have a slash, so that they meet no built-in ones. */
-export function registerTypes(types: Iterable<TypeDef>): void {
-  for (const type of types) parsed.set(type.name, type);
-}
-
-/** Forgets types that were added. */
-export function forgetTypes(names: Iterable<string>): void {
-  for (const name of names) parsed.delete(name);
-}
-
 /** The type of that name (`core.v1.PodSpec`), or undefined. */
 export function findType(name: string): TypeDef | undefined {
   const known = parsed.get(name);

@@ -4,6 +4,7 @@
  */
 import {
   type CustomResourceDefinition,
+  forgetShape,
   isConflict,
   isNotFound,
   type KindDef,
@@ -121,6 +122,7 @@ export class Definitions implements BackgroundTask {
     this.#served.delete(name);
     for (const def of served?.defs ?? []) {
       this.#o.kinds.remove(def);
+      forgetShape(def.typeName);
       this.#o.dropCache(def);
     }
   }

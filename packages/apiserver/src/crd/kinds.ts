@@ -5,10 +5,11 @@ import {
   type CustomResourceDefinition,
   type CustomResourceDefinitionVersion,
   type KindDef,
+  nameSchema,
   type SubresourceDef,
 } from '@kubets/api';
 import { schemaName } from './open-api.ts';
-import { compareVersions, rulesOf } from './rules.ts';
+import { compareVersions, rootSchema, rulesOf } from './rules.ts';
 
 const VERBS = [
   'delete',
@@ -38,6 +39,8 @@ function kindOf(crd: CustomResourceDefinition, version: Version): KindDef {
   const stored = storageVersion(crd);
   const { kind, plural } = names;
   const sub = subresourcesOf(kind, version);
+  const typeName = `crd/${crd.metadata.uid}/${schemaName(crd, version.name)}`;
+  nameSchema(typeName, rootSchema(version));
   return {
     group,
     version: version.name,
@@ -55,7 +58,7 @@ function kindOf(crd: CustomResourceDefinition, version: Version): KindDef {
     storageVersion: { group, version: stored },
     subresources: { status: sub.has('status'), scale: sub.has('scale'), extra: [] },
     subresourceDefs: sub,
-    typeName: `crd/${crd.metadata.uid}/${schemaName(crd, version.name)}`,
+    typeName,
     unconditionalUpdate: false,
     createOnUpdate: false,
     hasGeneration: true,
