@@ -119,8 +119,8 @@ export class Snapshots {
       members: membership.members,
     };
     await stateMachine.installSnapshot(meta, chunks);
-    failpoint('snapshot.afterInstall');
     try {
+      failpoint('snapshot.afterInstall');
       await this.#replaceLog(header, membership);
     } catch (err) {
       // The state is new and the log could not follow: only a restart can join them again.

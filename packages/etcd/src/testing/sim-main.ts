@@ -1,9 +1,11 @@
 /**
- * `npm run sim -- --seed N --steps M [--seeds K] [--members V]`: runs K simulations with seeds N, N+1, …; the first line printed is the
- * seed. Exits 1 at the first violation, with the command that repeats it.
+ * `npm run sim -- --seed N --steps M [--seeds K] [--members V] [--what store|log]`: runs K simulations with seeds N, N+1, …; the
+ * first line printed is the seed. `store` (the default) is the whole member, `log` consensus alone with a small state
+ * machine, which gets through more seeds. Exits 1 at the first violation, with the command that repeats it.
  */
 import { parseArgs } from 'node:util';
 import { runSimulation } from './sim/run.ts';
+import { runStore } from './store/run.ts';
 
 function numberOf(name: string, text: string): number {
   const value = Number(text);
@@ -15,26 +17,28 @@ function numberOf(name: string, text: string): number {
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
-    steps: { type: 'string', default: '300' },
+    steps: { type: 'string', default: '200' },
     seeds: { type: 'string', default: '1' },
     members: { type: 'string', default: '3' },
+    what: { type: 'string', default: 'store' },
   },
 });
 const first = numberOf('seed', values.seed);
 const steps = numberOf('steps', values.steps);
 const count = numberOf('seeds', values.seeds);
 const members = numberOf('members', values.members);
+const run = values.what === 'log' ? runSimulation : runStore;
 
 process.stdout.write(`seed ${first}\n`);
 for (let seed = first; seed < first + count; seed += 1) {
   try {
-    const result = await runSimulation({ seed, steps, members });
+    const result = await run({ seed, steps, members });
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } catch (err) {
     process.stdout.write(`seed ${seed} FAILED\n`);
     process.stderr.write(`${err instanceof Error ? err.stack : String(err)}\n`);
     process.stderr.write(
-      `repeat with: npm run sim -- --seed ${seed} --steps ${steps} --members ${members}\n`,
+      `repeat with: npm run sim -- --seed ${seed} --steps ${steps} --members ${members} --what ${values.what}\n`,
     );
     process.exit(1);
   }

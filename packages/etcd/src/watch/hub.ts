@@ -19,6 +19,8 @@ export class WatchHub implements WatcherRegistry {
   readonly options: WatchHubOptions;
   private readonly synced = new IntervalMap<Watcher>();
   private readonly streams = new Set<WatchStream>();
+  /** Every synced watcher has been sent all that concerns it up to here. */
+  private reached = 0;
 
   constructor(options: WatchHubOptions) {
     this.options = options;
@@ -44,7 +46,8 @@ export class WatchHub implements WatcherRegistry {
 
   setSynced(watcher: Watcher): void {
     watcher.synced = true;
-    watcher.next = Math.max(watcher.next, this.options.store.revision + 1);
+    this.reached = this.options.store.revision;
+    watcher.next = Math.max(watcher.next, this.reached + 1);
     this.synced.add(watcher.interval, watcher);
   }
 
@@ -69,6 +72,7 @@ export class WatchHub implements WatcherRegistry {
     }
     const encoder = new EventEncoder();
     const revision = this.options.store.revision;
+    this.reached = revision;
     for (const [watcher, list] of matched) {
       // Too much for the stream, or for one message: the watcher reads it from history, piece by piece.
       if (watcher.stream.full || bytesOf(list) > LIMITS.watchCatchUpBytes) {
@@ -81,7 +85,7 @@ export class WatchHub implements WatcherRegistry {
 
   /** The store's content was replaced: every watcher looks for itself what it has missed. */
   storeReplaced(): void {
-    for (const stream of this.streams) stream.resync();
+    for (const stream of this.streams) stream.resync(this.reached);
   }
 
   /** Sends progress to the watchers that asked for it and have been quiet since the last tick. */

@@ -125,7 +125,9 @@ export class WatchStream implements DeliveringStream {
   progressTick(): void {
     const { header, store } = this.hub.options;
     for (const watcher of this.watchers.values()) {
-      const quiet = watcher.progressNotify && watcher.synced && !watcher.active;
+      // A watcher of the future hears nothing of the revisions before it.
+      const begun = watcher.next <= store.revision + 1;
+      const quiet = watcher.progressNotify && watcher.synced && !watcher.active && begun;
       if (quiet && !this.full) this.send({ header: header(store.revision), watchId: watcher.id });
       watcher.active = false;
     }
@@ -150,9 +152,13 @@ export class WatchStream implements DeliveringStream {
     this.schedule();
   }
 
-  /** Every watcher looks again for what it has missed. */
-  resync(): void {
+  /**
+   * Every watcher looks again for what it has missed.
+   * @param reached what synced watchers have: a quiet one must not be taken for one that is far behind
+   */
+  resync(reached: Revision): void {
     for (const watcher of this.watchers.values()) {
+      if (watcher.synced) watcher.next = Math.max(watcher.next, reached + 1);
       this.hub.setUnsynced(watcher);
       this.behind.add(watcher);
     }

@@ -423,3 +423,27 @@ describe('the interval map', () => {
     }
   });
 });
+
+describe('watchers that are not where the store is', () => {
+  it('of the future hear nothing of what is before', () => {
+    const bench = new Bench();
+    const client = new Client(bench.hub);
+    client.create({ ...EVERYTHING, startRevision: 9n, progressNotify: true });
+    const before = client.messages.length;
+    bench.hub.progressTick();
+    assert.equal(client.messages.length, before);
+  });
+
+  it('and had nothing to be sent for long are not taken for compacted after a snapshot', () => {
+    const bench = new Bench();
+    const client = new Client(bench.hub);
+    client.create({ ...EVERYTHING, key: b('quiet'), rangeEnd: b('') });
+    for (let i = 0; i < 20; i++) bench.apply(['busy', `${i}`]);
+    bench.store.restore(bench.store.allVersions(), { revision: 22, compactRevision: 20 });
+    bench.hub.storeReplaced();
+    bench.settle();
+    assert.equal(client.last()?.canceled, false);
+    bench.apply(['quiet', 'now']);
+    assert.deepEqual(client.events(), ['quiet=now@23']);
+  });
+});

@@ -212,9 +212,21 @@ export abstract class BaseCluster<P extends Part> {
   async until(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
     const untilMs = this.loop.nowMs + withinMs;
     while (!holds()) {
-      if (this.loop.nowMs >= untilMs) throw new Violation(`no progress: ${what}`);
+      if (this.loop.nowMs >= untilMs)
+        throw new Violation(`no progress: ${what}: ${this.describe()}`);
       await this.run(50);
     }
+  }
+
+  /** Where everybody stands, for a finding's text. */
+  describe(): string {
+    return this.members
+      .map(({ id, life, lost, starting }) => {
+        if (life === undefined) return `${id} ${lost ? 'lost' : starting ? 'starting' : 'down'}`;
+        const { role, term, log, conf } = life.core;
+        return `${id} ${role} term ${term} log ${log.applied}/${log.lastIndex} voters ${[...conf.voters]}`;
+      })
+      .join('; ');
   }
 
   leader(): Life<P> | undefined {

@@ -93,6 +93,12 @@ export class SimDisk {
     inode.durable = inode.content;
   }
 
+  /** Bytes of a file up to its last one that is not zero. */
+  usedBytes(path: string): number {
+    const content = this.#names.get(path)?.content ?? Buffer.alloc(0);
+    return content.findLastIndex((byte) => byte !== 0) + 1;
+  }
+
   paths(): string[] {
     return [...this.#names.keys()].sort();
   }
