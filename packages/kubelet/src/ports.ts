@@ -80,6 +80,8 @@ export interface NamespaceChoice {
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly sharePid: boolean;
+  /** The container whose processes this one sees; empty: none in particular. */
+  readonly pidOf?: string;
 }
 
 /** What a sandbox is made from. */

@@ -22,6 +22,8 @@ export interface ContainerFacts {
   readonly mounts: readonly ContainerMount[];
   readonly memoryCapacityBytes: number;
   readonly seccompDir: string;
+  /** Id of the container an ephemeral one looks into. */
+  readonly pidOf?: string;
 }
 
 /** The pod's security settings cannot be met with this image. */
@@ -108,7 +110,7 @@ export function containerSpec(
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
     limits: cgroupLimits(pod, container, facts.memoryCapacityBytes),
-    namespaces: namespacesOf(pod),
+    namespaces: facts.pidOf ? { ...namespacesOf(pod), pidOf: facts.pidOf } : namespacesOf(pod),
     security: groupOnly ? { ...security, runAsUser: facts.image.uid ?? 0 } : security,
   };
 }

@@ -11,7 +11,7 @@ export interface WaitingReason {
 
 export interface ContainerStatusInput {
   readonly container: Container;
-  readonly kind: 'init' | 'sidecar' | 'main';
+  readonly kind: 'init' | 'sidecar' | 'main' | 'ephemeral';
   /** Runs of this container, newest first. */
   readonly runs: readonly RuntimeContainer[];
   /** What the API says at present. */
@@ -25,6 +25,9 @@ export interface ContainerStatusInput {
   /** Passes its readiness probe, or has none. */
   readonly passesReadiness: boolean;
 }
+
+/** Kinds of container that have probes. */
+const startable: ReadonlySet<ContainerStatusInput['kind']> = new Set(['sidecar', 'main']);
 
 const LOST_EXIT_CODE = 137;
 const LOST_TEXT = 'The container could not be located when the pod was terminated';
@@ -92,6 +95,7 @@ function lastStateOf(input: ContainerStatusInput, state: ContainerState): Contai
 }
 
 function isReady(input: ContainerStatusInput, run: RuntimeContainer): boolean {
+  if (input.kind === 'ephemeral') return false;
   if (input.kind === 'init') return run.phase === 'exited' && run.exitCode === 0;
   return run.phase === 'running' && input.started && input.passesReadiness;
 }
@@ -109,7 +113,7 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     containerID: idText(runtimeName, run.id),
     restartCount: run.attempt,
     ready: isReady(input, run),
-    started: run.phase === 'running' && input.kind !== 'init' ? input.started : false,
+    started: run.phase === 'running' && startable.has(input.kind) ? input.started : false,
     state,
     lastState: lastStateOf(input, state),
   };

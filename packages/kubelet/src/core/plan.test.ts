@@ -188,6 +188,32 @@ describe('decide: sidecars', () => {
   });
 });
 
+describe('decide: ephemeral containers', () => {
+  const debug = aContainer({ name: 'debug' });
+  const pod = (more: object = {}): Pod => aPod({ ephemeralContainers: [debug], ...more });
+  const main = aRun();
+
+  it('start beside the others, once', () => {
+    assert.equal(text(plan(pod(), runtimeOf([]))), 'sandbox 0');
+    assert.equal(text(plan(pod(), runtimeOf(ready, [main]))), 'start debug');
+    for (const run of [aRun({ name: 'debug' }), exited(1, { name: 'debug' })]) {
+      assert.equal(text(plan(pod(), runtimeOf(ready, [main, run]))), 'nothing');
+    }
+  });
+
+  it('do not start again after the runtime has forgotten them', () => {
+    const state = { terminated: { exitCode: 0 } };
+    const told = { name: 'debug', image: '', imageID: '', ready: false, restartCount: 0, state };
+    const seen = { ...pod(), status: { ephemeralContainerStatuses: [told] } };
+    assert.equal(text(plan(seen, runtimeOf(ready, [main]))), 'nothing');
+  });
+
+  it('do not keep a pod alive', () => {
+    const runtime = runtimeOf(ready, [exited(0), aRun({ name: 'debug' })]);
+    assert.equal(text(plan(pod({ restartPolicy: 'Never' }), runtime)), 'finish');
+  });
+});
+
 describe('wantsRun', () => {
   it('follows the policy', () => {
     assert.ok(wantsRun('Never', undefined));

@@ -2,6 +2,7 @@
 import type { Container, Pod } from '@kubets/api';
 import type { RuntimeContainer, RuntimePod, RuntimeSandbox } from '../ports.ts';
 import {
+  ephemeralContainers,
   initContainers,
   isSidecar,
   mainContainers,
@@ -15,7 +16,7 @@ export type KillReason = 'liveness' | 'startup' | 'changed';
 
 export interface ContainerStart {
   readonly container: Container;
-  readonly kind: 'init' | 'sidecar' | 'main';
+  readonly kind: 'init' | 'sidecar' | 'main' | 'ephemeral';
   /** The newest container of the same name, in any sandbox. */
   readonly previous: RuntimeContainer | undefined;
 }
@@ -167,6 +168,18 @@ function planMains(input: PlanInput, draft: Draft): number {
   return alive;
 }
 
+/** Ephemeral containers start beside the others, once: an end seen by the runtime or told to the API is final. */
+function planEphemerals({ pod, runtime }: PlanInput, draft: Draft): void {
+  const told = pod.status?.ephemeralContainerStatuses ?? [];
+  for (const container of ephemeralContainers(pod)) {
+    const previous = latestOf(runtime, container.name);
+    if (previous !== undefined && previous.phase !== 'created') continue;
+    const state = told.find((one) => one.name === container.name)?.state;
+    if (state?.running ?? state?.terminated) continue;
+    draft.start.push({ container, kind: 'ephemeral', previous });
+  }
+}
+
 /** Decides. Called again after every change, so it never looks further than one step. */
 export function decide(input: PlanInput): Plan {
   const { pod, runtime } = input;
@@ -176,5 +189,6 @@ export function decide(input: PlanInput): Plan {
   const inits = planInits(input, sandbox, draft);
   if (inits === 'failed') return { kind: 'finish' };
   if (inits === 'initialized' && planMains(input, draft) === 0) return { kind: 'finish' };
+  planEphemerals(input, draft);
   return { kind: 'containers', sandbox, ...draft };
 }

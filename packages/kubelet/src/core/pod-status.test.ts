@@ -41,6 +41,24 @@ describe('podStatus', () => {
     assert.equal(now.podIP, undefined);
   });
 
+  it('of a pod somebody looks into', () => {
+    const debug = aContainer({ name: 'debug' });
+    const pod = aPod({ ephemeralContainers: [debug] });
+    const now = status(pod, runtimeOf(sandboxes, [aRun(), aRun({ name: 'debug' })]));
+    const [one] = now.ephemeralContainerStatuses ?? [];
+    assert.ok(one?.state?.running);
+    assert.equal(one.ready, false);
+    assert.deepEqual([now.phase, condition(now, 'Ready')?.status], ['Running', 'True']);
+    const later = status(pod, runtimeOf(sandboxes, [aRun(), exited(3, { name: 'debug' })]));
+    assert.equal(later.ephemeralContainerStatuses?.[0]?.state?.terminated?.exitCode, 3);
+    assert.equal(condition(later, 'Ready')?.status, 'True');
+    const waiting = status(pod, runtimeOf(sandboxes, [aRun()]));
+    assert.equal(
+      waiting.ephemeralContainerStatuses?.[0]?.state?.waiting?.reason,
+      'ContainerCreating',
+    );
+  });
+
   it('of a running pod', () => {
     const now = status(
       aPod(),

@@ -1,8 +1,15 @@
 /** The status of a pod as the API shows it: phase, conditions, containers. Pure. */
-import type { ContainerStatus, Pod, PodCondition, PodStatus } from '@kubets/api';
+import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '@kubets/api';
 import type { RuntimeContainer, RuntimePod } from '../ports.ts';
 import { containerStatus, lostState, type WaitingReason } from './container-status.ts';
-import { initContainers, isSidecar, mainContainers, restartPolicyOf, specOf } from './pod.ts';
+import {
+  ephemeralContainers,
+  initContainers,
+  isSidecar,
+  mainContainers,
+  restartPolicyOf,
+  specOf,
+} from './pod.ts';
 import { qosClassOf } from './resources.ts';
 import { isoSeconds } from './time.ts';
 
@@ -176,19 +183,30 @@ function runsOf(runtime: RuntimePod, name: string): RuntimeContainer[] {
   return runtime.containers.filter((one) => one.name === name);
 }
 
-function statusesOf(input: PodStatusInput, which: 'init' | 'main'): ContainerStatus[] {
+type Which = 'init' | 'main' | 'ephemeral';
+
+function containersOf(pod: Pod, which: Which): [readonly Container[], readonly ContainerStatus[]] {
+  const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = pod.status ?? {};
+  if (which === 'init') return [initContainers(pod), initContainerStatuses ?? []];
+  if (which === 'main') return [mainContainers(pod), containerStatuses ?? []];
+  return [ephemeralContainers(pod), ephemeralContainerStatuses ?? []];
+}
+
+function statusesOf(input: PodStatusInput, which: Which): ContainerStatus[] {
   const { pod, runtime } = input;
-  const containers = which === 'init' ? initContainers(pod) : mainContainers(pod);
-  const old = which === 'init' ? pod.status?.initContainerStatuses : pod.status?.containerStatuses;
-  const initial = initContainers(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
+  const [containers, old] = containersOf(pod, which);
+  const initial =
+    which !== 'ephemeral' && initContainers(pod).length > 0
+      ? 'PodInitializing'
+      : 'ContainerCreating';
   return containers.map((container) => {
     const runs = runsOf(runtime, container.name);
     const id = runs[0]?.id ?? '';
     return containerStatus({
       container,
-      kind: which === 'main' ? 'main' : isSidecar(container) ? 'sidecar' : 'init',
+      kind: which === 'init' && isSidecar(container) ? 'sidecar' : which,
       runs,
-      old: old?.find((one) => one.name === container.name),
+      old: old.find((one) => one.name === container.name),
       waiting: input.waiting.get(container.name),
       initial,
       runtimeName: input.runtimeName,
@@ -257,6 +275,8 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, final } = input;
   const rawInits = statusesOf(input, 'init');
   const rawMains = statusesOf(input, 'main');
+  const rawEphemerals = statusesOf(input, 'ephemeral');
+  const ephemerals = final ? finalise(rawEphemerals) : rawEphemerals;
   const inits = final ? finalise(rawInits) : rawInits;
   const mains = final ? finalise(rawMains) : rawMains;
   const live = phaseOf(pod, inits, mains);
@@ -272,6 +292,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     startTime: pod.status?.startTime ?? isoSeconds(input.nowMs),
     ...(inits.length === 0 ? {} : { initContainerStatuses: inits }),
     containerStatuses: mains,
+    ...(ephemerals.length === 0 ? {} : { ephemeralContainerStatuses: ephemerals }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
   };
 }

@@ -13,6 +13,10 @@ export const podText = (pod: Pod): string => `${nameOf(pod)}_${namespaceOf(pod)}
 
 export const mainContainers = (pod: Pod): readonly Container[] => specOf(pod).containers;
 export const initContainers = (pod: Pod): readonly Container[] => specOf(pod).initContainers ?? [];
+/** Containers added to a running pod for looking into it; started once, never again. */
+export const ephemeralContainers = (pod: Pod): readonly Container[] =>
+  specOf(pod).ephemeralContainers ?? [];
+/** The containers a pod is made with. */
 export const allContainers = (pod: Pod): readonly Container[] => [
   ...initContainers(pod),
   ...mainContainers(pod),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Pod } from '@kubets/api';
 import { ManualClock, silentLogger } from '@kubets/platform';
 import { containerSpec } from '../core/container-spec.ts';
 import { sandboxSpec } from '../core/sandbox-spec.ts';
@@ -125,6 +126,21 @@ describe('CRI messages', () => {
     assert.deepEqual(made.linux.security_context.run_as_user, { value: 0 });
     assert.deepEqual(made.linux.security_context.masked_paths, []);
     assert.equal(made.linux.security_context.seccomp, undefined);
+  });
+
+  it('of an ephemeral container name the one whose processes it sees', () => {
+    const facts = {
+      ...{ attempt: 0, env: new Map(), mounts: [], memoryCapacityBytes: 1, seccompDir: '/s' },
+      image: { id: 'sha256:1', tags: [], digests: [], sizeBytes: 0, uid: 0, username: '' },
+      pidOf: 'main-0',
+    };
+    const pid = (pod: Pod): unknown[] => {
+      const message = containerMessage(containerSpec(pod, aContainer(), facts));
+      const options = JSON.parse(JSON.stringify(message)).linux.security_context.namespace_options;
+      return [options.pid, options.target_id];
+    };
+    assert.deepEqual(pid(aPod()), ['TARGET', 'main-0']);
+    assert.deepEqual(pid(aPod({ shareProcessNamespace: true })), ['POD', undefined]);
   });
 
   it('go to sockets by path or by URL', () => {

@@ -14,9 +14,10 @@ const optionalInt = (value: number | undefined): { value: number } | undefined =
   value === undefined ? undefined : { value };
 
 function namespaceOptions(choice: NamespaceChoice): object {
+  const own = choice.pidOf ? { pid: 'TARGET', target_id: choice.pidOf } : { pid: 'CONTAINER' };
   return {
     network: choice.hostNetwork ? 'NODE' : 'POD',
-    pid: choice.hostPid ? 'NODE' : choice.sharePid ? 'POD' : 'CONTAINER',
+    ...(choice.hostPid ? { pid: 'NODE' } : choice.sharePid ? { pid: 'POD' } : own),
     ipc: choice.hostIpc ? 'NODE' : 'POD',
   };
 }

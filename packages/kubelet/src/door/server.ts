@@ -12,7 +12,7 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { WebSocketServer } from 'ws';
-import { allContainers, specOf, uidOf } from '../core/pod.ts';
+import { allContainers, ephemeralContainers, specOf, uidOf } from '../core/pod.ts';
 import { DoorError, RuntimeFault } from '../errors.ts';
 import { DOOR_MAX_CONNECTIONS } from '../limits.ts';
 import type { DoorPod, RuntimeContainer, StreamRequest } from '../ports.ts';
@@ -165,8 +165,8 @@ export class Door {
   #place([namespace = '', name = '', container = '']: readonly string[]): Place {
     const found = this.#options.find(namespace, name);
     if (found === undefined) throw new DoorError(404, `pod "${namespace}/${name}" not found`);
-    const known = allContainers(found.pod).some((one) => one.name === container);
-    if (!known) {
+    const containers = [...allContainers(found.pod), ...ephemeralContainers(found.pod)];
+    if (!containers.some((one) => one.name === container)) {
       throw new DoorError(404, `container "${container}" not found in pod "${name}"`);
     }
     return { ...found, container };
@@ -299,7 +299,11 @@ const isAlive = (run: RuntimeContainer): boolean =>
 
 function waitingReason({ pod, container }: Place): string {
   const { status } = pod;
-  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const all = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
   const found = all.find((one) => one.name === container);
   const initializing = (specOf(pod).initContainers ?? []).length > 0;
   const initial = initializing ? 'PodInitializing' : 'ContainerCreating';

@@ -22,6 +22,8 @@ export interface StartRequest {
   readonly sandbox: RuntimeSandbox;
   readonly sandboxSpec: SandboxSpec;
   readonly podIps: readonly string[];
+  /** Id of the container the new one shares its processes with. */
+  readonly pidOf?: string;
   readonly volumes: ReadonlyMap<string, string>;
   /** Aborted when the pod is to go. */
   readonly signal: AbortSignal;
@@ -96,8 +98,9 @@ export class ContainerStarter {
       const env = await resolveEnv(pod, container, sources, facts);
       const place = { pod, container, attempt, podIps, volumes, env };
       const mounts: ContainerMount[] = await files.prepareContainer(place);
-      const limits = { memoryCapacityBytes: node.memoryBytes, seccompDir: node.seccompDir };
-      return { spec: containerSpec(pod, container, { attempt, image, env, mounts, ...limits }) };
+      const own = { memoryCapacityBytes: node.memoryBytes, seccompDir: node.seccompDir };
+      const shared = request.pidOf === undefined ? own : { ...own, pidOf: request.pidOf };
+      return { spec: containerSpec(pod, container, { attempt, image, env, mounts, ...shared }) };
     } catch (error) {
       throw this.#configFault(pod, error);
     }
@@ -120,6 +123,7 @@ export class ContainerStarter {
     const statuses = [
       ...(latest?.containerStatuses ?? []),
       ...(latest?.initContainerStatuses ?? []),
+      ...(latest?.ephemeralContainerStatuses ?? []),
     ];
     const known = statuses.find((one) => one.name === container.name);
     const ranBefore = known?.lastState?.terminated ?? known?.state?.terminated;

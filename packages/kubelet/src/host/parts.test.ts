@@ -65,6 +65,31 @@ describe('StatusSender', () => {
     );
   });
 
+  it('puts its word back when somebody wrote over it, and only then', async () => {
+    const api = new FakeApi({ clock });
+    const pods = api.resource<Pod>('v1', 'pods');
+    const pod = await storedPod(api);
+    const uid = pod.metadata.uid ?? '';
+    const sender = new StatusSender({ api, clock, random, log });
+    const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+    sender.publish(pod, status);
+    await sender.flushed(uid);
+    const sent = shown(api)?.metadata.resourceVersion;
+    sender.publish(pod, status);
+    await sender.flushed(uid);
+    assert.equal(shown(api)?.metadata.resourceVersion, sent, 'an old view of the pod is no news');
+    const silent = { status: { conditions: [{ type: 'Ready', status: 'False' }] } };
+    const news = await pods.patch('shop', 'web', 'strategic', silent, { subresource: 'status' });
+    sender.publish(news, status);
+    await sender.flushed(uid);
+    assert.equal(shown(api)?.status?.conditions?.[0]?.status, 'True');
+    const over = { status: { phase: 'Failed' } };
+    const failed = await pods.patch('shop', 'web', 'merge', over, { subresource: 'status' });
+    sender.publish(failed, status);
+    await sender.flushed(uid);
+    assert.equal(shown(api)?.status?.phase, 'Failed', 'what is over stays over');
+  });
+
   it('replaces addresses', () => {
     const body = statusPatch(aPod(), { podIPs: [{ ip: '1.1.1.1' }] });
     const { status } = JSON.parse(JSON.stringify(body));
@@ -80,6 +105,7 @@ describe('StatusSender', () => {
       const patch = async () => {
         calls += 1;
         if (calls === 1) throw conflict({ group: '', resource: 'pods' }, 'web', 'changed');
+        return aPod();
       };
       const get = async () => aPod({}, { uid });
       const api = { resource: () => ({ patch, get }) } as unknown as FakeApi;
@@ -100,6 +126,7 @@ describe('StatusSender', () => {
     const patch = async () => {
       const answer = answers[calls++];
       if (answer !== undefined) throw answer;
+      return aPod();
     };
     const api = { resource: () => ({ patch }) } as unknown as FakeApi;
     const sender = new StatusSender({ api, clock, random, log });

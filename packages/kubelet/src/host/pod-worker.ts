@@ -1,9 +1,17 @@
-import type { Pod, PodStatus } from '@kubets/api';
+import type { EphemeralContainer, Pod, PodStatus } from '@kubets/api';
 import { errorMessage, type Timer } from '@kubets/platform';
 import { admit } from '../core/admission.ts';
 import type { WaitingReason } from '../core/container-status.ts';
-import { decide, type Plan } from '../core/plan.ts';
-import { graceSecondsOf, isFinished, podText, specOf, uidOf } from '../core/pod.ts';
+import { type ContainerStart, decide, latestOf, type Plan } from '../core/plan.ts';
+import {
+  allContainers,
+  ephemeralContainers,
+  graceSecondsOf,
+  isFinished,
+  podText,
+  specOf,
+  uidOf,
+} from '../core/pod.ts';
 import { OWN_CONDITIONS, podStatus } from '../core/pod-status.ts';
 import { parseTimeMs } from '../core/time.ts';
 import { RuntimeFault, StartFault, VolumeFault } from '../errors.ts';
@@ -21,6 +29,14 @@ interface Verdict {
   readonly phase: 'Failed';
   readonly reason: string;
   readonly message: string;
+}
+
+/** The running container whose processes an ephemeral one is to see. */
+function targetOf({ container }: ContainerStart, runtime: RuntimePod): string | undefined {
+  const { targetContainerName } = container as EphemeralContainer;
+  if (!targetContainerName) return undefined;
+  const target = latestOf(runtime, targetContainerName);
+  return target?.phase === 'running' ? target.id : undefined;
 }
 
 const MAX_STEPS = 64;
@@ -149,8 +165,7 @@ export class PodWorker {
   /** Adds the last words containers left in their files. */
   async #withMessages(state: RuntimePod): Promise<RuntimePod> {
     const { files } = this.#deps;
-    const spec = specOf(this.#pod);
-    const named = [...(spec.initContainers ?? []), ...spec.containers];
+    const named = [...allContainers(this.#pod), ...ephemeralContainers(this.#pod)];
     const containers = await Promise.all(
       state.containers.map(async (run) => {
         const container = named.find((one) => one.name === run.name);
@@ -290,7 +305,9 @@ export class PodWorker {
     for (const item of plan.start) {
       if (this.#end !== undefined) break;
       const { sandbox } = plan;
-      const request = { pod, item, sandbox, sandboxSpec, podIps, volumes: mounted, signal };
+      const shared = { pod, item, sandbox, sandboxSpec, podIps, volumes: mounted, signal };
+      const pidOf = targetOf(item, runtime);
+      const request = pidOf === undefined ? shared : { ...shared, pidOf };
       try {
         await this.#starter.start(request);
         this.#waiting.delete(item.container.name);

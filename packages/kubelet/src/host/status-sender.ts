@@ -24,11 +24,26 @@ interface Slot {
   pod: Pod;
   wanted: PodStatus;
   sent: PodStatus | undefined;
+  /** The pod's version our last word is in; what is older says nothing about it. */
+  sentVersion: bigint;
   sending: Promise<void> | undefined;
 }
 
 const RETRY_INITIAL_MS = 200;
 const RETRY_MAX_MS = 10_000;
+
+const versionOf = (pod: Pod): bigint => BigInt(pod.metadata.resourceVersion || 0);
+
+/** Whether the API shows another phase or condition than the one that was sent. */
+function overwritten(shown: PodStatus | undefined, sent: PodStatus): boolean {
+  // A pod that somebody else declared over stays over.
+  if (shown?.phase === 'Succeeded' || shown?.phase === 'Failed') return false;
+  if (shown?.phase !== sent.phase) return true;
+  const own = (sent.conditions ?? []).filter((one) => OWN_CONDITIONS.has(one.type));
+  return own.some(({ type, status }) => {
+    return shown?.conditions?.find((one) => one.type === type)?.status !== status;
+  });
+}
 
 /** As it looks after a trip through the API: without undefined fields. */
 const plain = (status: PodStatus): PodStatus => JSON.parse(JSON.stringify(status)) as PodStatus;
@@ -71,9 +86,13 @@ export class StatusSender {
     const slot = this.#slots.get(uid);
     if (slot === undefined) {
       const sent = pod.status === undefined ? undefined : plain(pod.status);
-      this.#start(uid, { pod, wanted, sent, sending: undefined });
+      const sentVersion = versionOf(pod);
+      this.#start(uid, { pod, wanted, sent, sentVersion, sending: undefined });
       return;
     }
+    // Others may write there too, as the node controller does while it hears nothing from us: our word is put back.
+    const isNews = slot.sending === undefined && versionOf(pod) > slot.sentVersion;
+    if (isNews && slot.sent && overwritten(pod.status, slot.sent)) slot.sent = undefined;
     slot.pod = pod;
     slot.wanted = wanted;
     this.#start(uid, slot);
@@ -120,8 +139,10 @@ export class StatusSender {
     while (!this.#stopped && this.#slots.get(uid) === slot) {
       const { wanted } = slot;
       if (isDeepStrictEqual(wanted, slot.sent)) return;
-      if (await this.#sendOnce(slot.pod, wanted)) {
+      const version = await this.#sendOnce(slot.pod, wanted);
+      if (version !== undefined) {
         slot.sent = wanted;
+        slot.sentVersion = version;
         backoff.reset();
       } else {
         await delay(backoff.nextMs(), { clock: this.#options.clock });
@@ -129,25 +150,26 @@ export class StatusSender {
     }
   }
 
-  /** @returns false: try again */
-  async #sendOnce(pod: Pod, wanted: PodStatus): Promise<boolean> {
+  /** @returns the pod's version that has it; undefined: try again */
+  async #sendOnce(pod: Pod, wanted: PodStatus): Promise<bigint | undefined> {
     const { log } = this.#options;
     const body = statusPatch(pod, wanted);
     try {
       const options = { subresource: 'status' };
-      await this.#pods.patch(namespaceOf(pod), nameOf(pod), 'strategic', body, options);
-      return true;
+      const name = nameOf(pod);
+      const now = await this.#pods.patch(namespaceOf(pod), name, 'strategic', body, options);
+      return versionOf(now);
     } catch (error) {
       // Gone, or another pod has its name: nobody is left to tell.
-      if (isNotFound(error)) return true;
-      if (isConflict(error)) return this.#isReplaced(pod);
+      if (isNotFound(error)) return versionOf(pod);
+      if (isConflict(error)) return (await this.#isReplaced(pod)) ? versionOf(pod) : undefined;
       const facts = { pod: podText(pod), error: errorMessage(error) };
       if (isInvalid(error)) {
         log.error(facts, 'pod status refused');
-        return true;
+        return versionOf(pod);
       }
       log.debug(facts, 'cannot send pod status');
-      return false;
+      return undefined;
     }
   }
 
