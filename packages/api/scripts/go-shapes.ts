@@ -99,6 +99,9 @@ export const VALUE_STRUCTS: readonly string[] = [
 /** Fields written even when empty although the document does not call them required. */
 export const ALWAYS_WRITTEN: Readonly<Record<string, 'null' | 'zero'>> = {
   'ObjectMeta.creationTimestamp': 'null',
+  'ClusterRole.rules': 'null',
+  'Role.rules': 'null',
+  'TokenRequestSpec.boundObjectRef': 'null',
   'Event.firstTimestamp': 'null',
   'Event.lastTimestamp': 'null',
   'Event.eventTime': 'null',

@@ -1,5 +1,12 @@
 /** Defaults of namespaces, nodes, secrets and the other small kinds of the core group. */
-import type { LimitRange, LimitRangeItem, Namespace, Node, Secret } from '../generated/types.ts';
+import type {
+  LimitRange,
+  LimitRangeItem,
+  Namespace,
+  Node,
+  Secret,
+  TokenRequest,
+} from '../generated/types.ts';
 
 export function defaultNamespace(ns: Namespace): void {
   ns.status ??= {};
@@ -44,4 +51,10 @@ function defaultLimitItem(item: LimitRangeItem): void {
 
 export function defaultLimitRange(range: LimitRange): void {
   for (const item of range.spec?.limits ?? []) defaultLimitItem(item);
+}
+
+const TOKEN_SECONDS = 3_600;
+
+export function defaultTokenRequest(request: TokenRequest): void {
+  request.spec.expirationSeconds ??= TOKEN_SECONDS;
 }

@@ -23,6 +23,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   '/Endpoints': network.defaultEndpoints,
   '/PersistentVolume': storage.defaultPersistentVolume,
   '/PersistentVolumeClaim': storage.defaultClaim,
+  'authentication.k8s.io/TokenRequest': core.defaultTokenRequest,
   'apps/DaemonSet': workloads.defaultDaemonSet,
   'apps/Deployment': workloads.defaultDeployment,
   'apps/ReplicaSet': workloads.defaultReplicaSet,

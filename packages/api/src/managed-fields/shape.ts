@@ -128,8 +128,6 @@ function shapeOfRef(ref: TypeRef): Shape {
       return { form: 'map', of: shapeOfRef(ref.of) };
     case 'list':
       return LEAVES.list;
-    case 'raw':
-      return LOOSE;
     case 'string':
     case 'bytes':
       return LEAVES.string;

@@ -2,15 +2,19 @@
 import {
   badRequest,
   decodeObject,
+  defaultObject,
   findType,
+  formatTime,
   isJsonObject,
   type KindDef,
   type KindRegistry,
   type KubeObject,
+  managerOfUserAgent,
   methodNotAllowed,
   parseApiVersion,
   parseJson,
   tableFor,
+  trackUpdate,
 } from '@kubets/api';
 import type { AnyRequest, AnyResponse, RequestInfo, UserInfo, VirtualResource } from '../ports.ts';
 import { typeNameOf } from '../protobuf/decode.ts';
@@ -40,11 +44,19 @@ export async function serveVirtual(
   const { info, user, query, request } = r;
   if (!virtual.verbs.includes(info.verb)) throw methodNotAllowed();
   const hasBody = info.verb === 'create';
-  const { dryRun, validation } = writeOptionsOf(query, 'CreateOptions');
+  const { dryRun, validation, fieldManager } = writeOptionsOf(query, 'CreateOptions');
   const body = hasBody
     ? objectBody(request.headers['content-type'], await readBytes(request))
     : undefined;
   const object = body === undefined ? undefined : virtualBody(virtual, kinds, body, validation);
+  const def = bodyDef(virtual, kinds);
+  if (object !== undefined && def !== undefined) {
+    defaultObject(def, object);
+    const agent = String(request.headers['user-agent'] ?? '');
+    const manager = fieldManager || managerOfUserAgent(agent);
+    const now = formatTime(r.nowMs);
+    trackUpdate({ def, subresource: virtual.subresource, manager, now }, undefined, object);
+  }
   const answer = await virtual.handle({ info, user, query, object, dryRun });
   const table = tableOf(virtual, kinds, answer.object, r);
   const representation = { ...r.representation, as: table ? 'table' : 'object' } as const;

@@ -3,6 +3,7 @@ import type { Clock } from '@kubets/platform';
 import type { EdgeAuthenticator } from '../auth/authenticator.ts';
 import { userInfoJson } from '../auth/identity.ts';
 import type { VirtualResource } from '../ports.ts';
+import { ownersOf } from './owners.ts';
 import { rfc3339Seconds } from './time.ts';
 
 const GROUP = 'authentication.k8s.io';
@@ -30,11 +31,11 @@ export function identityReviews(authenticator: EdgeAuthenticator, clock: Clock):
       subresource: '',
       verbs: ['create'],
       async handle({ object }) {
-        const { spec } = object as TokenReview;
+        const { spec, metadata: sent } = object as TokenReview;
         if (!spec.token) throw badRequest('token is required for TokenReview in authentication');
         const status = await reviewToken(authenticator, spec.token, spec.audiences ?? []);
         const head = { kind: 'TokenReview', apiVersion: `${GROUP}/v1` };
-        const metadata = { creationTimestamp: null };
+        const metadata = { creationTimestamp: null, ...ownersOf(sent) };
         return { code: 201, object: { ...head, metadata, spec, status } };
       },
     },

@@ -19,6 +19,7 @@ import type {
   VirtualRequest,
   VirtualResource,
 } from '../ports.ts';
+import { ownersOf } from './owners.ts';
 
 const GROUP = 'authorization.k8s.io';
 
@@ -33,10 +34,10 @@ interface AccessSpec {
 /** "May this user do that?" in its four forms. */
 export function accessReviews(authorizer: Authorizer, rbac: RbacAuthorizer): VirtualResource[] {
   const answer = async (request: VirtualRequest, kind: string, user: UserInfo) => {
-    const { spec } = request.object as SelfSubjectAccessReview;
+    const { spec, metadata: sent } = request.object as SelfSubjectAccessReview;
     const status = await decide(authorizer, user, spec);
     const namespace = request.info.namespace ? { namespace: request.info.namespace } : {};
-    const metadata = { ...UNSTORED, ...namespace };
+    const metadata = { ...UNSTORED, ...namespace, ...ownersOf(sent) };
     return { code: 201, object: { kind, apiVersion: `${GROUP}/v1`, metadata, spec, status } };
   };
   return [

@@ -19,6 +19,7 @@ import { PROJECTED_TOKEN_SECONDS } from '../admission/service-account.ts';
 import type { BoundObject, KubernetesClaims, TokenIssuer } from '../auth/service-account-tokens.ts';
 import type { AdmissionChain, ResourceStore, VirtualRequest, VirtualResource } from '../ports.ts';
 import { GVR } from '../resources.ts';
+import { ownersOf } from './owners.ts';
 import { rfc3339Seconds } from './time.ts';
 
 const GROUP = 'authentication.k8s.io';
@@ -75,6 +76,7 @@ async function handle(request: VirtualRequest, o: TokenRequestOptions) {
     name,
     namespace,
     creationTimestamp: rfc3339Seconds(o.clock.now()),
+    ...ownersOf(sent.metadata),
   };
   const answered = {
     audiences,
