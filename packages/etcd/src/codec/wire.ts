@@ -12,6 +12,7 @@ export class CodecError extends Error {
 
 const TWO_28 = 0x10000000;
 const LOW_49_BITS = 0x1ffffffffffff;
+const LOW_32_BITS = 0xffffffffn;
 
 /** Reads one message's fields; `end` bounds it. */
 export class Reader {
@@ -52,11 +53,11 @@ export class Reader {
       if (b < 0x80) return BigInt(low);
       scale *= 128;
     }
-    let high = 0n;
-    for (let shift = 0n; shift < 21n; shift += 7n) {
+    let high = 0;
+    for (let shift = 0; shift < 21; shift += 7) {
       const b = this.byte();
-      high |= BigInt(b & 0x7f) << shift;
-      if (b < 0x80) return BigInt.asUintN(64, (high << 49n) | BigInt(low));
+      high |= (b & 0x7f) << shift;
+      if (b < 0x80) return BigInt.asUintN(64, (BigInt(high) << 49n) | BigInt(low));
     }
     throw new CodecError('varint longer than 10 bytes');
   }
@@ -139,12 +140,20 @@ export class Writer {
       this.varint(n);
       return;
     }
-    let v = BigInt.asUintN(64, BigInt(value));
+    // In two halves: arithmetic on bigints allocates at every step.
+    const v = BigInt.asUintN(64, BigInt(value));
+    let low = Number(v & LOW_32_BITS);
+    let high = Number(v >> 32n);
     let size = 1;
-    for (let x = v; x >= 0x80n; x >>= 7n) size++;
+    for (let rest = high * 16 + (low >>> 28); rest > 0; rest = Math.floor(rest / 128)) size++;
+    size += 3;
     let at = this.room(size);
-    for (; v >= 0x80n; v >>= 7n) this.buf[at++] = Number(v & 0x7fn) | 0x80;
-    this.buf[at] = Number(v);
+    for (let i = 1; i < size; i++) {
+      this.buf[at++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
+    }
+    this.buf[at] = low;
   }
 
   /** Raw bytes, without a length. */

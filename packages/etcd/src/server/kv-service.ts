@@ -39,7 +39,7 @@ export class KvService {
 
   async put(request: PutRequest, { raw }: UnaryInfo): Promise<Loose<PutResponse>> {
     validatePut(request);
-    await this.checkSize(raw, true);
+    if (!this.admits(raw, true)) await this.quota.check(raw.length);
     const written = await this.member.parts.proposer.propose('put', { put: raw }, raw.length);
     return this.answer(written, written.outcome.response as object);
   }
@@ -49,7 +49,7 @@ export class KvService {
     { raw }: UnaryInfo,
   ): Promise<Loose<DeleteRangeResponse>> {
     validateDelete(request);
-    await this.checkSize(raw, false);
+    this.admits(raw, false);
     const { proposer } = this.member.parts;
     const written = await proposer.propose('delete', { deleteRange: raw }, raw.length);
     return this.answer(written, written.outcome.response as object);
@@ -58,7 +58,7 @@ export class KvService {
   async txn(request: TxnRequest, { raw }: UnaryInfo): Promise<Loose<TxnResponse>> {
     validateTxn(request, this.member.parts.limits.txnOps);
     if (isReadOnly(request)) return this.readTxn(request);
-    await this.checkSize(raw, hasPut(request));
+    if (!this.admits(raw, hasPut(request))) await this.quota.check(raw.length);
     const written = await this.member.parts.proposer.propose('txn', { txn: raw }, raw.length);
     return this.answer(written, written.outcome.response);
   }
@@ -77,9 +77,10 @@ export class KvService {
     return this.answer(written, {});
   }
 
-  private async checkSize(raw: Buffer, grows: boolean): Promise<void> {
+  /** @returns false when the quota must be asked @throws EtcdError `requestTooLarge` */
+  private admits(raw: Buffer, grows: boolean): boolean {
     if (raw.length > this.member.parts.limits.requestBytes) throw etcdError('requestTooLarge');
-    if (grows) await this.quota.check(raw.length);
+    return !grows || this.quota.fits(raw.length);
   }
 
   private answer<T extends object>(

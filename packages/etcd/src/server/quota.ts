@@ -32,10 +32,16 @@ export class Quota {
     this.options = options;
   }
 
-  /** @throws EtcdError `noSpace` when a write of this size does not fit */
-  async check(bytes: number): Promise<void> {
+  /** Whether {@link check} has nothing against a write of this size. */
+  fits(bytes: number): boolean {
     const { quotaBytes, sizeBytes, alarms } = this.options;
-    if (sizeBytes() + bytes <= quotaBytes || alarms.has(ALARM.noSpace)) return;
+    return sizeBytes() + bytes <= quotaBytes || alarms.has(ALARM.noSpace);
+  }
+
+  /** @throws EtcdError `noSpace` when a write of this size does not fit; raises the alarm before */
+  async check(bytes: number): Promise<void> {
+    if (this.fits(bytes)) return;
+    const { quotaBytes, sizeBytes } = this.options;
     await this.set(ALARM_ACTION.activate);
     this.raised = true;
     this.options.log.warn({ quotaBytes, sizeBytes: sizeBytes() }, 'space quota reached');

@@ -37,7 +37,8 @@ export class Alarms {
   }
 
   has(alarm: number): boolean {
-    return this.list(alarm).length > 0;
+    // Asked for every write; mostly there is none.
+    return this.raised.size > 0 && this.list(alarm).length > 0;
   }
 
   /** All alarms of a type, or of any for `ALARM.none`. */
