@@ -14,6 +14,7 @@ import {
 import { nodeNames } from '../plan/settings.ts';
 import { systemLauncher } from '../runtime/launcher.ts';
 import { capLog, tailOf } from '../runtime/logs.ts';
+import { claimNetwork } from '../runtime/network-claim.ts';
 import { httpProber } from '../runtime/prober.ts';
 import { clusterProcesses, endProcesses } from '../runtime/processes.ts';
 import { type ClusterFile, describeProcess } from '../supervisor/cluster-file.ts';
@@ -38,6 +39,7 @@ export class RunningCluster {
   readonly #watch: Watcher;
   readonly #housekeeping;
   #phase: ClusterFile['phase'] = 'starting';
+  #releaseNetwork: (() => void) | undefined;
 
   constructor(cluster: OpenedCluster, watch: Watcher) {
     const { settings, paths } = cluster;
@@ -77,7 +79,8 @@ export class RunningCluster {
 
   /** Resolves when a user can start to work with it. */
   async start(signal: AbortSignal): Promise<void> {
-    const { settings } = this.#cluster;
+    const { settings, paths } = this.#cluster;
+    if (this.#runtimes !== undefined) this.#releaseNetwork = claimNetwork(paths.dataDir);
     await this.#door.listen();
     this.#runtimes?.prepare(nodeNames(settings));
     await this.#supervisor.start(signal);
@@ -99,6 +102,7 @@ export class RunningCluster {
     const left = clusterProcesses(this.#cluster.paths.dataDir);
     if (left.length > 0) await endProcesses(left, limits.stopGraceMs);
     this.#runtimes?.cleanUp();
+    this.#releaseNetwork?.();
     this.#phase = 'stopped';
     this.#publish();
   }
