@@ -117,6 +117,11 @@ test('without a leader a proposal waits for one, not for ever', async () => {
   other.tick = 20;
   unserved.tick();
   await assert.rejects(failing, NoLeaderError);
+  // It was reported as undone, so no later leader may get it.
+  other.follow(3n, 1);
+  unserved.onLeader();
+  assert.equal(other.sent.filter((one) => one.type === 'forward').length, 0);
+  assert.equal(unserved.pending, 0);
 });
 
 test('an unanswered forward is sent again with the same number, then given up as unknown', async () => {

@@ -247,10 +247,13 @@ export class Proposals {
     }
     if (this.#waiting.length === 0) return;
     const late = new NoLeaderError('no leader: a majority of the members is not reachable');
-    for (const call of this.#waiting) if (call.acceptTick <= now) this.#reject(call, late);
-    this.#waiting = this.#waiting.filter(
-      (call) => (call.settled ? call.forgetTick : call.acceptTick) > now,
-    );
+    this.#waiting = this.#waiting.filter((call) => {
+      if (call.settled) return call.forgetTick > now;
+      if (call.acceptTick > now) return true;
+      // Its caller takes it for undone: it must not be given to a leader any more.
+      this.#reject(call, late);
+      return false;
+    });
     this.onLeader();
   }
 

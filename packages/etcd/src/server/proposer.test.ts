@@ -19,11 +19,13 @@ class FakeConsensus {
   leader = ME;
   term = 3n;
   refuseWith: Error | undefined;
+  /** What the next calls resolve with, when it is not at once. */
+  answer: Promise<void> | undefined;
   readonly batches: ProposalBatch[] = [];
 
   propose(data: Uint8Array): Promise<void> {
     this.batches.push(BATCH.decode(data));
-    return this.refuseWith ? Promise.reject(this.refuseWith) : Promise.resolve();
+    return this.refuseWith ? Promise.reject(this.refuseWith) : (this.answer ?? Promise.resolve());
   }
 
   status(): ConsensusStatus {
@@ -177,6 +179,25 @@ describe('when the leader is lost', () => {
       [3n, 5n],
     );
     bench.apply(bench.consensus.batches.slice(1));
+    await write;
+  });
+
+  it('writes already proposed again are not proposed a third time when the first try is refused late', async () => {
+    const bench = new Bench();
+    const refusal = Promise.withResolvers<void>();
+    bench.consensus.answer = refusal.promise;
+    const write = bench.put();
+    await turn();
+    bench.consensus.answer = undefined;
+    bench.consensus.term = 5n;
+    bench.apply([], 5n);
+    await turn();
+    assert.equal(bench.consensus.batches.length, 2);
+    refusal.reject(new NoLeaderError('late'));
+    await turn();
+    bench.clock.advance(LIMITS.waiterSweepMs);
+    assert.equal(bench.consensus.batches.length, 2);
+    bench.apply(bench.consensus.batches);
     await write;
   });
 

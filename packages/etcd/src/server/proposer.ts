@@ -156,7 +156,8 @@ export class Proposer {
   private notAccepted(batch: Batch, error: unknown): void {
     // What may have been accepted may yet be applied; a later term will tell.
     if (error instanceof ConsensusError && error.outcomeUnknown) return;
-    this.underWay.delete(batch);
+    // Of a batch that is no longer under way, the writes have gone on: proposed again in a later term, or reported.
+    if (!this.underWay.delete(batch)) return;
     if (error instanceof NoLeaderError) {
       this.queue.push(...batch.members);
       return;
