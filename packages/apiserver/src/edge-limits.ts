@@ -32,4 +32,6 @@ export const LIMITS = {
   kubeletErrorBytes: 64 * 1024,
   /** Bytes of a webhook's answer. */
   webhookResponseBytes: 8 * 1024 * 1024,
+  /** Admission policies kept compiled. */
+  compiledPolicies: 500,
 } as const;

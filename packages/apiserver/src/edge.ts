@@ -1,6 +1,7 @@
 /** The stages around the registry, made from the configuration: who may do what, and what else the server answers. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { KindRegistry } from '@kubets/api';
 import { type Clock, ConfigError, errorMessage, type Logger, type Random } from '@kubets/platform';
 import { createAdmission } from './admission/chain.ts';
 import { csrRequester } from './admission/csr-requester.ts';
@@ -35,6 +36,7 @@ import { createVirtualResources } from './virtual/index.ts';
 export interface EdgeOptions {
   readonly config: ApiServerConfig;
   readonly store: ResourceStore;
+  readonly kinds: KindRegistry;
   readonly clientCa: Buffer;
   readonly advertise: { readonly address: string; readonly port: number };
   readonly discovery: DiscoverySource;
@@ -77,7 +79,7 @@ export function createEdge(o: EdgeOptions): Edge {
     clock,
   });
   const admission = createAdmission({
-    ...{ store, authorizer, rbac, clock, random },
+    ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     disabled: config.disableAdmissionPlugins,
     enabled: config.enableAdmissionPlugins,
   });

@@ -33,5 +33,7 @@ export const GVR = {
   serviceAccounts: gvr('', 'serviceaccounts'),
   services: gvr('', 'services'),
   storageClasses: gvr('storage.k8s.io', 'storageclasses'),
+  validatingPolicies: gvr(REGISTRATION_GROUP, 'validatingadmissionpolicies'),
+  validatingPolicyBindings: gvr(REGISTRATION_GROUP, 'validatingadmissionpolicybindings'),
   validatingWebhooks: gvr(REGISTRATION_GROUP, 'validatingwebhookconfigurations'),
 } as const;

@@ -1,6 +1,6 @@
 /** The apiserver put together: store → caches → registry ← doors, with the edge's stages between. */
 import { randomUUID } from 'node:crypto';
-import { builtinKinds, type KindDef, KindRegistry } from '@kubets/api';
+import { builtinKinds, type KindDef, KindRegistry, type KindRules } from '@kubets/api';
 import {
   type Clock,
   GrpcHost,
@@ -11,9 +11,10 @@ import {
   serviceOf,
   type TlsMaterial,
 } from '@kubets/platform';
+import { POLICY_RULES } from './admission/policy/policy-rules.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
-import { DEFINITION_RULES, DEFINITIONS, Definitions, kindsOf } from './crd/index.ts';
+import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
 import { discoverySource } from './discovery-source.ts';
 import { createEdge, type Edge } from './edge.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
@@ -81,7 +82,17 @@ export class ApiServer {
     });
     const advertise = advertised(config);
     this.#edge = createEdge({
-      ...{ config, store: this.objects, clientCa: tls.ca, advertise, runtime, clock, random, log },
+      ...{
+        config,
+        store: this.objects,
+        kinds: this.#kinds,
+        clientCa: tls.ca,
+        advertise,
+        runtime,
+        clock,
+        random,
+        log,
+      },
       discovery: discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`),
       health: [{ name: 'etcd', check: () => this.checkStore() }],
     });
@@ -171,14 +182,19 @@ export class ApiServer {
   }
 }
 
+/** Checks of built-in kinds that take more than the object model knows. */
+const OWN_RULES: Readonly<Record<string, KindRules>> = {
+  'apiextensions.k8s.io/CustomResourceDefinition': DEFINITION_RULES,
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy': POLICY_RULES,
+};
+
 /** A set of its own: custom kinds come and go. */
 function serverKinds(): KindRegistry {
-  const isDefinition = (def: KindDef): boolean =>
-    def.group === DEFINITIONS.group && def.resource === DEFINITIONS.resource;
-  const defs = builtinKinds
-    .all()
-    .map((def) => (isDefinition(def) ? { ...def, rules: DEFINITION_RULES } : def));
-  return new KindRegistry(defs);
+  const withRules = (def: KindDef): KindDef => {
+    const rules = OWN_RULES[`${def.group}/${def.kind}`];
+    return rules === undefined ? def : { ...def, rules };
+  };
+  return new KindRegistry(builtinKinds.all().map(withRules));
 }
 
 function unbuilt(): never {

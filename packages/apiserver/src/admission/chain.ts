@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Node, Pod } from '@kubets/api';
+import { builtinKinds, type KindRegistry, type Node, type Pod } from '@kubets/api';
 import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createEscalationCheck } from '../auth/escalation.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
@@ -17,6 +17,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import { validatingPolicies } from './policy/plugin.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -29,6 +30,8 @@ import { mutatingWebhooks, validatingWebhooks } from './webhooks/plugins.ts';
 /** What admission needs, and which plugins the administrator switched. */
 export interface AdmissionOptions {
   readonly store: ResourceStore;
+  /** Kinds that policies may name; default: the built-in ones. */
+  readonly kinds?: KindRegistry;
   readonly authorizer: Authorizer;
   readonly rbac: RbacAuthorizer;
   readonly clock: Clock;
@@ -99,6 +102,7 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     certificateSubjectRestriction(requestedOrganizations),
     defaultIngressClass(store),
     mutatingWebhooks(webhooks),
+    validatingPolicies({ store, kinds: o.kinds ?? builtinKinds, newUid: randomUUID }),
     validatingWebhooks(webhooks),
     resourceQuota(store),
   ];

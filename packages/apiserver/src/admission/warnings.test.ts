@@ -100,14 +100,6 @@ describe('remarks about pods', () => {
   });
 });
 
-it('policies that are not evaluated say so', async () => {
-  for (const kind of ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding']) {
-    const apiVersion = 'admissionregistration.k8s.io/v1';
-    const [text] = await create({ apiVersion, kind, metadata: { name: 'p' } });
-    assert.match(text ?? '', /^this server does not evaluate admission policies/);
-  }
-});
-
 it('owners named twice are pointed out', () => {
   const owner = (uid: string) => ({ apiVersion: 'v1', kind: 'Pod', name: 'p', uid });
   const remarks = (...uids: string[]) => {

@@ -23,12 +23,6 @@ const DEPRECATED_VOLUMES: Readonly<Record<string, string>> = {
   storageos: 'deprecated in v1.22, non-functional in v1.25+',
 };
 
-/** Rules that are stored and not evaluated; nobody must believe himself protected by them. */
-const UNEVALUATED = new Set([
-  'admissionregistration.k8s.io/validatingadmissionpolicies',
-  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
-]);
-
 /** Tells about what is accepted but will not do what its author thinks. Never refuses. */
 export function objectWarnings(): AdmissionPlugin {
   return {
@@ -39,9 +33,6 @@ export function objectWarnings(): AdmissionPlugin {
     },
     validate(a) {
       if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return;
-      if (a.subresource === '' && UNEVALUATED.has(`${a.resource.group}/${a.resource.resource}`)) {
-        a.addWarning('this server does not evaluate admission policies: the object has no effect');
-      }
       const found = podSpecOf(a);
       // The spec of a pod hardly changes after its creation; its author has been told.
       const isOldPod = found?.path === 'spec' && a.operation === 'UPDATE';

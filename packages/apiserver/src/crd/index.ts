@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type { CustomResourceDefinition, KindDef } from '@kubets/api';
 
-export { DEFINITIONS, Definitions } from './controller.ts';
+export { Definitions } from './controller.ts';
 export { DEFINITION_RULES } from './definition-rules.ts';
 
 const load = createRequire(import.meta.url);

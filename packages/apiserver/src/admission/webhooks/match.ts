@@ -22,7 +22,21 @@ export function webhookMatches(
 ): boolean {
   if (a.resource.group === EXEMPT_GROUP) return false;
   if (!(hook.rules ?? []).some((rule) => ruleMatches(rule, a))) return false;
-  return namespaceSelected(hook, a, namespaceLabels) && objectSelected(hook, a);
+  return isSelected(hook, a, namespaceLabels);
+}
+
+/** Whether the selectors of a webhook or policy choose the write's namespace and object. */
+export function isSelected(
+  selectors: Selectors,
+  a: AdmissionAttributes,
+  namespaceLabels: Record<string, string>,
+): boolean {
+  return namespaceSelected(selectors, a, namespaceLabels) && objectSelected(selectors, a);
+}
+
+interface Selectors {
+  readonly namespaceSelector?: LabelSelector | undefined;
+  readonly objectSelector?: LabelSelector | undefined;
 }
 
 /** Whether a rule names the operation, group, version, scope and resource of a write. */
@@ -52,7 +66,7 @@ const selects = (selector: LabelSelector | undefined, labels: Record<string, str
   selector === undefined || matchesLabels(labelSelectorOf(selector), labels);
 
 function namespaceSelected(
-  hook: Webhook,
+  hook: Selectors,
   a: AdmissionAttributes,
   namespaceLabels: Record<string, string>,
 ): boolean {
@@ -63,7 +77,7 @@ function namespaceSelected(
   return a.namespace === '' || selects(hook.namespaceSelector, namespaceLabels);
 }
 
-function objectSelected(hook: Webhook, a: AdmissionAttributes): boolean {
+function objectSelected(hook: Selectors, a: AdmissionAttributes): boolean {
   const objects = [a.object, a.oldObject].filter((object) => object !== undefined);
   return objects.some((object) => selects(hook.objectSelector, object.metadata.labels ?? {}));
 }

@@ -10,7 +10,6 @@ import {
   type ValidatingWebhookConfiguration,
 } from '@kubets/api';
 import { type Clock, errorMessage, type Logger } from '@kubets/platform';
-import { userInfoJson } from '../../auth/identity.ts';
 import type {
   AdmissionAttributes,
   AdmissionPlugin,
@@ -18,9 +17,10 @@ import type {
   ResourceStore,
 } from '../../ports.ts';
 import { GVR } from '../../resources.ts';
-import { filled } from '../support.ts';
+import { filled, refuse } from '../support.ts';
 import { callWebhook, WebhookCallError, type WebhookResponse } from './call.ts';
 import { type Webhook, webhookMatches } from './match.ts';
+import { admissionRequest } from './review.ts';
 
 /** What asking webhooks takes. */
 export interface WebhookOptions {
@@ -82,12 +82,10 @@ async function ask(
   a: AdmissionAttributes,
   o: WebhookOptions,
 ): Promise<WebhookResponse | undefined> {
+  if (!(await conditionsHold(hook, a, o))) return undefined;
   checkDryRun(hook, a);
   let response: WebhookResponse;
   try {
-    if (hook.matchConditions?.length) {
-      throw new WebhookCallError('matchConditions are not evaluated by this server');
-    }
     response = await callWebhook(hook, reviewOf(a, o.newUid()), o);
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
@@ -99,6 +97,27 @@ async function ask(
   for (const warning of response.warnings ?? []) a.addWarning(warning);
   if (!response.allowed) throw denial(hook, response);
   return response;
+}
+
+/** Whether the webhook's own conditions let the write reach it. @throws ApiError 403 when they cannot be evaluated */
+async function conditionsHold(
+  hook: Webhook,
+  a: AdmissionAttributes,
+  o: WebhookOptions,
+): Promise<boolean> {
+  const conditions = hook.matchConditions ?? [];
+  if (conditions.length === 0) return true;
+  const { Conditions, ExpressionError } = await import('../policy/expressions.ts');
+  const { factsOf } = await import('../policy/facts.ts');
+  const namespace = o.store.cache<Namespace>(GVR.namespaces).get('', a.namespace);
+  const facts = factsOf(a, { uid: o.newUid(), namespace, params: undefined });
+  try {
+    return new Conditions(conditions).hold(facts);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    if (hook.failurePolicy === 'Ignore') return false;
+    throw refuse(a, error.message);
+  }
 }
 
 function checkDryRun(hook: Webhook, a: AdmissionAttributes): void {
@@ -124,33 +143,10 @@ function denial(hook: Webhook, response: WebhookResponse): ApiError {
 }
 
 function reviewOf(a: AdmissionAttributes, uid: string) {
-  const { group, version, kind } = a.kind;
-  const resource = a.resource;
-  const gvk = { group, version, kind };
-  const named = (object: KubeObject | undefined): object | null =>
-    object ? { ...object, apiVersion: a.kind.apiVersion, kind } : null;
-  const sub = a.subresource
-    ? { subResource: a.subresource, requestSubResource: a.subresource }
-    : {};
   return {
     kind: 'AdmissionReview',
     apiVersion: 'admission.k8s.io/v1',
-    request: {
-      uid,
-      kind: gvk,
-      resource,
-      ...sub,
-      requestKind: gvk,
-      requestResource: resource,
-      name: a.name || (a.object?.metadata.name ?? ''),
-      ...(a.namespace ? { namespace: a.namespace } : {}),
-      operation: a.operation,
-      userInfo: userInfoJson(a.user),
-      object: named(a.object),
-      oldObject: named(a.oldObject),
-      dryRun: a.dryRun,
-      options: Object.keys(a.options).length > 0 ? a.options : null,
-    },
+    request: admissionRequest(a, uid),
   };
 }
 

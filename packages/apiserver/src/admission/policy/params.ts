@@ -1,0 +1,60 @@
+import {
+  type KindRegistry,
+  type KubeObject,
+  labelSelectorOf,
+  matchesLabels,
+  type ParamRef,
+  parseApiVersion,
+  type ValidatingAdmissionPolicy,
+} from '@kubets/api';
+import type { ResourceStore } from '../../ports.ts';
+import { filled } from '../support.ts';
+
+/** The parameters of a policy cannot be found; its failure policy decides what that means. */
+export class ParamsError extends Error {
+  override readonly name = 'ParamsError';
+}
+
+const NONE_FOUND = 'no params found for policy binding with `Deny` parameterNotFoundAction';
+
+/**
+ * The objects a policy is to be evaluated with, one after the other; undefined stands for "without any".
+ * @throws ParamsError
+ */
+export async function paramsOf(
+  policy: ValidatingAdmissionPolicy,
+  ref: ParamRef | undefined,
+  o: { store: ResourceStore; kinds: KindRegistry; namespace: string },
+): Promise<(KubeObject | undefined)[]> {
+  const { paramKind } = policy.spec ?? {};
+  if (paramKind === undefined || ref === undefined) return [undefined];
+  const { apiVersion = '', kind = '' } = paramKind;
+  const def = o.kinds.forKind({ ...parseApiVersion(apiVersion), kind });
+  if (def === undefined) {
+    throw new ParamsError(
+      `failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`,
+    );
+  }
+  if (!def.namespaced && ref.namespace) {
+    throw new ParamsError('cannot use namespaced paramRef with cluster-scoped paramKind');
+  }
+  const namespace = def.namespaced ? ref.namespace || o.namespace : '';
+  if (def.namespaced && namespace === '') {
+    throw new ParamsError(
+      'cannot use namespaced paramRef in policy binding that matches cluster-scoped resources',
+    );
+  }
+  const view = await filled(o.store.cache(def));
+  const found = ref.name
+    ? [view.get(namespace, ref.name)].filter((one) => one !== undefined)
+    : selected(view.list(namespace), ref);
+  if (found.length === 0 && ref.parameterNotFoundAction !== 'Allow') {
+    throw new ParamsError(NONE_FOUND);
+  }
+  return found;
+}
+
+function selected(all: readonly KubeObject[], { selector }: ParamRef): KubeObject[] {
+  const wanted = labelSelectorOf(selector ?? {});
+  return all.filter((one) => matchesLabels(wanted, one.metadata.labels ?? {}));
+}

@@ -1,0 +1,167 @@
+import { createRequire } from 'node:module';
+import {
+  ApiError,
+  type KindRegistry,
+  type KubeObject,
+  type MatchResources,
+  type Namespace,
+  type ValidatingAdmissionPolicy,
+  type ValidatingAdmissionPolicyBinding,
+} from '@kubets/api';
+import { LIMITS } from '../../edge-limits.ts';
+import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../../ports.ts';
+import { GVR } from '../../resources.ts';
+import { filled, refuse } from '../support.ts';
+import { isSelected, ruleMatches } from '../webhooks/match.ts';
+import { ParamsError, paramsOf } from './params.ts';
+
+type Policy = ValidatingAdmissionPolicy;
+type Binding = ValidatingAdmissionPolicyBinding;
+type Expressions = typeof import('./expressions.ts');
+type Facts = typeof import('./facts.ts');
+type Compiled = InstanceType<Expressions['CompiledPolicy']>;
+
+const load = createRequire(import.meta.url);
+const EXEMPT_GROUP = 'admissionregistration.k8s.io';
+
+export interface PolicyOptions {
+  readonly store: ResourceStore;
+  readonly kinds: KindRegistry;
+  readonly newUid: () => string;
+}
+
+interface Complaint {
+  readonly message: string;
+  readonly reason: string;
+}
+
+/** Policies written as expressions, applied where bindings say. */
+export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
+  const bindings = o.store.cache<Binding>(GVR.validatingPolicyBindings);
+  const policies = o.store.cache<Policy>(GVR.validatingPolicies);
+  const namespaces = o.store.cache<Namespace>(GVR.namespaces);
+  const compiled = new CompiledPolicies();
+
+  async function complaints(
+    policy: Policy,
+    binding: Binding,
+    a: AdmissionAttributes,
+    namespace: Namespace | undefined,
+  ): Promise<Complaint[]> {
+    const isIgnorant = policy.spec?.failurePolicy === 'Ignore';
+    const { store, kinds } = o;
+    const found: Complaint[] = [];
+    try {
+      const where = { store, kinds, namespace: a.namespace };
+      for (const params of await paramsOf(policy, binding.spec?.paramRef, where)) {
+        const facts = factsFor(a, { uid: o.newUid(), namespace, params });
+        for (const { isFailure, ...complaint } of compiled.of(policy).verdicts(facts)) {
+          if (!isFailure || !isIgnorant) found.push(complaint);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ParamsError)) throw error;
+      const message = `failed to configure binding: ${error.message}`;
+      if (!isIgnorant) found.push({ message, reason: '' });
+    }
+    return found;
+  }
+
+  return {
+    name: 'ValidatingAdmissionPolicy',
+    async validate(a) {
+      if (a.resource.group === EXEMPT_GROUP) return;
+      const all = (await filled(bindings)).list();
+      if (all.length === 0) return;
+      await filled(policies);
+      const namespace = (await filled(namespaces)).get('', a.namespace);
+      let denial: ApiError | undefined;
+      for (const binding of all) {
+        const policy = policies.get('', binding.spec?.policyName ?? '');
+        if (policy === undefined || !concernsBoth(policy, binding, a, namespace)) continue;
+        for (const complaint of await complaints(policy, binding, a, namespace)) {
+          const denied = act(a, policy, binding, complaint);
+          denial ??= denied;
+        }
+      }
+      if (denial !== undefined) throw denial;
+    },
+  };
+}
+
+function factsFor(...args: Parameters<Facts['factsOf']>): ReturnType<Facts['factsOf']> {
+  return (load('./facts.ts') as Facts).factsOf(...args);
+}
+
+/** Policies by uid and generation, so that each is compiled once. */
+class CompiledPolicies {
+  readonly #known = new Map<string, Compiled>();
+
+  of(policy: Policy): Compiled {
+    const key = `${policy.metadata.uid} ${policy.metadata.generation}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const { CompiledPolicy } = load('./expressions.ts') as Expressions;
+    const made = new CompiledPolicy(policy.spec ?? {});
+    if (this.#known.size >= LIMITS.compiledPolicies) this.#known.clear();
+    this.#known.set(key, made);
+    return made;
+  }
+}
+
+function concernsBoth(
+  policy: Policy,
+  binding: Binding,
+  a: AdmissionAttributes,
+  namespace: Namespace | undefined,
+): boolean {
+  const labels = namespace?.metadata.labels ?? {};
+  const { matchConstraints } = policy.spec ?? {};
+  if (matchConstraints === undefined || !concerned(matchConstraints, a, labels)) return false;
+  const { matchResources } = binding.spec ?? {};
+  return matchResources === undefined || concerned(matchResources, a, labels, true);
+}
+
+/** @param openRules whether no rules mean every write */
+function concerned(
+  match: MatchResources,
+  a: AdmissionAttributes,
+  labels: Record<string, string>,
+  openRules = false,
+): boolean {
+  const names = (rule: { resourceNames?: string[] | undefined }): boolean =>
+    !rule.resourceNames?.length || rule.resourceNames.includes(a.name);
+  const rules = match.resourceRules ?? [];
+  const excluded = match.excludeResourceRules ?? [];
+  const hit = rules.some((rule) => names(rule) && ruleMatches(rule, a));
+  if (!hit && !(openRules && rules.length === 0)) return false;
+  if (excluded.some((rule) => names(rule) && ruleMatches(rule, a))) return false;
+  return isSelected(match, a, labels);
+}
+
+/** Warns, refuses, or lets be, as the binding says. @returns the refusal */
+function act(
+  a: AdmissionAttributes,
+  policy: KubeObject,
+  binding: Binding,
+  { message, reason }: Complaint,
+): ApiError | undefined {
+  const names = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}'`;
+  const actions = binding.spec?.validationActions ?? [];
+  if (actions.includes('Warn')) a.addWarning(`Validation failed for ${names}: ${message}`);
+  if (!actions.includes('Deny')) return undefined;
+  return denied(a, `${names} denied request: ${message}`, reason || 'Invalid');
+}
+
+const CODES: Readonly<Record<string, number>> = {
+  Forbidden: 403,
+  Unauthorized: 401,
+  RequestEntityTooLarge: 413,
+};
+
+function denied(a: AdmissionAttributes, text: string, reason: string): ApiError {
+  const { status } = refuse(a, text);
+  const causes = [...(status.details?.causes ?? []), { message: text }];
+  const details = { ...status.details, causes };
+  return new ApiError({ ...status, reason, code: CODES[reason] ?? 422, details });
+}

@@ -1,0 +1,56 @@
+/** Whether the expressions of a policy are expressions: checked when it is written. */
+
+import { createRequire } from 'node:module';
+import {
+  fieldErrors,
+  type KindRules,
+  type KubeObject,
+  type ValidatingAdmissionPolicy,
+} from '@kubets/api';
+
+type FieldError = fieldErrors.FieldError;
+type Expressions = typeof import('./expressions.ts');
+type Wanted = Parameters<Expressions['compileExpression']>[1];
+
+const load = createRequire(import.meta.url);
+
+/** The rules of the kind ValidatingAdmissionPolicy. */
+export const POLICY_RULES: KindRules = {
+  validateCreate: expressionErrors,
+  validateUpdate: (object, _old, subresource) =>
+    subresource === '' ? expressionErrors(object) : [],
+};
+
+function expressionErrors(object: KubeObject): FieldError[] {
+  const { spec = {} } = object as ValidatingAdmissionPolicy;
+  const errors: FieldError[] = [];
+  const check = (path: string, source: string | undefined, wanted: Wanted): void => {
+    const why = source?.trim() ? complaint(source, wanted) : undefined;
+    if (why !== undefined) errors.push(fieldErrors.invalid(path, source ?? '', why));
+  };
+  (spec.variables ?? []).forEach((one, i) => {
+    check(`spec.variables[${i}].expression`, one.expression, 'any');
+  });
+  (spec.matchConditions ?? []).forEach((one, i) => {
+    check(`spec.matchConditions[${i}].expression`, one.expression, 'bool');
+  });
+  (spec.validations ?? []).forEach((one, i) => {
+    check(`spec.validations[${i}].expression`, one.expression, 'bool');
+    check(`spec.validations[${i}].messageExpression`, one.messageExpression, 'string');
+  });
+  return errors;
+}
+
+function complaint(source: string, wanted: Wanted): string | undefined {
+  const { compileExpression } = load('./expressions.ts') as Expressions;
+  const { CompileError } = load('../../cel/errors.ts') as typeof import('../../cel/errors.ts');
+  try {
+    compileExpression(source, wanted);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    return error.message.startsWith('ERROR')
+      ? `compilation failed: ${error.message}`
+      : error.message;
+  }
+}

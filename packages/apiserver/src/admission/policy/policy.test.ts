@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { builtinKinds, type KubeObject, type ValidatingAdmissionPolicySpec } from '@kubets/api';
+import { admission, FakeStore, failure } from '../../edge-testing.ts';
+import { validatingPolicies } from './plugin.ts';
+import { POLICY_RULES } from './policy-rules.ts';
+
+const apiVersion = 'admissionregistration.k8s.io/v1';
+const RULE = {
+  apiGroups: [''],
+  apiVersions: ['v1'],
+  operations: ['CREATE', 'UPDATE'],
+  resources: ['configmaps'],
+};
+
+let store: FakeStore;
+
+beforeEach(() => {
+  store = new FakeStore();
+  const labels = { team: 'a' };
+  store.seed({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns', labels } });
+});
+
+function policy(spec: ValidatingAdmissionPolicySpec, name = 'p'): void {
+  const matchConstraints = { resourceRules: [RULE] };
+  const metadata = { name, generation: 1 };
+  const kind = 'ValidatingAdmissionPolicy';
+  store.seed({ apiVersion, kind, metadata, spec: { matchConstraints, ...spec } });
+}
+
+function binding(spec: object = {}, name = 'b'): void {
+  const kind = 'ValidatingAdmissionPolicyBinding';
+  const filledIn = { policyName: 'p', validationActions: ['Deny'], ...spec };
+  store.seed({ apiVersion, kind, metadata: { name }, spec: filledIn });
+}
+
+function configMap(data?: Record<string, string>, name = 'c'): KubeObject {
+  const metadata = { namespace: 'ns', name };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...(data ? { data } : {}) } as KubeObject;
+}
+
+async function write(object: KubeObject, warnings: string[] = []): Promise<void> {
+  const plugin = validatingPolicies({ store, kinds: builtinKinds, newUid: () => 'uid' });
+  await plugin.validate?.(admission('CREATE', object, { warnings }));
+}
+
+const BY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: ";
+const refused = async (object: KubeObject): Promise<string> => {
+  const error = await failure(() => write(object));
+  assert.ok(error.message.includes(BY), error.message);
+  return error.message.slice(error.message.indexOf(BY) + BY.length);
+};
+
+describe('a policy', () => {
+  const NO_X = { expression: "!has(object.data) || !('x' in object.data)" };
+
+  it('refuses what its expression is false for', async () => {
+    policy({ validations: [NO_X] });
+    binding();
+    await write(configMap({ a: '1' }));
+    await write(configMap());
+    assert.equal(await refused(configMap({ x: '1' })), `failed expression: ${NO_X.expression}`);
+  });
+
+  it('does nothing without a binding, and a binding nothing without its policy', async () => {
+    policy({ validations: [{ expression: 'false' }] });
+    await write(configMap());
+    binding({ policyName: 'other' });
+    await write(configMap());
+  });
+
+  const REASONS: [string | undefined, number][] = [
+    [undefined, 422],
+    ['Invalid', 422],
+    ['Forbidden', 403],
+    ['Unauthorized', 401],
+    ['RequestEntityTooLarge', 413],
+  ];
+  for (const [reason, code] of REASONS) {
+    it(`with reason ${reason} answers ${code}`, async () => {
+      policy({ validations: [{ expression: 'false', message: ' no ', reason }] });
+      binding();
+      const error = await failure(() => write(configMap()));
+      assert.equal(error.code, code);
+      assert.match(error.message, /: no$/);
+    });
+  }
+
+  it('makes its message, and falls back when that fails', async () => {
+    const expression = 'object.metadata.name == "z"';
+    const messageExpression = "'no ' + object.metadata.name + ' in ' + object.data.where";
+    policy({ validations: [{ expression, message: 'fixed', messageExpression }] });
+    binding();
+    assert.equal(await refused(configMap({ where: 'here' })), 'no c in here');
+    assert.equal(await refused(configMap()), 'fixed');
+  });
+
+  it('computes variables when they are spoken of, each from those before', async () => {
+    const variables = [
+      { name: 'n', expression: 'object.data.size()' },
+      { name: 'twice', expression: 'variables.n * 2' },
+    ];
+    const validations = [{ expression: "object.metadata.name == 'free' || variables.twice < 4" }];
+    policy({ variables, validations });
+    binding();
+    await write(configMap({ a: '1' }));
+    await write(configMap(undefined, 'free'));
+    assert.match(await refused(configMap({ a: '1', b: '2' })), /^failed expression/);
+    const failed = await refused(configMap());
+    assert.match(failed, /composited variable "twice" fails to evaluate: .*no such key: data/);
+  });
+
+  it('whose conditions do not hold is not asked', async () => {
+    const matchConditions = [{ name: 'x', expression: "object.metadata.name != 'c'" }];
+    policy({ matchConditions, validations: [{ expression: 'false' }] });
+    binding();
+    await write(configMap());
+    await refused(configMap(undefined, 'd'));
+  });
+
+  it('that fails refuses, unless its failures are to be ignored', async () => {
+    const validations = [{ expression: 'object.nope == 1' }];
+    policy({ validations });
+    binding();
+    const text = "expression 'object.nope == 1' resulted in error: no such key: nope";
+    assert.equal(await refused(configMap()), text);
+    policy({ validations, failurePolicy: 'Ignore' }, 'q');
+    store = new FakeStore();
+    policy({ validations, failurePolicy: 'Ignore' });
+    binding();
+    await write(configMap());
+  });
+
+  it('is bounded in its steps', async () => {
+    const ten = '[0,1,2,3,4,5,6,7,8,9]';
+    const nested = 'abcdefg'
+      .split('')
+      .reduce((inner, name) => `${ten}.all(${name}, ${inner})`, 'true');
+    policy({ validations: [{ expression: nested }] });
+    binding();
+    assert.match(await refused(configMap()), /call cost exceeds limit$/);
+  });
+
+  it('knows the request and the namespace', async () => {
+    const expression =
+      "request.operation == 'CREATE' && request.userInfo.username == 'tester' && " +
+      "request.resource.resource == 'configmaps' && namespaceObject.metadata.labels.team == 'a' && oldObject == null";
+    policy({ validations: [{ expression }] });
+    binding();
+    await write(configMap());
+  });
+});
+
+describe('a binding', () => {
+  it('may warn instead of refusing, or only note', async () => {
+    policy({ validations: [{ expression: 'false', message: 'hm' }] });
+    binding({ validationActions: ['Warn', 'Audit'] });
+    const warnings: string[] = [];
+    await write(configMap(), warnings);
+    assert.deepEqual(warnings, [
+      "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': hm",
+    ]);
+  });
+
+  const PLACES: [string, object, boolean][] = [
+    ['everything', {}, true],
+    ['this namespace', { namespaceSelector: { matchLabels: { team: 'a' } } }, true],
+    ['another namespace', { namespaceSelector: { matchLabels: { team: 'b' } } }, false],
+    ['labelled objects', { objectSelector: { matchLabels: { a: 'b' } } }, false],
+    ['the kind', { resourceRules: [RULE] }, true],
+    ['another kind', { resourceRules: [{ ...RULE, resources: ['pods'] }] }, false],
+    ['the name', { resourceRules: [{ ...RULE, resourceNames: ['c'] }] }, true],
+    ['another name', { resourceRules: [{ ...RULE, resourceNames: ['d'] }] }, false],
+    ['all but the kind', { excludeResourceRules: [RULE] }, false],
+  ];
+  for (const [what, matchResources, isHit] of PLACES) {
+    it(`for ${what} ${isHit ? 'applies' : 'does not apply'}`, async () => {
+      policy({ validations: [{ expression: 'false' }] });
+      binding({ matchResources });
+      if (isHit) await refused(configMap());
+      else await write(configMap());
+    });
+  }
+});
+
+describe('parameters', () => {
+  const limits = (name: string, max: string, labels: Record<string, string> = {}): void =>
+    store.seed({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'ns', name, labels },
+      data: { max },
+    } as KubeObject);
+  const paramKind = { apiVersion: 'v1', kind: 'ConfigMap' };
+  const validations = [
+    { expression: 'int(object.data.n) <= int(params.data.max)', message: 'over' },
+  ];
+
+  it('come by name', async () => {
+    limits('l', '3');
+    policy({ paramKind, validations });
+    binding({ paramRef: { name: 'l', parameterNotFoundAction: 'Deny' } });
+    await write(configMap({ n: '3' }));
+    assert.equal(await refused(configMap({ n: '4' })), 'over');
+    assert.match(
+      await refused(configMap({ n: 'x' })),
+      /type conversion error from 'string' to 'int'$/,
+    );
+  });
+
+  it('come by label, and every one counts', async () => {
+    limits('l', '9', { is: 'limit' });
+    limits('m', '3', { is: 'limit' });
+    policy({ paramKind, validations });
+    binding({
+      paramRef: { selector: { matchLabels: { is: 'limit' } }, parameterNotFoundAction: 'Deny' },
+    });
+    await write(configMap({ n: '2' }));
+    assert.equal(await refused(configMap({ n: '4' })), 'over');
+  });
+
+  it('that are missing refuse or let be, as the binding says', async () => {
+    policy({ paramKind, validations });
+    binding({ paramRef: { name: 'none', parameterNotFoundAction: 'Deny' } });
+    assert.match(
+      await refused(configMap({ n: '1' })),
+      /^failed to configure binding: no params found/,
+    );
+    binding({ paramRef: { name: 'none', parameterNotFoundAction: 'Allow' } });
+    await write(configMap({ n: '1' }));
+  });
+
+  it('of a kind nobody has are a failure', async () => {
+    policy({ paramKind: { apiVersion: 'x.example.com/v1', kind: 'X' }, validations });
+    binding({ paramRef: { name: 'l', parameterNotFoundAction: 'Allow' } });
+    assert.match(
+      await refused(configMap({ n: '1' })),
+      /failed to find resource referenced by paramKind/,
+    );
+  });
+});
+
+describe('writing a policy', () => {
+  const errors = (spec: ValidatingAdmissionPolicySpec): string[] =>
+    (POLICY_RULES.validateCreate?.({ metadata: {}, spec }) ?? []).map(String);
+
+  it('is fine with expressions that compile', () => {
+    const validations = [{ expression: 'has(object.a)', messageExpression: "'x'" }];
+    assert.deepEqual(errors({ validations, variables: [{ name: 'v', expression: '1' }] }), []);
+  });
+
+  it('names expressions that do not', () => {
+    const [text = ''] = errors({ validations: [{ expression: 'object.' }] });
+    assert.match(text, /^spec\.validations\[0\]\.expression: Invalid value: "object\."/);
+    assert.match(text, /compilation failed: ERROR: <input>:1:8: Syntax error/);
+  });
+
+  it('wants bools and texts where they belong', () => {
+    const [first, second] = errors({
+      validations: [{ expression: "'a'", messageExpression: '1' }],
+    });
+    assert.match(first ?? '', /must evaluate to bool$/);
+    assert.match(second ?? '', /must evaluate to string$/);
+  });
+
+  it('looks at conditions and variables too', () => {
+    const found = errors({
+      matchConditions: [{ name: 'm', expression: 'nope' }],
+      variables: [{ name: 'v', expression: '1 +' }],
+    });
+    assert.match(found[0] ?? '', /^spec\.variables\[0\]\.expression: .*mismatched input '<EOF>'/s);
+    assert.match(found[1] ?? '', /undeclared reference to 'nope' \(in container ''\)/);
+  });
+});
