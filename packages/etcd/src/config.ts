@@ -9,6 +9,7 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { LIMITS } from './limits.ts';
+import { type AuthSettings, BCRYPT_COST, jwtOf } from './server/auth-settings.ts';
 import type { Retention } from './server/compactor.ts';
 import type { Listener } from './server/start.ts';
 
@@ -82,6 +83,25 @@ export const etcdFlags = {
     help: 'most operations in a transaction',
     env: 'ETCD_MAX_TXN_OPS',
   }),
+  'auth-token': flag.string({
+    default: 'simple',
+    help: 'simple, or jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=5m',
+    env: 'ETCD_AUTH_TOKEN',
+  }),
+  'auth-token-ttl': flag.int({
+    default: LIMITS.simpleTokenMs / 1000,
+    min: 1,
+    max: 1_000_000,
+    help: 'seconds a simple token is good for after its last use',
+    env: 'ETCD_AUTH_TOKEN_TTL',
+  }),
+  'bcrypt-cost': flag.int({
+    default: BCRYPT_COST,
+    min: 4,
+    max: 31,
+    help: 'how hard passwords are to hash',
+    env: 'ETCD_BCRYPT_COST',
+  }),
   'auto-compaction-mode': flag.enum({
     values: ['periodic', 'revision'],
     default: 'periodic',
@@ -115,6 +135,13 @@ export function retentionOf(config: EtcdConfig): Retention | undefined {
     throw new ConfigError(`--auto-compaction-retention: "${text}" is not a duration such as 30m`);
   }
   return periodMs === 0 ? undefined : { mode, periodMs };
+}
+
+/** @throws ConfigError when `--auth-token` cannot be used */
+export function authOf(config: EtcdConfig): AuthSettings {
+  const { authToken, authTokenTtl, bcryptCost } = config;
+  const jwt = jwtOf(authToken);
+  return { simpleTokenMs: authTokenTtl * 1000, bcryptCost, ...(jwt && { jwt }) };
 }
 
 /** `--initial-cluster`, by name; a member may appear with several URLs. */

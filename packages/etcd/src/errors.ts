@@ -73,6 +73,32 @@ const TABLE = {
 
   authNotEnabled: [CODE.failedPrecondition, 'etcdserver: authentication is not enabled'],
   permissionDenied: [CODE.permissionDenied, 'etcdserver: permission denied'],
+  rootUserMissing: [CODE.failedPrecondition, 'etcdserver: root user does not exist'],
+  rootRoleMissing: [CODE.failedPrecondition, 'etcdserver: root user does not have root role'],
+  userExists: [CODE.failedPrecondition, 'etcdserver: user name already exists'],
+  userEmpty: [CODE.invalidArgument, 'etcdserver: user name is empty'],
+  userNotFound: [CODE.failedPrecondition, 'etcdserver: user name not found'],
+  roleExists: [CODE.failedPrecondition, 'etcdserver: role name already exists'],
+  roleNotFound: [CODE.failedPrecondition, 'etcdserver: role name not found'],
+  roleEmpty: [CODE.invalidArgument, 'etcdserver: role name is empty'],
+  authFailed: [
+    CODE.invalidArgument,
+    'etcdserver: authentication failed, invalid user ID or password',
+  ],
+  noPasswordUser: [
+    CODE.unknown,
+    'auth: authentication failed, password was given for no password user',
+  ],
+  permissionNotGiven: [CODE.invalidArgument, 'etcdserver: permission not given'],
+  roleNotGranted: [CODE.failedPrecondition, 'etcdserver: role is not granted to the user'],
+  permissionNotGranted: [
+    CODE.failedPrecondition,
+    'etcdserver: permission is not granted to the role',
+  ],
+  jwtVerifyOnly: [CODE.unknown, 'auth: token signing attempted with verify-only key'],
+  invalidAuthToken: [CODE.unauthenticated, 'etcdserver: invalid auth token'],
+  invalidAuthManagement: [CODE.invalidArgument, 'etcdserver: invalid auth management'],
+  authOldRevision: [CODE.invalidArgument, 'etcdserver: revision of auth store is old'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 /** What went wrong, independent of its wording. `other`: an error this table does not know. */

@@ -37,6 +37,16 @@ export const LIMITS = {
   leaseExpiriesAtOnce: 1_000,
   /** Leases: renewals of one stream that wait for their answer. */
   keepAlivesWaiting: 1_000,
+  /** Auth: passwords waiting to be hashed, and how long the thread that hashes them outlives the last one. */
+  passwordsWaiting: 1_000,
+  passwordThreadIdleMs: 30_000,
+  /** Auth: simple tokens in use; the oldest go first. */
+  simpleTokens: 100_000,
+  /** Auth: how long a simple token is good for after its last use, as etcd's `--auth-token-ttl`. */
+  simpleTokenMs: 5 * 60_000,
+  /** Auth: times a login is tried again because users or roles changed meanwhile. */
+  loginTries: 10,
+
   /** Stored bytes before the store refuses writes that add to it, as etcd's `--quota-backend-bytes`. */
   quotaBackendBytes: 2 * 1024 * MIB,
 
@@ -66,6 +76,8 @@ export const LIMITS = {
   /** Watch: events of one message for those who let their messages be split. */
   watchFragmentBytes: 1.5 * MIB,
   watchersPerStream: 100_000,
+  /** Watch: requests of one stream whose sender's rights are being looked at. */
+  watchRequestsWaiting: 10_000,
   /** Watch: bytes waiting in one stream before its watchers fall back to catching up. */
   watchBufferBytes: 4 * MIB,
   /** Watch: pause between progress messages to quiet watchers that asked for them. */

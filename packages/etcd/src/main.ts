@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError, errorMessage, type ProcessContext, runMain } from '@kubets/platform';
 import {
+  authOf,
   checkConfig,
   clientTlsOf,
   type EtcdConfig,
@@ -71,6 +72,7 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
   const tls = clientTlsOf(config);
   const listeners = listenersOf(config, tls !== undefined);
   const retention = retentionOf(config);
+  const auth = authOf(config);
   makeDataDir(config.dataDir);
   const { clock, random, log, health, metrics } = ctx;
   const running = await startMember({
@@ -87,6 +89,7 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
       quotaBytes: config.quotaBackendBytes || LIMITS.quotaBackendBytes,
     },
     watchProgressMs: config.experimentalWatchProgressNotifyInterval,
+    auth,
     ...(retention && { retention }),
     ...{ clock, random, log, health, metrics },
     onFatal: (error) => ctx.fatal(error),

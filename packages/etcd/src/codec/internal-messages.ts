@@ -1,6 +1,20 @@
 /** What members write for themselves: log entries, stored records, snapshots. See `proto/etcd/internal.proto`. */
 
-import type { AlarmRequest, Member } from './admin-messages.ts';
+import type {
+  AlarmRequest,
+  AuthRoleAddRequest,
+  AuthRoleDeleteRequest,
+  AuthRoleGrantPermissionRequest,
+  AuthRoleRevokePermissionRequest,
+  AuthUserAddRequest,
+  AuthUserChangePasswordRequest,
+  AuthUserDeleteRequest,
+  AuthUserGrantRoleRequest,
+  AuthUserRevokeRoleRequest,
+  Member,
+  Role,
+  User,
+} from './admin-messages.ts';
 import type {
   CompactionRequest,
   DeleteRangeRequest,
@@ -30,6 +44,35 @@ export interface Proposal {
   leaseRenew?: LeaseRenewal | undefined;
   leaseExpire?: LeaseExpiry | undefined;
   alarm?: AlarmRequest | undefined;
+  auth?: AuthChange | undefined;
+  /** Who asked; empty while authentication is off. */
+  user: string;
+  /** The state of users and roles the credentials were checked against. */
+  authRevision: bigint;
+}
+
+/** A change of users and roles: one of these. */
+export interface AuthChange {
+  enable?: object | undefined;
+  disable?: object | undefined;
+  userAdd?: AuthUserAddRequest | undefined;
+  userDelete?: AuthUserDeleteRequest | undefined;
+  userChangePassword?: AuthUserChangePasswordRequest | undefined;
+  userGrantRole?: AuthUserGrantRoleRequest | undefined;
+  userRevokeRole?: AuthUserRevokeRoleRequest | undefined;
+  roleAdd?: AuthRoleAddRequest | undefined;
+  roleDelete?: AuthRoleDeleteRequest | undefined;
+  roleGrantPermission?: AuthRoleGrantPermissionRequest | undefined;
+  roleRevokePermission?: AuthRoleRevokePermissionRequest | undefined;
+  token?: AuthToken | undefined;
+}
+
+/** A simple token was given out. */
+export interface AuthToken {
+  user: string;
+  /** SHA-256 of the token. */
+  digest: Buffer;
+  authRevision: bigint;
 }
 
 export interface LeaseRenewal {
@@ -59,6 +102,11 @@ export interface StoredAlarm {
   type: number;
 }
 
+export interface StoredAuth {
+  enabled: boolean;
+  revision: bigint;
+}
+
 export interface StoredMeta {
   format: number;
   appliedIndex: bigint;
@@ -75,6 +123,9 @@ export interface SnapshotRecord {
   lease?: StoredLease | undefined;
   alarm?: StoredAlarm | undefined;
   end?: SnapshotEnd | undefined;
+  auth?: StoredAuth | undefined;
+  user?: User | undefined;
+  role?: Role | undefined;
 }
 
 export interface SnapshotEnd {

@@ -2,17 +2,41 @@
 
 import {
   constants,
+  type Http2Session,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { TLSSocket } from 'node:tls';
 import { errorMessage, type Logger } from '@kubets/platform';
 import { CodecError, type Loose, type MessageType, type MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { encodeStatusMessage, FRAME_HEAD_BYTES, FrameReader, sealFrame } from './frames.ts';
 
+/** What tells who a call comes from. */
+export interface Caller {
+  readonly headers: IncomingHttpHeaders;
+  /** The common name of the client's certificate; undefined without one. */
+  commonName(): string | undefined;
+}
+
+const commonNames = new WeakMap<Http2Session, string>();
+
+function commonNameOf(session: Http2Session | undefined): string | undefined {
+  if (!(session?.socket instanceof TLSSocket)) return undefined;
+  const known = commonNames.get(session);
+  if (known !== undefined) return known;
+  // A certificate may have several names: then it names nobody.
+  const name = session.socket.authorized && session.socket.getPeerCertificate().subject?.CN;
+  if (typeof name !== 'string') return undefined;
+  commonNames.set(session, name);
+  return name;
+}
+
 /** What a unary handler gets besides the request. */
 export interface UnaryInfo {
+  /** Absent: a call without credentials. */
+  readonly caller?: Caller;
   /** The request as it came, still encoded. */
   readonly raw: Buffer;
   /** Calls back when the call is over: answered, or given up by the client. */
@@ -26,8 +50,7 @@ export interface UnaryInfo {
 export type UnaryHandler = (request: never, info: UnaryInfo) => unknown;
 
 /** A call in which the server sends any number of messages, and the client may too. */
-export interface StreamCall<Q, R> {
-  readonly headers: IncomingHttpHeaders;
+export interface StreamCall<Q, R> extends Caller {
   /** Bytes written that the connection has not taken yet. */
   readonly backlogBytes: number;
   send(message: Loose<R>): void;
@@ -91,11 +114,17 @@ function closeWith(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): vo
   });
 }
 
+/** A method and who answers it. */
+export interface UnaryRoute {
+  readonly method: MethodPlan;
+  readonly handler: UnaryHandler;
+}
+
 /** Serves one unary call. */
 export function serveUnary(
   stream: ServerHttp2Stream,
-  method: MethodPlan,
-  handler: UnaryHandler,
+  headers: IncomingHttpHeaders,
+  route: UnaryRoute,
   options: CallOptions,
 ): void {
   const reader = new FrameReader(options.maxMessageBytes);
@@ -116,18 +145,19 @@ export function serveUnary(
   stream.on('end', () => {
     if (failed) return;
     if (message === undefined) fail(statusError(CODE.internal, 'no request message'));
-    else answer(stream, method, handler, message).catch(fail);
+    else answer(stream, headers, route, message).catch(fail);
   });
 }
 
 async function answer(
   stream: ServerHttp2Stream,
-  method: MethodPlan,
-  handler: UnaryHandler,
+  headers: IncomingHttpHeaders,
+  { method, handler }: UnaryRoute,
   raw: Buffer,
 ): Promise<void> {
   const response = await handler(method.request.decode(raw) as never, {
     raw,
+    caller: { headers, commonName: () => commonNameOf(stream.session) },
     onClose: (listener) => stream.on('close', listener),
   });
   if (stream.destroyed || stream.closed) return;
@@ -175,6 +205,10 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     this.reader = new FrameReader(options.maxMessageBytes);
     stream.respond(OK_HEADERS, RESPOND);
     stream.on('data', (chunk: Buffer) => this.take(chunk));
+  }
+
+  commonName(): string | undefined {
+    return commonNameOf(this.stream.session);
   }
 
   get backlogBytes(): number {

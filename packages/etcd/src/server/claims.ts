@@ -4,9 +4,11 @@
  * place, as its key goes with the lease.
  */
 
+import type { Credentials } from '../auth/auth-state.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { intervalOf, keyName, type Revision, type Version } from '../mvcc/index.ts';
 import type { WatchStream } from '../watch/index.ts';
+import type { Caller } from './calls.ts';
 import type { Member } from './member.ts';
 
 /** A place in a queue. */
@@ -25,6 +27,7 @@ const LEASE_SECONDS = 60;
 const CREATE = 1;
 const SLASH = Buffer.from('/');
 const NO_END = Buffer.alloc(0);
+const NOBODY: Credentials = { user: '', authRevision: 0n };
 
 /** The recorded behaviour: these services answer every failure with UNKNOWN. */
 export async function unknownOnFailure<T>(work: () => Promise<T>): Promise<T> {
@@ -38,9 +41,24 @@ export async function unknownOnFailure<T>(work: () => Promise<T>): Promise<T> {
 
 export class Claims {
   private readonly member: Member;
+  private readonly by: Credentials | undefined;
 
-  constructor(member: Member) {
+  /** @param by on whose behalf; absent: nobody's */
+  constructor(member: Member, by?: Credentials) {
     this.member = member;
+    this.by = by;
+  }
+
+  /** These claims as the caller may work with them. */
+  async of(caller: Caller | undefined): Promise<Claims> {
+    const { access } = this.member;
+    return access.open ? this : new Claims(this.member, await access.who(caller));
+  }
+
+  /** @throws EtcdError unless the queue may be looked at */
+  checkReadable(name: Buffer): void {
+    const { auth } = this.member.parts.state;
+    if (auth.enabled) auth.checkKeys(this.by ?? NOBODY, 'read', ...queueOf(name));
   }
 
   /** The lease to claim under: the one given, or a new one. */
@@ -53,6 +71,7 @@ export class Claims {
 
   /** Takes a place in the queue, or finds the one the lease has already. */
   async claim(name: Buffer, lease: bigint, value: Buffer): Promise<Claim> {
+    this.checkReadable(name);
     const key = Buffer.concat([name, SLASH, Buffer.from(hexOf(lease))]);
     for (;;) {
       const created = await this.putIf(key, 0, { value, lease });
@@ -80,7 +99,7 @@ export class Claims {
     const { proposer } = this.member.parts;
     const { outcome, revision } = await proposer.propose(
       'txn',
-      { txn: { compare, success } },
+      { txn: { compare, success }, ...this.by },
       bytes,
     );
     return { succeeded: outcome.response.succeeded, revision };
@@ -91,7 +110,7 @@ export class Claims {
     const compare = createRevision === undefined ? [] : [{ key, target: CREATE, createRevision }];
     const success = [{ requestDeleteRange: { key } }];
     const { proposer } = this.member.parts;
-    return (await proposer.propose('txn', { txn: { compare, success } })).revision;
+    return (await proposer.propose('txn', { txn: { compare, success }, ...this.by })).revision;
   }
 
   find(key: Buffer): Version | undefined {
@@ -105,8 +124,7 @@ export class Claims {
 
   private inOrder(name: Buffer): Version[] {
     const { store } = this.member.parts.state;
-    const prefix = Buffer.concat([name, SLASH]);
-    const end = Buffer.concat([name, Buffer.of((SLASH[0] ?? 0) + 1)]);
+    const [prefix, end] = queueOf(name);
     const all = { revision: 0, limit: 0, countOnly: false };
     const { versions } = store.scan(intervalOf(prefix, end), all);
     return versions.sort((a, b) => a.createRevision - b.createRevision);
@@ -137,13 +155,19 @@ export class Claims {
         if (gone) stop();
       });
       if (!gone) continue;
-      await this.leave(claim.key, claim.createRevision);
+      await this.later().leave(claim.key, claim.createRevision);
       throw statusError(CODE.cancelled, 'the claim was given up');
     }
     if (this.find(claim.key)?.createRevision !== claim.createRevision) {
       throw statusError(CODE.unknown, 'the lease of the claim has ended');
     }
     return this.member.parts.state.store.revision;
+  }
+
+  /** The same caller, who may have waited while users and roles changed. */
+  private later(): Claims {
+    const authRevision = this.member.parts.state.auth.revision;
+    return this.by === undefined ? this : new Claims(this.member, { ...this.by, authRevision });
   }
 
   /** Resolves at the next change of a key, or when told to stop. */
@@ -173,6 +197,11 @@ export class Claims {
     stream.create({ key, rangeEnd, ...plain, watchId: 0n, fragment: false });
     return () => stream.close();
   }
+}
+
+/** The keys of a queue: from, and up to. */
+function queueOf(name: Buffer): [Buffer, Buffer] {
+  return [Buffer.concat([name, SLASH]), Buffer.concat([name, Buffer.of((SLASH[0] ?? 0) + 1)])];
 }
 
 /** A lease id as it stands in keys: two's complement, without leading zeros. */

@@ -16,6 +16,7 @@ import { type EtcdError, type EtcdErrorKind, etcdError } from '../errors.ts';
 import { type MemberChangeCode, MemberChangeError } from '../host/errors.ts';
 import type { MemberChange, MemberId, MemberInfo } from '../ports.ts';
 import { storedMember } from '../state/records.ts';
+import type { UnaryInfo } from './calls.ts';
 import type { Member } from './member.ts';
 import { fromConsensus } from './proposer.ts';
 
@@ -42,7 +43,11 @@ export class ClusterService {
     return this.answer(this.members);
   }
 
-  async add({ peerURLs, isLearner }: MemberAddRequest): Promise<Loose<MemberAddResponse>> {
+  async add(
+    { peerURLs, isLearner }: MemberAddRequest,
+    info?: UnaryInfo,
+  ): Promise<Loose<MemberAddResponse>> {
+    await this.member.access.checkAdmin(info?.caller);
     checkUrls(peerURLs);
     const known = new Set(this.members.flatMap((m) => m.peerUrls));
     if (peerURLs.some((url) => known.has(url))) throw etcdError('peerUrlExists');
@@ -53,13 +58,15 @@ export class ClusterService {
     return { ...this.answer(members), member: storedMember(member) };
   }
 
-  async remove({ ID }: MemberRemoveRequest): Promise<Answer> {
+  async remove({ ID }: MemberRemoveRequest, info?: UnaryInfo): Promise<Answer> {
+    await this.member.access.checkAdmin(info?.caller);
     const member = this.find(ID);
     if (!member.isLearner && member.name !== '') this.checkQuorum({ removed: 1 });
     return this.answer(await this.change({ type: 'remove', id: ID }));
   }
 
-  async update({ ID, peerURLs }: MemberUpdateRequest): Promise<Answer> {
+  async update({ ID, peerURLs }: MemberUpdateRequest, info?: UnaryInfo): Promise<Answer> {
+    await this.member.access.checkAdmin(info?.caller);
     checkUrls(peerURLs);
     const member = { ...this.find(ID), peerUrls: peerURLs };
     const others = this.members.filter((m) => m.id !== ID).flatMap((m) => m.peerUrls);
@@ -67,7 +74,8 @@ export class ClusterService {
     return this.answer(await this.change({ type: 'update', member }));
   }
 
-  async promote({ ID }: MemberPromoteRequest): Promise<Answer> {
+  async promote({ ID }: MemberPromoteRequest, info?: UnaryInfo): Promise<Answer> {
+    await this.member.access.checkAdmin(info?.caller);
     if (!this.find(ID).isLearner) throw etcdError('memberNotLearner');
     return this.answer(await this.change({ type: 'promote', id: ID }));
   }

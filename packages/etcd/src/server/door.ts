@@ -93,7 +93,8 @@ export class Door {
   /** Adds a method with one request and one response. */
   unary(method: MethodPlan, handler: UnaryHandler): void {
     const options = this.callOptions();
-    this.add(method, (stream) => serveUnary(stream, method, handler, options));
+    const route = { method, handler };
+    this.add(method, (stream, headers) => serveUnary(stream, headers, route, options));
   }
 
   /** Adds a method with a stream of responses. */

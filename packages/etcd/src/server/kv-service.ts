@@ -1,5 +1,6 @@
 /** The KV service: reads from the state, writes through the log. */
 
+import { authorizeTxn } from '../auth/authorize.ts';
 import type {
   CompactionRequest,
   CompactionResponse,
@@ -16,7 +17,7 @@ import type {
 import { etcdError } from '../errors.ts';
 import { runRange } from '../mvcc/index.ts';
 import { hasPut, isReadOnly, isSerializable, runTxn } from '../state/txn.ts';
-import type { UnaryInfo } from './calls.ts';
+import type { Caller, UnaryInfo } from './calls.ts';
 import type { Member } from './member.ts';
 import type { Quota } from './quota.ts';
 import { validateDelete, validatePut, validateRange, validateTxn } from './validate.ts';
@@ -30,49 +31,61 @@ export class KvService {
     this.quota = quota;
   }
 
-  async range(request: RangeRequest): Promise<Loose<RangeResponse>> {
+  async range(request: RangeRequest, info?: UnaryInfo): Promise<Loose<RangeResponse>> {
     validateRange(request);
     if (!request.serializable) await this.member.linearize();
+    const { access } = this.member;
+    if (!access.open) await access.checkKeys(info?.caller, 'read', request);
     const { kvs, count, more } = runRange(this.member.parts.state.store, request);
     return { header: this.member.currentHeader(), kvs, count, more };
   }
 
-  async put(request: PutRequest, { raw }: UnaryInfo): Promise<Loose<PutResponse>> {
+  async put(request: PutRequest, { raw, caller }: UnaryInfo): Promise<Loose<PutResponse>> {
     validatePut(request);
     if (!this.admits(raw, true)) await this.quota.check(raw.length);
-    const written = await this.member.parts.proposer.propose('put', { put: raw }, raw.length);
+    const { access, parts } = this.member;
+    const by = access.open ? undefined : await access.who(caller);
+    const written = await parts.proposer.propose('put', { put: raw, ...by }, raw.length);
     return this.answer(written, written.outcome.response as object);
   }
 
   async deleteRange(
     request: DeleteRangeRequest,
-    { raw }: UnaryInfo,
+    { raw, caller }: UnaryInfo,
   ): Promise<Loose<DeleteRangeResponse>> {
     validateDelete(request);
     this.admits(raw, false);
-    const { proposer } = this.member.parts;
-    const written = await proposer.propose('delete', { deleteRange: raw }, raw.length);
+    const { access, parts } = this.member;
+    const by = access.open ? undefined : await access.who(caller);
+    const body = { deleteRange: raw, ...by };
+    const written = await parts.proposer.propose('delete', body, raw.length);
     return this.answer(written, written.outcome.response as object);
   }
 
-  async txn(request: TxnRequest, { raw }: UnaryInfo): Promise<Loose<TxnResponse>> {
+  async txn(request: TxnRequest, { raw, caller }: UnaryInfo): Promise<Loose<TxnResponse>> {
     validateTxn(request, this.member.parts.limits.txnOps);
-    if (isReadOnly(request)) return this.readTxn(request);
+    if (isReadOnly(request)) return this.readTxn(request, caller);
     if (!this.admits(raw, hasPut(request))) await this.quota.check(raw.length);
-    const written = await this.member.parts.proposer.propose('txn', { txn: raw }, raw.length);
+    const { access, parts } = this.member;
+    const by = access.open ? undefined : await access.who(caller);
+    const written = await parts.proposer.propose('txn', { txn: raw, ...by }, raw.length);
     return this.answer(written, written.outcome.response);
   }
 
-  private async readTxn(request: TxnRequest): Promise<Loose<TxnResponse>> {
+  private async readTxn(request: TxnRequest, caller?: Caller): Promise<Loose<TxnResponse>> {
     if (!isSerializable(request)) await this.member.linearize();
-    const outcome = runTxn(this.member.parts.state, request, () => undefined);
+    const { access, parts } = this.member;
+    if (!access.open) authorizeTxn(parts.state.auth, await access.who(caller), request);
+    const outcome = runTxn(parts.state, request, () => undefined);
     return { header: this.member.currentHeader(), ...outcome };
   }
 
   async compact(
     _request: CompactionRequest,
-    { raw }: UnaryInfo,
+    { raw, caller }: UnaryInfo,
   ): Promise<Loose<CompactionResponse>> {
+    // Anyone may, but not with a token that is no good.
+    await this.member.access.who(caller);
     const written = await this.member.parts.proposer.propose('done', { compact: raw }, raw.length);
     return this.answer(written, {});
   }

@@ -15,7 +15,7 @@ import type {
 import { EtcdError, etcdError, isEtcdError } from '../errors.ts';
 import { MAX_TTL_SECONDS } from '../lease/lessor.ts';
 import { LIMITS } from '../limits.ts';
-import type { StreamCall } from './calls.ts';
+import type { StreamCall, UnaryInfo } from './calls.ts';
 import type { LeaderGuard } from './leader-guard.ts';
 import type { Member } from './member.ts';
 
@@ -29,7 +29,8 @@ export class LeaseService {
     this.guard = guard;
   }
 
-  async grant(request: LeaseGrantRequest): Promise<Loose<LeaseGrantResponse>> {
+  async grant(request: LeaseGrantRequest, info?: UnaryInfo): Promise<Loose<LeaseGrantResponse>> {
+    await this.member.access.who(info?.caller);
     if (request.TTL > MAX_TTL_SECONDS) throw etcdError('leaseTtlTooLarge');
     const leaseGrant = {
       ID: request.ID === 0n ? this.member.nextLeaseId() : request.ID,
@@ -41,9 +42,10 @@ export class LeaseService {
     return { header: this.member.header(revision, term), ID, TTL };
   }
 
-  async revoke({ ID }: LeaseRevokeRequest): Promise<Loose<LeaseRevokeResponse>> {
+  async revoke({ ID }: LeaseRevokeRequest, info?: UnaryInfo): Promise<Loose<LeaseRevokeResponse>> {
+    const by = await this.member.access.who(info?.caller);
     const { proposer } = this.member.parts;
-    const { revision, term } = await proposer.propose('done', { leaseRevoke: { ID } });
+    const { revision, term } = await proposer.propose('done', { leaseRevoke: { ID }, ...by });
     return { header: this.member.header(revision, term) };
   }
 

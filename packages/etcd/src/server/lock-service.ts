@@ -24,19 +24,21 @@ export class LockService {
   }
 
   /** Answers once the lock is held. A caller that leaves while waiting loses its place. */
-  lock(request: LockRequest, { onClose }: UnaryInfo): Promise<Loose<LockResponse>> {
+  lock(request: LockRequest, { caller, onClose }: UnaryInfo): Promise<Loose<LockResponse>> {
     return unknownOnFailure(async () => {
-      const lease = await this.claims.leaseFor(request.lease);
-      const claim = await this.claims.claim(request.name, lease, NO_VALUE);
-      const revision = await this.claims.turn(request.name, claim, onClose);
+      const claims = await this.claims.of(caller);
+      const lease = await claims.leaseFor(request.lease);
+      const claim = await claims.claim(request.name, lease, NO_VALUE);
+      const revision = await claims.turn(request.name, claim, onClose);
       return { header: this.member.header(revision), key: claim.key };
     });
   }
 
-  unlock({ key }: UnlockRequest): Promise<Loose<UnlockResponse>> {
+  unlock({ key }: UnlockRequest, { caller }: UnaryInfo): Promise<Loose<UnlockResponse>> {
     return unknownOnFailure(async () => {
       if (key.length === 0) throw etcdError('emptyKey');
-      return { header: this.member.header(await this.claims.leave(key)) };
+      const claims = await this.claims.of(caller);
+      return { header: this.member.header(await claims.leave(key)) };
     });
   }
 }

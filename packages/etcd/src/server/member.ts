@@ -10,6 +10,7 @@ import type { KvState } from '../state/kv-state.ts';
 import { encodeSnapshot } from '../state/snapshot.ts';
 import type { KvStateMachine } from '../state/state-machine.ts';
 import type { WatchHub } from '../watch/index.ts';
+import { Access, type CredentialSources } from './access.ts';
 import { fromConsensus, type Proposer } from './proposer.ts';
 
 /** Limits a member is run with. */
@@ -30,6 +31,8 @@ export interface MemberParts {
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Absent: nobody has a token, and certificates name nobody. */
+  readonly credentials?: CredentialSources;
 }
 
 /** 63 bits: 15 of the member, 40 of milliseconds, 8 of a count within one. */
@@ -39,12 +42,15 @@ const LEASE_COUNT_BITS = 8n;
 
 export class Member {
   readonly parts: MemberParts;
+  /** Who asks, and whether they may. */
+  readonly access: Access;
   /** The cluster knows this member's name and client URLs. */
   published = false;
   private lastLeaseId = 1n;
 
   constructor(parts: MemberParts) {
     this.parts = parts;
+    this.access = new Access(parts.state.auth, parts.credentials);
   }
 
   /**

@@ -1,8 +1,10 @@
 /** Puts the services on the door: which method is whose. */
 
+import { errorMessage } from '@kubets/platform';
 import type * as wire from '../codec/index.ts';
 import { serviceMethods } from '../codec/index.ts';
-import { CODE, etcdError, statusError } from '../errors.ts';
+import { CODE, EtcdError, statusError } from '../errors.ts';
+import type { AuthService } from './auth-service.ts';
 import type { StreamCall, StreamHandler, UnaryHandler } from './calls.ts';
 import { Claims } from './claims.ts';
 import { ClusterService } from './cluster-service.ts';
@@ -37,6 +39,7 @@ export interface Services {
   readonly member: Member;
   readonly quota: Quota;
   readonly guard: LeaderGuard;
+  readonly auth: AuthService;
 }
 
 /** Adds all services of the etcd v3 API. */
@@ -44,16 +47,16 @@ export function addServices(door: Door, services: Services): void {
   addKvAndWatch(door, services);
   addLease(door, new LeaseService(services.member, services.guard));
   addCluster(door, new ClusterService(services.member));
-  addMaintenance(door, new MaintenanceService(services.member));
+  addMaintenance(door, services.member, new MaintenanceService(services.member));
   addClaims(door, services.member);
-  addAccess(door, services.member);
+  addAuth(door, services.auth);
 }
 
 function addKvAndWatch(door: Door, { member, quota, guard }: Services): void {
   const kv = new KvService(member, quota);
   addService(door, 'etcdserverpb.KV', {
     unary: {
-      Range: (request: wire.RangeRequest) => kv.range(request),
+      Range: (request: wire.RangeRequest, info) => kv.range(request, info),
       Put: (request: wire.PutRequest, info) => kv.put(request, info),
       DeleteRange: (request: wire.DeleteRangeRequest, info) => kv.deleteRange(request, info),
       Txn: (request: wire.TxnRequest, info) => kv.txn(request, info),
@@ -63,7 +66,7 @@ function addKvAndWatch(door: Door, { member, quota, guard }: Services): void {
   addService(door, 'etcdserverpb.Watch', {
     stream: {
       Watch: (call: StreamCall<wire.WatchRequest, wire.WatchResponse>) =>
-        serveWatch(member.parts.hub, guard, call),
+        serveWatch(member, guard, call),
     },
   });
 }
@@ -71,8 +74,8 @@ function addKvAndWatch(door: Door, { member, quota, guard }: Services): void {
 function addLease(door: Door, lease: LeaseService): void {
   addService(door, 'etcdserverpb.Lease', {
     unary: {
-      LeaseGrant: (request: wire.LeaseGrantRequest) => lease.grant(request),
-      LeaseRevoke: (request: wire.LeaseRevokeRequest) => lease.revoke(request),
+      LeaseGrant: (request: wire.LeaseGrantRequest, info) => lease.grant(request, info),
+      LeaseRevoke: (request: wire.LeaseRevokeRequest, info) => lease.revoke(request, info),
       LeaseTimeToLive: (request: wire.LeaseTimeToLiveRequest) => lease.timeToLive(request),
       LeaseLeases: () => lease.leases(),
     },
@@ -87,39 +90,77 @@ function addCluster(door: Door, cluster: ClusterService): void {
   addService(door, 'etcdserverpb.Cluster', {
     unary: {
       MemberList: (request: wire.MemberListRequest) => cluster.list(request),
-      MemberAdd: (request: wire.MemberAddRequest) => cluster.add(request),
-      MemberRemove: (request: wire.MemberRemoveRequest) => cluster.remove(request),
-      MemberUpdate: (request: wire.MemberUpdateRequest) => cluster.update(request),
-      MemberPromote: (request: wire.MemberPromoteRequest) => cluster.promote(request),
+      MemberAdd: (request: wire.MemberAddRequest, info) => cluster.add(request, info),
+      MemberRemove: (request: wire.MemberRemoveRequest, info) => cluster.remove(request, info),
+      MemberUpdate: (request: wire.MemberUpdateRequest, info) => cluster.update(request, info),
+      MemberPromote: (request: wire.MemberPromoteRequest, info) => cluster.promote(request, info),
     },
   });
 }
 
-function addMaintenance(door: Door, maintenance: MaintenanceService): void {
+function asEtcdError(error: unknown): EtcdError {
+  return error instanceof EtcdError ? error : statusError(CODE.internal, errorMessage(error));
+}
+
+/** Some of it is for administrators only. */
+function addMaintenance(door: Door, { access }: Member, maintenance: MaintenanceService): void {
   addService(door, 'etcdserverpb.Maintenance', {
     unary: {
-      Alarm: (request: wire.AlarmRequest) => maintenance.alarm(request),
+      Alarm: async (request: wire.AlarmRequest, { caller }) => {
+        await access.who(caller);
+        return maintenance.alarm(request);
+      },
       Status: () => maintenance.status(),
-      Defragment: () => maintenance.defragment(),
-      Hash: () => maintenance.hash(),
-      HashKV: (request: wire.HashKVRequest) => maintenance.hashKv(request),
+      Defragment: async (_: unknown, { caller }) => {
+        await access.checkMaintainer(caller);
+        return maintenance.defragment();
+      },
+      Hash: async (_: unknown, { caller }) => {
+        await access.checkMaintainer(caller);
+        return maintenance.hash();
+      },
+      HashKV: async (request: wire.HashKVRequest, { caller }) => {
+        await access.checkMaintainer(caller);
+        return maintenance.hashKv(request);
+      },
       MoveLeader: (request: wire.MoveLeaderRequest) => maintenance.moveLeader(request),
     },
     stream: {
-      Snapshot: (call: StreamCall<unknown, wire.SnapshotResponse>) => maintenance.snapshot(call),
+      Snapshot: (call: StreamCall<unknown, wire.SnapshotResponse>) => {
+        const refuse = (error: unknown): void => call.end(asEtcdError(error));
+        access.checkMaintainer(call).then(() => maintenance.snapshot(call), refuse);
+      },
     },
   });
 }
 
-/** Users and roles are not kept: whoever may connect (by client certificate, with TLS) may do everything. */
-function addAccess(door: Door, member: Member): void {
+function addAuth(door: Door, auth: AuthService): void {
   addService(door, 'etcdserverpb.Auth', {
     unary: {
-      AuthStatus: () => ({ header: member.currentHeader(), enabled: false, authRevision: 1 }),
-      AuthDisable: () => ({ header: member.currentHeader() }),
-      Authenticate: () => {
-        throw etcdError('authNotEnabled');
-      },
+      AuthEnable: (_: unknown, info) => auth.change({ enable: {} }, info),
+      AuthDisable: (_: unknown, info) => auth.change({ disable: {} }, info),
+      AuthStatus: (_: unknown, info) => auth.status(info),
+      Authenticate: (request: wire.AuthenticateRequest, info) => auth.authenticate(request, info),
+      UserAdd: (request: wire.AuthUserAddRequest, info) => auth.addUser(request, info),
+      UserGet: (request: wire.AuthUserGetRequest, info) => auth.user(request, info),
+      UserList: (_: unknown, info) => auth.users(info),
+      UserDelete: (request: wire.AuthUserDeleteRequest, info) =>
+        auth.change({ userDelete: request }, info),
+      UserChangePassword: (request: wire.AuthUserChangePasswordRequest, info) =>
+        auth.changePassword(request, info),
+      UserGrantRole: (request: wire.AuthUserGrantRoleRequest, info) =>
+        auth.change({ userGrantRole: request }, info),
+      UserRevokeRole: (request: wire.AuthUserRevokeRoleRequest, info) =>
+        auth.change({ userRevokeRole: request }, info),
+      RoleAdd: (request: wire.AuthRoleAddRequest, info) => auth.change({ roleAdd: request }, info),
+      RoleGet: (request: wire.AuthRoleGetRequest, info) => auth.role(request, info),
+      RoleList: (_: unknown, info) => auth.roles(info),
+      RoleDelete: (request: wire.AuthRoleDeleteRequest, info) =>
+        auth.change({ roleDelete: request }, info),
+      RoleGrantPermission: (request: wire.AuthRoleGrantPermissionRequest, info) =>
+        auth.change({ roleGrantPermission: request }, info),
+      RoleRevokePermission: (request: wire.AuthRoleRevokePermissionRequest, info) =>
+        auth.change({ roleRevokePermission: request }, info),
     },
   });
 }
@@ -130,16 +171,16 @@ function addClaims(door: Door, member: Member): void {
   addService(door, 'v3lockpb.Lock', {
     unary: {
       Lock: (request: wire.LockRequest, info) => locks.lock(request, info),
-      Unlock: (request: wire.UnlockRequest) => locks.unlock(request),
+      Unlock: (request: wire.UnlockRequest, info) => locks.unlock(request, info),
     },
   });
   const elections = new ElectionService(member, claims);
   addService(door, 'v3electionpb.Election', {
     unary: {
       Campaign: (request: wire.CampaignRequest, info) => elections.campaign(request, info),
-      Proclaim: (request: wire.ProclaimRequest) => elections.proclaim(request),
-      Leader: (request: wire.LeaderRequest) => elections.leader(request),
-      Resign: (request: wire.ResignRequest) => elections.resign(request),
+      Proclaim: (request: wire.ProclaimRequest, info) => elections.proclaim(request, info),
+      Leader: (request: wire.LeaderRequest, info) => elections.leader(request, info),
+      Resign: (request: wire.ResignRequest, info) => elections.resign(request, info),
     },
     stream: {
       Observe: (call: StreamCall<wire.LeaderRequest, wire.LeaderResponse>) =>

@@ -13,6 +13,7 @@ import {
 } from '@kubets/platform';
 import { openConsensus } from '../host/open.ts';
 import { nodeDisk } from '../wal/runtime/node-disk.ts';
+import type { AuthSettings } from './auth-settings.ts';
 import type { ServerLimits } from './member.ts';
 import { SoloConsensus } from './solo-consensus.ts';
 import { type MakeConsensus, startMember, stateDirOf } from './start.ts';
@@ -23,6 +24,8 @@ interface CommonOptions {
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
   readonly limits?: Partial<ServerLimits>;
   readonly watchProgressMs?: number;
+  /** How users log in. */
+  readonly auth?: AuthSettings;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;

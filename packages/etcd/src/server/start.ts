@@ -18,12 +18,15 @@ import { KvState } from '../state/kv-state.ts';
 import { KvStateMachine } from '../state/state-machine.ts';
 import { LevelStorage } from '../storage/level-storage.ts';
 import { WatchHub } from '../watch/index.ts';
+import { AuthService } from './auth-service.ts';
+import { type AuthSettings, BCRYPT_COST, makeTokens } from './auth-settings.ts';
 import { Compactor, type Retention } from './compactor.ts';
 import { Door } from './door.ts';
 import { httpReplier } from './http.ts';
 import { LeaderGuard } from './leader-guard.ts';
 import { LeaseExpirer } from './lease-expirer.ts';
 import { Member, type ServerLimits } from './member.ts';
+import { Passwords } from './passwords.ts';
 import { Proposer } from './proposer.ts';
 import { Publisher } from './publisher.ts';
 import { Quota } from './quota.ts';
@@ -63,6 +66,8 @@ export interface MemberOptions {
   readonly log?: Logger;
   readonly health?: Health;
   readonly metrics?: Metrics;
+  /** How users log in. */
+  readonly auth?: AuthSettings;
   /** Called when the member cannot go on: its process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -173,7 +178,12 @@ function makeMember(
   consensus.onLeadership(() => proposer.onLeadership());
   const limits = serverLimits(options);
   const replicated = { state, stateMachine, hub, proposer, consensus };
-  return new Member({ ...{ memberId, clusterId, limits, clock, log }, ...replicated });
+  const linearize = (): Promise<void> => member.linearize();
+  const tokens = makeTokens(options.auth, { state, stateMachine, proposer, clock, linearize });
+  const credentials = { tokens, certificateUsers: options.tls?.requireClientCert === true };
+  const own = { memberId, clusterId, limits, clock, log, credentials };
+  const member: Member = new Member({ ...own, ...replicated });
+  return member;
 }
 
 /** Opens the door and starts what runs by itself. */
@@ -189,7 +199,9 @@ async function serve(
   const { quotaBytes } = limits;
   const quota = new Quota({ quotaBytes, memberId, alarms: state.alarms, proposer, sizeBytes, log });
   const guard = new LeaderGuard(consensus, LIMITS.leaderlessElections * options.electionMs, clock);
-  const { door, ports } = await openDoor(options, base, { member, quota, guard });
+  const passwords = new Passwords(clock, options.auth?.bcryptCost ?? BCRYPT_COST);
+  const auth = new AuthService(member, passwords);
+  const { door, ports } = await openDoor(options, base, { member, quota, guard, auth });
   const running = [
     guard,
     startPublisher(options, { member, ports }),
@@ -209,6 +221,7 @@ async function serve(
       await door.close(graceMs);
       await consensus.stop();
       proposer.close();
+      await passwords.close();
       await storage?.close();
     },
   };

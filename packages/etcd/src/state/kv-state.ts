@@ -1,5 +1,7 @@
 /** The replicated state, and the one way it changes: by proposals applied in log order, with the same result everywhere. */
 
+import { type AuthContent, type AuthJournal, AuthState } from '../auth/auth-state.ts';
+import { authorize } from '../auth/authorize.ts';
 import type {
   AlarmRequest,
   CompactionRequest,
@@ -36,13 +38,14 @@ export type Outcome =
   | { readonly type: 'alarms'; readonly alarms: readonly Alarm[] }
   | { readonly type: 'done' };
 
-export type StateJournal = Journal & LeaseJournal & AlarmJournal;
+export type StateJournal = Journal & LeaseJournal & AlarmJournal & AuthJournal;
 
 /** Everything of the state but the log position: what is stored and what a snapshot carries. */
 export interface StateContent {
   readonly versions: Iterable<Version>;
   readonly leases: readonly Lease[];
   readonly alarms: readonly Alarm[];
+  readonly auth: AuthContent;
   readonly revision: Revision;
   readonly compactRevision: Revision;
 }
@@ -54,16 +57,18 @@ export class KvState {
   readonly store: MvccStore;
   readonly lessor: Lessor;
   readonly alarms: Alarms;
+  readonly auth: AuthState;
 
   constructor(options: { readonly minLeaseTtlSeconds: number; readonly journal?: StateJournal }) {
     this.store = new MvccStore(options.journal);
     this.lessor = new Lessor(options.minLeaseTtlSeconds, options.journal);
     this.alarms = new Alarms(options.journal);
+    this.auth = new AuthState(options.journal);
   }
 
   /** Replaces everything. */
   restore(content: StateContent, nowMs: number): void {
-    const { versions, leases, alarms } = content;
+    const { versions, leases, alarms, auth } = content;
     this.store.restore(versions, content);
     this.lessor.clear();
     for (const lease of leases) this.lessor.restore(lease, nowMs);
@@ -71,6 +76,7 @@ export class KvState {
       if (lease !== 0n) this.lessor.attach(lease, keyName(key));
     }
     this.alarms.restore(alarms);
+    this.auth.restore(auth);
   }
 
   /**
@@ -80,6 +86,7 @@ export class KvState {
    */
   apply(p: Proposal, nowMs: number, changes: Change[]): Outcome {
     this.refuseByAlarm(p);
+    authorize(this, p);
     if (p.put) return this.put(p.put, changes);
     if (p.txn) return this.txn(p.txn, changes);
     if (p.deleteRange) return this.deleteRange(p.deleteRange, changes);
@@ -89,12 +96,13 @@ export class KvState {
     if (p.leaseExpire) return this.expire(p.leaseExpire, changes);
     if (p.compact) return this.compact(p.compact);
     if (p.alarm) return this.alarm(p.alarm);
+    if (p.auth) this.auth.apply(p.auth);
     return DONE;
   }
 
   /** A corrupt cluster takes no writes; a full one none that need space. */
   private refuseByAlarm(p: Proposal): void {
-    if (p.alarm || p.leaseRenew) return;
+    if (p.alarm || p.leaseRenew || p.auth) return;
     if (this.alarms.has(ALARM.corrupt)) throw etcdError('corrupt');
     const grows = p.put !== undefined || p.leaseGrant !== undefined || (p.txn && hasPut(p.txn));
     if (grows && this.alarms.has(ALARM.noSpace)) throw etcdError('noSpace');

@@ -1,14 +1,18 @@
 /** State as records: between the in-memory types and the stored messages of `internal.proto`. */
 
 import { crc32 } from 'node:zlib';
+import type { AuthContent, Role, User } from '../auth/auth-state.ts';
 import {
   type Loose,
   type Member,
   messageType,
   type StoredAlarm,
+  type StoredAuth,
   type StoredLease,
   type StoredMeta,
   type StoredRevision,
+  type Role as WireRole,
+  type User as WireUser,
 } from '../codec/index.ts';
 import { StorageError } from '../errors.ts';
 import type { Lease } from '../lease/lessor.ts';
@@ -24,6 +28,9 @@ export const STORED = {
   revision: messageType<StoredRevision>('kubets.etcd.v1.StoredRevision'),
   lease: messageType<StoredLease>('kubets.etcd.v1.StoredLease'),
   alarm: messageType<StoredAlarm>('kubets.etcd.v1.StoredAlarm'),
+  auth: messageType<StoredAuth>('kubets.etcd.v1.StoredAuth'),
+  user: messageType<WireUser>('authpb.User'),
+  role: messageType<WireRole>('authpb.Role'),
   meta: messageType<StoredMeta>('kubets.etcd.v1.StoredMeta'),
 } as const;
 
@@ -60,6 +67,55 @@ export function storedAlarm({ memberID, alarm }: Alarm): Loose<StoredAlarm> {
 
 export function alarmOf({ member, type }: StoredAlarm): Alarm {
   return { memberID: member, alarm: type };
+}
+
+export function storedAuth({ enabled, revision }: StoredAuth): Loose<StoredAuth> {
+  return { enabled, revision };
+}
+
+export function storedUser({ name, passwordHash, noPassword, roles }: User): Loose<WireUser> {
+  const password = Buffer.from(passwordHash);
+  return { name: Buffer.from(name), password, roles, options: { noPassword } };
+}
+
+function userOf({ name, password, roles, options }: WireUser): User {
+  const noPassword = options?.noPassword === true;
+  return { name: name.toString(), passwordHash: password.toString(), noPassword, roles };
+}
+
+export function storedRole({ name, permissions }: Role): Loose<WireRole> {
+  return { name: Buffer.from(name), keyPermission: permissions };
+}
+
+function roleOf({ name, keyPermission }: WireRole): Role {
+  const permissions = keyPermission.map(({ permType, key, rangeEnd }) => {
+    return { permType, key: Buffer.from(key), rangeEnd: Buffer.from(rangeEnd) };
+  });
+  return { name: name.toString(), permissions };
+}
+
+/** Gathers the records of users and roles as they are read. */
+export class AuthDraft {
+  private auth: StoredAuth = { enabled: false, revision: 1n };
+  private readonly users: User[] = [];
+  private readonly roles: Role[] = [];
+
+  setAuth(auth: StoredAuth): void {
+    this.auth = auth;
+  }
+
+  addUser(user: WireUser): void {
+    this.users.push(userOf(user));
+  }
+
+  addRole(role: WireRole): void {
+    this.roles.push(roleOf(role));
+  }
+
+  content(): AuthContent {
+    const { enabled, revision } = this.auth;
+    return { enabled, revision, users: this.users, roles: this.roles };
+  }
 }
 
 export function storedMeta(position: AppliedPosition): Loose<StoredMeta> {

@@ -13,13 +13,17 @@ import type { Version } from '../mvcc/index.ts';
 import type { Alarm } from './alarms.ts';
 import type { StateContent } from './kv-state.ts';
 import {
+  AuthDraft,
   alarmOf,
   leaseOf,
   positionOf,
   storedAlarm,
+  storedAuth,
   storedLease,
   storedMeta,
   storedRevision,
+  storedRole,
+  storedUser,
   versionOf,
 } from './records.ts';
 import type { AppliedPosition } from './state-machine.ts';
@@ -34,6 +38,10 @@ function* recordsOf(
   yield { meta: storedMeta(position) };
   for (const lease of content.leases) yield { lease: storedLease(lease) };
   for (const alarm of content.alarms) yield { alarm: storedAlarm(alarm) };
+  const { auth } = content;
+  yield { auth: storedAuth(auth) };
+  for (const user of auth.users) yield { user: storedUser(user) };
+  for (const role of auth.roles) yield { role: storedRole(role) };
   for (const version of content.versions) yield { revision: storedRevision(version) };
 }
 
@@ -92,6 +100,7 @@ interface Draft {
   readonly versions: Version[];
   readonly leases: Lease[];
   readonly alarms: Alarm[];
+  readonly auth: AuthDraft;
   position: AppliedPosition | undefined;
 }
 
@@ -99,6 +108,9 @@ function take(record: SnapshotRecord, draft: Draft): void {
   if (record.revision) draft.versions.push(versionOf(record.revision));
   else if (record.lease) draft.leases.push(leaseOf(record.lease));
   else if (record.alarm) draft.alarms.push(alarmOf(record.alarm));
+  else if (record.auth) draft.auth.setAuth(record.auth);
+  else if (record.user) draft.auth.addUser(record.user);
+  else if (record.role) draft.auth.addRole(record.role);
   else if (record.meta) draft.position = positionOf(record.meta);
 }
 
@@ -116,7 +128,8 @@ function decodeFrame(framed: Buffer): SnapshotRecord {
 export async function decodeSnapshot(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<{ content: StateContent; position: AppliedPosition }> {
-  const draft: Draft = { versions: [], leases: [], alarms: [], position: undefined };
+  const auth = new AuthDraft();
+  const draft: Draft = { versions: [], leases: [], alarms: [], auth, position: undefined };
   let records = 0;
   let crc = 0;
   let ended = false;
@@ -136,5 +149,6 @@ export async function decodeSnapshot(
   const { versions, leases, alarms, position } = draft;
   if (!ended || position === undefined) throw new StorageError('snapshot was cut short');
   const { revision, compactRevision } = position;
-  return { content: { versions, leases, alarms, revision, compactRevision }, position };
+  const content = { versions, leases, alarms, auth: auth.content(), revision, compactRevision };
+  return { content, position };
 }

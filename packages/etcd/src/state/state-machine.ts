@@ -151,11 +151,12 @@ export class KvStateMachine implements StateMachine {
 
   /** The state as of the last applied entry; stays so while later ones are applied. */
   content(): StateContent {
-    const { store, lessor, alarms } = this.options.state;
+    const { store, lessor, alarms, auth } = this.options.state;
     return {
       versions: this.allVersions(),
       leases: lessor.all(),
       alarms: alarms.list(0),
+      auth: auth.content(),
       revision: store.revision,
       compactRevision: store.compactRevision,
     };

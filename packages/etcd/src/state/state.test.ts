@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock, seededRandom } from '@kubets/platform';
+import { NO_AUTH } from '../auth/auth-state.ts';
 import {
   type Loose,
   messageType,
@@ -108,7 +109,7 @@ describe('leases and keys', () => {
     const { revision, compactRevision } = store;
     const leases = lessor.all();
     const versions = store.allVersions();
-    other.restore({ versions, leases, alarms: [], revision, compactRevision }, 0);
+    other.restore({ versions, leases, alarms: [], auth: NO_AUTH, revision, compactRevision }, 0);
     assert.deepEqual(other.lessor.revoke(7n), ['a']);
   });
 });

@@ -1,5 +1,6 @@
 /** Collects what has changed in memory and is not on disk yet. Later changes of a record replace earlier ones. */
 
+import type { AuthContent, AuthRecord } from '../auth/auth-state.ts';
 import type { Lease } from '../lease/lessor.ts';
 import type { Version } from '../mvcc/index.ts';
 import type { Alarm } from '../state/alarms.ts';
@@ -8,12 +9,15 @@ import {
   STORED,
   seal,
   storedAlarm,
+  storedAuth,
   storedLease,
   storedMeta,
   storedRevision,
+  storedRole,
+  storedUser,
 } from '../state/records.ts';
 import type { AppliedPosition } from '../state/state-machine.ts';
-import { alarmKey, leaseKey, metaKey, versionKey } from './keys.ts';
+import { alarmKey, authKey, leaseKey, metaKey, versionKey } from './keys.ts';
 
 /** A record to write, or to remove when `value` is undefined. */
 export interface Operation {
@@ -38,6 +42,34 @@ export function putAlarm(generation: number, alarm: Alarm): Operation {
   return { key, value: seal(key, (head) => STORED.alarm.encode(storedAlarm(alarm), head)) };
 }
 
+function authOperation(generation: number, record: AuthRecord): Operation {
+  if (record.kind === 'auth') {
+    const key = authKey(generation, 'auth', '');
+    const stored = storedAuth(record.value);
+    return { key, value: seal(key, (head) => STORED.auth.encode(stored, head)) };
+  }
+  const key = authKey(generation, record.kind, record.name);
+  if (record.value === undefined) return { key, value: undefined };
+  if (record.kind === 'user') {
+    const stored = storedUser(record.value);
+    return { key, value: seal(key, (head) => STORED.user.encode(stored, head)) };
+  }
+  const stored = storedRole(record.value);
+  return { key, value: seal(key, (head) => STORED.role.encode(stored, head)) };
+}
+
+/** Users, roles and whether they count, all of them. */
+export function* putAuth(generation: number, auth: AuthContent): Generator<Operation> {
+  const { enabled, revision, users, roles } = auth;
+  yield authOperation(generation, { kind: 'auth', value: { enabled, revision } });
+  for (const value of users) {
+    yield authOperation(generation, { kind: 'user', name: value.name, value });
+  }
+  for (const value of roles) {
+    yield authOperation(generation, { kind: 'role', name: value.name, value });
+  }
+}
+
 export function putMeta(
   generation: number,
   position: AppliedPosition,
@@ -51,10 +83,11 @@ export class ChangeJournal implements StateJournal {
   private versions = new Map<Version, boolean>();
   private leases = new Map<bigint, Lease | undefined>();
   private alarms = new Map<string, { alarm: Alarm; raised: boolean }>();
+  private auth = new Map<string, AuthRecord>();
 
   /** Records that differ from the disk. */
   get size(): number {
-    return this.versions.size + this.leases.size + this.alarms.size;
+    return this.versions.size + this.leases.size + this.alarms.size + this.auth.size;
   }
 
   versionAdded(version: Version): void {
@@ -81,12 +114,17 @@ export class ChangeJournal implements StateJournal {
     this.alarms.set(`${alarm.memberID}/${alarm.alarm}`, { alarm, raised: false });
   }
 
+  authChanged(record: AuthRecord): void {
+    this.auth.set(record.kind === 'auth' ? 'auth' : `${record.kind}/${record.name}`, record);
+  }
+
   /** Empties the journal. @returns what was in it, encoded one by one as it is asked for */
   take(generation: number): Iterable<Operation> {
-    const { versions, leases, alarms } = this;
+    const { versions, leases, alarms, auth } = this;
     this.versions = new Map();
     this.leases = new Map();
     this.alarms = new Map();
+    this.auth = new Map();
     return (function* () {
       for (const [version, added] of versions) {
         if (added) yield putVersion(generation, version);
@@ -100,6 +138,7 @@ export class ChangeJournal implements StateJournal {
         if (raised) yield putAlarm(generation, alarm);
         else yield { key: alarmKey(generation, alarm), value: undefined };
       }
+      for (const record of auth.values()) yield authOperation(generation, record);
     })();
   }
 }

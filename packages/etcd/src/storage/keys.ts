@@ -6,7 +6,10 @@
 import type { Version } from '../mvcc/index.ts';
 import type { Alarm } from '../state/alarms.ts';
 
-export const KIND = { alarm: 0x61, lease: 0x6c, meta: 0x6d, revision: 0x72 } as const;
+export const KIND = {
+  ...{ alarm: 0x61, lease: 0x6c, meta: 0x6d, revision: 0x72 },
+  ...{ auth: 0x41, user: 0x55, role: 0x52 },
+} as const;
 
 const GENERATION_BYTES = 4;
 
@@ -37,6 +40,14 @@ export function alarmKey(generation: number, { memberID, alarm }: Alarm): Buffer
   const key = keyOf(generation, KIND.alarm, 12);
   key.writeBigUInt64BE(memberID, 5);
   key.writeUInt32BE(alarm, 13);
+  return key;
+}
+
+/** @param name of a user or role; empty for the record about authentication itself */
+export function authKey(generation: number, kind: 'auth' | 'user' | 'role', name: string): Buffer {
+  const bytes = Buffer.from(name);
+  const key = keyOf(generation, KIND[kind], bytes.length);
+  bytes.copy(key, GENERATION_BYTES + 1);
   return key;
 }
 

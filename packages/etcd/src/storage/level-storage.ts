@@ -21,6 +21,7 @@ import {
   ChangeJournal,
   type Operation,
   putAlarm,
+  putAuth,
   putLease,
   putMeta,
   putVersion,
@@ -188,6 +189,7 @@ function* operationsOf(generation: number, content: StateContent): Generator<Ope
   for (const version of content.versions) yield putVersion(generation, version);
   for (const lease of content.leases) yield putLease(generation, lease);
   for (const alarm of content.alarms) yield putAlarm(generation, alarm);
+  yield* putAuth(generation, content.auth);
 }
 
 /** One line that says what is wrong and what to do. */

@@ -5,7 +5,15 @@ import type { Lease } from '../lease/lessor.ts';
 import type { Version } from '../mvcc/index.ts';
 import type { Alarm } from '../state/alarms.ts';
 import type { StateContent } from '../state/kv-state.ts';
-import { alarmOf, leaseOf, positionOf, STORED, unseal, versionOf } from '../state/records.ts';
+import {
+  AuthDraft,
+  alarmOf,
+  leaseOf,
+  positionOf,
+  STORED,
+  unseal,
+  versionOf,
+} from '../state/records.ts';
 import type { AppliedPosition } from '../state/state-machine.ts';
 import { CURRENT_KEY, generationRange, KIND, kindOf } from './keys.ts';
 
@@ -78,6 +86,7 @@ async function readGeneration(db: Db, generation: number): Promise<Loaded | unde
   const versions: Version[] = [];
   const leases: Lease[] = [];
   const alarms: Alarm[] = [];
+  const auth = new AuthDraft();
   let position: AppliedPosition | undefined;
   const iterator = db.iterator(generationRange(generation));
   for (;;) {
@@ -89,6 +98,9 @@ async function readGeneration(db: Db, generation: number): Promise<Loaded | unde
       if (kind === KIND.revision) versions.push(versionOf(STORED.revision.decode(value)));
       else if (kind === KIND.lease) leases.push(leaseOf(STORED.lease.decode(value)));
       else if (kind === KIND.alarm) alarms.push(alarmOf(STORED.alarm.decode(value)));
+      else if (kind === KIND.auth) auth.setAuth(STORED.auth.decode(value));
+      else if (kind === KIND.user) auth.addUser(STORED.user.decode(value));
+      else if (kind === KIND.role) auth.addRole(STORED.role.decode(value));
       else if (kind === KIND.meta) position = positionOf(STORED.meta.decode(value));
       else throw new StorageError(`unknown kind of record ${kind}`);
     }
@@ -102,5 +114,6 @@ async function readGeneration(db: Db, generation: number): Promise<Loaded | unde
     throw new StorageError(`${position.versionCount} versions expected, ${versions.length} found`);
   }
   const { revision, compactRevision } = position;
-  return { content: { versions, leases, alarms, revision, compactRevision }, position };
+  const content = { versions, leases, alarms, auth: auth.content(), revision, compactRevision };
+  return { content, position };
 }

@@ -73,11 +73,12 @@ class Member {
 
   /** Everything that must be the same after a restart. */
   content(): object {
-    const { store, lessor, alarms } = this.state;
+    const { store, lessor, alarms, auth } = this.state;
     return {
       versions: store.allVersions(),
       leases: lessor.all(),
       alarms: alarms.list(0),
+      auth: auth.content(),
       revision: store.revision,
       compactRevision: store.compactRevision,
       position: this.machine.applied,

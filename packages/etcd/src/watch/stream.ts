@@ -57,8 +57,7 @@ export class WatchStream implements DeliveringStream {
     const id = request.watchId === 0n ? this.freeId() : request.watchId;
     const wrong = this.whyNot(id, interval.to === undefined || interval.from < interval.to);
     if (wrong !== undefined) {
-      const refusal = { watchId: NO_WATCHER, created: true, canceled: true, cancelReason: wrong };
-      this.send({ header: this.hub.options.header(revision), ...refusal });
+      this.refuse(wrong);
       return;
     }
     const start = toRevision(request.startRevision);
@@ -79,6 +78,13 @@ export class WatchStream implements DeliveringStream {
     this.send({ header: this.hub.options.header(revision), watchId: id, created: true });
     if (watcher.next > revision) this.hub.setSynced(watcher);
     else this.catchUp(watcher);
+  }
+
+  /** Answers a create request that will not be carried out. */
+  refuse(cancelReason: string): void {
+    const { header, store } = this.hub.options;
+    const refusal = { watchId: NO_WATCHER, created: true, canceled: true, cancelReason };
+    this.send({ header: header(store.revision), ...refusal });
   }
 
   private whyNot(id: bigint, nonEmpty: boolean): string | undefined {
