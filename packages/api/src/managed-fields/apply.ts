@@ -109,7 +109,7 @@ function checkConfig(by: ApplyBy, shape: Shape, config: JsonObject): void {
 
 /** The owners; when none are on record and the object exists, one for all it has. */
 function ownersBefore(by: ApplyBy, live: KubeObject | undefined): Managed {
-  const managed = decodeEntries(live?.metadata.managedFields) ?? new Map();
+  const managed = decodeEntries(live?.metadata.managedFields, true) ?? new Map();
   if (managed.size > 0 || live === undefined) return managed;
   const objects = { before: zeroObject(by.def), after: withoutManaged(plain(live)) };
   recordUpdate({ ...by, manager: BEFORE_FIRST_APPLY }, objects, managed);
@@ -163,6 +163,7 @@ function settle(by: ApplyBy, s: Settlement): void {
   }
   if (!by.force) refuse(allowedToKubectl(by, s, conflicts));
   for (const { owner, fields } of losses) {
+    if (isEmptySet(intersection(owner.fields, fields))) continue;
     const rest = difference(owner.fields, fields);
     setFields(owners, managerKey(owner), { ...owner, fields: rest });
   }

@@ -22,6 +22,8 @@ export interface ManagerId {
 export interface Owned extends ManagerId {
   readonly fields: FieldSet;
   readonly time?: string | undefined;
+  /** The entry it came from, while it says the same. */
+  readonly entry?: ManagedFieldsEntry | undefined;
 }
 
 /** Owners by their keys. */
@@ -33,24 +35,31 @@ export function managerKey(id: ManagerId): string {
   return JSON.stringify([manager, operation, apiVersion, subresource]);
 }
 
-/** The owners that entries name; undefined when one of the entries cannot be understood. */
-export function decodeEntries(entries: ObjectMeta['managedFields']): Managed | undefined {
+/**
+ * The owners that entries name; undefined when one of the entries cannot be understood.
+ * @param stored they come from the store, where only well-formed ones are
+ */
+export function decodeEntries(
+  entries: ObjectMeta['managedFields'],
+  stored = false,
+): Managed | undefined {
   const managed: Managed = new Map();
   for (const entry of entries ?? []) {
-    const owned = decodeEntry(entry);
+    const owned = decodeEntry(entry, stored);
     if (owned === undefined) return undefined;
     managed.set(managerKey(owned), owned);
   }
   return managed;
 }
 
-function decodeEntry(entry: ManagedFieldsEntry): Owned | undefined {
+function decodeEntry(entry: ManagedFieldsEntry, stored: boolean): Owned | undefined {
   const { manager = '', operation, apiVersion = '', subresource = '', time } = entry;
   if (operation !== 'Apply' && operation !== 'Update') return undefined;
   if (entry.fieldsType !== FIELDS_TYPE) return undefined;
   const given: unknown = entry.fieldsV1 ?? EMPTY_SET;
-  if (!isJsonObject(given) || !isFieldSet(given)) return undefined;
-  return { manager, operation, apiVersion, subresource, fields: given, time };
+  if (!isJsonObject(given) || !(stored || isFieldSet(given))) return undefined;
+  const fields = given as FieldSet;
+  return { manager, operation, apiVersion, subresource, fields, time, entry };
 }
 
 /** One empty entry: the author wants all owners forgotten. */
@@ -63,7 +72,11 @@ export function isReset(entries: ObjectMeta['managedFields']): boolean {
 /** The entries of owners, in upstream's order; undefined when there are none. */
 export function encodeEntries(managed: Managed): ManagedFieldsEntry[] | undefined {
   if (managed.size === 0) return undefined;
-  return [...managed.values()].sort(compareOwned).map((owned) => ({
+  return [...managed.values()].sort(compareOwned).map((owned) => owned.entry ?? encodeEntry(owned));
+}
+
+function encodeEntry(owned: Owned): ManagedFieldsEntry {
+  return {
     manager: owned.manager,
     operation: owned.operation,
     apiVersion: owned.apiVersion,
@@ -71,7 +84,7 @@ export function encodeEntries(managed: Managed): ManagedFieldsEntry[] | undefine
     fieldsType: FIELDS_TYPE,
     fieldsV1: canonical(owned.fields) as NonNullable<ManagedFieldsEntry['fieldsV1']>,
     ...(owned.subresource === '' ? {} : { subresource: owned.subresource }),
-  }));
+  };
 }
 
 function secondsOf(time: string | undefined): number {
@@ -120,7 +133,7 @@ export function capManagers(managed: Managed): void {
 /** Sets what a manager owns; one who owns nothing is none. */
 export function setFields(managed: Managed, key: string, owned: Owned): void {
   if (isEmptySet(owned.fields)) managed.delete(key);
-  else managed.set(key, owned);
+  else managed.set(key, { ...owned, entry: undefined });
 }
 
 /** Longest name of a field manager, in bytes. */

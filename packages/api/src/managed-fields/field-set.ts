@@ -29,7 +29,8 @@ export class SetBuilder {
   insert(path: FieldPath): void {
     let node = this.#root;
     let isNew = false;
-    for (const [depth, element] of path.entries()) {
+    for (let depth = 0; depth < path.length; depth += 1) {
+      const element = path[depth] ?? '';
       if (depth > 0 && !isNew && isEmptySet(node)) node[SELF] = {};
       let next = node[element];
       isNew = next === undefined;

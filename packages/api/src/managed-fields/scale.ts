@@ -17,7 +17,8 @@ function ownersOfScale(managed: Managed): Managed {
   const out: Managed = new Map();
   for (const owned of managed.values()) {
     if (!hasPath(owned.fields, REPLICAS)) continue;
-    const moved: Owned = { ...owned, apiVersion: SCALE_API_VERSION, fields: ONLY_REPLICAS };
+    const apiVersion = SCALE_API_VERSION;
+    const moved: Owned = { ...owned, apiVersion, fields: ONLY_REPLICAS, entry: undefined };
     out.set(managerKey(moved), moved);
   }
   return out;
@@ -34,13 +35,13 @@ function ownersOfScaled(def: KindDef, managed: Managed, scale: Managed): Managed
       continue;
     }
     const fields = difference(owned.fields, ONLY_REPLICAS);
-    if (!isEmptySet(fields)) out.set(key, { ...owned, fields });
+    if (!isEmptySet(fields)) out.set(key, { ...owned, fields, entry: undefined });
   }
   for (const [key, owned] of rest) {
     if (!hasPath(owned.fields, REPLICAS)) continue;
     const { apiVersion } = def;
     const time = managed.get(key)?.time;
-    out.set(key, { ...owned, apiVersion, fields: ONLY_REPLICAS, time });
+    out.set(key, { ...owned, apiVersion, fields: ONLY_REPLICAS, time, entry: undefined });
   }
   return out;
 }
@@ -57,7 +58,7 @@ export function trackScale(
   scales: { before: Scale; after: Scale },
   object: KubeObject,
 ): void {
-  const managed = decodeEntries(object.metadata.managedFields) ?? new Map();
+  const managed = decodeEntries(object.metadata.managedFields, true) ?? new Map();
   const owners = ownersOfScale(managed);
   if (owners.size === 0) return;
   const [before, after] = [scales.before, scales.after].map((scale) =>
@@ -78,12 +79,12 @@ export function applyScale(
   live: { scale: Scale; object: KubeObject },
   config: JsonObject,
 ): { scale: Scale; keepOwners(object: KubeObject): void } {
-  const managed = decodeEntries(live.object.metadata.managedFields) ?? new Map();
+  const managed = decodeEntries(live.object.metadata.managedFields, true) ?? new Map();
   const managedFields = encodeEntries(ownersOfScale(managed));
   const metadata = { ...live.scale.metadata, managedFields };
   const present = { ...live.scale, metadata } as KubeObject;
   const applied = applyConfiguration({ ...by, def: scaleDef }, present, config);
-  const owners = decodeEntries(applied.metadata.managedFields) ?? new Map();
+  const owners = decodeEntries(applied.metadata.managedFields, true) ?? new Map();
   return {
     scale: applied as unknown as Scale,
     keepOwners: (object) => setEntries(object, ownersOfScaled(by.def, managed, owners)),

@@ -84,7 +84,7 @@ function startingPoint(
   live: KubeObject | undefined,
   object: KubeObject,
 ): Managed | undefined {
-  const present = (): Managed => decodeEntries(live?.metadata.managedFields) ?? new Map();
+  const present = (): Managed => decodeEntries(live?.metadata.managedFields, true) ?? new Map();
   if (by.subresource !== '') return present();
   const sent = object.metadata.managedFields;
   if (isReset(sent)) return live === undefined ? new Map() : undefined;

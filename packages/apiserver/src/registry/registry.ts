@@ -107,7 +107,7 @@ export class Registry {
     }
     const transform: Transform = () => structuredClone(sent);
     const isWhole = target.subresource === '';
-    const o: UpdateOptions = { sameUid: true, ...(isWhole && { creatable: sent }) };
+    const o: UpdateOptions = { sameUid: true, pure: true, ...(isWhole && { creatable: sent }) };
     return updateObject(this.deps, target, transform, ctx, o);
   }
 
@@ -118,7 +118,7 @@ export class Registry {
       return this.#rescale(target, change, ctx);
     }
     const transform: Transform = (present) => patched(target, present, request, ctx);
-    return updateObject(this.deps, target, transform, ctx);
+    return updateObject(this.deps, target, transform, ctx, { pure: true });
   }
 
   /** Server-side apply. */

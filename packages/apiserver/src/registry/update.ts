@@ -52,6 +52,8 @@ export interface UpdateOptions {
   readonly creatable?: KubeObject;
   /** Gives what an apply creates when the object is absent. */
   readonly applied?: () => KubeObject;
+  /** The transform neither changes what it is given nor gives parts of it back: it needs no copy. */
+  readonly pure?: boolean;
   /** A uid in the new object is a condition (PUT), not a change (PATCH). */
   readonly sameUid?: boolean;
   /** The caller has checked the change itself and keeps the kind's rules: no strategy, validation or admission. */
@@ -60,7 +62,7 @@ export interface UpdateOptions {
 
 /**
  * Updates an object or one of its subresources.
- * @param transform called with a copy of the present object; called again after a lost race
+ * @param transform called with the present object (a copy, unless it is pure); called again after a lost race
  * @throws ApiError NotFound, Conflict, Invalid, whatever admission or the transform refuse with
  */
 export async function updateObject(
@@ -87,8 +89,8 @@ export async function updateObject(
       throw notFound(subresource === 'scale' ? scaleResource(def) : def, name);
     }
     try {
-      const { trusted = false, sameUid = false } = o;
-      const job = { target, key, old, trusted, sameUid };
+      const { trusted = false, sameUid = false, pure = false } = o;
+      const job = { target, key, old, trusted, sameUid, pure };
       const outcome = await attemptUpdate(deps, job, transform, ctx);
       if (outcome.done) return outcome.result;
       base = { value: outcome.newest, certain: true };
@@ -118,6 +120,7 @@ interface Job {
   readonly old: StoredValue;
   readonly trusted: boolean;
   readonly sameUid: boolean;
+  readonly pure: boolean;
 }
 
 async function attemptUpdate(
@@ -129,7 +132,7 @@ async function attemptUpdate(
   const { target, old } = job;
   const { def } = target;
   const oldObject = fromStorage(def, decodeStored(old.value, old.revision));
-  const object = await transform(structuredClone(oldObject));
+  const object = await transform(job.pure ? oldObject : structuredClone(oldObject));
   if (job.sameUid) checkUid(job, object, oldObject);
   checkVersion(target, object, oldObject);
   const objects = { object, oldObject };
