@@ -71,6 +71,29 @@ describe('the codec', () => {
     assert.deepEqual(Buffer.from(theirs), ours);
   });
 
+  it('keeps what is to be kept apart from other memory', () => {
+    const put = { key: Buffer.from('k'), value: Buffer.from('v') };
+    const [kept, sent] = [PUT.encodeToKeep(put), PUT.encode(put)];
+    assert.deepEqual(kept, sent);
+    assert.equal(kept.buffer.byteLength, kept.length);
+  });
+
+  it('writes 64-bit integers as the format has them, at every length', () => {
+    for (let bits = 0n; bits <= 64n; bits++) {
+      for (const value of [(1n << bits) - 1n, 1n << bits, (1n << bits) + 5n]) {
+        if (value >= 1n << 63n) continue;
+        for (const lease of [value, -value]) {
+          const decoded = PUT.decode(PUT.encode({ lease }));
+          assert.equal(decoded.lease, lease);
+          // One byte of tag; seven bits a byte; negative ones as 64 bits.
+          const size = BigInt.asUintN(64, lease).toString(2).length;
+          const bytes = lease === 0n ? 0 : 1 + Math.ceil(size / 7);
+          assert.equal(PUT.encode({ lease }).length, bytes);
+        }
+      }
+    }
+  });
+
   it('leaves zero values away, except in a oneof, where presence counts', () => {
     assert.equal(PUT.encode({ key: Buffer.alloc(0), lease: 0, prevKv: false }).length, 0);
     const compared = COMPARE.decode(COMPARE.encode({ modRevision: 0n }));

@@ -62,11 +62,18 @@ export class MessageType<T> {
     this.repeatedNames = fields.filter((f) => f.repeated).map((f) => f.name);
   }
 
-  /** @returns the bytes, after `head` free bytes (room for a frame's prefix) */
+  /** @returns the bytes, after `head` free bytes (room for a frame's prefix), to be sent or written soon */
   encode(value: Loose<T>, head: number = 0): Buffer {
     scratch.reset(LIMITS.codecScratchBytes);
     this.writeTo(scratch, value);
     return scratch.finish(head);
+  }
+
+  /** @returns the bytes in memory of their own, for keeping */
+  encodeToKeep(value: Loose<T>): Buffer {
+    scratch.reset(LIMITS.codecScratchBytes);
+    this.writeTo(scratch, value);
+    return scratch.finish(0, true);
   }
 
   /**

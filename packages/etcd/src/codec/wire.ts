@@ -169,9 +169,13 @@ export class Writer {
     return size;
   }
 
-  /** A copy of what was written, with `head` bytes left free in front. */
-  finish(head: number = 0): Buffer {
-    const out = Buffer.allocUnsafeSlow(head + this.length);
+  /**
+   * A copy of what was written, with `head` bytes left free in front.
+   * @param keep true for memory of its own; otherwise a small copy shares a block with others, which lives as long as any
+   */
+  finish(head: number = 0, keep: boolean = false): Buffer {
+    const size = head + this.length;
+    const out = keep ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size);
     this.buf.copy(out, head, this.pos);
     return out;
   }

@@ -149,7 +149,7 @@ export class Proposer {
     const batch: Batch = { term, members };
     this.underWay.add(batch);
     consensus()
-      .propose(BATCH.encode({ proposals, term }))
+      .propose(BATCH.encodeToKeep({ proposals, term }))
       .catch((error: unknown) => this.notAccepted(batch, error));
   }
 
