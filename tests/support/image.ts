@@ -10,15 +10,22 @@ const EXECUTABLE = 0o755;
 const PLAIN = 0o644;
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
+export interface ImageOptions {
+  /** The image's name with its tag. */
+  readonly tag?: string;
+  /** Programs that have a name of their own besides `sh`. */
+  readonly applets?: readonly string[];
+}
+
 /** Writes a docker-archive. Applets run as `busybox NAME …`; `sh` has a name of its own. */
-export async function writeBusyboxImage(file: string): Promise<void> {
+export async function writeBusyboxImage(file: string, o: ImageOptions = {}): Promise<void> {
   await needProgram('busybox', 'busybox-static');
   const busybox = readFileSync('/bin/busybox');
   const directories = ['bin/', 'etc/', 'tmp/', 'var/', 'proc/', 'sys/', 'dev/', 'www/'];
   const layer = tarArchive([
     ...directories.map((name) => tarDirectory(name)),
     tarFile('bin/busybox', busybox, EXECUTABLE),
-    tarFile('bin/sh', busybox, EXECUTABLE),
+    ...['sh', ...(o.applets ?? [])].map((name) => tarFile(`bin/${name}`, busybox, EXECUTABLE)),
     tarFile('etc/passwd', Buffer.from('root:x:0:0:root:/:/bin/sh\n'), PLAIN),
   ]);
   const config = Buffer.from(
@@ -30,7 +37,9 @@ export async function writeBusyboxImage(file: string): Promise<void> {
     }),
   );
   const name = `${sha256(config)}.json`;
-  const manifest = [{ Config: name, RepoTags: [BUSYBOX_IMAGE], Layers: ['layer/layer.tar'] }];
+  const manifest = [
+    { Config: name, RepoTags: [o.tag ?? BUSYBOX_IMAGE], Layers: ['layer/layer.tar'] },
+  ];
   const archive = tarArchive([
     tarFile(name, config, PLAIN),
     tarDirectory('layer/'),
