@@ -27,6 +27,16 @@ describe('a lease', () => {
     );
   });
 
+  it('is not ended by what was decided on an earlier one of the same id', () => {
+    const lessor = new Lessor(MIN_TTL);
+    lessor.grant(1n, 10n, 0, 100);
+    const [expiry] = lessor.expired(10_000, 10);
+    assert.ok(expiry);
+    lessor.revoke(1n);
+    lessor.grant(1n, 10n, 10_000, 200);
+    assert.ok(!lessor.stillExpired(expiry));
+  });
+
   it('starts anew when renewed, and an expiry decided before does not stand', () => {
     const lessor = new Lessor(MIN_TTL);
     lessor.grant(1n, 10n, 0);

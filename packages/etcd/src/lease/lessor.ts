@@ -15,7 +15,7 @@ export type LeaseId = bigint;
 export interface Lease {
   readonly id: LeaseId;
   readonly ttlSeconds: number;
-  /** Grants and renewals applied; an expiry names the count it was decided on. */
+  /** Counts renewals from a number of the grant's own; an expiry names the count it was decided on. */
   readonly renewals: number;
 }
 
@@ -71,11 +71,15 @@ export class Lessor {
     return [...this.held.keys()];
   }
 
-  /** @throws EtcdError `leaseExists` */
-  grant(id: LeaseId, ttlSeconds: bigint, nowMs: number): Lease {
+  /**
+   * @param born where its renewals are counted from: another number for each grant, or an expiry decided on an earlier
+   *   lease of this id could end this one
+   * @throws EtcdError `leaseExists`
+   */
+  grant(id: LeaseId, ttlSeconds: bigint, nowMs: number, born = 0): Lease {
     if (this.held.has(id)) throw etcdError('leaseExists');
     const ttl = Math.max(this.minTtlSeconds, Number(ttlSeconds));
-    return this.save({ id, ttlSeconds: ttl, renewals: 0 }, nowMs);
+    return this.save({ id, ttlSeconds: ttl, renewals: born }, nowMs);
   }
 
   /** Starts the lease's time anew. @throws EtcdError `leaseNotFound` */

@@ -51,6 +51,7 @@ export interface StateContent {
 }
 
 const DONE: Outcome = { type: 'done' };
+const BORN_BITS = 52;
 const NO_END = Buffer.alloc(0);
 
 export class KvState {
@@ -90,7 +91,7 @@ export class KvState {
     if (p.put) return this.put(p.put, changes);
     if (p.txn) return this.txn(p.txn, changes);
     if (p.deleteRange) return this.deleteRange(p.deleteRange, changes);
-    if (p.leaseGrant) return this.grant(p.leaseGrant, nowMs);
+    if (p.leaseGrant) return this.grant(p.leaseGrant, p.id, nowMs);
     if (p.leaseRenew) return { type: 'lease', lease: this.lessor.renew(p.leaseRenew.ID, nowMs) };
     if (p.leaseRevoke) return this.revoke(p.leaseRevoke.ID, changes);
     if (p.leaseExpire) return this.expire(p.leaseExpire, changes);
@@ -147,8 +148,10 @@ export class KvState {
     return DONE;
   }
 
-  private grant(request: LeaseGrantRequest, nowMs: number): Outcome {
-    return { type: 'lease', lease: this.lessor.grant(request.ID, request.TTL, nowMs) };
+  private grant({ ID, TTL }: LeaseGrantRequest, proposal: bigint, nowMs: number): Outcome {
+    // Proposals have numbers of their own; room is left above for counting.
+    const born = Number(BigInt.asUintN(BORN_BITS, proposal));
+    return { type: 'lease', lease: this.lessor.grant(ID, TTL, nowMs, born) };
   }
 
   private revoke(id: bigint, changes: Change[]): Outcome {

@@ -127,6 +127,11 @@ export class ProcessCluster implements AsyncDisposable {
     for (const name of names) this.running.delete(name);
   }
 
+  /** Sends a signal to a member, such as SIGSTOP. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.running.get(name)?.kill(signal);
+  }
+
   /** Asks a member to stop. @returns its exit code */
   async stop(name: string): Promise<number | null> {
     const child = this.running.get(name);

@@ -61,6 +61,8 @@ export class SimLevel {
   }
 
   #write(change: Change, sync: boolean, life: number): Promise<void> {
+    // A process that has died does nothing any more.
+    if (life !== this.#life) return new Promise(() => undefined);
     this.#unsynced.push(change);
     return new Promise((resolve) => {
       this.#options.loop.schedule(this.#options.writeMs(), () => {

@@ -109,7 +109,15 @@ export class Model {
 
   /** The key as of a revision; undefined when it is not there. */
   at(key: string, revision: number): Kv | undefined {
-    const kv = this.#keys.get(key)?.findLast(({ mod }) => mod <= revision);
+    const versions = this.#keys.get(key) ?? [];
+    let low = 0;
+    let high = versions.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((versions[middle]?.mod ?? 0) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    const kv = versions[low - 1];
     return kv === undefined || kv.version === 0 ? undefined : kv;
   }
 
@@ -186,7 +194,8 @@ export class Model {
 /** The model of an agreed sequence, revisions 2, 3, … @throws HistoryViolation when one is missing or impossible */
 export function modelOf(agreed: ReadonlyMap<number, readonly Change[]>): Model {
   const model = new Model();
-  const last = Math.max(1, ...agreed.keys());
+  let last = 1;
+  for (const revision of agreed.keys()) last = Math.max(last, revision);
   for (let revision = 2; revision <= last; revision += 1) {
     model.append(revision, agreed.get(revision) ?? []);
   }
