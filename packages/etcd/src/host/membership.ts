@@ -123,6 +123,8 @@ export function confChangeOf(entry: ConfEntry | undefined): ConfChange | undefin
 /** The membership as of an index: configuration and details. */
 export class Membership {
   readonly conf: Configuration;
+  /** By id. */
+  readonly members: readonly MemberInfo[];
   readonly #details: ReadonlyMap<PeerId, MemberInfo>;
 
   constructor(conf: Configuration, details: Iterable<MemberInfo>) {
@@ -135,14 +137,10 @@ export class Membership {
       kept.set(member.id, { ...member, isLearner });
     }
     this.#details = kept;
+    this.members = [...kept.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   static readonly empty: Membership = new Membership(EMPTY_CONFIGURATION, []);
-
-  /** By id. */
-  get members(): MemberInfo[] {
-    return [...this.#details.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  }
 
   get(id: PeerId): MemberInfo | undefined {
     return this.#details.get(id);

@@ -74,6 +74,8 @@ export interface CallOptions {
 }
 
 const OK_HEADERS = { ':status': 200, 'content-type': 'application/grpc' } as const;
+/** The same as a list, which costs less to send. */
+const OK_RAW_HEADERS = [':status', '200', 'content-type', 'application/grpc'];
 /** gRPC has no use for a date, and making one up for every answer costs time and bytes. */
 const RESPOND = { waitForTrailers: true, sendDate: false } as const;
 const OK_TRAILERS = { 'grpc-status': '0', 'grpc-message': '' } as const;
@@ -162,7 +164,7 @@ async function answer(
   });
   if (stream.destroyed || stream.closed) return;
   const frame = sealFrame(method.response.encode(response as object, FRAME_HEAD_BYTES));
-  stream.respond(OK_HEADERS, RESPOND);
+  stream.respond(OK_RAW_HEADERS, RESPOND);
   closeWith(stream, OK_TRAILERS);
   stream.end(frame);
 }
@@ -203,7 +205,7 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     this.method = method;
     this.options = options;
     this.reader = new FrameReader(options.maxMessageBytes);
-    stream.respond(OK_HEADERS, RESPOND);
+    stream.respond(OK_RAW_HEADERS, RESPOND);
     stream.on('data', (chunk: Buffer) => this.take(chunk));
   }
 
