@@ -66,7 +66,24 @@ export function compile(
   const values = newEnvironment();
   for (const name of o.variables) values.registerVariable(name, 'dyn');
   const parsed = values.parse(source);
+  checkPresence(source, parsed.ast, o.types);
   return { expression: new Bounded(parsed), type: checked.type ?? 'dyn' };
+}
+
+/** `has(self.x)` does not ask the checker whether there is an x; a missing field is a mistake there too. */
+function checkPresence(source: string, ast: ASTNode, types: Environment): void {
+  visit(ast, (node) => {
+    if (node.op !== 'call' || node.args[0] !== 'has') return;
+    const [field] = node.args[1];
+    const { start = 0, end = 0 } = field?.range ?? {};
+    const text = source.slice(start, end);
+    if (!/^(self|oldSelf)\./.test(text)) return;
+    const checked = types.check(text);
+    if (checked.valid || !/^No such key/.test(checked.error?.summary ?? '')) return;
+    const name = text.slice(text.lastIndexOf('.') + 1);
+    const at = start + text.lastIndexOf('.');
+    throw new CompileError(pointer(source, at, `undefined field '${name}'`));
+  });
 }
 
 class Bounded implements Expression {

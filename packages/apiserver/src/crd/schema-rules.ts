@@ -84,7 +84,7 @@ function schemaHere(walk: Walk, schema: Schema, path: string): void {
   }
   extensionErrors(errors, schema, path);
   members(walk, schema, path);
-  junctors(errors, schema, path);
+  junctors(errors, schema, { path, of: schema });
   if (schema.default !== undefined) errors.push(...defaultErrors(schema, path));
   if (schema['x-kubernetes-validations']?.length) walk.rules.push({ schema, path });
 }
@@ -133,7 +133,8 @@ const STRUCTURE = [
 ] as const;
 
 /** What stands in a combination may only restrict values, not give them structure. */
-function junctors(errors: FieldError[], schema: Schema, path: string): void {
+function junctors(errors: FieldError[], schema: Schema, o: { path: string; of: Schema }): void {
+  const { path, of } = o;
   const inner: [Schema, string][] = [];
   for (const name of ['allOf', 'anyOf', 'oneOf'] as const) {
     (schema[name] ?? []).forEach((one, i) => {
@@ -141,7 +142,7 @@ function junctors(errors: FieldError[], schema: Schema, path: string): void {
     });
   }
   if (schema.not) inner.push([schema.not, `${path}.not`]);
-  for (const [one, at] of inner) restrictionErrors(errors, one, { path: at, of: schema });
+  for (const [one, at] of inner) restrictionErrors(errors, one, { path: at, of });
 }
 
 function restrictionErrors(
@@ -163,7 +164,7 @@ function restrictionErrors(
       errors.push(required(`${outer}.properties[${name}]`, `because it is defined in ${at}`));
     } else restrictionErrors(errors, property, { path: at, of: known });
   }
-  junctors(errors, { ...o.of, ...schema }, path);
+  junctors(errors, schema, o);
 }
 
 function extensionErrors(errors: FieldError[], schema: Schema, path: string): void {

@@ -5,6 +5,8 @@ import {
   decodeObject,
   defaultObject,
   type FieldValidation,
+  fieldErrors,
+  invalid,
   isJsonObject,
   type JsonObject,
   type KindDef,
@@ -62,12 +64,21 @@ function checkKind(expected: KindDef, body: JsonObject): void {
     throw badRequest(`the API version in the data ${versions}`);
   }
   if (typeof kind === 'string' && kind !== '' && kind !== expected.kind) {
+    if (expected.rules?.unstructured) throw wrongKind(expected, body, kind);
     const seen = `${apiVersion || expected.apiVersion}, Kind=${kind}`;
     throw badRequest(
       `${expected.kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: ` +
         `no kind "${kind}" is registered for version "${seen.split(',')[0]}"`,
     );
   }
+}
+
+/** Without a fixed structure every kind can be read; only the check of the object finds it wrong. */
+function wrongKind(expected: KindDef, body: JsonObject, kind: string): Error {
+  const { metadata } = body;
+  const name = isJsonObject(metadata) ? String(metadata.name ?? '') : '';
+  const error = fieldErrors.invalid('kind', kind, `must be ${expected.kind}`);
+  return invalid(expected, name, [error]);
 }
 
 /** The body's name and namespace must be those of the path. */
