@@ -25,10 +25,10 @@ export function parseJsonPath(text: string): JsonPath | undefined {
     STEP.lastIndex = at;
     const found = STEP.exec(text);
     if (found === null) return undefined;
+    at = STEP.lastIndex;
     const step = stepOf(found);
     if (step === undefined) return undefined;
     steps.push(step);
-    at = STEP.lastIndex;
   }
   return steps;
 }

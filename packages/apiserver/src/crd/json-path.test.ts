@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { columnsOf } from './columns.ts';
+import { findAll, parseJsonPath, setAt } from './json-path.ts';
+
+const OBJECT = {
+  metadata: { name: 'n', creationTimestamp: '2024-01-01T00:00:00Z', annotations: { 'a.b/c': 'x' } },
+  spec: { n: 3, f: 1.5, b: true, l: ['x', 'y'], o: { z: 1 } },
+  status: {
+    conditions: [
+      { type: 'Ready', status: 'True', n: 1 },
+      { type: 'Other', status: 'False', n: 2 },
+    ],
+  },
+};
+
+describe('a path', () => {
+  const rows: [string, unknown[]][] = [
+    ['.spec.n', [3]],
+    ['.spec.l', [['x', 'y']]],
+    ['.spec.l[0]', ['x']],
+    ['.spec.l[-1]', ['y']],
+    ['.spec.l[9]', []],
+    ['.spec.l[*]', ['x', 'y']],
+    ['.spec.nope.deeper', []],
+    [".metadata.annotations['a.b/c']", ['x']],
+    ['.metadata.annotations.a\\.b/c', ['x']],
+    ['.status.conditions[?(@.type=="Ready")].status', ['True']],
+    [".status.conditions[?(@.type=='Other')].status", ['False']],
+    ['.status.conditions[?(@.n>1)].type', ['Other']],
+    ['.status.conditions[*].type', ['Ready', 'Other']],
+  ];
+  for (const [text, wanted] of rows) {
+    it(text, () => {
+      const path = parseJsonPath(text);
+      assert.ok(path);
+      assert.deepEqual(findAll(OBJECT, path), wanted);
+    });
+  }
+
+  for (const text of ['.a[', '.a[?(@.b)]', 'a b[[']) {
+    it(`that is none: ${text}`, () => assert.equal(parseJsonPath(text), undefined));
+  }
+
+  it('sets what it names', () => {
+    const object = { spec: { a: 1 } };
+    setAt(object, parseJsonPath('.spec.deep.n') ?? [], 2);
+    assert.deepEqual(object, { spec: { a: 1, deep: { n: 2 } } });
+  });
+});
+
+describe('columns', () => {
+  const NOW = Date.parse('2024-01-01T00:01:00Z');
+  const cell = (type: string, jsonPath: string): unknown =>
+    columnsOf([{ name: 'c', type, jsonPath }]).cells(OBJECT, NOW)[0];
+  const rows: [string, string, unknown][] = [
+    ['integer', '.spec.n', 3],
+    ['integer', '.spec.f', 1],
+    ['integer', '.metadata.name', null],
+    ['number', '.spec.f', 1.5],
+    ['boolean', '.spec.b', true],
+    ['boolean', '.spec.n', null],
+    ['string', '.metadata.name', 'n'],
+    ['string', '.spec.n', '3'],
+    ['string', '.spec.l', '["x","y"]'],
+    ['string', '.spec.o', '{"z":1}'],
+    ['string', '.spec.nope', null],
+    ['date', '.metadata.creationTimestamp', '60s'],
+    ['date', '.metadata.name', '<invalid>'],
+    ['date', '.spec.n', '<unknown>'],
+  ];
+  for (const [type, path, wanted] of rows) {
+    it(`${type} ${path}`, () => assert.equal(cell(type, path), wanted));
+  }
+
+  it('are the age when none are defined', () => {
+    const { columns, cells } = columnsOf(undefined);
+    assert.deepEqual(
+      columns.map(({ name, type }) => [name, type]),
+      [['Age', 'date']],
+    );
+    assert.deepEqual(cells(OBJECT, NOW), ['60s']);
+  });
+
+  it('describe themselves', () => {
+    const [one] = columnsOf([{ name: 'c', type: 'string', jsonPath: '.a' }]).columns;
+    assert.equal(one?.description, 'Custom resource definition column (in JSONPath format): .a');
+  });
+});
