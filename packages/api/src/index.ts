@@ -1,4 +1,6 @@
 /** `@kubets/api`: the Kubernetes object model. See README.md for the reading order. */
+
+export { cloneJson } from './clone.ts';
 export type { ApiGroup, ServerAddress } from './discovery/discovery.ts';
 export { semanticEqual } from './equal.ts';
 export {

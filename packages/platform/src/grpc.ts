@@ -118,7 +118,39 @@ export function identityOfSubject(subject: unknown): PeerIdentity | undefined {
   return { commonName, organizations: listOf(Reflect.get(subject, 'O')) };
 }
 
-/** The client certificate's identity; undefined on plain text or without a certificate. */
-export function peerIdentity(call: CallWithAuth): PeerIdentity | undefined {
+/** The members of gRPC's calls that lead to the connection: the calls themselves have no name for it. */
+const TOWARDS_STREAM = ['call', 'nextCall'];
+const identities = new WeakMap<object, { readonly identity: PeerIdentity | undefined }>();
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** The HTTP/2 session of a call; undefined when gRPC keeps it elsewhere, and then nothing is remembered. */
+function sessionOf(call: CallWithAuth): object | undefined {
+  let layer: unknown = call;
+  while (layer !== undefined) {
+    const session = member(member(layer, 'stream'), 'session');
+    if (typeof session === 'object' && session !== null) return session;
+    layer = TOWARDS_STREAM.map((name) => member(layer, name)).find((one) => one !== undefined);
+  }
+  return undefined;
+}
+
+function askIdentity(call: CallWithAuth): PeerIdentity | undefined {
   return identityOfSubject(call.getAuthContext()?.sslPeerCertificate?.subject);
+}
+
+/**
+ * The client certificate's identity; undefined on plain text or without a certificate. Read once a connection: taking a
+ * certificate apart costs more than a small call does.
+ */
+export function peerIdentity(call: CallWithAuth): PeerIdentity | undefined {
+  const session = sessionOf(call);
+  if (session === undefined) return askIdentity(call);
+  const known = identities.get(session);
+  if (known !== undefined) return known.identity;
+  const identity = askIdentity(call);
+  identities.set(session, { identity });
+  return identity;
 }

@@ -1,9 +1,10 @@
 /** JSON Merge Patch (RFC 7386). */
+import { cloneJson } from '../clone.ts';
 import { badRequest } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
 
 function merge(target: unknown, patch: unknown): unknown {
-  if (!isJsonObject(patch)) return structuredClone(patch);
+  if (!isJsonObject(patch)) return cloneJson(patch);
   const out: JsonObject = isJsonObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete out[key];
@@ -20,5 +21,5 @@ export function applyMergePatch<T extends object>(object: T, patch: unknown): T 
       `error decoding patch: json: cannot unmarshal ${what} into Go value of type map[string]interface {}`,
     );
   }
-  return merge(structuredClone(object), patch) as T;
+  return merge(cloneJson(object), patch) as T;
 }

@@ -2,6 +2,7 @@
  * Strategic merge patch: a merge patch that knows from the schema which lists are merged by key, with the
  * directives `$patch`, `$retainKeys`, `$deleteFromPrimitiveList` and `$setElementOrder`.
  */
+import { cloneJson } from '../clone.ts';
 import { badRequest, unclassified } from '../errors.ts';
 import { goValue } from '../go-text.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
@@ -198,5 +199,5 @@ export function applyStrategicMergePatch<T extends object>(
     );
   }
   const place = { type: findType(typeName), values: undefined };
-  return mergeMap(structuredClone(object) as JsonObject, structuredClone(patch), place) as T;
+  return mergeMap(cloneJson(object) as JsonObject, cloneJson(patch), place) as T;
 }

@@ -2,6 +2,7 @@
 import {
   alreadyExists,
   beingDeleted,
+  cloneJson,
   generateName,
   invalid,
   isAlreadyExists,
@@ -41,9 +42,9 @@ export async function createObject(
   if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), undefined, object);
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
-  const sent = generated ? structuredClone(object) : object;
+  const sent = generated ? cloneJson(object) : object;
   for (let attempt = 1; ; attempt += 1) {
-    const candidate = generated && attempt > 1 ? structuredClone(sent) : object;
+    const candidate = generated && attempt > 1 ? cloneJson(sent) : object;
     try {
       return await createOnce(deps, target, candidate, ctx);
     } catch (error) {

@@ -2,7 +2,7 @@
  * Deleting. An object with finalizers, or a pod its kubelet still has to end, is only marked (deletionTimestamp); it goes
  * when the last reason to keep it goes. Everything else is removed at once.
  */
-import { type KindDef, type KubeObject, notFound, serverTimeout } from '@kubets/api';
+import { cloneJson, type KindDef, type KubeObject, notFound, serverTimeout } from '@kubets/api';
 import { markDefinition } from '../crd/conditions.ts';
 import { UPDATE_ATTEMPTS } from '../limits.ts';
 import { decodeStored, encodeStored } from '../storage/codec.ts';
@@ -92,7 +92,7 @@ function mark(
   present: KubeObject,
   options: DeleteOptions,
 ): KubeObject {
-  const object = structuredClone(present);
+  const object = cloneJson(present);
   const { metadata } = object;
   const finalizers = finalizersFor(def, object, options);
   if (finalizers.length > 0) metadata.finalizers = finalizers;

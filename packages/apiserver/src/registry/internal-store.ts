@@ -1,6 +1,7 @@
 /** The registry as the apiserver's own parts use it: admission, bootstrap, RBAC. */
 import {
   apiVersionOf,
+  cloneJson,
   type GroupVersionResource,
   type KindDef,
   type KubeObject,
@@ -52,13 +53,13 @@ export class InternalStore implements ResourceStore {
   async get<T extends KubeObject>(ref: ObjectRef): Promise<T> {
     const target = this.#target(ref, ref.namespace, ref.name);
     const found = await this.#o.registry().get(target, '');
-    return structuredClone(plain(target.def, found)) as T;
+    return cloneJson(plain(target.def, found)) as T;
   }
 
   async list<T extends KubeObject>(gvr: GroupVersionResource, namespace = '') {
     const target = this.#target(gvr, namespace, '');
     const { entries, resourceVersion } = await this.#o.registry().list(target, {});
-    const items = entries.map((entry) => structuredClone(plain(target.def, entry)) as T);
+    const items = entries.map((entry) => cloneJson(plain(target.def, entry)) as T);
     return { items, resourceVersion };
   }
 

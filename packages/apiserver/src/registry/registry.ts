@@ -4,6 +4,7 @@
  */
 import {
   ApiError,
+  cloneJson,
   type FieldValidation,
   isNotFound,
   type JsonObject,
@@ -105,7 +106,7 @@ export class Registry {
     if (target.subresource === 'scale') {
       return this.#rescale(target, () => sent as unknown as Scale, ctx);
     }
-    const transform: Transform = () => structuredClone(sent);
+    const transform: Transform = () => cloneJson(sent);
     const isWhole = target.subresource === '';
     const o: UpdateOptions = { sameUid: true, pure: true, ...(isWhole && { creatable: sent }) };
     return updateObject(this.deps, target, transform, ctx, o);
@@ -158,7 +159,7 @@ export class Registry {
     const { def } = target;
     const transform: Transform = (present) => {
       const before = shownScale(def, present);
-      const after = change(structuredClone(before));
+      const after = change(cloneJson(before));
       const object = rescaled(def, present, after);
       trackScale(writeBy(this.deps, target, ctx), bodyKind(target), { before, after }, object);
       return object;

@@ -6,6 +6,7 @@
  * state that might be old is asked again on the newest before the refusal counts.
  */
 import {
+  cloneJson,
   conflict,
   fieldErrors,
   invalid,
@@ -132,7 +133,7 @@ async function attemptUpdate(
   const { target, old } = job;
   const { def } = target;
   const oldObject = fromStorage(def, decodeStored(old.value, old.revision));
-  const object = await transform(job.pure ? oldObject : structuredClone(oldObject));
+  const object = await transform(job.pure ? oldObject : cloneJson(oldObject));
   if (job.sameUid) checkUid(job, object, oldObject);
   checkVersion(target, object, oldObject);
   const objects = { object, oldObject };
