@@ -104,6 +104,11 @@ test('the cluster says what it is', { skip }, async () => {
   await fails('top nodes', /Metrics API not available/);
   await fails('top pods', /Metrics API not available/);
   await fails('get nonsense', /the server doesn't have a resource type "nonsense"/);
+  const thing = file(
+    'thing.json',
+    '{"apiVersion":"x.io/v1","kind":"Thing","metadata":{"name":"x"}}',
+  );
+  await fails(`apply -f ${thing}`, /no matches for kind "Thing" in version "x.io\/v1"/);
 });
 
 test('a deployment, seen in every way', { skip }, async () => {

@@ -7,6 +7,7 @@ import {
   jsonResponse,
   withoutSlash,
 } from './document.ts';
+import { OPENAPI_V2_PROTOBUF, openApiV2Protobuf } from './openapi-v2-protobuf.ts';
 import type { DiscoverySource } from './source.ts';
 
 const AGGREGATED_GROUP = 'apidiscovery.k8s.io';
@@ -115,18 +116,26 @@ export function openApiPaths(source: DiscoverySource): PathHandler {
       if (path === '/openapi/v3') return index(request);
       if (path.startsWith('/openapi/v3/')) return one(request, path.slice('/openapi/v3/'.length));
       if (path !== '/openapi/v2') return undefined;
-      requireJson(request.headers.accept);
-      const document = cache.get('v2', () => source.openApiV2());
-      return documentResponse(request, document, { 'content-type': JSON_TYPE, vary: 'Accept' });
+      const type = v2Type(request.headers.accept);
+      const make = () => source.openApiV2();
+      const document =
+        type === JSON_TYPE
+          ? cache.get('v2', make)
+          : cache.get('v2-protobuf', () => openApiV2Protobuf(make()));
+      return documentResponse(request, document, { 'content-type': type, vary: 'Accept' });
     },
   };
 }
 
-/** OpenAPI v2 is served as JSON only; clients that insist on its protobuf form are told so. */
-function requireJson(accept: string | undefined): void {
-  const types = acceptedTypes(accept).map(({ type }) => type);
-  if (types.some((type) => [JSON_TYPE, '*/*', 'application/*'].includes(type))) return;
-  throw notAcceptable('only the following media types are accepted: application/json');
+/** The form of the OpenAPI v2 document the client likes best. @throws ApiError 406 when it takes neither */
+function v2Type(accept: string | undefined): string {
+  for (const { type } of acceptedTypes(accept)) {
+    if ([JSON_TYPE, '*/*', 'application/*'].includes(type)) return JSON_TYPE;
+    // Older clients put an @ where newer ones have a dot.
+    if (type.replace('@', '.') === OPENAPI_V2_PROTOBUF) return OPENAPI_V2_PROTOBUF;
+  }
+  const known = `application/json, ${OPENAPI_V2_PROTOBUF}`;
+  throw notAcceptable(`only the following media types are accepted: ${known}`);
 }
 
 const FIXED_PATHS = [

@@ -163,11 +163,17 @@ describe('OpenAPI', () => {
     assert.equal(await get('/openapi/v3/apis/nope/v1'), undefined);
   });
 
-  it('v2 comes as JSON, and says so to who wants it otherwise', async () => {
+  it('v2 comes in the form the client likes best', async () => {
     assert.equal((await json('/openapi/v2')).swagger, '2.0');
-    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-    assert.equal((await failure(() => get('/openapi/v2', { accept }))).code, 406);
-    assert.equal((await get('/openapi/v2', { accept: `${accept},*/*` }))?.status, 200);
+    for (const at of ['@', '.']) {
+      const accept = `application/com.github.proto-openapi.spec.v2${at}v1.0+protobuf`;
+      const answer = await get('/openapi/v2', { accept: `${accept},*/*` });
+      assert.match(String(answer?.headers['content-type']), /spec\.v2\.v1\.0\+protobuf$/);
+      // Field 1, four bytes less one: the version.
+      const start = Buffer.from(answer?.body ?? '').subarray(0, 5);
+      assert.deepEqual(start, Buffer.from([0x0a, 3, 0x32, 0x2e, 0x30]));
+    }
+    assert.equal((await failure(() => get('/openapi/v2', { accept: 'text/html' }))).code, 406);
   });
 });
 

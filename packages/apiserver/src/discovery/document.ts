@@ -7,9 +7,9 @@ export interface Document {
   readonly etag: string;
 }
 
-/** Serialises a document. */
+/** Serialises a document; bytes are taken as they are. */
 export function documentOf(value: object): Document {
-  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  const body = Buffer.isBuffer(value) ? value : Buffer.from(`${JSON.stringify(value)}\n`);
   const etag = createHash('sha512').update(body).digest('hex').toUpperCase();
   return { body, etag };
 }
