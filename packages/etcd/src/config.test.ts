@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ConfigError, parseFlags } from '@kubets/platform';
 import {
+  authOf,
   checkConfig,
   clientTlsOf,
   type EtcdConfig,
@@ -33,6 +34,13 @@ describe('flags', () => {
   it('may come from etcd’s environment', () => {
     const c = parseFlags(etcdFlags, ['--data-dir', '/x'], { ETCD_QUOTA_BACKEND_BYTES: '77' });
     assert.equal(c.quotaBackendBytes, 77);
+  });
+
+  it('say how users log in', () => {
+    assert.deepEqual(authOf(config()), { simpleTokenMs: 300_000, bcryptCost: 10 });
+    const given = config('--auth-token-ttl', '60', '--bcrypt-cost', '4');
+    assert.deepEqual(authOf(given), { simpleTokenMs: 60_000, bcryptCost: 4 });
+    assert.throws(() => authOf(config('--auth-token', 'magic')), ConfigError);
   });
 
   it('that do not fit together are refused', () => {

@@ -95,9 +95,11 @@ export class AuthState {
     this.events = events;
   }
 
+  /** Sorted by name. */
   content(): AuthContent {
-    const users = [...this.users.values()];
-    return { enabled: this.on, revision: this.changes, users, roles: [...this.roles.values()] };
+    const users = this.userNames().map((name) => this.mustUser(name));
+    const roles = this.roleNames().map((name) => this.mustRole(name));
+    return { enabled: this.on, revision: this.changes, users, roles };
   }
 
   restore({ enabled, revision, users, roles }: AuthContent): void {

@@ -86,7 +86,22 @@ class Member {
   }
 }
 
-/** The proposals of some entries: leases, alarms, puts, deletions, a compaction. */
+const perm = { permType: 2, key: Buffer.from('a'), rangeEnd: Buffer.from('c') };
+/** Users and roles that stay, and others that go. */
+const authChanges = [
+  ...[{ roleAdd: { name: 'r' } }, { roleAdd: { name: 'gone' } }],
+  { roleGrantPermission: { name: 'r', perm } },
+  { userAdd: { name: 'u', hashedPassword: 'hash' } },
+  { userAdd: { name: 'cn', options: { noPassword: true } } },
+  { userAdd: { name: 'gone', hashedPassword: 'hash' } },
+  { userGrantRole: { user: 'u', role: 'r' } },
+  { userGrantRole: { user: 'u', role: 'gone' } },
+  ...[{ userDelete: { name: 'gone' } }, { roleDelete: { role: 'gone' } }],
+  { userAdd: { name: 'root', hashedPassword: 'hash' } },
+  { userGrantRole: { user: 'root', role: 'root' } },
+];
+
+/** The proposals of some entries: users, leases, alarms, puts, deletions, a compaction. */
 function workload(seed: number): object[][] {
   const random = seededRandom(seed);
   const entries: object[][] = [
@@ -94,6 +109,7 @@ function workload(seed: number): object[][] {
     [{ leaseRenew: { ID: 5 } }, { leaseRevoke: { ID: -6 } }],
     [{ alarm: { action: 1, memberID: 8, alarm: 1 } }],
     [{ alarm: { action: 2, memberID: 8, alarm: 1 } }],
+    ...authChanges.map((auth) => [{ auth }]),
   ];
   for (let i = 0; i < 200; i++) {
     const key = Buffer.from(`k${random.int(30)}`);
@@ -118,6 +134,24 @@ describe('the storage', () => {
     assert.deepEqual(again.content(), member.content());
     assert.equal(again.storage.durableIndex(), member.machine.applied.index);
     assert.deepEqual(again.state.lessor.view(5n, 0)?.keys, member.state.lessor.view(5n, 0)?.keys);
+    await again.storage.close();
+  });
+
+  it('brings back who may do what', async () => {
+    const member = await Member.open();
+    for (const auth of [...authChanges, { enable: {} }]) member.apply({ auth });
+    await member.storage.close();
+    const again = await Member.open();
+    const { enabled, revision, users, roles } = again.state.auth.content();
+    assert.deepEqual([enabled, revision], [true, BigInt(authChanges.length + 1)]);
+    const named = users.map(({ name, noPassword, roles: held }) => [name, noPassword, ...held]);
+    assert.deepEqual(named, [
+      ['cn', true],
+      ['root', false, 'root'],
+      ['u', false, 'r'],
+    ]);
+    assert.deepEqual(roles, [{ name: 'r', permissions: [perm] }]);
+    assert.deepEqual(again.content(), member.content());
     await again.storage.close();
   });
 
