@@ -62,7 +62,7 @@ export class StoreCluster extends BaseCluster<StorePart> {
     const { loop, random } = this;
     const known = this.#levels.get(id);
     if (known !== undefined) return known;
-    const writeMs = (): number => 1 + random.next() * (random.int(20) === 0 ? 800 : 20);
+    const writeMs = (): number => 1 + random.next() * (random.int(8) === 0 ? 1_500 : 20);
     const made = new SimLevel({ loop, random, writeMs });
     this.#levels.set(id, made);
     return made;
