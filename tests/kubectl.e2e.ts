@@ -96,7 +96,11 @@ test('the cluster says what it is', { skip }, async () => {
   await shows('api-versions', [/^v1$/m, /^apps\/v1$/m, /^batch\/v1$/m]);
   await shows('api-resources', [/^deployments +deploy +apps\/v1 +true +Deployment$/m]);
   await shows('api-resources --api-group=apps -o name', [/^statefulsets\.apps$/m]);
-  await shows('get componentstatuses', [/^NAME +STATUS +MESSAGE +ERROR/, /^etcd-0 +Healthy +ok/m]);
+  await shows('get componentstatuses', [
+    /Warning: v1 ComponentStatus is deprecated/,
+    /^NAME +STATUS +MESSAGE +ERROR/,
+    /^etcd-0 +Healthy +ok/m,
+  ]);
   await shows('get nodes -o wide', [/^node-1 +Ready .* \d+\.\d+\.\d+\.\d+ .*containerd:/m]);
   await shows('describe node node-1', [/Ready +True/, /Capacity:/, /PodCIDR: +10\.244\.0\.0/]);
   await shows('get ns', [/^default +Active/m, /^kube-system +Active/m]);

@@ -250,6 +250,8 @@ export interface VirtualResource {
   readonly verbs: readonly string[];
   /** Group, version and kind of the body, when it is not the resource's own kind ("authentication.k8s.io/v1 TokenRequest"). */
   readonly bodyKind?: { readonly apiVersion: string; readonly kind: string };
+  /** Told to everybody who asks for it. */
+  readonly warning?: string;
   handle(request: VirtualRequest): Promise<{ code: number; object: object }>;
 }
 

@@ -54,6 +54,7 @@ const components: VirtualResource = {
   resource: 'componentstatuses',
   subresource: '',
   verbs: ['get', 'list'],
+  warning: 'going away',
   handle: ({ info }) => {
     const object = info.verb === 'list' ? { items: [etcdHealth] } : etcdHealth;
     return Promise.resolve({ code: 200, object });
@@ -400,7 +401,8 @@ describe('watching over HTTP', () => {
       readonly rows: { readonly cells: string[] }[];
     }
     for (const path of ['/api/v1/componentstatuses', '/api/v1/componentstatuses/etcd-0']) {
-      const { json } = await send('GET', path, { headers: { accept } });
+      const { json, headers } = await send('GET', path, { headers: { accept } });
+      assert.equal(headers.warning, '299 - "going away"');
       const { kind, columnDefinitions, rows } = json as unknown as Shown;
       assert.equal(kind, 'Table');
       const names = columnDefinitions.map((one) => one.name);

@@ -16,6 +16,7 @@ export function componentStatuses(checks: readonly ComponentCheck[]): VirtualRes
     resource: 'componentstatuses',
     subresource: '',
     verbs: ['get', 'list'],
+    warning: 'v1 ComponentStatus is deprecated in v1.19+',
     async handle({ info }) {
       const head = { apiVersion: 'v1' };
       if (info.verb === 'list') {
