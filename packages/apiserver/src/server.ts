@@ -11,7 +11,7 @@ import {
   serviceOf,
   type TlsMaterial,
 } from '@kubets/platform';
-import { POLICY_RULES } from './admission/policy/policy-rules.ts';
+import { POLICY_RULES, WEBHOOK_RULES } from './admission/policy/policy-rules.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
@@ -186,6 +186,8 @@ export class ApiServer {
 const OWN_RULES: Readonly<Record<string, KindRules>> = {
   'apiextensions.k8s.io/CustomResourceDefinition': DEFINITION_RULES,
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': POLICY_RULES,
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration': WEBHOOK_RULES,
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration': WEBHOOK_RULES,
 };
 
 /** A set of its own: custom kinds come and go. */

@@ -100,6 +100,21 @@ describe('remarks about pods', () => {
   });
 });
 
+it('versions that only a conversion webhook could show are pointed out', async () => {
+  const version = (name: string, storage: boolean) => ({ name, served: true, storage });
+  const remarks = (strategy: string, ...versions: object[]): Promise<string[]> =>
+    create({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'c' },
+      spec: { conversion: { strategy }, versions },
+    });
+  assert.deepEqual(await remarks('None', version('v1', true), version('v2', false)), []);
+  assert.deepEqual(await remarks('Webhook', version('v1', true)), []);
+  const [text] = await remarks('Webhook', version('v1', true), version('v2', false));
+  assert.match(text ?? '', /only the storage version is served, not v2$/);
+});
+
 it('owners named twice are pointed out', () => {
   const owner = (uid: string) => ({ apiVersion: 'v1', kind: 'Pod', name: 'p', uid });
   const remarks = (...uids: string[]) => {

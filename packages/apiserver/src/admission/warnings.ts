@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import {
   type Container,
+  type CustomResourceDefinition,
   type KubeObject,
   type PodSpec,
   Quantity,
@@ -33,6 +34,10 @@ export function objectWarnings(): AdmissionPlugin {
     },
     validate(a) {
       if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return;
+      if (concerns(a, 'apiextensions.k8s.io', 'customresourcedefinitions', 'CREATE', 'UPDATE')) {
+        const text = conversionProblem(objectAs<CustomResourceDefinition>(a));
+        if (text) a.addWarning(text);
+      }
       const found = podSpecOf(a);
       // The spec of a pod hardly changes after its creation; its author has been told.
       const isOldPod = found?.path === 'spec' && a.operation === 'UPDATE';
@@ -45,6 +50,15 @@ export function objectWarnings(): AdmissionPlugin {
       }
     },
   };
+}
+
+/** Versions that would need a webhook to be shown. */
+function conversionProblem(crd: CustomResourceDefinition): string | undefined {
+  if (crd.spec.conversion?.strategy !== 'Webhook') return undefined;
+  const others = crd.spec.versions.filter((one) => one.served && !one.storage);
+  if (others.length === 0) return undefined;
+  const names = others.map((one) => one.name).join(', ');
+  return `this server does not call conversion webhooks: only the storage version is served, not ${names}`;
 }
 
 /** Owners that are named twice; the server keeps the first of each, which may not be what the author expects. */

@@ -120,10 +120,11 @@ function quantities(env: Environment): void {
     .registerFunction(`${type}.isLessThan(${type}): bool`, (a, b) => compare(a, b) < 0)
     .registerFunction(`${type}.compareTo(${type}): int`, (a, b) => BigInt(compare(a, b)))
     .registerFunction(`${type}.sign(): int`, (a: QuantityValue) =>
-      BigInt(Math.sign(a.quantity.toNumber())),
+      BigInt(a.quantity.cmp(Quantity.zero)),
     )
-    .registerFunction(`${type}.asApproximateFloat(): double`, (a: QuantityValue) =>
-      a.quantity.toNumber(),
+    .registerFunction(
+      `${type}.asApproximateFloat(): double`,
+      (a: QuantityValue) => Number(a.quantity.nanos) / 1e9,
     );
 }
 

@@ -28,9 +28,14 @@ type Version = CustomResourceDefinitionVersion;
 /** The kinds of all served versions, in the order discovery shows them. */
 export function kindsOf(crd: CustomResourceDefinition): KindDef[] {
   return crd.spec.versions
-    .filter((version) => version.served)
+    .filter((version) => version.served && isReachable(crd, version))
     .sort((a, b) => compareVersions(a.name, b.name))
     .map((version) => kindOf(crd, version));
+}
+
+/** Conversion webhooks are not called: rather no version than one whose objects are wrong. */
+function isReachable(crd: CustomResourceDefinition, version: Version): boolean {
+  return version.storage || crd.spec.conversion?.strategy !== 'Webhook';
 }
 
 function kindOf(crd: CustomResourceDefinition, version: Version): KindDef {

@@ -14,18 +14,13 @@ const NAMES = ['object', 'oldObject', 'request', 'namespaceObject', 'params', 'v
 type Wanted = 'bool' | 'string' | 'any';
 type Facts = Readonly<Record<string, unknown>>;
 
-const MUST_BE: Readonly<Record<Exclude<Wanted, 'any'>, string>> = {
-  bool: 'must evaluate to bool',
-  string: 'must evaluate to string',
-};
-
 /** Compiles one expression. @throws CompileError */
 export function compileExpression(source: string, wanted: Wanted): Expression {
   const types = newEnvironment();
   for (const name of NAMES) types.registerVariable(name, 'dyn');
   const { expression, type } = compile(source, { types, variables: NAMES });
   if (wanted !== 'any' && type !== wanted && type !== 'dyn') {
-    throw new CompileError(MUST_BE[wanted]);
+    throw new CompileError(`must evaluate to ${wanted} but got ${type}`);
   }
   return expression;
 }

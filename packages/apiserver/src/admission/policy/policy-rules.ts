@@ -6,6 +6,7 @@ import {
   type KindRules,
   type KubeObject,
   type ValidatingAdmissionPolicy,
+  type ValidatingWebhookConfiguration,
 } from '@kubets/api';
 
 type FieldError = fieldErrors.FieldError;
@@ -20,6 +21,23 @@ export const POLICY_RULES: KindRules = {
   validateUpdate: (object, _old, subresource) =>
     subresource === '' ? expressionErrors(object) : [],
 };
+
+/** The rules of the kinds that configure webhooks. */
+export const WEBHOOK_RULES: KindRules = {
+  validateCreate: conditionErrors,
+  validateUpdate: (object) => conditionErrors(object),
+};
+
+function conditionErrors(object: KubeObject): FieldError[] {
+  const { webhooks = [] } = object as ValidatingWebhookConfiguration;
+  return webhooks.flatMap((hook, i) =>
+    (hook.matchConditions ?? []).flatMap((one, j) => {
+      const path = `webhooks[${i}].matchConditions[${j}].expression`;
+      const why = one.expression.trim() ? complaint(one.expression, 'bool') : undefined;
+      return why === undefined ? [] : [fieldErrors.invalid(path, one.expression, why)];
+    }),
+  );
+}
 
 function expressionErrors(object: KubeObject): FieldError[] {
   const { spec = {} } = object as ValidatingAdmissionPolicy;

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { builtinKinds, type KubeObject, type ValidatingAdmissionPolicySpec } from '@kubets/api';
 import { admission, FakeStore, failure } from '../../edge-testing.ts';
 import { validatingPolicies } from './plugin.ts';
-import { POLICY_RULES } from './policy-rules.ts';
+import { POLICY_RULES, WEBHOOK_RULES } from './policy-rules.ts';
 
 const apiVersion = 'admissionregistration.k8s.io/v1';
 const RULE = {
@@ -259,8 +259,8 @@ describe('writing a policy', () => {
     const [first, second] = errors({
       validations: [{ expression: "'a'", messageExpression: '1' }],
     });
-    assert.match(first ?? '', /must evaluate to bool$/);
-    assert.match(second ?? '', /must evaluate to string$/);
+    assert.match(first ?? '', /must evaluate to bool but got string$/);
+    assert.match(second ?? '', /must evaluate to string but got int$/);
   });
 
   it('looks at conditions and variables too', () => {
@@ -271,4 +271,19 @@ describe('writing a policy', () => {
     assert.match(found[0] ?? '', /^spec\.variables\[0\]\.expression: .*mismatched input '<EOF>'/s);
     assert.match(found[1] ?? '', /undeclared reference to 'nope' \(in container ''\)/);
   });
+});
+
+it('writing a webhook compiles its conditions', () => {
+  const webhooks = [
+    {
+      matchConditions: [
+        { name: 'a', expression: 'true' },
+        { name: 'b', expression: '1' },
+      ],
+    },
+  ];
+  const errors = WEBHOOK_RULES.validateCreate?.({ metadata: {}, webhooks } as KubeObject) ?? [];
+  assert.deepEqual(errors.map(String), [
+    'webhooks[0].matchConditions[1].expression: Invalid value: "1": must evaluate to bool but got int',
+  ]);
 });
