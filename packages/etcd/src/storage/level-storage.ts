@@ -64,6 +64,7 @@ export class LevelStorage implements StateStorage {
   private position: AppliedPosition | undefined;
   private timer: Timer | undefined;
   private writing: Promise<void> | undefined;
+  private replacing = false;
 
   private constructor(options: LevelStorageOptions, db: Db, found: Found) {
     this.options = options;
@@ -100,6 +101,8 @@ export class LevelStorage implements StateStorage {
   }
 
   advance(position: AppliedPosition): void {
+    // What still happens to a state that is about to be replaced must not be written over the new one.
+    if (this.replacing) return;
     this.position = position;
     this.timer ??= this.options.clock.setTimeout(() => {
       this.timer = undefined;
@@ -144,10 +147,18 @@ export class LevelStorage implements StateStorage {
    * write, then the old one is removed. A crash leaves one or the other.
    */
   async replace(content: StateContent, position: AppliedPosition): Promise<void> {
+    this.replacing = true;
+    try {
+      await this.replaceAll(content, position);
+    } finally {
+      this.replacing = false;
+    }
+  }
+
+  private async replaceAll(content: StateContent, position: AppliedPosition): Promise<void> {
     this.timer?.cancel();
     this.timer = undefined;
     while (this.writing !== undefined) await this.writing;
-    this.journal.take(this.generation);
     this.position = undefined;
     const old = this.generation;
     const next = old + 1;
@@ -158,6 +169,7 @@ export class LevelStorage implements StateStorage {
     this.generation = next;
     this.durable = position.index;
     await clearGeneration(this.db, old);
+    this.journal.take(next);
   }
 
   private async fill(

@@ -243,6 +243,35 @@ describe('replacing everything', () => {
     await again.storage.close();
   });
 
+  it('is not undone by what happens to the old meanwhile', async () => {
+    const { source } = await snapshotOf(5);
+    const member = await Member.open();
+    member.put('old', 'x');
+    await member.storage.flush();
+    const replacing = member.storage.replace(source.machine.content(), source.machine.applied);
+    // As a sweep that had been put off does.
+    member.put('old', 'y');
+    await replacing;
+    await member.storage.close();
+    const again = await Member.open();
+    assert.deepEqual(again.content(), source.content());
+    await again.storage.close();
+  });
+
+  it('that fails loses nothing that was not written yet', async () => {
+    const { snapshot } = await snapshotOf(6);
+    const member = await Member.open();
+    member.put('old', 'x');
+    const disarm = armFailpoint('storage.beforeSwitch', 'error');
+    await assert.rejects(member.machine.installSnapshot(snapshot.meta, snapshot.chunks));
+    disarm();
+    member.put('old', 'y');
+    await member.storage.close();
+    const again = await Member.open();
+    assert.deepEqual(again.content(), member.content());
+    await again.storage.close();
+  });
+
   it('that is interrupted before its end leaves the old', async () => {
     const { snapshot } = await snapshotOf(4);
     const member = await Member.open();
