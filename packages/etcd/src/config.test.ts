@@ -37,9 +37,19 @@ describe('flags', () => {
   });
 
   it('say how users log in', () => {
-    assert.deepEqual(authOf(config()), { simpleTokenMs: 300_000, bcryptCost: 10 });
-    const given = config('--auth-token-ttl', '60', '--bcrypt-cost', '4');
-    assert.deepEqual(authOf(given), { simpleTokenMs: 60_000, bcryptCost: 4 });
+    assert.deepEqual(authOf(config()), {
+      simpleTokenMs: 300_000,
+      bcryptCost: 10,
+      strictTxns: false,
+    });
+    const given = config(
+      '--auth-token-ttl',
+      '60',
+      '--bcrypt-cost',
+      '4',
+      '--strict-txn-permissions',
+    );
+    assert.deepEqual(authOf(given), { simpleTokenMs: 60_000, bcryptCost: 4, strictTxns: true });
     assert.throws(() => authOf(config('--auth-token', 'magic')), ConfigError);
   });
 

@@ -102,6 +102,9 @@ export const etcdFlags = {
     help: 'how hard passwords are to hash',
     env: 'ETCD_BCRYPT_COST',
   }),
+  'strict-txn-permissions': flag.bool({
+    help: 'check permissions inside nested transactions, and of what puts of transactions return',
+  }),
   'auto-compaction-mode': flag.enum({
     values: ['periodic', 'revision'],
     default: 'periodic',
@@ -139,9 +142,9 @@ export function retentionOf(config: EtcdConfig): Retention | undefined {
 
 /** @throws ConfigError when `--auth-token` cannot be used */
 export function authOf(config: EtcdConfig): AuthSettings {
-  const { authToken, authTokenTtl, bcryptCost } = config;
+  const { authToken, authTokenTtl, bcryptCost, strictTxnPermissions: strictTxns } = config;
   const jwt = jwtOf(authToken);
-  return { simpleTokenMs: authTokenTtl * 1000, bcryptCost, ...(jwt && { jwt }) };
+  return { simpleTokenMs: authTokenTtl * 1000, bcryptCost, strictTxns, ...(jwt && { jwt }) };
 }
 
 /** `--initial-cluster`, by name; a member may appear with several URLs. */

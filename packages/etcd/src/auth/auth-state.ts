@@ -158,10 +158,18 @@ export class AuthState {
     this.checkInterval(by, access, intervalOf(key, rangeEnd));
   }
 
-  checkInterval({ user, authRevision }: Credentials, access: Access, interval: Interval): void {
+  /** @throws EtcdError unless authentication is off or a user asks, with credentials of now */
+  checkUser({ user, authRevision }: Credentials): void {
     if (!this.on) return;
     if (user === '') throw etcdError('userEmpty');
     if (authRevision < this.changes) throw etcdError('authOldRevision');
+    if (!this.users.has(user)) throw etcdError('permissionDenied');
+  }
+
+  checkInterval(by: Credentials, access: Access, interval: Interval): void {
+    if (!this.on) return;
+    this.checkUser(by);
+    const { user } = by;
     if (this.isAdmin(user)) return;
     if (!this.rightsOf(user).allows(access, interval)) throw etcdError('permissionDenied');
   }
@@ -175,7 +183,7 @@ export class AuthState {
     if (known !== undefined) return known;
     const roles = this.users.get(user)?.roles ?? [];
     const made = new KeyRights(roles.flatMap((name) => this.roles.get(name)?.permissions ?? []));
-    if (this.users.has(user)) this.rights.set(user, made);
+    this.rights.set(user, made);
     return made;
   }
 

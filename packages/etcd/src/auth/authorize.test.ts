@@ -1,14 +1,39 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { type Loose, messageType, type Proposal } from '../codec/index.ts';
+import {
+  type Loose,
+  messageType,
+  type Proposal,
+  type RequestOp,
+  type TxnRequest,
+} from '../codec/index.ts';
 import { EtcdError } from '../errors.ts';
 import type { Change } from '../mvcc/index.ts';
 import { KvState } from '../state/kv-state.ts';
+import { authorizeWholeTxn } from './authorize.ts';
 import { PERMISSION } from './permissions.ts';
 
+const TXN = messageType<TxnRequest>('etcdserverpb.TxnRequest');
 const PROPOSAL = messageType<Proposal>('kubets.etcd.v1.Proposal');
 const b = (text: string): Buffer => Buffer.from(text);
 type Body = Exclude<Loose<Proposal>, Uint8Array>;
+type Txn = Exclude<Loose<TxnRequest>, Uint8Array>;
+
+function kindOf(work: () => string): string {
+  try {
+    return work();
+  } catch (error) {
+    assert.ok(error instanceof EtcdError, String(error));
+    return error.kind;
+  }
+}
+
+type Op = Exclude<Loose<RequestOp>, Uint8Array>;
+
+/** A transaction with another inside, in the branch that is not taken. */
+function inside(op: Op): { failure: Op[] } {
+  return { failure: [{ requestTxn: { failure: [op] } }] };
+}
 
 const OWN = 7n;
 const SHARED = 8n;
@@ -17,15 +42,11 @@ describe('a proposal, with authentication on', () => {
   const state = new KvState({ minLeaseTtlSeconds: 2 });
   const changes: Change[] = [];
 
-  function attempt(body: Body): string {
-    try {
+  const attempt = (body: Body): string =>
+    kindOf(() => {
       state.apply(PROPOSAL.decode(PROPOSAL.encode(body)), 0, changes);
       return 'ok';
-    } catch (error) {
-      assert.ok(error instanceof EtcdError, String(error));
-      return error.kind;
-    }
-  }
+    });
   const as = (user: string, body: Body): string =>
     attempt({ ...body, user, authRevision: state.auth.revision });
 
@@ -96,12 +117,38 @@ describe('a proposal, with authentication on', () => {
     assert.equal(attempt(put('a')), 'userEmpty');
     assert.equal(attempt(remove('a')), 'userEmpty');
     assert.equal(attempt({ txn: { success: [{ requestPut: ask('a') }] } }), 'userEmpty');
+    const nested = { requestTxn: { success: [{ requestPut: ask('a') }] } };
+    assert.equal(attempt({ txn: { failure: [nested] } }), 'userEmpty');
     assert.equal(attempt({ leaseRevoke: { ID: SHARED } }), 'userEmpty');
     assert.equal(attempt({ auth: { enable: {} } }), 'userEmpty');
     assert.equal(attempt({ leaseGrant: { ID: 20n, TTL: 60 } }), 'ok');
     assert.equal(attempt({ leaseRenew: { ID: 20n } }), 'ok');
     assert.equal(attempt({ compact: { revision: 2 } }), 'ok');
   });
+
+  const written = { key: b('w'), value: b('1') };
+  const whole: [string, Txn, string][] = [
+    ['puts where it may write', { success: [{ requestPut: written }] }, 'ok'],
+    ['asks what was there', { success: [{ requestPut: { ...written, prevKv: true } }] }, denied],
+    ['reads further inside', inside({ requestRange: ask('a', 'd') }), denied],
+    ['puts elsewhere inside', inside({ requestPut: ask('z') }), denied],
+    [
+      'puts elsewhere far inside',
+      inside(inside({ requestPut: ask('z') }).failure[0] ?? {}),
+      denied,
+    ],
+    ['stays where it may', inside({ requestRange: ask('a', 'c') }), 'ok'],
+  ];
+  for (const [name, txn, expected] of whole) {
+    it(`strictly looked at, of a user whose transaction ${name}: ${expected}`, () => {
+      const by = { user: 'u', authRevision: state.auth.revision };
+      const check = (): string => {
+        authorizeWholeTxn(state.auth, by, TXN.decode(TXN.encode(txn)));
+        return 'ok';
+      };
+      assert.equal(kindOf(check), expected);
+    });
+  }
 
   it('of old credentials is refused', () => {
     const old = state.auth.revision - 1n;

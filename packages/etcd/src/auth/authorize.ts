@@ -49,8 +49,8 @@ function authorizeLease({ auth, lessor }: Guarded, by: Credentials, id: bigint):
 }
 
 /**
- * Both branches, whichever will be taken. As recorded of etcd 3.4, two things are not looked at: transactions inside the
- * transaction, and what a put returns of the former value.
+ * Both branches, whichever will be taken. As recorded of etcd 3.4, two things are not looked at: what transactions inside the
+ * transaction do (but nobody may have one), and what a put returns of the former value. {@link authorizeWholeTxn} does.
  */
 export function authorizeTxn(auth: AuthState, by: Credentials, txn: TxnRequest): void {
   if (!auth.enabled) return;
@@ -58,9 +58,22 @@ export function authorizeTxn(auth: AuthState, by: Credentials, txn: TxnRequest):
   for (const op of [...txn.success, ...txn.failure]) authorizeOp(auth, by, op);
 }
 
+/**
+ * Everything a transaction may do, at every level. Enough to be asked by the member that takes the request: at the same auth
+ * revision it is true everywhere, and at a later one the transaction is refused.
+ */
+export function authorizeWholeTxn(auth: AuthState, by: Credentials, txn: TxnRequest): void {
+  authorizeTxn(auth, by, txn);
+  for (const { requestPut: put, requestTxn: nested } of [...txn.success, ...txn.failure]) {
+    if (put?.prevKv) auth.checkKeys(by, 'read', put.key, ONE_KEY);
+    if (nested) authorizeWholeTxn(auth, by, nested);
+  }
+}
+
 function authorizeOp(auth: AuthState, by: Credentials, op: RequestOp): void {
   const { requestRange: range, requestPut: put, requestDeleteRange: del } = op;
   if (range) auth.checkKeys(by, 'read', range.key, range.rangeEnd);
   if (put) auth.checkKeys(by, 'write', put.key, ONE_KEY);
   if (del) authorizeDelete(auth, by, del);
+  if (op.requestTxn) auth.checkUser(by);
 }

@@ -1,7 +1,9 @@
 /** Who asks, and whether they may: from a call's token or certificate to a user. Costs nothing while authentication is off. */
 
 import type { AuthState, Credentials } from '../auth/auth-state.ts';
+import { authorizeWholeTxn } from '../auth/authorize.ts';
 import type { Access as KeyAccess } from '../auth/permissions.ts';
+import type { TxnRequest } from '../codec/index.ts';
 import { CODE, EtcdError, etcdError, statusError } from '../errors.ts';
 import type { Caller } from './calls.ts';
 
@@ -20,6 +22,8 @@ export interface CredentialSources {
   readonly tokens: Tokens;
   /** The common name of a client's certificate is its user, unless it has a token. */
   readonly certificateUsers: boolean;
+  /** Transactions inside transactions are looked into, and puts that return the former value: etcd 3.4 does not. */
+  readonly strictTxns: boolean;
 }
 
 const NOBODY: Credentials = { user: '', authRevision: 0n };
@@ -56,6 +60,13 @@ export class Access {
     const { sources } = this;
     if (sources === undefined) return Promise.reject(etcdError('authNotEnabled'));
     return sources.tokens.issue(by);
+  }
+
+  /** Who asks for a transaction. @throws EtcdError also when it is clear already that they may not have it */
+  async whoForTxn(caller: Caller | undefined, txn: TxnRequest): Promise<Credentials> {
+    const by = await this.who(caller);
+    if (this.sources?.strictTxns) authorizeWholeTxn(this.auth, by, txn);
+    return by;
   }
 
   private async resolve(token: string | undefined): Promise<Credentials> {

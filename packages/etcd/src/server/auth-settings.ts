@@ -16,6 +16,8 @@ export interface AuthSettings {
   readonly jwt?: JwtSettings;
   readonly simpleTokenMs?: number;
   readonly bcryptCost?: number;
+  /** See `CredentialSources`. */
+  readonly strictTxns?: boolean;
 }
 
 /** As in etcd. */

@@ -67,7 +67,7 @@ export class KvService {
     if (isReadOnly(request)) return this.readTxn(request, caller);
     if (!this.admits(raw, hasPut(request))) await this.quota.check(raw.length);
     const { access, parts } = this.member;
-    const by = access.open ? undefined : await access.who(caller);
+    const by = access.open ? undefined : await access.whoForTxn(caller, request);
     const written = await parts.proposer.propose('txn', { txn: raw, ...by }, raw.length);
     return this.answer(written, written.outcome.response);
   }
@@ -75,7 +75,9 @@ export class KvService {
   private async readTxn(request: TxnRequest, caller?: Caller): Promise<Loose<TxnResponse>> {
     if (!isSerializable(request)) await this.member.linearize();
     const { access, parts } = this.member;
-    if (!access.open) authorizeTxn(parts.state.auth, await access.who(caller), request);
+    if (!access.open) {
+      authorizeTxn(parts.state.auth, await access.whoForTxn(caller, request), request);
+    }
     const outcome = runTxn(parts.state, request, () => undefined);
     return { header: this.member.currentHeader(), ...outcome };
   }

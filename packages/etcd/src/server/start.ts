@@ -180,7 +180,11 @@ function makeMember(
   const replicated = { state, stateMachine, hub, proposer, consensus };
   const linearize = (): Promise<void> => member.linearize();
   const tokens = makeTokens(options.auth, { state, stateMachine, proposer, clock, linearize });
-  const credentials = { tokens, certificateUsers: options.tls?.requireClientCert === true };
+  const credentials = {
+    tokens,
+    certificateUsers: options.tls?.requireClientCert === true,
+    strictTxns: options.auth?.strictTxns === true,
+  };
   const own = { memberId, clusterId, limits, clock, log, credentials };
   const member: Member = new Member({ ...own, ...replicated });
   return member;
