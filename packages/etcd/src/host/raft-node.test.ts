@@ -75,6 +75,28 @@ async function rest(): Promise<void> {
   for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+test('a proposal goes to the disk within the turn of the event loop it was made in', async () => {
+  const one = await start();
+  await write(one, 'k', 1);
+  await rest();
+  const { wal } = one.storage;
+  let turnIsOver = false;
+  setImmediate(() => {
+    turnIsOver = true;
+  });
+  const handedLate = new Promise<boolean>((resolve) => {
+    const append = wal.append.bind(wal);
+    wal.append = (records) => {
+      resolve(turnIsOver);
+      return append(records);
+    };
+  });
+  await Promise.all([2, 3].map((value) => one.node.propose(encodeWrite({ key: 'k', value }))));
+  assert.equal(await handedLate, false);
+  await rest();
+  await one.node.stop();
+});
+
 test('a lone member leads, applies and answers reads without waiting for a tick', async () => {
   const one = await start();
   await write(one, 'k', 1);

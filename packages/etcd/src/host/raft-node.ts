@@ -83,6 +83,7 @@ export class RaftNode implements Consensus {
   #ticker: Timer | undefined;
   #ticks = 0;
   #pumpQueued = false;
+  #hurrying = false;
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   #seenLeader: PeerId = NONE;
   #seenTerm = 0;
@@ -173,7 +174,19 @@ export class RaftNode implements Consensus {
   #kick(): void {
     if (this.#pumpQueued || !this.#running()) return;
     this.#pumpQueued = true;
-    (this.#options.defer ?? setImmediate)(() => this.#pump());
+    (this.#options.defer ?? setImmediate)(() => {
+      if (this.#pumpQueued) this.#pump();
+    });
+  }
+
+  /** Proposals have gathered before they come here: they need not wait for another turn, which may bring much to read. */
+  #hurry(): void {
+    if (this.#hurrying || !this.#pumpQueued) return;
+    this.#hurrying = true;
+    queueMicrotask(() => {
+      this.#hurrying = false;
+      if (this.#pumpQueued) this.#pump();
+    });
   }
 
   #fatal(err: unknown): void {
@@ -312,7 +325,9 @@ export class RaftNode implements Consensus {
 
   async propose(data: Uint8Array): Promise<void> {
     this.#assertRunning();
-    await this.#proposals.propose('normal', data);
+    const accepted = this.#proposals.propose('normal', data);
+    this.#hurry();
+    await accepted;
   }
 
   async readIndex(): Promise<LogIndex> {
