@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { builtinKinds, type Namespace } from '@kubets/api';
 import { at, NOW_MS } from '../testing/builders.ts';
-import { contentKinds, deletionConditions, finalized, needsEmptying } from './decide.ts';
+import {
+  contentKinds,
+  customContentKinds,
+  deletionConditions,
+  finalized,
+  needsEmptying,
+} from './decide.ts';
 
 const namespace = (deleting: boolean, finalizers: string[]): Namespace => ({
   metadata: { name: 'n', ...(deleting ? { deletionTimestamp: at(0) } : {}) },
@@ -29,6 +35,30 @@ describe('namespaces', () => {
     for (const name of ['nodes', 'namespaces', 'bindings', 'localsubjectaccessreviews']) {
       assert.ok(!names.includes(name), name);
     }
+  });
+
+  it('hold custom resources that are served', () => {
+    const definition = (o: { established?: boolean; scope?: string; served?: boolean }) => ({
+      metadata: {},
+      spec: {
+        group: 'example.com',
+        scope: o.scope ?? 'Namespaced',
+        names: { plural: 'widgets', kind: 'Widget' },
+        versions: [
+          { name: 'v2', served: true, storage: false },
+          { name: 'v1', served: o.served ?? true, storage: true },
+        ],
+      },
+      status: {
+        conditions: [{ type: 'Established', status: o.established === false ? 'False' : 'True' }],
+      },
+    });
+    const found = (o: Parameters<typeof definition>[0]): string[] =>
+      customContentKinds([definition(o)]).map(({ gv, resource }) => `${gv} ${resource}`);
+    assert.deepEqual(found({}), ['example.com/v1 widgets']);
+    assert.deepEqual(found({ served: false }), ['example.com/v2 widgets']);
+    assert.deepEqual(found({ established: false }), []);
+    assert.deepEqual(found({ scope: 'Cluster' }), []);
   });
 
   it('say what they still hold', () => {

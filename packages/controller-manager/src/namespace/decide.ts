@@ -1,4 +1,4 @@
-import type { KindDef, Namespace, NamespaceCondition } from '@kubets/api';
+import type { CustomResourceDefinition, KindDef, Namespace, NamespaceCondition } from '@kubets/api';
 import { withCondition } from '../objects/conditions.ts';
 import { compareText, formatTime, isDeleting } from '../objects/meta.ts';
 
@@ -35,6 +35,22 @@ export function contentKinds(kinds: readonly KindDef[]): ContentKind[] {
     });
   }
   return [...byStorage.values()].filter((kind) => kind.canDelete);
+}
+
+/** The custom resources a namespace can hold, each in a version that is served. */
+export function customContentKinds(
+  definitions: readonly CustomResourceDefinition[],
+): ContentKind[] {
+  return definitions.flatMap(({ spec, status }) => {
+    const isEstablished = (status?.conditions ?? []).some(
+      (one) => one.type === 'Established' && one.status === 'True',
+    );
+    const served = spec.versions.filter((version) => version.served);
+    const version = served.find((one) => one.storage) ?? served[0];
+    if (!isEstablished || spec.scope !== 'Namespaced' || version === undefined) return [];
+    const gv = `${spec.group}/${version.name}`;
+    return [{ gv, resource: spec.names.plural, canDelete: true }];
+  });
 }
 
 /** Whether the namespace is going away and its content is ours to remove. */

@@ -1,5 +1,6 @@
 import {
   builtinKinds,
+  type CustomResourceDefinition,
   isForbidden,
   isNotFound,
   type KubeObject,
@@ -17,6 +18,7 @@ import { isDeleting, keyOf, nameOf, uidOf } from '../objects/meta.ts';
 import {
   type ContentKind,
   contentKinds,
+  customContentKinds,
   deletionConditions,
   finalized,
   needsEmptying,
@@ -82,6 +84,8 @@ async function report(
   }
 }
 
+const DEFINITIONS = { gv: 'apiextensions.k8s.io/v1', resource: 'customresourcedefinitions' };
+
 /** Everything a namespace can hold, through the API. */
 class Content {
   readonly #deps: ControllerDeps;
@@ -96,11 +100,19 @@ class Content {
   async empty(namespace: string): Promise<{ remaining: Remaining[]; failures: unknown[] }> {
     const remaining: Remaining[] = [];
     const width = NAMESPACE_DELETE_CONCURRENCY;
-    const failures = await forEachLimit(this.#kinds, width, async (kind) => {
+    const kinds = [...this.#kinds, ...(await this.#customKinds())];
+    const failures = await forEachLimit(kinds, width, async (kind) => {
       const left = await this.#emptyKind(namespace, kind);
       if (left) remaining.push(left);
     });
     return { remaining, failures };
+  }
+
+  async #customKinds(): Promise<ContentKind[]> {
+    const { gv, resource } = DEFINITIONS;
+    const api = this.#deps.api.resource<CustomResourceDefinition>(gv, resource);
+    const { items } = await api.list('', {});
+    return customContentKinds(items);
   }
 
   async #emptyKind(namespace: string, kind: ContentKind): Promise<Remaining | undefined> {
