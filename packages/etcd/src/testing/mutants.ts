@@ -55,14 +55,6 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 200,
   },
   {
-    name: 'vote-before-durable',
-    what: 'a vote is told before it is on disk',
-    file: 'raft/elections.ts',
-    find: '    state.vote = message.from;\n    state.sendAfterPersist(message.from, body);',
-    replace: '    state.vote = message.from;\n    state.send(message.from, body);',
-    seeds: 2000,
-  },
-  {
     name: 'append-before-durable',
     what: 'a follower confirms entries before they are on its disk',
     file: 'raft/step-follower.ts',
@@ -82,11 +74,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable-too-early',
-    what: 'the state claims to be on disk before it is written',
+    what: 'the state claims to be on disk as soon as it is collected',
     file: 'storage/level-storage.ts',
-    find: "    failpoint('storage.beforeWrite');",
-    replace: "    this.durable = position.index;\n    failpoint('storage.beforeWrite');",
-    seeds: 100,
+    find: '    this.position = position;\n    this.timer ??=',
+    replace:
+      '    this.position = position;\n    this.durable = position.index;\n    this.timer ??=',
+    seeds: 200,
   },
   {
     name: 'state-not-synced',
