@@ -17,9 +17,9 @@ export interface WarmOptions {
   readonly say: (line: string) => void;
 }
 
-/** Changes whenever a source file, the dependencies or Node.js do. */
-function fingerprint(packagesDir: string): string {
-  const hash = createHash('sha256').update(process.version);
+/** Changes whenever a source file, the dependencies, Node.js or its flags do. */
+function fingerprint({ packagesDir, nodeFlags }: WarmOptions): string {
+  const hash = createHash('sha256').update(`${process.version} ${nodeFlags.join(' ')}\n`);
   const lock = join(packagesDir, '..', 'package-lock.json');
   const sources = readdirSync(packagesDir, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\/src\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
@@ -56,7 +56,7 @@ export async function warmPrograms(options: WarmOptions): Promise<void> {
   if (cacheDir === undefined || cacheDir === '') return;
   const stampFile = join(cacheDir, 'warm-stamp');
   try {
-    const stamp = fingerprint(options.packagesDir);
+    const stamp = fingerprint(options);
     if (readIfThere(stampFile) === stamp) return;
     const done = await Promise.all([run(options, 'import'), run(options, 'require')]);
     if (done.includes(false)) return;
