@@ -30,7 +30,7 @@ export interface TableRow {
 /** `meta.k8s.io/v1` Table. */
 export interface TableObject {
   kind: 'Table';
-  apiVersion: 'meta.k8s.io/v1';
+  apiVersion: 'meta.k8s.io/v1' | 'meta.k8s.io/v1beta1';
   metadata: ListMeta;
   columnDefinitions: TableColumn[];
   /** Null when there are none of a kind without columns of its own, as the stock server writes it. */
@@ -43,6 +43,8 @@ export interface TableOptions {
   nowMs: number;
   /** What each row carries of its object; default `Metadata`. */
   includeObject?: IncludeObject;
+  /** Of the table and of the partial objects in its rows; default `v1`. */
+  metaVersion?: 'v1' | 'v1beta1';
   metadata?: ListMeta;
 }
 
@@ -145,11 +147,14 @@ function ownColumns(def: KindDef): TableColumn[] {
   }));
 }
 
-function rowObject(def: KindDef, object: KubeObject, include: IncludeObject): unknown {
+const metaVersion = (o: TableOptions) => `meta.k8s.io/${o.metaVersion ?? 'v1'}` as const;
+
+function rowObject(def: KindDef, object: KubeObject, o: TableOptions): unknown {
+  const include = o.includeObject ?? 'Metadata';
   if (include === 'None') return null;
   if (include === 'Object') return { kind: def.kind, apiVersion: def.apiVersion, ...object };
   const kind = 'PartialObjectMetadata';
-  return { kind, apiVersion: 'meta.k8s.io/v1', metadata: shownMetadata(def, object) };
+  return { kind, apiVersion: metaVersion(o), metadata: shownMetadata(def, object) };
 }
 
 /** The annotation that stands for a DaemonSet's template generation is no part of its metadata. */
@@ -193,7 +198,7 @@ export function tableRows(
     return {
       cells,
       ...(conditions ? { conditions } : {}),
-      object: rowObject(def, object, o.includeObject ?? 'Metadata'),
+      object: rowObject(def, object, o),
     };
   });
 }
@@ -211,7 +216,7 @@ export function tableFor(
 ): TableObject {
   return {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: metaVersion(o),
     metadata: o.metadata ?? {},
     columnDefinitions: tableColumns(def),
     rows: objects.length === 0 && !hasPrinter(def) ? null : tableRows(def, objects, o),

@@ -99,7 +99,15 @@ describe('applying patches', () => {
   });
 
   const refused: readonly [string, unknown, number, RegExp][] = [
-    ['another kind', { kind: 'Secret' }, 422, /no kind "Secret" is registered/],
+    ['another kind, which it does not fit', { kind: 'Secret' }, 422, /: illegal base64 data/],
+    ['another kind', { kind: 'ServiceAccount' }, 422, /unable to decode \/v1, Kind=ServiceAccount/],
+    [
+      'a kind that is none',
+      { kind: 'Shelf' },
+      422,
+      /no kind "Shelf" is registered for version "v1" in/,
+    ],
+    ['a version that is none', { apiVersion: 'v2' }, 422, /no kind "ConfigMap" is registered/],
     ['another version', { apiVersion: 'v2' }, 422, /for version "v2"/],
     ['a value of another type', { data: { n: 7 } }, 422, /cannot unmarshal number/],
     [

@@ -5,6 +5,7 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   badRequest,
+  builtinKinds,
   decodeObject,
   defaultObject,
   type FieldValidation,
@@ -13,6 +14,7 @@ import {
   invalid,
   isJsonObject,
   type JsonObject,
+  type KindDef,
   type KubeObject,
   requestTooLarge,
 } from '@kubets/api';
@@ -79,8 +81,7 @@ export function patched(
   const result = applied(kind.typeName, present, request);
   const { kind: newKind, apiVersion } = result;
   if (newKind !== kind.kind || apiVersion !== kind.apiVersion) {
-    const why = `no kind ${goQuote(String(newKind))} is registered for version ${goQuote(String(apiVersion))}`;
-    throw unfit(result, why);
+    throw unfit(result, otherKind(kind, result));
   }
   let decoded: { object: KubeObject; warnings: readonly string[] };
   try {
@@ -94,6 +95,28 @@ export function patched(
   checkPlace(target, object, true);
   if (kind === target.def) defaultObject(kind, object);
   return object;
+}
+
+/** Where the stock server registers its kinds: its messages name the place. */
+const SCHEME = 'pkg/api/legacyscheme/scheme.go:30';
+
+/** What is wrong with a result of another kind: there is none, it does not fit that one either, or it is not this one. */
+function otherKind(kind: KindDef, result: JsonObject): string {
+  const name = String(result.kind);
+  const version = String(result.apiVersion);
+  const other = builtinKinds.forObject({ apiVersion: version, kind: name });
+  if (other === undefined) {
+    const what = `no kind ${goQuote(name)} is registered for version ${goQuote(version)}`;
+    return `${what} in scheme ${goQuote(SCHEME)}`;
+  }
+  try {
+    decodeObject(other, result, 'Ignore');
+  } catch (error) {
+    return reasonOf(error);
+  }
+  const { group, version: v } = other;
+  const into = `*${kind.group.split('.', 1)[0] || 'core'}.${kind.kind}`;
+  return `unable to decode ${group}/${v}, Kind=${name} into ${into}`;
 }
 
 function applied(typeName: string, present: KubeObject, request: PatchRequest): JsonObject {

@@ -58,6 +58,15 @@ describe('one object', () => {
     assert.equal(json.apiVersion, 'meta.k8s.io/v1beta1');
   });
 
+  it('are of the version asked for down to the rows of a table', () => {
+    const table = JSON.parse(
+      encodeObject(def, entry('a'), context({ as: 'table', metaVersion: 'v1beta1' })).toString(),
+    );
+    assert.equal(table.apiVersion, 'meta.k8s.io/v1beta1');
+    assert.equal(table.rows[0].object.apiVersion, 'meta.k8s.io/v1beta1');
+    assert.equal(table.rows[0].object.kind, 'PartialObjectMetadata');
+  });
+
   it('as a table of one row', () => {
     const json = parse(encodeObject(def, entry('a'), context({ as: 'table' })));
     const [row] = json.rows as { cells: unknown[]; object: Json }[];

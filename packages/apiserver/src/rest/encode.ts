@@ -154,7 +154,8 @@ function tableOf(
   metadata: object,
 ): object {
   const includeObject = includeOf(c.includeObject);
-  const table = tableFor(def, [...objects], { nowMs: c.nowMs, includeObject });
+  const { metaVersion } = c.representation;
+  const table = tableFor(def, [...objects], { nowMs: c.nowMs, includeObject, metaVersion });
   const {
     resourceVersion,
     continue: token,
@@ -162,8 +163,6 @@ function tableOf(
   } = metadata as Record<string, unknown>;
   return {
     ...table,
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${c.representation.metaVersion}`,
     metadata: {
       resourceVersion,
       ...(token !== undefined && { continue: token }),

@@ -83,8 +83,8 @@ function tableOf(
   if (def === undefined) return undefined;
   const objects = info.verb === 'list' ? (answer as { items: KubeObject[] }).items : [answer];
   const includeObject = includeOf(query.get('includeObject') ?? '');
-  const table = tableFor(def, objects as KubeObject[], { nowMs, includeObject });
-  return { ...table, apiVersion: `meta.k8s.io/${representation.metaVersion}` };
+  const { metaVersion } = representation;
+  return tableFor(def, objects as KubeObject[], { nowMs, includeObject, metaVersion });
 }
 
 /** The object of a create on a computed resource, checked against its kind where the schema has that. */
