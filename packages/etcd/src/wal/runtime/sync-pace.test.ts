@@ -2,41 +2,59 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SyncPace } from './sync-pace.ts';
 
-/** @returns how many syncs of this length it takes until the event loop does them; undefined when it never happens */
-function untilDirect(pace: SyncPace, durationMs: number): number | undefined {
-  for (let count = 0; count < 10_000; count += 1) {
-    if (pace.direct) return count;
+/** Syncs so many times. @returns how many of them were on the event loop */
+function run(pace: SyncPace, count: number, durationMs: number): number {
+  let direct = 0;
+  for (let i = 0; i < count; i += 1) {
+    if (pace.direct) direct += 1;
     pace.took(durationMs);
   }
-  return undefined;
+  return direct;
 }
 
-test('a quick disk is trusted after a while, a slow one never', () => {
-  assert.equal(untilDirect(new SyncPace(), 0.1), 16);
-  assert.equal(untilDirect(new SyncPace(), 5), undefined);
+/** @returns how many syncs go elsewhere until the event loop is tried again */
+function pauseOf(pace: SyncPace): number {
+  let count = 0;
+  for (; !pace.direct; count += 1) pace.took(0.1);
+  return count;
+}
+
+test('a quick disk is synced on the event loop all the time', () => {
+  assert.equal(run(new SyncPace(), 1_000, 0.1), 1_000);
 });
 
-test('a slow sync in between starts the count again', () => {
+test('a slow disk is hardly ever', () => {
   const pace = new SyncPace();
-  for (let i = 0; i < 15; i += 1) pace.took(0.1);
-  pace.took(3);
-  assert.equal(untilDirect(pace, 0.1), 16);
+  assert.equal(run(pace, 50, 8), 9);
+  run(pace, 10_000, 8);
+  assert.ok(run(pace, 100_000, 8) < 300);
 });
 
-test('one slow sync on the event loop sends the next ones to another thread, longer each time', () => {
+test('a quick disk that is late now and then stays where it is', () => {
   const pace = new SyncPace();
-  const waits: (number | undefined)[] = [];
-  for (let round = 0; round < 12; round += 1) {
-    waits.push(untilDirect(pace, 0.1));
-    pace.took(50);
-    assert.equal(pace.direct, false);
+  for (let round = 0; round < 100; round += 1) {
+    assert.equal(run(pace, 10, 0.1), 10);
+    assert.equal(run(pace, 6, 10), 6);
   }
-  assert.deepEqual(waits, [16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024, 1024, 1024]);
 });
 
-test('a sync on the event loop that is a little late changes nothing', () => {
+test('a stall sends the next ones elsewhere, more of them each time', () => {
   const pace = new SyncPace();
-  untilDirect(pace, 0.1);
-  for (const durationMs of [0.2, 3, 10]) pace.took(durationMs);
-  assert.equal(pace.direct, true);
+  const pauses: number[] = [];
+  for (let round = 0; round < 9; round += 1) {
+    pace.took(500);
+    pauses.push(pauseOf(pace));
+  }
+  assert.deepEqual(pauses, [64, 128, 256, 512, 1024, 2048, 4096, 4096, 4096]);
+});
+
+test('good behaviour is rewarded', () => {
+  const pace = new SyncPace();
+  for (let round = 0; round < 4; round += 1) {
+    pace.took(500);
+    pauseOf(pace);
+  }
+  run(pace, 16 * 10, 0.1);
+  pace.took(500);
+  assert.equal(pauseOf(pace), 64);
 });
