@@ -199,6 +199,59 @@ describe('two servers on one store', () => {
   });
 });
 
+describe('custom resources', () => {
+  const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const WIDGETS = '/apis/example.com/v1/namespaces/default/widgets';
+
+  /** Asks until the answer has the status. */
+  async function until(at: Running, path: string, wanted: number): Promise<Answer> {
+    for (;;) {
+      const answer = await ask(at, 'GET', path);
+      if (answer.status === wanted) return answer;
+    }
+  }
+
+  it('are served by every server, and gone with their definition', async () => {
+    const schema = { type: 'object', properties: { size: { type: 'integer', maximum: 3 } } };
+    const version = { name: 'v1', served: true, storage: true };
+    const body = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'widgets.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names: { plural: 'widgets', kind: 'Widget' },
+        versions: [{ ...version, schema: { openAPIV3Schema: schema } }],
+      },
+    };
+    assert.equal((await ask(first, 'POST', DEFINITIONS, { body })).status, 201);
+    for (const at of [first, second]) await until(at, WIDGETS, 200);
+    const widget = (size: number) => ({
+      body: { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'a' }, size },
+    });
+    assert.equal((await ask(second, 'POST', WIDGETS, widget(4))).status, 422);
+    assert.equal((await ask(second, 'POST', WIDGETS, widget(2))).status, 201);
+    const { json } = await ask(first, 'GET', WIDGETS);
+    const [item] = json.items as { kind: string; size: number }[];
+    assert.deepEqual([json.kind, item?.kind, item?.size], ['WidgetList', 'Widget', 2]);
+    assert.equal((json.metadata as { continue: string }).continue, '');
+    const groups = await ask(second, 'GET', '/apis/example.com');
+    assert.equal(groups.json.kind, 'APIGroup');
+    const documents = await ask(first, 'GET', '/openapi/v3/apis/example.com/v1');
+    const { schemas } = documents.json.components as { schemas: Record<string, object> };
+    assert.ok(schemas['com.example.v1.Widget']);
+    const nothing = '404 page not found\n';
+    assert.equal((await ask(first, 'GET', '/apis/example.com/v1/gadgets')).json.text, nothing);
+    const status = await ask(first, 'GET', `${WIDGETS}/a/status`);
+    assert.equal(status.json.message, 'widgets.example.com "a" not found');
+    assert.equal((await ask(first, 'DELETE', `${DEFINITIONS}/widgets.example.com`)).status, 200);
+    for (const at of [first, second]) {
+      assert.equal((await until(at, WIDGETS, 404)).json.text, nothing);
+    }
+  });
+});
+
 describe('the system’s own objects', () => {
   it('are there once the server is ready', async () => {
     for (;;) {

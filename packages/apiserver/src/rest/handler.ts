@@ -155,6 +155,7 @@ export class RestHandler {
     }
     const def = kinds.forResource(gvrOf(info));
     if (def === undefined) return this.#unknownResource(info, response);
+    if (def.rules?.unstructured && isElsewhere(def, info)) return notFoundText(response);
     if (def.rules?.warning) warnings.push(def.rules.warning);
     const { resources, authorizer } = this.#o;
     const mayCreate = (): Promise<void> =>
@@ -231,6 +232,12 @@ function readLine(request: AnyRequest): { info: RequestInfo; query: URLSearchPar
 
 function gvrOf(info: RequestInfo): GroupVersionResource {
   return { group: info.apiGroup, version: info.apiVersion, resource: info.resource };
+}
+
+/** Custom resources are found only where their scope has them; lists and watches may span namespaces. */
+function isElsewhere(def: KindDef, info: RequestInfo): boolean {
+  if (!def.namespaced) return info.namespace !== '';
+  return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch';
 }
 
 function isFor(virtual: VirtualResource, info: RequestInfo): boolean {

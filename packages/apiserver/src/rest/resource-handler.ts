@@ -6,6 +6,7 @@ import {
   type KindDef,
   managerOfUserAgent,
   methodNotAllowed,
+  notFound,
   pathNotFound,
   unsupportedMediaType,
 } from '@kubets/api';
@@ -248,6 +249,7 @@ function checkVerb(r: ResourceRequest): void {
   const { verb, subresource, namespace, name } = info;
   if (subresource !== '') {
     const sub = def.subresourceDefs.get(subresource);
+    if (sub === undefined && def.rules?.unstructured) throw notFound(def, name);
     if (sub === undefined || isSwitchedOff(def, subresource)) throw pathNotFound();
     if (!sub.verbs.includes(verb)) throw methodNotAllowed();
     return;
