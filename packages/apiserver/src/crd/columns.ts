@@ -13,15 +13,14 @@ type Definition = CustomResourceColumnDefinition;
 
 const AGE: Definition = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
-const ageText =
-  'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata';
+const AGE_TEXT = 'How long ago the object was created.';
 
 /** The columns after the name, and the function that fills them. */
 export function columnsOf(definitions: readonly Definition[] | undefined): {
   columns: RulesColumn[];
   cells: (object: KubeObject, nowMs: number) => Cell[];
 } {
-  const wanted = definitions?.length ? definitions : [{ ...AGE, description: ageText }];
+  const wanted = definitions?.length ? definitions : [{ ...AGE, description: AGE_TEXT }];
   const paths = wanted.map(({ jsonPath }) => parseJsonPath(jsonPath) ?? []);
   const columns = wanted.map((one) => ({
     name: one.name,
