@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect, createServer } from 'node:net';
@@ -215,6 +216,8 @@ describe('the door', () => {
   it('ends the process session when the client goes', async () => {
     const url = `wss://127.0.0.1:${port}/exec/shop/web/main?command=a&stdin=1&stdout=1`;
     const socket = new WebSocket(url, ['v4.channel.k8s.io'], clientTls());
+    // The session may begin before the client has read the answer; hanging up before that is an error of the client's own.
+    await once(socket, 'open');
     await eventually('a session', () => runtime.asked !== undefined);
     socket.terminate();
     await eventually('its end', () => runtime.closed > 0);
