@@ -73,7 +73,9 @@ async function open(inflight = new Inflight()): Promise<void> {
   host = new GrpcHost({ log: silentLogger });
   host.addService(Resources.service, service.handlers as Parameters<GrpcHost['addService']>[1]);
   const port = await host.listen('127.0.0.1:0');
-  client = new Resources(`127.0.0.1:${port}`, credentials.createInsecure());
+  client = new Resources(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.primary_user_agent': 'tester',
+  });
 }
 
 async function close(): Promise<void> {
@@ -154,6 +156,17 @@ describe('unary calls', () => {
     assert.deepEqual(cut.data, { n: '1' });
     const gone = await call('Delete', { ref: ref({ name: 'a' }) });
     assert.equal(gone.status, 'Success');
+  });
+
+  it('are owned by who is named, or else by the component that calls', async () => {
+    const managers = (made: Record<string, unknown>): unknown =>
+      (made.metadata as { managedFields: { manager: string }[] }).managedFields.map(
+        ({ manager }) => manager,
+      );
+    const made = await call('Create', { ref: ref(), object: json(configMap('a')) });
+    assert.deepEqual(managers(made), ['tester']);
+    const named = { ref: ref(), object: json(configMap('b')), field_manager: 'named' };
+    assert.deepEqual(managers(await call('Create', named)), ['named']);
   });
 
   it('change nothing in a dry run', async () => {

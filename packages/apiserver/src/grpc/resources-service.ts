@@ -305,6 +305,8 @@ function contextOf(
   { user, userAgent }: Admitted,
   request: { dry_run: boolean; field_manager?: string },
 ): WriteContext {
-  const fieldManager = request.field_manager || managerOfUserAgent(userAgent);
+  // The library puts its own name behind that of the component.
+  const [component = ''] = userAgent.split(' ', 1);
+  const fieldManager = request.field_manager || managerOfUserAgent(component);
   return { user, dryRun: request.dry_run, fieldManager, options: {}, warn: () => undefined };
 }
