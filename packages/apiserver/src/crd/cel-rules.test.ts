@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JSONSchemaProps, KubeObject, ValidationRule } from '@kubets/api';
-import { hasRules, RulesOfSchema } from './cel-rules.ts';
+import { RulesOfSchema } from './cel-rules.ts';
+import { hasRules } from './structural.ts';
 
 const SPEC: JSONSchemaProps = {
   type: 'object',

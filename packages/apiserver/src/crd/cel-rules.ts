@@ -1,22 +1,10 @@
 /** The rules of a schema (`x-kubernetes-validations`); the engine is loaded when a schema has any. */
 import { createRequire } from 'node:module';
 import type { fieldErrors, KubeObject } from '@kubets/api';
-import { additionalSchema, itemSchema, type Schema } from './structural.ts';
+import { hasRules, type Schema } from './structural.ts';
 
 const load = createRequire(import.meta.url);
 type Compiled = typeof import('./compiled-rules.ts');
-
-/** Whether a schema, or one inside it, has rules. */
-export function hasRules(schema: Schema | undefined): boolean {
-  if (schema === undefined) return false;
-  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true;
-  const below = [
-    ...Object.values(schema.properties ?? {}),
-    itemSchema(schema),
-    additionalSchema(schema),
-  ];
-  return below.some(hasRules);
-}
 
 export class RulesOfSchema {
   /** Whether there are any. */

@@ -12,9 +12,8 @@ import {
 } from '../cel/engine.ts';
 import { objectSchema, TypeNames } from '../cel/schema-types.ts';
 import { typedValue } from '../cel/values.ts';
-import { hasRules } from './cel-rules.ts';
 import { type Before, itemBefore, join, memberBefore } from './schema-validation.ts';
-import { additionalSchema, itemSchema, type Schema } from './structural.ts';
+import { additionalSchema, hasRules, itemSchema, type Schema } from './structural.ts';
 
 type FieldError = fieldErrors.FieldError;
 

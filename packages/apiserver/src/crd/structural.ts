@@ -141,3 +141,15 @@ export function fillDefaults(value: unknown, schema: Schema | undefined): void {
     fillDefaults(value[name], known);
   }
 }
+
+/** Whether a schema, or one inside it, has rules. */
+export function hasRules(schema: Schema | undefined): boolean {
+  if (schema === undefined) return false;
+  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true;
+  const below = [
+    ...Object.values(schema.properties ?? {}),
+    itemSchema(schema),
+    additionalSchema(schema),
+  ];
+  return below.some(hasRules);
+}

@@ -1,6 +1,6 @@
 /**
- * Three members as processes, whose leader is killed or stopped again and again under traffic; everything clients saw is judged by
- * the checkers of the simulation.
+ * Three members as processes, whose leader is killed or stopped again and again under traffic; everything clients saw is
+ * judged by the checkers of the simulation.
  */
 import { delay } from '@kubets/platform';
 import { ProcessCluster } from '../../server/testing/processes.ts';
