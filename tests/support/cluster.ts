@@ -1,9 +1,9 @@
 /** A cluster started as a user starts it, for end-to-end tests. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../../packages/cluster/src/install/machine.ts';
 import { eventually, must, type Result, type RunOptions, repo, run } from './shell.ts';
 
 export interface ProcessEntry {
@@ -14,16 +14,11 @@ export interface ProcessEntry {
 
 const START_TIMEOUT_MS = 240_000;
 
-/** A port nobody has now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
+/** A port nobody has now, and that no outgoing connection will take as its own meanwhile. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1);
+  assert.ok(port !== undefined);
+  return port;
 }
 
 const kubetsCommand = join(repo, 'node_modules', '.bin', 'kubets');

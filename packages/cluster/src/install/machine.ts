@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ConfigError, errorCode, errorMessage } from '@kubets/platform';
+import { ConfigError, errorCode, errorMessage, type Random, systemRandom } from '@kubets/platform';
 import { StartError } from '../errors.ts';
 import { makePrivateDir, readIfThere } from '../files.ts';
 import { limits } from '../limits.ts';
@@ -100,23 +100,25 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
-/** As many free loopback ports as asked for; held all at once, so they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', () => resolve(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+/**
+ * Listening ports come from here: below the range the kernel takes source ports of outgoing connections from (32768 and up by
+ * default), where a port that is free now may be somebody's source port a moment later, and below the node ports.
+ */
+const PORTS = { first: 10_000, count: 20_000 } as const;
+
+/** As many free loopback ports as asked for, different from each other. */
+export async function freePorts(wanted: number, random: Random = systemRandom): Promise<number[]> {
+  const found: number[] = [];
+  const start = random.int(PORTS.count);
+  for (let i = 0; i < PORTS.count && found.length < wanted; i++) {
+    const port = PORTS.first + ((start + i) % PORTS.count);
+    if (await isPortFree(port)) found.push(port);
+  }
+  if (found.length < wanted) {
+    const last = PORTS.first + PORTS.count - 1;
+    throw new StartError(`no ${wanted} free ports from ${PORTS.first} to ${last} on 127.0.0.1`);
+  }
+  return found;
 }
 
 /**

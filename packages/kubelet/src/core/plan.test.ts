@@ -46,6 +46,12 @@ describe('decide: sandboxes', () => {
     assert.equal(text(plan(aPod({ hostNetwork: true }), runtimeOf([host]))), 'start main');
   });
 
+  it('ends an init container of a sandbox that is gone before it starts the next', () => {
+    const pod = aPod({ initContainers: [aContainer({ name: 'i' })] });
+    const stray = aRun({ name: 'i', sandboxId: 'gone' });
+    assert.equal(text(plan(pod, runtimeOf(ready, [stray]))), 'kill i (stray)');
+  });
+
   it('does not trust two live ones', () => {
     const both = [aSandbox({ id: 's1', attempt: 1 }), aSandbox()];
     assert.equal(usableSandbox(aPod(), runtimeOf(both)), undefined);

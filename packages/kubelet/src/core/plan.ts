@@ -12,7 +12,7 @@ import {
 } from './pod.ts';
 import { specHash } from './spec-hash.ts';
 
-export type KillReason = 'liveness' | 'startup' | 'changed';
+export type KillReason = 'liveness' | 'startup' | 'changed' | 'stray';
 
 export interface ContainerStart {
   readonly container: Container;
@@ -127,6 +127,11 @@ function planInit(
   if (here?.phase === 'exited' && !sidecar) {
     if (here.exitCode === 0) return 'next';
     if (restartPolicyOf(input.pod) === 'Never') return 'failed';
+  }
+  if (here === undefined && previous?.phase === 'running') {
+    // It runs in a sandbox that is gone: two of one name at once would be worse than a moment without.
+    draft.kill.push({ container, target: previous, reason: 'stray' });
+    return 'waiting';
   }
   draft.start.push({ container, kind: sidecar ? 'sidecar' : 'init', previous });
   return 'waiting';

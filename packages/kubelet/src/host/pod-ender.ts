@@ -17,6 +17,7 @@ const WHY: Readonly<Record<KillReason, (name: string) => string>> = {
   liveness: (name) => `Container ${name} failed liveness probe, will be restarted`,
   startup: (name) => `Container ${name} failed startup probe, will be restarted`,
   changed: (name) => `Container ${name} definition changed, will be restarted`,
+  stray: (name) => `Container ${name} runs in a sandbox that is gone, will be restarted`,
 };
 
 /** Stops containers and sandboxes of one pod, and the pod as a whole. */
@@ -34,7 +35,8 @@ export class PodEnder {
     const { container, target, reason } = kill;
     if (this.#deps.killer.stopping(target.id)) return;
     const probe = reason === 'startup' ? container.startupProbe : container.livenessProbe;
-    const own = reason === 'changed' ? undefined : probe?.terminationGracePeriodSeconds;
+    const byProbe = reason === 'liveness' || reason === 'startup';
+    const own = byProbe ? probe?.terminationGracePeriodSeconds : undefined;
     const graceSeconds = own ?? graceSecondsOf(pod);
     const why = WHY[reason](container.name);
     const podIp = runtime.sandboxes[0]?.ips[0] ?? '';
