@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorMessage } from '@kubets/platform';
+import { errorMessage, systemClock } from '@kubets/platform';
 import { readIfThere } from '../files.ts';
 import { limits } from '../limits.ts';
 
@@ -37,12 +37,17 @@ function run(options: WarmOptions, mode: 'import' | 'require'): Promise<boolean>
   const args = [...options.nodeFlags, main, mode, options.packagesDir, ...options.roles];
   const child = spawn(options.nodeBinary, args, {
     stdio: 'ignore',
-    timeout: limits.warmTimeoutMs,
     env: { ...process.env, NODE_COMPILE_CACHE: options.cacheDir },
   });
   return new Promise((resolve) => {
-    child.once('exit', (code) => resolve(code === 0));
-    child.once('error', () => resolve(false));
+    // Not spawn's own `timeout`: its timer outlives a program that could not be started.
+    const limit = systemClock.setTimeout(() => child.kill('SIGKILL'), limits.warmTimeoutMs);
+    const done = (isWarm: boolean): void => {
+      limit.cancel();
+      resolve(isWarm);
+    };
+    child.once('exit', (code) => done(code === 0));
+    child.once('error', () => done(false));
   });
 }
 
