@@ -60,6 +60,9 @@ export const flags = {
     default: true,
     help: 'let requests without credentials in, as system:anonymous',
   }),
+  'enable-bootstrap-token-auth': flag.bool({
+    help: 'let machines join with the bootstrap tokens kept as Secrets in kube-system',
+  }),
   'token-auth-file': flag.string({ default: '', help: 'CSV of static tokens' }),
   'allow-privileged': flag.bool({ default: true, help: 'let pods be privileged' }),
 } as const;

@@ -7,6 +7,7 @@ import { createAdmission } from './admission/chain.ts';
 import { csrRequester } from './admission/csr-requester.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
+import { bootstrapTokens } from './auth/bootstrap-tokens.ts';
 import { boundObjectsOf } from './auth/bound-objects.ts';
 import { createImpersonator } from './auth/impersonation.ts';
 import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
@@ -77,6 +78,7 @@ export function createEdge(o: EdgeOptions): Edge {
     serviceAccount: account,
     objects: boundObjectsOf(store),
     clock,
+    tokens: config.enableBootstrapTokenAuth ? [bootstrapTokens(store, clock)] : [],
   });
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
@@ -129,6 +131,7 @@ function bootstrapOf(o: EdgeOptions, clusterIp: string) {
     advertiseAddress: address,
     advertisePort: port,
     identity: `${address}:${config.grpcPort}`,
+    bootstrapTokens: config.enableBootstrapTokenAuth,
     clientCa: o.clientCa.toString('utf8'),
   });
 }

@@ -6,6 +6,7 @@ import type { Authenticator, Credentials, UserInfo } from '../ports.ts';
 import { ANONYMOUS_USER, withAuthenticated } from './identity.ts';
 import type { VerifyingKey } from './keys.ts';
 import { type BoundObjects, TokenVerifier, type VerifiedToken } from './service-account-tokens.ts';
+import { type TokenAuthenticator, verifyToken } from './token-authenticator.ts';
 import { parseTokenFile } from './token-file.ts';
 
 /** What authentication needs to know. */
@@ -24,6 +25,8 @@ export interface AuthenticatorOptions {
     | undefined;
   readonly objects: BoundObjects;
   readonly clock: Clock;
+  /** Further kinds of tokens, asked in order after static and service-account tokens. */
+  readonly tokens?: readonly TokenAuthenticator[];
 }
 
 /** Authentication of requests, and of bare tokens for TokenReview. */
@@ -38,25 +41,26 @@ export interface EdgeAuthenticator extends Authenticator {
 
 /** Client certificate, then bearer token, then anonymous. A token that nobody takes is a 401, not anonymous. */
 export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator {
-  const statics = loadStatic(o.tokenAuthFile);
   const account = o.serviceAccount;
   const verifier = account && new TokenVerifier({ ...account, clock: o.clock, objects: o.objects });
   const configured = account?.audiences ?? [];
   const apiAudiences = configured.length > 0 ? configured : account ? [account.issuer] : [];
 
+  const chain: readonly TokenAuthenticator[] = [
+    staticTokens(o.tokenAuthFile),
+    ...(verifier ? [verifier] : []),
+    ...(o.tokens ?? []),
+  ];
+
   async function authenticateToken(
     token: string,
     audiences: readonly string[],
   ): Promise<VerifiedToken | undefined> {
-    const known = findStatic(statics, token);
-    if (known) {
-      // A static token is good for the API only.
-      const common = audiences.filter((audience) => apiAudiences.includes(audience));
-      if (common.length === 0 && apiAudiences.length > 0) return undefined;
-      return { user: withAuthenticated(known), audiences: common };
+    for (const one of chain) {
+      const verified = await verifyToken(one, token, { audiences, apiAudiences });
+      if (verified) return { ...verified, user: withAuthenticated(verified.user) };
     }
-    const verified = await verifier?.verify(token, audiences);
-    return verified && { ...verified, user: withAuthenticated(verified.user) };
+    return undefined;
   }
 
   return {
@@ -84,6 +88,11 @@ function fromCertificate(peer: Credentials['peer']): UserInfo | undefined {
 export function bearerToken(header: string | undefined): string | undefined {
   const [scheme = '', token = ''] = (header ?? '').trim().split(/\s+/, 2);
   return scheme.toLowerCase() === 'bearer' && token !== '' ? token : undefined;
+}
+
+function staticTokens(file: string | undefined): TokenAuthenticator {
+  const users = loadStatic(file);
+  return { user: (token) => Promise.resolve(findStatic(users, token)) };
 }
 
 function loadStatic(file: string | undefined): Map<string, UserInfo> {

@@ -5,6 +5,7 @@ import { ensureMasterService } from './master-service.ts';
 import { MasterLeases } from './masters.ts';
 import { ensureAuthenticationConfig, ensureNamespaces, ensurePriorityClasses } from './objects.ts';
 import { DEFAULT_POLICY } from './policy.ts';
+import { JOIN_POLICY } from './policy-join.ts';
 import { reconcilePolicy } from './reconcile-policy.ts';
 
 /** What a new cluster starts from, and what keeps it. */
@@ -18,6 +19,8 @@ export interface BootstrapOptions {
   readonly identity: string;
   /** PEM of the client CA. */
   readonly clientCa?: string | undefined;
+  /** Whether machines join with bootstrap tokens: those need some rights. */
+  readonly bootstrapTokens?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -52,6 +55,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
     await ensureNamespaces(o.store);
     await Promise.all([
       reconcilePolicy(o.store, DEFAULT_POLICY),
+      ...(o.bootstrapTokens ? [reconcilePolicy(o.store, JOIN_POLICY)] : []),
       ensurePriorityClasses(o.store),
       ensureAuthenticationConfig(o.store, o.clientCa),
       ensureMasterService(o.store, { clusterIp: o.clusterIp, targetPort: o.advertisePort }),
