@@ -10,6 +10,8 @@ export const ETCD_OPS = [
   'watch',
   'prefix',
   'restart',
+  'memory',
+  'steady',
   'failover',
 ] as const;
 export type EtcdOp = (typeof ETCD_OPS)[number];
@@ -26,6 +28,11 @@ export interface EtcdConfig {
   readonly watchers: number;
   readonly prefixKeys: number;
   readonly restartKeys: number;
+  /** Revisions and keys of `memory`. */
+  readonly revisions: number;
+  readonly keys: number;
+  /** How long `steady` writes. */
+  readonly steadySeconds: number;
   readonly json: string | undefined;
   /** Kept with the profiles of our members in it, when given. */
   readonly profileDir: string | undefined;
@@ -39,7 +46,10 @@ export const USAGE = `usage: npm run bench -- etcd [options]
   --vs stock|URL      stock members, or a running server (stock)
   --watchers N        for watch (10000)
   --prefix-keys N     for prefix (50000)
-  --restart-keys N    for restart (100000)
+  --restart-keys N    for restart (1000000)
+  --revisions N       for memory (1000000)
+  --keys N            for memory (100000)
+  --steady-seconds S  for steady (600)
   --json FILE         all samples
   --profile DIR       CPU profiles of our members`;
 
@@ -77,7 +87,10 @@ const OPTIONS = {
   vs: { type: 'string', default: 'stock' },
   watchers: { type: 'string', default: '10000' },
   'prefix-keys': { type: 'string', default: '50000' },
-  'restart-keys': { type: 'string', default: '100000' },
+  'restart-keys': { type: 'string', default: '1000000' },
+  revisions: { type: 'string', default: '1000000' },
+  keys: { type: 'string', default: '100000' },
+  'steady-seconds': { type: 'string', default: '600' },
   json: { type: 'string' },
   profile: { type: 'string' },
 } as const;
@@ -97,6 +110,9 @@ export function parseConfig(args: readonly string[]): EtcdConfig {
     watchers: wholeNumber('watchers', values.watchers),
     prefixKeys: wholeNumber('prefix-keys', values['prefix-keys']),
     restartKeys: wholeNumber('restart-keys', values['restart-keys']),
+    revisions: wholeNumber('revisions', values.revisions),
+    keys: wholeNumber('keys', values.keys),
+    steadySeconds: wholeNumber('steady-seconds', values['steady-seconds']),
     json: values.json,
     profileDir: values.profile,
   };

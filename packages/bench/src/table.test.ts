@@ -33,3 +33,17 @@ test('all lines of a table are as wide', () => {
   assert.equal(new Set(lines.map((line) => line.length)).size, 1);
   assert.match(lines[2] ?? '', /put 1x1 .* 0\.50 /);
 });
+
+test('a goal is a rate to reach, or a time, growth or size not to exceed', () => {
+  const sides = { ours: [{ value: 90, p99Ms: 3 }], stock: [{ value: 100, p99Ms: 2 }] };
+  const reached = (row: Partial<Row>) => figuresOf({ work: 'w', unit: 'ms', ...sides, ...row });
+  assert.equal(reached({ unit: 'per second', goal: 0.9 }).reached, true);
+  assert.equal(reached({ unit: 'per second', goal: 0.91 }).reached, false);
+  assert.equal(reached({ unit: 'per second', goal: 0.9, p99Counts: true }).reached, false);
+  assert.equal(reached({ goal: 0.9 }).reached, true);
+  assert.equal(reached({ goal: 0.35 }).reached, false);
+  assert.equal(reached({ unit: 'MiB', limit: 89 }).reached, false);
+  assert.equal(reached({}).reached, undefined);
+  assert.equal(reached({ goal: 1, stock: [] }).reached, undefined);
+  assert.match(renderTable([{ work: 'w', unit: 'MiB', limit: 350, ...sides }]), /≤ 350 +\| +yes/);
+});

@@ -13,7 +13,13 @@ export interface Sample {
 /** One line: the same work on both sides. */
 export interface Row {
   readonly work: string;
-  readonly unit: 'per second' | 'ms';
+  readonly unit: 'per second' | 'ms' | 'MiB' | 'growth';
+  /** What the ratio is to be: at least this for a rate, at most this for everything else. */
+  readonly goal?: number;
+  /** What our own figure is to be at most, whatever the other side's is. */
+  readonly limit?: number;
+  /** The p99 is to be no worse than the other side's. */
+  readonly p99Counts?: boolean;
   readonly ours: readonly Sample[];
   readonly stock: readonly Sample[];
 }
@@ -28,6 +34,10 @@ export interface RowFigures {
   readonly oursP99Ms: number | undefined;
   readonly stockP99Ms: number | undefined;
   readonly notOk: number;
+  /** What was to be reached, in words; empty when nothing was. */
+  readonly goal: string;
+  /** Undefined without a goal, or without something to compare with. */
+  readonly reached: boolean | undefined;
 }
 
 const middleOf = (samples: readonly Sample[]): number => median(samples.map((s) => s.value));
@@ -37,14 +47,33 @@ function p99Of(samples: readonly Sample[]): number | undefined {
   return known.length > 0 ? median(known) : undefined;
 }
 
-export function figuresOf({ work, unit, ours, stock }: Row): RowFigures {
+export function figuresOf(row: Row): RowFigures {
+  const { work, unit, ours, stock } = row;
   const notOk = [...ours, ...stock].reduce((sum, sample) => sum + (sample.notOk ?? 0), 0);
-  return {
+  const figures = {
     ...{ work, unit, ours: middleOf(ours), stock: middleOf(stock), notOk },
     ratio: middleOf(ours) / middleOf(stock),
     oursP99Ms: p99Of(ours),
     stockP99Ms: p99Of(stock),
   };
+  return { ...figures, goal: goalOf(row), reached: isReached(row, figures) };
+}
+
+function goalOf({ unit, goal, limit, p99Counts }: Row): string {
+  if (limit !== undefined) return `≤ ${limit}`;
+  if (goal === undefined) return '';
+  return `${unit === 'per second' ? '≥' : '≤'} ${goal}×${p99Counts === true ? ', p99' : ''}`;
+}
+
+function isReached(
+  { unit, goal, limit, p99Counts }: Row,
+  { ours, ratio, oursP99Ms, stockP99Ms }: Omit<RowFigures, 'goal' | 'reached'>,
+): boolean | undefined {
+  if (limit !== undefined) return Number.isNaN(ours) ? undefined : ours <= limit;
+  if (goal === undefined || Number.isNaN(ratio)) return undefined;
+  const p99Worse =
+    p99Counts === true && (oursP99Ms ?? 0) > (stockP99Ms ?? Number.POSITIVE_INFINITY);
+  return !p99Worse && (unit === 'per second' ? ratio >= goal : ratio <= goal);
 }
 
 const shown = (value: number | undefined): string => {
@@ -54,11 +83,15 @@ const shown = (value: number | undefined): string => {
 
 /** A table in Markdown. */
 export function renderTable(rows: readonly Row[]): string {
-  const head = ['work', 'unit', 'ours', 'stock', 'ratio', 'p99 ours ms', 'p99 stock ms', 'not ok'];
+  const head = [
+    ...['work', 'unit', 'ours', 'stock', 'ratio', 'goal', 'reached'],
+    ...['p99 ours ms', 'p99 stock ms', 'not ok'],
+  ];
   const body = rows
     .map(figuresOf)
     .map((f) => [
       ...[f.work, f.unit, shown(f.ours), shown(f.stock), shown(f.ratio)],
+      ...[f.goal, f.reached === undefined ? '–' : f.reached ? 'yes' : 'no'],
       ...[shown(f.oursP99Ms), shown(f.stockP99Ms), String(f.notOk)],
     ]);
   const widths = head.map((cell, i) =>

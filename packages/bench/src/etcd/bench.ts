@@ -5,13 +5,14 @@ import { Cluster, needProgram } from '../runtime/cluster.ts';
 import type { Row } from '../table.ts';
 import { failoverRow } from './failover.ts';
 import { type LoadOp, loadRows } from './load-ops.ts';
+import { memoryRow, steadyRow } from './memory-ops.ts';
 import { prefixRows, restartRow } from './state-ops.ts';
 import type { Note, Target } from './suite.ts';
 import { watchRows } from './watch-ops.ts';
 
 const LOAD_OPS: readonly LoadOp[] = ['range', 'range-serializable', 'put'];
 /** What needs the processes themselves, not only their addresses. */
-const PROCESS_OPS: readonly EtcdOp[] = ['restart', 'failover'];
+const PROCESS_OPS: readonly EtcdOp[] = ['restart', 'memory', 'steady', 'failover'];
 
 /** Fresh clusters for one group of work: what one leaves behind does not slow the next. */
 async function withClusters<T>(
@@ -35,7 +36,7 @@ async function withClusters<T>(
 function checkPrograms(config: EtcdConfig): void {
   if (config.vs === 'stock') needProgram('etcd', 'etcd-server');
   else if (PROCESS_OPS.some((op) => config.ops.includes(op))) {
-    throw new BenchError(`${PROCESS_OPS.join(' and ')} need --vs stock: they end processes`);
+    throw new BenchError(`${PROCESS_OPS.join(', ')} need --vs stock: they look at processes`);
   }
   if (LOAD_OPS.some((op) => config.ops.includes(op))) needProgram('h2load', 'nghttp2-client');
 }
@@ -69,6 +70,14 @@ export async function benchEtcd(config: EtcdConfig, note: Note): Promise<Row[]> 
   if (wanted('restart')) {
     const plan = { keys: config.restartKeys, rounds };
     rows.push(await withClusters(config, (clusters) => restartRow(clusters, plan, note)));
+  }
+  if (wanted('memory')) {
+    const plan = { keys: config.keys, revisions: config.revisions };
+    rows.push(await withClusters(config, (clusters) => memoryRow(clusters, plan, note)));
+  }
+  if (wanted('steady')) {
+    const plan = { seconds: config.steadySeconds };
+    rows.push(await withClusters(config, (clusters) => steadyRow(clusters, plan, note)));
   }
   if (wanted('failover')) {
     rows.push(await withClusters(config, (clusters) => failoverRow(clusters, rounds, note)));

@@ -39,6 +39,11 @@ export function rangeOf(from: string | Buffer, to: string, limit: number): Reque
   return { path: RANGE_PATH, body: frame(Buffer.concat(fields)) };
 }
 
+/** Gives up the history before a revision. */
+export function compact(revision: number): Request {
+  return { path: '/etcdserverpb.KV/Compact', body: frame(numberField(1, revision)) };
+}
+
 /** A message for a watch stream: watch this key from now on. */
 export function watchKey(key: string): Buffer {
   return frame(bytesField(1, bytesField(1, key)));

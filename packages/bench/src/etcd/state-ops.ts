@@ -12,17 +12,20 @@ const PREFIX = 'bench/fill/';
 const PREFIX_END = 'bench/fill0';
 const PAGE_KEYS = 1_000;
 const KVS = 2;
+const PREFIX_GOAL = 1.5;
 
-/** Writes so many keys. */
-export async function fill(endpoint: string, keys: number): Promise<void> {
-  const names = Array.from({ length: keys }, (_, i) => `${PREFIX}${String(i).padStart(8, '0')}`);
-  const groups: string[][] = [];
-  for (let at = 0; at < keys; at += PUTS_IN_ONE_TXN) {
-    groups.push(names.slice(at, at + PUTS_IN_ONE_TXN));
+function* groupsOf(keys: number): Generator<string[]> {
+  for (let from = 0; from < keys; from += PUTS_IN_ONE_TXN) {
+    const length = Math.min(PUTS_IN_ONE_TXN, keys - from);
+    yield Array.from({ length }, (_, i) => `${PREFIX}${String(from + i).padStart(8, '0')}`);
   }
+}
+
+/** Writes so many keys, several in one transaction. */
+export async function fill(endpoint: string, keys: number): Promise<void> {
   const client = new Client(endpoint);
   try {
-    await forEachLimited(groups, FILLS_AT_ONCE, (group) => client.call(putAll(group)));
+    await forEachLimited(groupsOf(keys), FILLS_AT_ONCE, (group) => client.call(putAll(group)));
   } finally {
     client.close();
   }
@@ -73,7 +76,8 @@ export async function prefixRows(
       note(`${side} prefix, ${how}: ${Math.round(sample.value)} keys/s`);
       return sample;
     });
-    rows.push({ work: `prefix of ${keys} keys, ${how}`, unit: 'per second', ...samples });
+    const work = `prefix of ${keys} keys, ${how}`;
+    rows.push({ work, unit: 'per second', goal: PREFIX_GOAL, ...samples });
   }
   return rows;
 }
@@ -95,5 +99,5 @@ export async function restartRow(
     note(`${cluster.side} restart: ${Math.round(value)} ms`);
     return { value };
   });
-  return { work: `restart with ${plan.keys} keys`, unit: 'ms', ...samples };
+  return { work: `restart with ${plan.keys} keys`, unit: 'ms', goal: 1, ...samples };
 }

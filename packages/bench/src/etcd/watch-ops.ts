@@ -91,11 +91,13 @@ export async function watchRows(
     {
       work: `watch events, 1 key, ${watchers} watchers`,
       unit: 'per second',
+      goal: 1,
       ...(await run(shared, written, watchers * SHARED_KEY_PUTS)),
     },
     {
       work: `watch events, ${watchers} keys, one watcher each`,
       unit: 'per second',
+      goal: 1,
       ...(await run(own, own, watchers)),
     },
   ];

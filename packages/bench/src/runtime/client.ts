@@ -77,13 +77,13 @@ export class Client {
 
 /** Runs work over all items, so many at a time. */
 export async function forEachLimited<T>(
-  items: readonly T[],
+  items: Iterable<T>,
   limit: number,
   work: (item: T) => Promise<unknown>,
 ): Promise<void> {
-  const queue = items.values();
+  const queue = items[Symbol.iterator]();
   const runner = async (): Promise<void> => {
-    for (const item of queue) await work(item);
+    for (let next = queue.next(); next.done !== true; next = queue.next()) await work(next.value);
   };
   await Promise.all(Array.from({ length: limit }, runner));
 }

@@ -181,9 +181,18 @@ export class Cluster {
 
   /** Resident memory of each member, in MiB. */
   memoryMib(): number[] {
+    return this.#statusMib('VmRSS');
+  }
+
+  /** The most resident memory each member ever had, in MiB. */
+  peakMib(): number[] {
+    return this.#statusMib('VmHWM');
+  }
+
+  #statusMib(field: 'VmRSS' | 'VmHWM'): number[] {
     return this.#members.map(({ child }) => {
       const status = readFileSync(`/proc/${child?.pid ?? 0}/status`, 'utf8');
-      return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+      return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
     });
   }
 
