@@ -9,6 +9,7 @@ export {
   containerdPaths,
 } from './containerd/config.ts';
 export { detectSnapshotter, hasSysResource } from './containerd/detect.ts';
+export { shareNetnsDir } from './containerd/netns-dir.ts';
 export {
   containerdReady,
   ensurePauseImage,

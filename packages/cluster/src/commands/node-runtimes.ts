@@ -13,6 +13,7 @@ import {
   importImage,
   nodeBridge,
   removeAllContainers,
+  shareNetnsDir,
 } from '@kubets/kubelet';
 import { errorMessage, type Logger } from '@kubets/platform';
 import { StartError } from '../errors.ts';
@@ -43,6 +44,7 @@ export class NodeRuntimes {
 
   /** Writes what each instance reads at its start. */
   prepare(nodes: readonly string[]): void {
+    if (nodes.length > 0) shareNetnsDir();
     for (const node of nodes) {
       const options = this.#options(node);
       makePrivateDir(options.rootDir);

@@ -121,8 +121,9 @@ async function unmountBelow(dir: string): Promise<void> {
 
 /**
  * Stops and removes every pod of the instance, gives their networks back, and deletes the bridge and cgroups: for `down`. The
- * instance must still run; stop it afterwards.
+ * instance must still run; stop it afterwards. One pod that resists keeps nothing else from going.
  * @returns how many pods there were
+ * @throws RuntimeFault that says how many pods are left and why the first of them is, once all else is gone
  */
 export async function removeAllContainers(options: RemoveAllOptions): Promise<number> {
   const cri = criOf(options);
@@ -131,12 +132,17 @@ export async function removeAllContainers(options: RemoveAllOptions): Promise<nu
   const cgroupParent = options.cgroupParent ?? ofKubelet;
   try {
     const pods = await cri.listPods();
-    await Promise.all(pods.map((pod) => removePod(cri, pod.uid, graceSeconds)));
+    const ends = await Promise.allSettled(pods.map((pod) => removePod(cri, pod.uid, graceSeconds)));
     if (podsDir !== undefined) await unmountBelow(podsDir);
     if (options.bridge !== undefined) {
       await run('ip', ['link', 'delete', options.bridge]).catch(() => undefined);
     }
     if (cgroupParent !== undefined) removeCgroups(cgroupParent);
+    const left = ends.filter((one) => one.status === 'rejected');
+    if (left[0] !== undefined) {
+      const why = errorMessage(left[0].reason);
+      throw new RuntimeFault(`${left.length} of ${pods.length} pods are left: ${why}`);
+    }
     return pods.length;
   } finally {
     cri.close();

@@ -327,13 +327,16 @@ describe('a node with containerd', { skip: missing() }, () => {
 
   it('makes a new sandbox when the old one dies', async () => {
     const pod = await node.ready('after-restart');
+    const restarts = pod.status?.containerStatuses?.[0]?.restartCount ?? 0;
     const before = await node.runtime().inspectPod(uidOf(pod));
     await node.runtime().stopSandbox(before.sandboxes[0]?.id ?? '');
     await eventually('a new sandbox', async () => {
       const now = await node.runtime().inspectPod(uidOf(pod));
       return now.sandboxes[0]?.attempt === 1 && now.containers[0]?.phase === 'running';
     });
-    const status = node.pod('after-restart')?.status?.containerStatuses?.[0];
-    assert.ok((status?.restartCount ?? 0) >= 0);
+    await eventually('the restart is told', () => {
+      const status = node.pod('after-restart')?.status?.containerStatuses?.[0];
+      return status?.restartCount === restarts + 1;
+    });
   });
 });

@@ -13,6 +13,7 @@ import {
   containerdPaths,
 } from '../containerd/config.ts';
 import { detectSnapshotter, hasSysResource } from '../containerd/detect.ts';
+import { shareNetnsDir } from '../containerd/netns-dir.ts';
 import { containerdReady, ensurePauseImage, removeAllContainers } from '../containerd/tools.ts';
 import type { NodeLayout } from '../layout.ts';
 
@@ -37,6 +38,12 @@ async function waitReady(options: ContainerdOptions, child: ChildProcess, log: s
   throw new Error(`containerd did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`);
 }
 
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
+
 /** @param podCidr a range nobody else on the machine uses; undefined: no network yet */
 export async function startContainerd(podCidr: string | undefined): Promise<PrivateContainerd> {
   const dir = mkdtempSync(join(tmpdir(), 'kubets-cri-'));
@@ -59,17 +66,20 @@ export async function startContainerd(podCidr: string | undefined): Promise<Priv
     restrictOomScoreAdj: !hasSysResource(),
   };
   writeFileSync(containerdPaths(options).configFile, containerdConfig(options));
+  shareNetnsDir();
   const log = join(dir, 'containerd.log');
   const out = openSync(log, 'a');
   const child = spawn('containerd', containerdArgs(options), { stdio: ['ignore', out, out] });
   const stop: PrivateContainerd['stop'] = async (node = { bridge, cgroupParent }) => {
-    if (child.exitCode === null) {
-      await removeAllContainers({ ...options, ...node, graceSeconds: 0 });
-      child.kill('SIGTERM');
-      await once(child, 'exit');
+    try {
+      if (child.exitCode === null) {
+        await removeAllContainers({ ...options, ...node, graceSeconds: 0 });
+      }
+    } finally {
+      await end(child);
+      rmSync(runDir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true });
     }
-    rmSync(runDir, { recursive: true, force: true });
-    rmSync(dir, { recursive: true, force: true });
   };
   try {
     await waitReady(options, child, log);
