@@ -42,6 +42,15 @@ export const flags = {
     default: '',
     help: 'PEM key that signs tokens kept in Secrets; empty: such Secrets are left unfilled',
   }),
+  'cluster-signing-cert-file': flag.string({
+    default: '',
+    help: 'PEM certificate of the authority that signs certificate requests; empty: none are signed',
+  }),
+  'cluster-signing-key-file': flag.string({ default: '', help: 'its private key' }),
+  'cluster-signing-duration': flag.durationMs({
+    default: '8760h',
+    help: 'longest life of a certificate that is signed',
+  }),
   'node-monitor-period': flag.durationMs({ default: '5s', help: 'time between looks at nodes' }),
   'node-monitor-grace-period': flag.durationMs({
     default: '40s',
@@ -67,6 +76,9 @@ interface Raw {
   nodeCidrMaskSize: number;
   rootCaFile: string;
   serviceAccountPrivateKeyFile: string;
+  clusterSigningCertFile: string;
+  clusterSigningKeyFile: string;
+  clusterSigningDuration: number;
   nodeMonitorPeriod: number;
   nodeMonitorGracePeriod: number;
 }
@@ -79,13 +91,26 @@ export function controllerOptions(config: Raw): ControllerOptions {
   }
   const podNetwork = podNetworkOf(config);
   const keyFile = config.serviceAccountPrivateKeyFile;
+  const signing = signingOf(config);
   return {
     nodeMonitorPeriodMs: nodeMonitorPeriod,
     nodeMonitorGraceMs: nodeMonitorGracePeriod,
     ...(podNetwork ? { podNetwork } : {}),
+    ...(signing ? { signing } : {}),
     ...(config.rootCaFile === '' ? {} : { rootCa: readPem('root-ca-file', config.rootCaFile) }),
     ...(keyFile === '' ? {} : { tokenSigner: tokenSigner(readPem(KEY_FLAG, keyFile)) }),
   };
+}
+
+function signingOf(config: Raw): ControllerOptions['signing'] {
+  const { clusterSigningCertFile: certFile, clusterSigningKeyFile: keyFile } = config;
+  if (certFile === '' && keyFile === '') return undefined;
+  if (certFile === '' || keyFile === '') {
+    throw new ConfigError('--cluster-signing-cert-file and --cluster-signing-key-file go together');
+  }
+  const cert = readPem('cluster-signing-cert-file', certFile);
+  const key = readPem('cluster-signing-key-file', keyFile);
+  return { authority: { cert, key }, durationMs: config.clusterSigningDuration };
 }
 
 function podNetworkOf(config: Raw): ControllerOptions['podNetwork'] {

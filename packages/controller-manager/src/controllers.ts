@@ -1,3 +1,10 @@
+import { bootstrapSigner, tokenCleaner } from './bootstrap/reconciler.ts';
+import {
+  csrApprovingController,
+  csrCleanerController,
+  csrSigningController,
+  type SigningOptions,
+} from './certificates/reconciler.ts';
 import { cronJobController } from './cronjob/reconciler.ts';
 import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
@@ -28,13 +35,15 @@ export interface ControllerOptions {
   rootCa?: string;
   /** Fills Secrets that ask for a service account's token; absent: they stay empty. */
   tokenSigner?: TokenSigner;
+  /** Signs certificates for those who ask the API for one; absent: nobody does here. */
+  signing?: SigningOptions;
   nodeMonitorPeriodMs: number;
   nodeMonitorGraceMs: number;
 }
 
 /** All controllers of one term of leadership. */
 export function allControllers(deps: ControllerDeps, options: ControllerOptions): Controller[] {
-  const { podNetwork, rootCa, tokenSigner: signer } = options;
+  const { podNetwork, rootCa, tokenSigner: signer, signing } = options;
   return [
     deploymentController(deps),
     replicaController(deps, REPLICA_SET),
@@ -57,6 +66,11 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     }),
     ...(podNetwork === undefined ? [] : [nodeIpamController(deps, podNetwork)]),
     taintEvictionController(deps),
+    csrApprovingController(deps),
+    ...(signing === undefined ? [] : [csrSigningController(deps, signing)]),
+    csrCleanerController(deps),
+    bootstrapSigner(deps),
+    tokenCleaner(deps),
     podGcController(deps),
     // Last: it shares the informers of all others where they keep whole objects.
     garbageCollector(deps),

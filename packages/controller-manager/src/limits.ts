@@ -85,3 +85,27 @@ export const QUOTA_SETTLE_MS = 500;
 
 /** A quota is counted anew at least this often. */
 export const QUOTA_RESYNC_MS = 300_000;
+
+/** Certificates are valid this much before they were signed: clocks differ. */
+export const CSR_BACKDATE_MS = 300_000;
+
+/** Certificates shorter than this do not lose time to {@link CSR_BACKDATE_MS}. */
+export const CSR_SHORT_MS = 8 * 3_600_000;
+
+/** No certificate is signed for less. */
+export const CSR_MIN_DURATION_MS = 600_000;
+
+/** Approved, denied and failed requests are kept this long. */
+export const CSR_DECIDED_KEPT_MS = 3_600_000;
+
+/** Requests nobody decides on are kept this long. */
+export const CSR_PENDING_KEPT_MS = 24 * 3_600_000;
+
+/** Period of the removal of old certificate requests. */
+export const CSR_CLEAN_PERIOD_MS = 600_000;
+
+/** Wait before a serving certificate that does not fit its node is looked at again. */
+export const CSR_RECHECK_MS = 2_000;
+
+/** Workers of each loop over certificate requests. */
+export const CSR_CONCURRENCY = 2;

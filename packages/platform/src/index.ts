@@ -1,4 +1,5 @@
 export * from './backoff.ts';
+export * from './certificates.ts';
 export * from './errors.ts';
 export * from './failpoint.ts';
 export * from './flags.ts';

@@ -1,4 +1,4 @@
-import type { KubeObject } from '@kubets/api';
+import type { KubeObject, SubjectAccessReview } from '@kubets/api';
 import { type Clock, type Random, seededRandom, systemClock } from '@kubets/platform';
 import type { Api, ResourceApi } from '../ports.ts';
 import { FakeResource } from './fake-resource.ts';
@@ -30,6 +30,8 @@ export interface FakeWorld {
   readonly gracefulPods: boolean;
   /** Called before each request; throws to refuse it. */
   admit(request: FakeRequest): void;
+  /** The answer to an object that asks a question and is never stored; undefined: it is an ordinary one. */
+  review(resource: string, object: KubeObject): KubeObject | undefined;
   readonly watches: Set<(error: Error | undefined) => void>;
 }
 
@@ -44,6 +46,8 @@ export class FakeApi implements Api {
   readonly requests: FakeRequest[] = [];
   /** Set it to refuse or delay what you choose: an error thrown here is the request's answer. */
   intercept: ((request: FakeRequest) => void) | undefined;
+  /** Set it to say who may do what: answers every SubjectAccessReview. Absent: nobody may do anything. */
+  allows: ((spec: SubjectAccessReview['spec']) => boolean) | undefined;
   readonly #world: FakeWorld;
   readonly #resources = new Map<string, FakeResource<KubeObject>>();
 
@@ -57,6 +61,11 @@ export class FakeApi implements Api {
       admit: (request) => {
         this.requests.push(request);
         this.intercept?.(request);
+      },
+      review: (resource, object) => {
+        if (resource !== 'subjectaccessreviews') return undefined;
+        const { spec } = object as SubjectAccessReview;
+        return { ...object, status: { allowed: this.allows?.(spec) ?? false } } as KubeObject;
       },
     };
   }

@@ -96,6 +96,8 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
   async create(object: T): Promise<T> {
     const loose = looseCopy(object);
     this.#admit('create', loose.metadata.namespace ?? '', loose.metadata.name ?? '');
+    const answer = this.#world.review(this.#resource, object);
+    if (answer !== undefined) return this.#copy(answer);
     if (loose.metadata.resourceVersion !== undefined && loose.metadata.resourceVersion !== '') {
       throw badRequest('resourceVersion should not be set on objects to be created');
     }

@@ -41,6 +41,10 @@ export function writeSubresource(
     next.spec = { ...next.spec, finalizers: recordAt(sent, 'spec').finalizers ?? [] };
     return next;
   }
+  if (subresource === 'approval') {
+    next.status = { ...next.status, conditions: recordAt(sent, 'status').conditions ?? [] };
+    return next;
+  }
   throw methodNotSupported({ ...gr, resource: `${gr.resource}/${subresource}` }, 'write');
 }
 

@@ -1,15 +1,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '@kubets/platform';
-import { makePrivateDir, readIfThere, writeAtomic } from '../files.ts';
-import { limits } from '../limits.ts';
 import {
   createAuthority,
   createSigningPair,
   issueLeaf,
   type KeyPairPem,
   leafIsCurrent,
-} from './authority.ts';
+} from '@kubets/platform/pki';
+import { makePrivateDir, readIfThere, writeAtomic } from '../files.ts';
+import { limits } from '../limits.ts';
 import type { AuthorityName, WantedLeaf } from './layout.ts';
 
 const GROUP_AND_OTHERS = 0o077;

@@ -1,5 +1,5 @@
 /** Which certificates a cluster needs. Pure. */
-import type { LeafRequest } from './authority.ts';
+import type { LeafRequest } from '@kubets/platform/pki';
 
 export type AuthorityName = 'ca' | 'etcd-ca';
 

@@ -209,6 +209,8 @@ function controllerManager(ctx: PlanContext, n: number): ProcessSpec {
     'node-cidr-mask-size': 24,
     'root-ca-file': join(ctx.paths.pki, 'ca.crt'),
     'service-account-private-key-file': join(ctx.paths.pki, 'sa.key'),
+    'cluster-signing-cert-file': join(ctx.paths.pki, 'ca.crt'),
+    'cluster-signing-key-file': join(ctx.paths.pki, 'ca.key'),
   };
   return make(ctx, { name, role: 'controller-manager', stage: 2, flags });
 }

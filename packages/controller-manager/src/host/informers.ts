@@ -1,4 +1,5 @@
 import type {
+  CertificateSigningRequest,
   ConfigMap,
   ControllerRevision,
   CronJob,
@@ -39,6 +40,10 @@ export const INDEX = {
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 export const ROOT_CA_CONFIG_MAP = 'kube-root-ca.crt';
 export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
+
+/** The facts of the cluster that anybody may read. */
+export const CLUSTER_INFO = { namespace: 'kube-public', name: 'cluster-info' } as const;
+const TOKEN_NAMESPACE = 'kube-system';
 
 type Indexers<T> = Record<string, (object: T) => string[]>;
 
@@ -167,6 +172,24 @@ export class SharedInformers {
   get tokenSecrets(): Informer<Secret> {
     const fieldSelector = 'type=kubernetes.io/service-account-token';
     return this.#shared<Secret>('v1', 'secrets', { fieldSelector });
+  }
+
+  get certificateRequests(): Informer<CertificateSigningRequest> {
+    const gv = 'certificates.k8s.io/v1';
+    return this.#shared<CertificateSigningRequest>(gv, 'certificatesigningrequests', {});
+  }
+
+  /** Only the Secrets that hold a bootstrap token. */
+  get bootstrapTokens(): Informer<Secret> {
+    const fieldSelector = 'type=bootstrap.kubernetes.io/token';
+    return this.#shared<Secret>('v1', 'secrets', { namespace: TOKEN_NAMESPACE, fieldSelector });
+  }
+
+  /** Only the ConfigMap with the cluster's public facts. */
+  get clusterInfo(): Informer<ConfigMap> {
+    const { namespace, name } = CLUSTER_INFO;
+    const fieldSelector = `metadata.name=${name}`;
+    return this.#shared<ConfigMap>('v1', 'configmaps', { namespace, fieldSelector });
   }
 
   /** Only the heartbeats of nodes. */

@@ -32,6 +32,7 @@ const RESOURCES: Record<string, string> = {
   jobs: 'batch/v1',
   leases: 'coordination.k8s.io/v1',
   endpointslices: 'discovery.k8s.io/v1',
+  certificatesigningrequests: 'certificates.k8s.io/v1',
 };
 
 export type MakeControllers = (deps: ControllerDeps) => Controller[];

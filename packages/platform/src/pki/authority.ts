@@ -23,7 +23,8 @@ type CryptoKeyPair = webcrypto.CryptoKeyPair;
 cryptoProvider.set(webcrypto);
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
+/** ECDSA with SHA-256. */
+export const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 /** Clocks of other machines may be a little behind. */
 const BACKDATE_MS = 3_600_000;
@@ -43,11 +44,13 @@ export interface KeyPairPem {
   readonly key: string;
 }
 
-async function newKeys(): Promise<CryptoKeyPair> {
+/** A new P-256 pair. */
+export async function newKeys(): Promise<CryptoKeyPair> {
   return (await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify'])) as CryptoKeyPair;
 }
 
-async function privatePem(key: CryptoKey): Promise<string> {
+/** PKCS#8. */
+export async function privatePem(key: CryptoKey): Promise<string> {
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key);
   return `${PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`;
 }
@@ -56,13 +59,15 @@ async function publicPem(key: CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('spki', key), 'PUBLIC KEY')}\n`;
 }
 
-function serial(): string {
+/** A new random serial number, in hexadecimal. */
+export function serial(): string {
   // Positive and 16 bytes: a leading bit set would make the integer negative (RFC 5280 §4.1.2.2).
   const bytes = webcrypto.getRandomValues(new Uint8Array(16));
   return `4${Buffer.from(bytes).toString('hex').slice(1)}`;
 }
 
-const subjectOf = (commonName: string, organizations: readonly string[] = []) => [
+/** A subject as X.509 has it. */
+export const subjectOf = (commonName: string, organizations: readonly string[] = []) => [
   ...organizations.map((name) => ({ O: [name] })),
   { CN: [commonName] },
 ];
@@ -96,10 +101,15 @@ export async function createAuthority(
   return { cert: `${cert.toString('pem')}\n`, key: await privatePem(keys.privateKey) };
 }
 
-async function importSigner(pem: string): Promise<CryptoKey> {
+/** A private key for signing only. */
+export async function importSigner(pem: string): Promise<CryptoKey> {
   const bytes = PemConverter.decodeFirst(pem);
   return webcrypto.subtle.importKey('pkcs8', bytes, KEY, false, ['sign']);
 }
+
+/** DNS names and addresses as alternative names. */
+export const alternativeNames = (hosts: readonly string[]): JsonGeneralName[] =>
+  hosts.map((host) => ({ type: isIP(host) === 0 ? 'dns' : 'ip', value: host }));
 
 /** A leaf signed by an authority: always a client certificate, a server's too when it names hosts. */
 export async function issueLeaf(
@@ -112,10 +122,7 @@ export async function issueLeaf(
   const hosts = request.hosts ?? [];
   const usages = [ExtendedKeyUsage.clientAuth];
   if (hosts.length > 0) usages.push(ExtendedKeyUsage.serverAuth);
-  const names: JsonGeneralName[] = hosts.map((host) => ({
-    type: isIP(host) === 0 ? 'dns' : 'ip',
-    value: host,
-  }));
+  const names = alternativeNames(hosts);
   const cert = await X509CertificateGenerator.create({
     serialNumber: serial(),
     subject: subjectOf(request.commonName, request.organizations),
