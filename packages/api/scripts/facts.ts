@@ -44,7 +44,14 @@ export interface Column {
   name: string;
   type: string;
   format: string;
+  description: string;
   priority: number;
+}
+
+/** Columns by kind; many share their descriptions, which are part of every Table on the wire. */
+export interface TableFacts {
+  texts: string[];
+  tables: Record<string, [string, string, string, number, number][]>;
 }
 
 /** One field of the compact schema; see `src/schema/schema.ts` for the meaning of the letters. */

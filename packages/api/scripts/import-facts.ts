@@ -1,7 +1,7 @@
 /**
  * Turns a directory of Kubernetes API facts (openapi-v2.json, protobuf-fields.json, table-columns.json,
  * discovery/) into the generated files of this package. Run: `node scripts/import-facts.ts DIR`.
- * Names, types, numbers and flags are taken; descriptions are not.
+ * Names, types, numbers and flags are taken; of descriptions only those that Tables carry on the wire.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

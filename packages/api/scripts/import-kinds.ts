@@ -1,4 +1,4 @@
-import type { Column, DiscoveryResource, Facts, KindFact } from './facts.ts';
+import type { Column, DiscoveryResource, Facts, KindFact, TableFacts } from './facts.ts';
 import { shortTypeName } from './import-schema.ts';
 
 /** Where the stock server keeps a resource when it is not under its own plural name. */
@@ -84,11 +84,18 @@ export function kindFacts(facts: Facts): KindFact[] {
   return out.sort((a, b) => a.rank - b.rank).map((e) => e.fact);
 }
 
-/** `group/version/resource` → its columns as `[name, type, format, priority]`. */
-export function tableFacts(facts: Facts): Record<string, [string, string, string, number][]> {
-  const out: Record<string, [string, string, string, number][]> = {};
+/** `group/version/resource` → its columns as `[name, type, format, priority, index of the description]`. */
+export function tableFacts(facts: Facts): TableFacts {
+  const texts: string[] = [];
+  const indexOf = (text: string): number => {
+    if (!texts.includes(text)) texts.push(text);
+    return texts.indexOf(text);
+  };
+  const tables: TableFacts['tables'] = {};
   for (const [key, table] of Object.entries(facts.tables)) {
-    out[key] = table.columnDefinitions.map((c: Column) => [c.name, c.type, c.format, c.priority]);
+    tables[key] = table.columnDefinitions.map((c: Column) => {
+      return [c.name, c.type, c.format, c.priority, indexOf(c.description)];
+    });
   }
-  return out;
+  return { texts, tables };
 }

@@ -117,6 +117,7 @@ export const trackUpdate: ManagedFields['trackUpdate'] = (...args) =>
 
 type Tables = typeof import('./tables/index.ts');
 const tables = later<Tables>('./tables/index.ts');
+export const ageDescription: Tables['ageDescription'] = () => tables().ageDescription();
 export const parseIncludeObject: Tables['parseIncludeObject'] = (...args) =>
   tables().parseIncludeObject(...args);
 export const tableColumns: Tables['tableColumns'] = (...args) => tables().tableColumns(...args);

@@ -100,30 +100,26 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   'flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations': others.priorityLevelCells,
 };
 
-type ColumnFact = [name: string, type: string, format: string, priority: number];
+type ColumnFact = [name: string, type: string, format: string, priority: number, text: number];
 
-const WORDS: Readonly<Record<string, string>> = {
-  Name: 'Name of the object.',
-  Age: 'How long ago the object was created.',
-  'Created At': 'When the object was created.',
-  Status: 'Where the object stands.',
-  Ready: 'How much of it is ready.',
-  Restarts: 'How often its containers were restarted, and when last.',
-  Containers: 'Names of the containers.',
-  Images: 'Images of the containers.',
-  Selector: 'Labels by which it finds its pods.',
-};
+interface TableFacts {
+  readonly texts: readonly string[];
+  readonly tables: Readonly<Record<string, readonly ColumnFact[]>>;
+}
 
-const DEFAULT_COLUMNS: readonly ColumnFact[] = [
-  ['Name', 'string', 'name', 0],
-  ['Created At', 'date', '', 0],
-];
+/** A kind whose columns are those of every kind without its own. */
+const PLAIN_KIND = 'v1/limitranges';
 
-let facts: Record<string, ColumnFact[]> | undefined;
+let facts: TableFacts | undefined;
+
+function tableFacts(): TableFacts {
+  facts ??= createRequire(import.meta.url)('../generated/tables.json') as TableFacts;
+  return facts;
+}
 
 function columnFacts(key: string): readonly ColumnFact[] {
-  facts ??= createRequire(import.meta.url)('../generated/tables.json') as NonNullable<typeof facts>;
-  return PRINTERS[key] ? (facts[key] ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
+  const { tables } = tableFacts();
+  return (PRINTERS[key] && tables[key]) || tables[PLAIN_KIND] || [];
 }
 
 /** The columns of a kind. */
@@ -138,13 +134,17 @@ function nameColumn(def: KindDef): TableColumn[] {
 }
 
 function ownColumns(def: KindDef): TableColumn[] {
-  return columnFacts(`${def.apiVersion}/${def.resource}`).map(([name, type, format, priority]) => ({
-    name,
-    type,
-    format,
-    description: WORDS[name] ?? `${name} of the ${def.kind}.`,
-    priority,
-  }));
+  const { texts } = tableFacts();
+  return columnFacts(`${def.apiVersion}/${def.resource}`).map((fact) => {
+    const [name, type, format, priority, text] = fact;
+    return { name, type, format, description: texts[text] ?? '', priority };
+  });
+}
+
+/** What the column of ages is described as, whatever the kind. */
+export function ageDescription(): string {
+  const age = columnFacts('v1/pods').find(([name]) => name === 'Age');
+  return tableFacts().texts[age?.[4] ?? -1] ?? '';
 }
 
 const metaVersion = (o: TableOptions) => `meta.k8s.io/${o.metaVersion ?? 'v1'}` as const;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Deployment, Pod } from '../generated/types.ts';
+import type { KubeObject } from '../meta.ts';
 import { builtinKind } from '../registry.ts';
 import { defaulted, type Loose, META, SELECTOR, TEMPLATE } from '../testing/make.ts';
 import { objectWarnings } from './warnings.ts';
@@ -54,7 +55,9 @@ describe('pods', () => {
           { name: 'A', value: '2' },
         ],
       },
-      ['spec.containers[0].env[1]: hides previous definition of "A", which may be unexpected'],
+      [
+        'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+      ],
     ],
     [
       {},
@@ -67,6 +70,47 @@ describe('pods', () => {
       [
         'spec.containers[0].resources.limits[memory]: fractional byte value "100m" is invalid, must be an integer',
         'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
+      ],
+    ],
+    [
+      {
+        volumes: [
+          {
+            name: 'p',
+            projected: {
+              sources: [{ serviceAccountToken: { path: 't' } }, { configMap: { name: 'c' } }],
+            },
+          },
+          {
+            name: 'm',
+            configMap: {
+              name: 'c',
+              items: [
+                { key: 'a', path: 'x/y' },
+                { key: 'b', path: 'x/' },
+              ],
+            },
+          },
+        ],
+      },
+      {},
+      [
+        'volume "p" (Projected): overlapping paths: "t" (ServiceAccountToken) with "t" (ServiceAccountToken)',
+        'volume "m" (ConfigMap "c"): overlapping paths: "x" with "x/y"',
+      ],
+    ],
+    [
+      {
+        hostAliases: [{ ip: '1.1.1.1' }, { ip: '1.1.1.1' }],
+        imagePullSecrets: [{ name: 's' }, { name: 's' }],
+        terminationGracePeriodSeconds: -1,
+      },
+      { ports: [{ containerPort: 80, hostIP: '1.2.3.4', protocol: 'TCP' }] },
+      [
+        'spec.hostAliases[1].ip: duplicate ip "1.1.1.1"',
+        'spec.imagePullSecrets[1].name: duplicate name "s"',
+        'spec.containers[0].ports[0]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:80 Protocol:TCP HostIP:1.2.3.4}',
+        'spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1',
       ],
     ],
   ];
@@ -90,16 +134,41 @@ describe('workloads', () => {
     },
   });
 
-  test('warn of their template, and not again when it stays', () => {
+  test('warn of their template, and again when their spec changes', () => {
     const old = defaulted<Deployment>(def, body(1));
-    assert.deepEqual(objectWarnings(def, old), [
-      'spec.template.spec.imagePullSecrets[0]: invalid empty name ""',
-    ]);
-    assert.deepEqual(objectWarnings(def, defaulted<Deployment>(def, body(2)), old), []);
+    const texts = ['spec.template.spec.imagePullSecrets[0].name: invalid empty name ""'];
+    assert.deepEqual(objectWarnings(def, old), texts);
+    assert.deepEqual(objectWarnings(def, defaulted<Deployment>(def, body(1)), old), []);
+    assert.deepEqual(objectWarnings(def, defaulted<Deployment>(def, body(2)), old), texts);
+  });
+
+  test('names that are no label of a host', () => {
+    const named = defaulted<Deployment>(def, { ...body(1), metadata: { ...META, name: 'a.b' } });
+    assert.equal(
+      objectWarnings(def, named)[0],
+      `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]`,
+    );
   });
 });
 
 describe('other objects', () => {
+  test('volumes and classes of yesterday', () => {
+    const def = builtinKind('v1', 'PersistentVolume');
+    const metadata = { name: 'v', annotations: { 'volume.beta.kubernetes.io/storage-class': 'a' } };
+    const spec = { persistentVolumeReclaimPolicy: 'Recycle', cephfs: { monitors: [] } };
+    assert.deepEqual(objectWarnings(def, { metadata, spec } as KubeObject), [
+      'metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; use "storageClassName" attribute instead',
+      'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
+      'spec.cephfs: deprecated in v1.28, non-functional in v1.31+',
+    ]);
+    const ingress = builtinKind('networking.k8s.io/v1', 'Ingress');
+    const old = { metadata: { name: 'i', annotations: { 'kubernetes.io/ingress.class': 'x' } } };
+    assert.deepEqual(objectWarnings(ingress, old), [
+      `annotation "kubernetes.io/ingress.class" is deprecated, please use 'spec.ingressClassName' instead`,
+    ]);
+    assert.deepEqual(objectWarnings(ingress, old, old), []);
+  });
+
   test('repeated owners', () => {
     const def = builtinKind('v1', 'ConfigMap');
     const owner = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u' };

@@ -1,130 +1,63 @@
 /** Warnings: what is let through although its author probably meant something else. */
 import { semanticEqual } from '../equal.ts';
-import type { Container, ObjectMeta, PodSpec, Secret, Volume } from '../generated/types.ts';
-import { goQuote } from '../go-text.ts';
+import type {
+  Job,
+  JobSpec,
+  Node,
+  ObjectMeta,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PodTemplateSpec,
+  RuntimeClass,
+  Secret,
+  StorageClass,
+} from '../generated/types.ts';
 import { isJsonObject, type KubeObject } from '../meta.ts';
-import { parseQuantity } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
+import { dns1123Label } from './names.ts';
+import { deprecatedLabel, podWarnings, storageFraction, termWarnings } from './pod-warnings.ts';
 
-/** Where a kind keeps the spec of its pods. */
-const POD_SPECS: Readonly<Record<string, readonly string[]>> = {
-  '/Pod': ['spec'],
-  '/PodTemplate': ['template', 'spec'],
-  '/ReplicationController': ['spec', 'template', 'spec'],
-  'apps/DaemonSet': ['spec', 'template', 'spec'],
-  'apps/Deployment': ['spec', 'template', 'spec'],
-  'apps/ReplicaSet': ['spec', 'template', 'spec'],
-  'apps/StatefulSet': ['spec', 'template', 'spec'],
-  'batch/Job': ['spec', 'template', 'spec'],
-  'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
+/** Where a kind keeps the template of its pods; '' for a pod itself. */
+const TEMPLATES: Readonly<Record<string, string>> = {
+  '/Pod': '',
+  '/PodTemplate': 'template',
+  '/ReplicationController': 'spec.template',
+  'apps/DaemonSet': 'spec.template',
+  'apps/Deployment': 'spec.template',
+  'apps/ReplicaSet': 'spec.template',
+  'apps/StatefulSet': 'spec.template',
+  'batch/Job': 'spec.template',
+  'batch/CronJob': 'spec.jobTemplate.spec.template',
 };
 
-const DEPRECATED_VOLUMES: readonly [keyof Volume, string][] = [
-  ['gitRepo', 'deprecated in v1.11'],
-  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
-  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
-  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
-  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
-  ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
-];
-
-const DEPRECATED_LABELS: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region':
-    'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone':
-    'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type':
-    'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-};
-
-function projectedWarnings(v: Volume): string[] {
-  const sources = v.projected?.sources ?? [];
-  const out: string[] = [];
-  if (sources.some((s) => Object.keys(s).length === 0)) {
-    out.push(`volume ${goQuote(v.name)} (Projected) has no sources provided`);
-  }
-  const tokens = sources.map((s) => s.serviceAccountToken?.path).filter((p) => p !== undefined);
-  const seen = new Set<string>();
-  for (const path of tokens) {
-    if (seen.has(path)) {
-      const one = `${goQuote(path)} (ServiceAccountToken)`;
-      out.push(`volume ${goQuote(v.name)} (Projected): overlapping paths: ${one} with ${one}`);
-    }
-    seen.add(path);
-  }
-  return out;
-}
-
-function containerWarnings(path: string, c: Container): string[] {
-  const out: string[] = [];
-  for (const field of ['limits', 'requests'] as const) {
-    for (const [name, text] of Object.entries(c.resources?.[field] ?? {})) {
-      if (!['memory', 'ephemeral-storage'].includes(name) || parseQuantity(text).isInteger()) {
-        continue;
-      }
-      const what = `fractional byte value ${goQuote(text)} is invalid, must be an integer`;
-      out.push(`${path}.resources.${field}[${name}]: ${what}`);
-    }
-  }
-  (c.env ?? []).forEach((e, i) => {
-    const before = (c.env ?? []).slice(0, i).find((o) => o.name === e.name);
-    if (!before || semanticEqual(before, e)) return;
-    const why = `hides previous definition of ${goQuote(e.name)}, which may be unexpected`;
-    out.push(`${path}.env[${i}]: ${why}`);
-  });
-  const ports = c.ports ?? [];
-  ports.forEach((p, i) => {
-    const first = ports.findIndex(
-      (o) => o.containerPort === p.containerPort && o.protocol === p.protocol,
-    );
-    if (first < i && !p.hostPort) {
-      out.push(`${path}.ports[${i}]: duplicate port definition with ${path}.ports[${first}]`);
-    }
-  });
-  return out;
-}
-
-function podWarnings(path: string, spec: PodSpec): string[] {
-  const out: string[] = [];
-  for (const key of Object.keys(spec.nodeSelector ?? {})) {
-    const why = DEPRECATED_LABELS[key];
-    if (why) out.push(`${path}.nodeSelector[${key}]: ${why}`);
-  }
-  (spec.topologySpreadConstraints ?? []).forEach((c, i) => {
-    if (c.labelSelector) return;
-    const at = `${path}.topologySpreadConstraints[${i}].labelSelector`;
-    out.push(`${at}: a null labelSelector results in matching no pod`);
-  });
-  (spec.imagePullSecrets ?? []).forEach((s, i) => {
-    if (!s.name) out.push(`${path}.imagePullSecrets[${i}]: invalid empty name ""`);
-  });
-  (spec.volumes ?? []).forEach((v, i) => {
-    for (const [kind, why] of DEPRECATED_VOLUMES) {
-      if (v[kind] !== undefined) out.push(`${path}.volumes[${i}].${kind}: ${why}`);
-    }
-    out.push(...projectedWarnings(v));
-  });
-  for (const kind of ['initContainers', 'containers'] as const) {
-    (spec[kind] ?? []).forEach((c, i) => {
-      out.push(...containerWarnings(`${path}.${kind}[${i}]`, c));
-    });
-  }
-  return out;
-}
+/** Kinds whose names become part of the names of pods. */
+const NAMES_PODS: ReadonlySet<string> = new Set([
+  '/ReplicationController',
+  'apps/Deployment',
+  'apps/ReplicaSet',
+  'apps/StatefulSet',
+  'batch/Job',
+  'batch/CronJob',
+]);
 
 function ownerWarnings(meta: ObjectMeta): string[] {
   const owners = meta.ownerReferences ?? [];
-  const repeated = owners.filter((o, i) => owners.findIndex((p) => semanticEqual(o, p)) < i);
+  const repeated = owners.filter((o, i) => owners.findIndex((p) => p.uid === o.uid) < i);
   if (repeated.length === 0) return [];
   const uids = [...new Set(repeated.map((o) => o.uid))].join(', ');
   const what = '.metadata.ownerReferences contains duplicate entries';
   const advice =
     'API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests';
   return [`${what}; ${advice}; duplicate UID(s) observed: ${uids}`];
+}
+
+function nameWarnings(key: string, name: string | undefined): string[] {
+  if (key !== '/Pod' && !NAMES_PODS.has(key)) return [];
+  const messages = dns1123Label(name ?? '');
+  if (messages.length === 0) return [];
+  const where = key === '/Pod' ? "the Pod's hostname" : 'Pod names and hostnames';
+  const advice = 'which can result in surprising behavior; a DNS label is recommended';
+  return [`metadata.name: this is used in ${where}, ${advice}: [${messages.join(' ')}]`];
 }
 
 function secretWarnings(secret: Secret): string[] {
@@ -134,23 +67,134 @@ function secretWarnings(secret: Secret): string[] {
   return ['tls: failed to find any PEM data in certificate input'];
 }
 
-function specAt(object: KubeObject, path: readonly string[]): PodSpec | undefined {
-  let at: unknown = object;
-  for (const step of path) at = isJsonObject(at) ? at[step] : undefined;
-  return isJsonObject(at) ? (at as unknown as PodSpec) : undefined;
+const MAX_TRACKED_COMPLETIONS = 100_000;
+const MAX_TRACKED_PARALLELISM = 10_000;
+
+function jobWarnings(spec: JobSpec | undefined, path: string): string[] {
+  const { completionMode, completions = 0, parallelism = 0 } = spec ?? {};
+  const isLarge = completions > MAX_TRACKED_COMPLETIONS && parallelism > MAX_TRACKED_PARALLELISM;
+  if (completionMode !== 'Indexed' || !isLarge) return [];
+  return [
+    `${path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completionIndexes when a big number of indexes fail`,
+  ];
 }
 
+const BETA_CLASS = 'volume.beta.kubernetes.io/storage-class';
+const BETA_MOUNT_OPTIONS = 'volume.beta.kubernetes.io/mount-options';
+const OLD_VOLUME_TYPES: readonly (readonly [string, string])[] = [
+  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+];
+
+function classAnnotation(meta: ObjectMeta): string[] {
+  if (meta.annotations?.[BETA_CLASS] === undefined) return [];
+  const why = 'deprecated since v1.8; use "storageClassName" attribute instead';
+  return [`metadata.annotations[${BETA_CLASS}]: ${why}`];
+}
+
+function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
+  const out = classAnnotation(metadata);
+  if (metadata.annotations?.[BETA_MOUNT_OPTIONS] !== undefined) {
+    const why = 'deprecated since v1.31; use "mountOptions" attribute instead';
+    out.push(`metadata.annotations[${BETA_MOUNT_OPTIONS}]: ${why}`);
+  }
+  if (spec?.persistentVolumeReclaimPolicy === 'Recycle') {
+    out.push(
+      'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
+    );
+  }
+  const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  terms.forEach((term, i) => {
+    out.push(...termWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${i}]`));
+  });
+  for (const [type, why] of OLD_VOLUME_TYPES) {
+    const isUsed = spec !== undefined && type in spec;
+    if (isUsed) out.push(`spec.${type === 'storageos' ? 'storageOS' : type}: ${why}`);
+  }
+  return out;
+}
+
+function claimWarnings({ metadata, spec }: PersistentVolumeClaim): string[] {
+  return [...classAnnotation(metadata), ...storageFraction(spec?.resources?.requests, 'spec')];
+}
+
+function storageClassWarnings({ allowedTopologies }: StorageClass): string[] {
+  return (allowedTopologies ?? []).flatMap((term, i) =>
+    (term.matchLabelExpressions ?? []).flatMap(({ key }, j) => {
+      const why = deprecatedLabel(key);
+      const at = `allowedTopologies[${i}].matchLabelExpressions[${j}].key`;
+      return why ? [`${at}: ${key} is ${why}`] : [];
+    }),
+  );
+}
+
+function runtimeClassWarnings({ scheduling }: RuntimeClass): string[] {
+  return Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+    const why = deprecatedLabel(key);
+    return why ? [`scheduling.nodeSelector[${key}]: ${why}`] : [];
+  });
+}
+
+function nodeWarnings({ spec }: Node): string[] {
+  return [
+    ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(spec?.externalID
+      ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes']
+      : []),
+  ];
+}
+
+const INGRESS_CLASS = 'kubernetes.io/ingress.class';
+const HINTS = 'service.kubernetes.io/topology-aware-hints';
+
+/** Warnings of single kinds, besides those of pods. `isNew`: not an update. */
+const OF_KIND: Readonly<Record<string, (object: never, isNew: boolean) => string[]>> = {
+  '/Secret': secretWarnings,
+  '/PersistentVolume': volumeWarnings,
+  '/PersistentVolumeClaim': claimWarnings,
+  '/Node': nodeWarnings,
+  '/Service': ({ metadata }: KubeObject) =>
+    metadata.annotations?.[HINTS] === undefined
+      ? []
+      : [
+          `annotation ${HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead`,
+        ],
+  'storage.k8s.io/StorageClass': storageClassWarnings,
+  'node.k8s.io/RuntimeClass': runtimeClassWarnings,
+  'networking.k8s.io/Ingress': ({ metadata }: KubeObject, isNew) =>
+    isNew && metadata.annotations?.[INGRESS_CLASS] !== undefined
+      ? [`annotation "${INGRESS_CLASS}" is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
+  'batch/Job': (job: Job) => jobWarnings(job.spec, 'spec'),
+  'batch/CronJob': (object: { spec?: { jobTemplate?: Job } }) =>
+    jobWarnings(object.spec?.jobTemplate?.spec, 'spec.jobTemplate.spec'),
+};
+
+function templateAt(object: KubeObject, path: string): PodTemplateSpec | undefined {
+  let at: unknown = object;
+  for (const step of path === '' ? [] : path.split('.'))
+    at = isJsonObject(at) ? at[step] : undefined;
+  return isJsonObject(at) ? (at as PodTemplateSpec) : undefined;
+}
+
+const specOf = (object: KubeObject): unknown => (object as { spec?: unknown }).spec;
+
 /**
- * What to warn of when an object is written. Takes the object as decoded and defaulted, before it is prepared; with
- * `old`, pods in a workload are only looked at again when they changed.
+ * What to warn of when an object is written. Takes the object as decoded and defaulted. With `old` (an update) pods are not
+ * looked at, since hardly any person writes them then, and workloads only when their spec changed.
  */
 export function objectWarnings(def: KindDef, object: KubeObject, old?: KubeObject): string[] {
   const key = `${def.group}/${def.kind}`;
   const out = ownerWarnings(object.metadata);
-  if (key === '/Secret') out.push(...secretWarnings(object as Secret));
-  const path = POD_SPECS[key];
-  const spec = path ? specAt(object, path) : undefined;
-  if (!path || !spec) return out;
-  if (old && semanticEqual(spec, specAt(old, path))) return out;
-  return [...out, ...podWarnings(path.join('.'), spec)];
+  const path = TEMPLATES[key];
+  const isWorkload = path !== undefined && key !== '/PodTemplate';
+  if (old && isWorkload && (path === '' || semanticEqual(specOf(object), specOf(old)))) return out;
+  if (!old) out.push(...nameWarnings(key, object.metadata.name));
+  out.push(...(OF_KIND[key]?.(object as never, old === undefined) ?? []));
+  const template = path === undefined ? undefined : templateAt(object, path);
+  return path === undefined || !template ? out : [...out, ...podWarnings(path, template)];
 }

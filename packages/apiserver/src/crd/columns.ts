@@ -1,5 +1,6 @@
 /** The columns of a custom resource's tables. */
 import {
+  ageDescription,
   type CustomResourceColumnDefinition,
   humanDuration,
   isJsonObject,
@@ -13,14 +14,12 @@ type Definition = CustomResourceColumnDefinition;
 
 const AGE: Definition = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
-const AGE_TEXT = 'How long ago the object was created.';
-
 /** The columns after the name, and the function that fills them. */
 export function columnsOf(definitions: readonly Definition[] | undefined): {
   columns: RulesColumn[];
   cells: (object: KubeObject, nowMs: number) => Cell[];
 } {
-  const wanted = definitions?.length ? definitions : [{ ...AGE, description: AGE_TEXT }];
+  const wanted = definitions?.length ? definitions : [{ ...AGE, description: ageDescription() }];
   const paths = wanted.map(({ jsonPath }) => parseJsonPath(jsonPath) ?? []);
   const columns = wanted.map((one) => ({
     name: one.name,
