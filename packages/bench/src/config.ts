@@ -1,7 +1,9 @@
 /** The command line. */
 import { parseArgs } from 'node:util';
+import { APISERVER_USAGE, type ApiServerConfig, parseApiServerConfig } from './apiserver/config.ts';
 import { BenchError } from './errors.ts';
 import type { Shape } from './h2load.ts';
+import { wholeNumber } from './numbers.ts';
 
 export const ETCD_OPS = [
   'range',
@@ -53,12 +55,6 @@ export const USAGE = `usage: npm run bench -- etcd [options]
   --json FILE         all samples
   --profile DIR       CPU profiles of our members`;
 
-function wholeNumber(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new BenchError(`--${name} must be a whole number above 0, not "${text}"`);
-}
-
 export function parseShapes(text: string): Shape[] {
   return text.split(',').map((one) => {
     const match = /^(\d+)x(\d+)$/.exec(one);
@@ -96,12 +92,18 @@ const OPTIONS = {
 } as const;
 
 /** @throws BenchError for anything it does not understand */
-export function parseConfig(args: readonly string[]): EtcdConfig {
+export function parseConfig(args: readonly string[]): EtcdConfig | ApiServerConfig {
   const [what, ...rest] = args;
-  if (what !== 'etcd') throw new BenchError(USAGE);
-  const values = valuesOf(rest);
+  if (what === 'apiserver') return parseApiServerConfig(rest);
+  if (what !== 'etcd') throw new BenchError(`${USAGE}\n\n${APISERVER_USAGE}`);
+  return parseEtcdConfig(rest);
+}
+
+/** @throws BenchError for anything it does not understand */
+export function parseEtcdConfig(args: readonly string[]): EtcdConfig {
+  const values = valuesOf(args);
   return {
-    what,
+    what: 'etcd',
     ops: parseOps(values.ops),
     shapes: parseShapes(values.shapes),
     rounds: wholeNumber('rounds', values.rounds),
