@@ -13,6 +13,18 @@ export const flags = {
   'tls-cert-file': flag.string({ default: '', help: 'client certificate, PEM' }),
   'tls-private-key-file': flag.string({ default: '', help: 'its private key, PEM' }),
   'ca-file': flag.string({ default: '', help: 'the authority of the apiservers, PEM' }),
+  'cert-dir': flag.string({
+    default: '',
+    help: 'the kubelet asks the API for its certificates, keeps them here and renews them; instead of certificate files',
+  }),
+  'bootstrap-kubeconfig': flag.string({
+    default: '',
+    help: 'kubeconfig with the token a node without a certificate asks with',
+  }),
+  'certificate-duration': flag.durationMs({
+    default: '0s',
+    help: 'life of the certificates asked for; 0: the signer’s own',
+  }),
   'node-name': flag.string({ default: '', help: "the node's name; by default the host name" }),
   'node-ip': flag.string({ default: '', help: "the node's address; by default the first one" }),
   runtime: flag.enum({
@@ -81,6 +93,20 @@ function requireAddress(name: string, value: string): void {
     throw new ConfigError(`--${name}: "${value}" is no address`);
 }
 
+function checkCertDir(config: KubeletFlags): void {
+  const { certDir, tlsCertFile, serverCertFile, caFile, clientCaFile, hollowNodes } = config;
+  if (certDir === '') return;
+  if (tlsCertFile !== '' || serverCertFile !== '') {
+    throw new ConfigError(
+      '--cert-dir takes the place of certificate and key files: leave those out',
+    );
+  }
+  if (caFile === '' || clientCaFile === '') {
+    throw new ConfigError('--cert-dir needs --ca-file and --client-ca-file');
+  }
+  if (hollowNodes > 0) throw new ConfigError('--cert-dir is for one node, not for --hollow-nodes');
+}
+
 /** Names of the nodes this process is. @throws ConfigError for settings that do not go together */
 export function checkConfig(config: KubeletFlags): readonly string[] {
   if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');
@@ -88,10 +114,15 @@ export function checkConfig(config: KubeletFlags): readonly string[] {
   requireAddress('cluster-dns', config.clusterDns);
   config.registerWithTaints.forEach(parseTaint);
   const door = [config.serverCertFile, config.serverKeyFile, config.clientCaFile];
-  if (door.some((file) => file === '') && door.some((file) => file !== '')) {
+  if (
+    config.certDir === '' &&
+    door.some((file) => file === '') &&
+    door.some((file) => file !== '')
+  ) {
     const all = '--server-cert-file, --server-key-file and --client-ca-file';
     throw new ConfigError(`${all} go together`);
   }
+  checkCertDir(config);
   if (config.hollowNodes === 0) return [config.nodeName || hostname().toLowerCase()];
   if (config.runtime !== 'simulated') {
     throw new ConfigError('--hollow-nodes needs --runtime simulated');

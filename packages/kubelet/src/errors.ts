@@ -55,3 +55,8 @@ export class DoorError extends Error {
     this.statusCode = statusCode;
   }
 }
+
+/** The API did not give a certificate. */
+export class CertificateRefused extends Error {
+  override readonly name = 'CertificateRefused';
+}

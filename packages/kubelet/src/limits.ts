@@ -89,3 +89,12 @@ export const DNS_MAX_SEARCH_CHARS = 2_048;
 export const DNS_MAX_SERVERS = 3;
 /** A followed log looks whether its container still runs this often. */
 export const LOG_FOLLOW_CHECK_MS = 1_000;
+/** How often a certificate request is looked at, at first and later, and how long one is waited for. */
+export const CERTIFICATE_POLL_MS = 100;
+export const CERTIFICATE_POLL_MAX_MS = 2_000;
+export const CERTIFICATE_WAIT_MS = 15 * 60_000;
+/** Pauses between tries to renew a certificate. */
+export const CERTIFICATE_RETRY_MS = 500;
+export const CERTIFICATE_RETRY_MAX_MS = 60_000;
+/** A certificate's age is looked at this often. */
+export const CERTIFICATE_LOOK_MS = 60_000;

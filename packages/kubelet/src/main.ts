@@ -1,16 +1,47 @@
-/** The kubelet process: flags → API client → door → nodes → drain. */
+/** The kubelet process: flags → identity → API client → door → nodes → drain. */
 import { ApiClient } from '@kubets/client';
-import { loadTls, type ProcessContext, runMain } from '@kubets/platform';
+import { type ClientTls, loadCa, loadTls, type ProcessContext, runMain } from '@kubets/platform';
 import { checkConfig, flags, type KubeletFlags } from './config.ts';
 import { Door } from './door/server.ts';
 import { Fleet } from './host/fleet.ts';
 import { ApiObjects } from './host/objects.ts';
 import { realNode, type Shared, simulatedNode } from './runtime/assemble.ts';
+import { defaultAddress } from './runtime/machine.ts';
+import { OwnCertificates } from './tls/own-certificates.ts';
 
-function apiClient(ctx: ProcessContext, config: KubeletFlags): ApiClient {
-  const { clock, random, log } = ctx;
+/** The certificates of this process: found in files, or asked for and kept by itself. */
+async function ownCertificates(
+  ctx: ProcessContext,
+  config: KubeletFlags,
+  nodeName: string,
+): Promise<OwnCertificates | undefined> {
+  if (config.certDir === '') return undefined;
+  const own = new OwnCertificates({
+    ...{ clock: ctx.clock, random: ctx.random, log: ctx.log, signal: ctx.signal },
+    endpoints: config.apiservers,
+    certDir: config.certDir,
+    bootstrapFile: config.bootstrapKubeconfig,
+    caFile: config.caFile,
+    durationMs: config.certificateDuration,
+    nodeName,
+    addresses: [config.nodeIp || defaultAddress()],
+  });
+  await own.ensureClient();
+  return own;
+}
+
+function clientTls(config: KubeletFlags, own: OwnCertificates | undefined): ClientTls | undefined {
+  if (own !== undefined) return own.clientTls();
   const files = { certFile: config.tlsCertFile, keyFile: config.tlsPrivateKeyFile };
-  const tls = config.caFile === '' ? undefined : loadTls({ ...files, caFile: config.caFile });
+  return config.caFile === '' ? undefined : loadTls({ ...files, caFile: config.caFile });
+}
+
+function apiClient(
+  ctx: ProcessContext,
+  config: KubeletFlags,
+  tls: ClientTls | undefined,
+): ApiClient {
+  const { clock, random, log } = ctx;
   const api = new ApiClient({
     endpoints: config.apiservers,
     userAgent: 'kubelet',
@@ -23,16 +54,28 @@ function apiClient(ctx: ProcessContext, config: KubeletFlags): ApiClient {
   return api;
 }
 
+function doorTls(config: KubeletFlags, own: OwnCertificates | undefined): ClientTls | undefined {
+  if (own !== undefined) return own.doorTls(loadCa(config.clientCaFile));
+  if (config.serverCertFile === '') return undefined;
+  return loadTls({
+    certFile: config.serverCertFile,
+    keyFile: config.serverKeyFile,
+    caFile: config.clientCaFile,
+  });
+}
+
 /** Listens where it was told to, and on the node's own address: that is the one apiservers find in the API. */
-async function openDoor(ctx: ProcessContext, config: KubeletFlags, fleet: Fleet): Promise<number> {
-  if (config.serverCertFile === '') return config.port;
+async function openDoor(
+  ctx: ProcessContext,
+  config: KubeletFlags,
+  parts: { readonly fleet: Fleet; readonly own: OwnCertificates | undefined },
+): Promise<{ port: number; door: Door | undefined }> {
+  const { fleet, own } = parts;
+  const tls = doorTls(config, own);
+  if (tls === undefined) return { port: config.port, door: undefined };
   const { clock, log, metrics } = ctx;
   const door = new Door({
-    tls: loadTls({
-      certFile: config.serverCertFile,
-      keyFile: config.serverKeyFile,
-      caFile: config.clientCaFile,
-    }),
+    tls,
     clock,
     log,
     metrics,
@@ -46,7 +89,7 @@ async function openDoor(ctx: ProcessContext, config: KubeletFlags, fleet: Fleet)
     await door.listen(config.nodeIp, port);
   }
   ctx.onShutdown('door', () => door.close());
-  return port;
+  return { port, door };
 }
 
 await runMain({
@@ -56,9 +99,10 @@ await runMain({
   async start(ctx, config) {
     const nodeNames = checkConfig(config);
     const { clock, random, log } = ctx;
-    const api = apiClient(ctx, config);
+    const own = await ownCertificates(ctx, config, nodeNames[0] ?? '');
+    const api = apiClient(ctx, config, clientTls(config, own));
     const fleet = new Fleet({ api, clock, random, log, nodeNames });
-    const doorPort = await openDoor(ctx, config, fleet);
+    const { port: doorPort, door } = await openDoor(ctx, config, { fleet, own });
     const shared: Shared = {
       ctx,
       config,
@@ -70,6 +114,11 @@ await runMain({
     const make = config.runtime === 'simulated' ? simulatedNode : realNode;
     for (const name of nodeNames) fleet.add(name, make(shared, name));
     fleet.start();
+    own?.keepFresh(api, {
+      client: (tls) => api.useTls(tls),
+      server: (pair) => door?.useTls({ ...pair, ca: loadCa(config.clientCaFile) }),
+    });
+    ctx.onShutdown('certificates', () => own?.stop());
     ctx.onShutdown('nodes', () => fleet.stop());
     ctx.health.addCheck('pods-known', () => {
       if (!fleet.synced()) throw new Error('the pods of this node are not known yet');

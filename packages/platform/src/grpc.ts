@@ -9,7 +9,7 @@ import {
 import { ConfigError, errorMessage } from './errors.ts';
 import type { Logger } from './log.ts';
 import { delay } from './runtime/clock.ts';
-import type { TlsMaterial } from './tls.ts';
+import type { ClientTls, TlsMaterial } from './tls.ts';
 
 export interface GrpcHostOptions {
   /** Without it the host serves plain text: for tests and for members configured with http URLs. */
@@ -91,9 +91,10 @@ export const clientChannelOptions: Readonly<Record<string, number>> = {
   'grpc.enable_retries': 0,
 };
 
-/** mTLS with our certificate, or plain text without one. */
-export function channelCredentials(tls?: TlsMaterial): ChannelCredentials {
+/** mTLS with our certificate; TLS alone for those who bring a token instead; plain text without an authority. */
+export function channelCredentials(tls?: ClientTls): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
+  if (tls.cert === undefined || tls.key === undefined) return credentials.createSsl(tls.ca);
   return credentials.createSsl(tls.ca, tls.key, tls.cert);
 }
 

@@ -15,6 +15,16 @@ export interface TlsMaterial {
   readonly ca: Buffer;
 }
 
+/** What a client needs: whom to trust, and its certificate if it has one. */
+export interface ClientTls {
+  readonly ca: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+/** @throws ConfigError when the file cannot be used */
+export const loadCa = (file: string): Buffer => readPem('CA certificate', file);
+
 function readPem(what: string, file: string): Buffer {
   let content: Buffer;
   try {

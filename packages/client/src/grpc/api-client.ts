@@ -1,11 +1,11 @@
 import type { KubeObject } from '@kubets/api';
 import {
+  type ClientTls,
   type Clock,
   type Logger,
   type Random,
   systemClock,
   systemRandom,
-  type TlsMaterial,
 } from '@kubets/platform';
 import type { Api } from '../ports.ts';
 import { Caller } from './caller.ts';
@@ -16,7 +16,7 @@ export interface ApiClientOptions {
   /** `host:port` of the gRPC doors of all apiservers. */
   readonly endpoints: readonly string[];
   /** Our identity; absent: plain text, for tests. */
-  readonly tls?: TlsMaterial;
+  readonly tls?: ClientTls;
   readonly userAgent: string;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -42,6 +42,11 @@ export class ApiClient implements Api {
   resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceClient<T> {
     const parts = { pool: this.#pool, caller: this.#caller, log: this.#log };
     return new ResourceClient<T>(parts, groupVersion, resource);
+  }
+
+  /** Shows another certificate from now on; what is under way ends with the old one. */
+  useTls(tls: ClientTls): void {
+    this.#pool.useTls(tls);
   }
 
   /** Ends all connections; calls under way fail. */

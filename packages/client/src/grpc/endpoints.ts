@@ -1,12 +1,12 @@
 import { type ChannelOptions, type Client, connectivityState, Metadata } from '@grpc/grpc-js';
 import {
+  type ClientTls,
   type Clock,
   channelCredentials,
   clientChannelOptions,
   loadProto,
   type Random,
   serviceOf,
-  type TlsMaterial,
 } from '@kubets/platform';
 import {
   ENDPOINT_PAUSE_MS,
@@ -18,7 +18,7 @@ import type { ResourcesStub } from './wire.ts';
 
 export interface EndpointOptions {
   readonly endpoints: readonly string[];
-  readonly tls?: TlsMaterial;
+  readonly tls?: ClientTls;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -30,14 +30,26 @@ const SERVICE = 'kubets.apiserver.v1.Resources';
 /** One apiserver's door: a channel of its own, and whether it failed lately. */
 export class Endpoint {
   readonly address: string;
-  readonly stub: ResourcesStub;
-  readonly #channel: ReturnType<Client['getChannel']>;
+  #stub: ResourcesStub;
+  #channel: ReturnType<Client['getChannel']>;
   #pausedUntilMs = 0;
 
   constructor(address: string, stub: ResourcesStub) {
     this.address = address;
-    this.stub = stub;
+    this.#stub = stub;
     this.#channel = stub.getChannel();
+  }
+
+  get stub(): ResourcesStub {
+    return this.#stub;
+  }
+
+  /** Calls from now on use the new channel; those under way end on the old one. */
+  renew(stub: ResourcesStub): void {
+    const old = this.#stub;
+    this.#stub = stub;
+    this.#channel = stub.getChannel();
+    old.close();
   }
 
   pausedAt(nowMs: number): boolean {
@@ -59,7 +71,7 @@ export class Endpoint {
   }
 
   close(): void {
-    this.stub.close();
+    this.#stub.close();
   }
 
   async #becomesReady(deadlineMs: number): Promise<boolean> {
@@ -83,6 +95,7 @@ export class Endpoint {
 
 /** All apiservers. One is preferred as long as it answers; the choice at start is random, to spread the clients. */
 export class EndpointPool {
+  readonly #options: EndpointOptions;
   readonly #all: readonly Endpoint[];
   readonly #clock: Clock;
   readonly #bearerToken: (() => string) | undefined;
@@ -91,24 +104,33 @@ export class EndpointPool {
   /** @throws RangeError without endpoints */
   constructor(options: EndpointOptions) {
     if (options.endpoints.length === 0) throw new RangeError('at least one apiserver is needed');
+    this.#options = options;
+    const newStub = this.#stubMaker(options.tls);
+    this.#all = options.endpoints.map((address) => new Endpoint(address, newStub(address)));
+    this.#clock = options.clock;
+    this.#bearerToken = options.bearerToken;
+    this.#preferred = options.random.int(this.#all.length);
+  }
+
+  /** Shows another certificate from the next connection on. */
+  useTls(tls: ClientTls): void {
+    const newStub = this.#stubMaker(tls);
+    for (const endpoint of this.#all) endpoint.renew(newStub(endpoint.address));
+  }
+
+  #stubMaker(tls: ClientTls | undefined): (address: string) => ResourcesStub {
     const Stub = serviceOf(loadProto('apiserver/resources.proto', { longs: 'string' }), SERVICE);
-    const credentials = channelCredentials(options.tls);
+    const credentials = channelCredentials(tls);
     const channel: ChannelOptions = {
       ...clientChannelOptions,
       'grpc.keepalive_time_ms': KEEPALIVE_INTERVAL_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-      'grpc.primary_user_agent': options.userAgent,
+      'grpc.primary_user_agent': this.#options.userAgent,
       'grpc.use_local_subchannel_pool': 1,
     };
-    this.#all = options.endpoints.map((address) => {
-      const stub = new Stub(address, credentials, channel) as unknown as ResourcesStub;
-      return new Endpoint(address, stub);
-    });
-    this.#clock = options.clock;
-    this.#bearerToken = options.bearerToken;
-    this.#preferred = options.random.int(this.#all.length);
+    return (address) => new Stub(address, credentials, channel) as unknown as ResourcesStub;
   }
 
   get size(): number {

@@ -4,12 +4,12 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
+  type ClientTls,
   type Clock,
   ConfigError,
   errorMessage,
   type Logger,
   type Metrics,
-  type TlsMaterial,
 } from '@kubets/platform';
 import { WebSocketServer } from 'ws';
 import { allContainers, ephemeralContainers, specOf, uidOf } from '../core/pod.ts';
@@ -24,8 +24,8 @@ import { statsSummary } from './stats.ts';
 import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
 
 export interface DoorOptions {
-  /** The server's certificate, and the authority whose holders are let in. */
-  readonly tls: TlsMaterial;
+  /** The server's certificate, and the authority whose holders are let in. Without the former nobody gets in yet. */
+  readonly tls: ClientTls;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -63,6 +63,7 @@ function partsOf(url: URL): string[] {
 export class Door {
   readonly #options: DoorOptions;
   readonly #servers: Server[] = [];
+  #tls: ClientTls;
   readonly #sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => chooseProtocol(offered) ?? false,
@@ -74,6 +75,7 @@ export class Door {
 
   constructor(options: DoorOptions) {
     this.#options = options;
+    this.#tls = options.tls;
     this.#sockets.on('headers', (headers, request) => {
       if (this.#tunnels.has(request)) headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`);
     });
@@ -85,8 +87,7 @@ export class Door {
    * @throws ConfigError when the address cannot be taken
    */
   async listen(host: string, port: number): Promise<number> {
-    const { cert, key, ca } = this.#options.tls;
-    const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true });
+    const server = createServer({ ...this.#tls, requestCert: true, rejectUnauthorized: true });
     server.maxConnections = DOOR_MAX_CONNECTIONS;
     server.on('request', (request, response) => void this.#answer(request, response));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -104,6 +105,12 @@ export class Door {
     });
     this.#servers.push(server);
     return (server.address() as AddressInfo).port;
+  }
+
+  /** Shows another certificate from the next connection on. */
+  useTls(tls: ClientTls): void {
+    this.#tls = tls;
+    for (const server of this.#servers) server.setSecureContext(tls);
   }
 
   async close(): Promise<void> {

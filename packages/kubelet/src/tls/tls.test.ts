@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { CertificateSigningRequest } from '@kubets/api';
+import { FakeApi } from '@kubets/client';
+import { certificateFacts, ManualClock, seededRandom, silentLogger } from '@kubets/platform';
+import {
+  createAuthority,
+  createRequest,
+  grantRequest,
+  type KeyPairPem,
+  readRequest,
+} from '@kubets/platform/pki';
+import { readBootstrapConfig } from './bootstrap-config.ts';
+import { CertificateKeeper } from './keeper.ts';
+import { readPairFile, writePairFile } from './pair-file.ts';
+import { requestCertificate, SERVING_SIGNER } from './request.ts';
+import { renewAtMs } from './schedule.ts';
+
+const NOW_MS = Date.parse('2026-01-01T00:00:00Z');
+const HOUR_MS = 3_600_000;
+const root = mkdtempSync(join(tmpdir(), 'kubets-kubelet-tls-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const authority = await createAuthority('test-ca', NOW_MS, 365);
+const wanted = { commonName: 'system:node:a', organizations: ['system:nodes'], hosts: ['a'] };
+
+async function issue(nowMs: number, hosts = ['a']): Promise<KeyPairPem> {
+  const { request, key } = await createRequest({ ...wanted, hosts });
+  const terms = { notBeforeMs: nowMs, notAfterMs: nowMs + HOUR_MS, usages: ['server auth'] };
+  return { cert: await grantRequest(authority, await readRequest(request), terms), key };
+}
+
+test('certificates are renewed between 70 and 90 % of their life', () => {
+  const facts = { commonName: '', issuer: '', hosts: [], notBeforeMs: 0, notAfterMs: 100 };
+  assert.equal(renewAtMs(facts, 0), 70);
+  assert.equal(Math.round(renewAtMs(facts, 1)), 90);
+});
+
+test('a pair is written whole and read back; half of one counts as none', async () => {
+  const file = join(root, 'deep', 'pair.pem');
+  assert.equal(readPairFile(file), undefined);
+  const pair = await issue(NOW_MS);
+  writePairFile(file, pair);
+  assert.deepEqual(readPairFile(file), pair);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  writeFileSync(file, pair.cert);
+  assert.equal(readPairFile(file), undefined);
+});
+
+/** A keeper on a clock of its own, with what it asked for and showed. */
+function keeperOn(clock: ManualClock, over: { hosts?: string[]; failures?: number } = {}) {
+  let stored: KeyPairPem | undefined;
+  let failures = over.failures ?? 0;
+  const shown: KeyPairPem[] = [];
+  const keeper = new CertificateKeeper({
+    name: 'test',
+    clock,
+    random: seededRandom(1),
+    log: silentLogger,
+    wanted: { ...wanted, hosts: over.hosts ?? wanted.hosts },
+    read: () => stored,
+    write: (pair) => {
+      stored = pair;
+    },
+    request: () => {
+      if (failures-- > 0) return Promise.reject(new Error('nobody answers'));
+      return issue(clock.now(), over.hosts);
+    },
+    onChange: (pair) => shown.push(pair),
+  });
+  const put = (pair: KeyPairPem): void => {
+    stored = pair;
+  };
+  return { keeper, shown, put };
+}
+
+/** Lets time pass until something holds; keys are made in between, which takes real time. */
+async function passUntil(clock: ManualClock, holds: () => boolean, stepMs: number): Promise<void> {
+  for (let i = 0; i < 5_000 && !holds(); i++) {
+    clock.advance(i % 5 === 4 ? stepMs : 0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(holds());
+}
+
+test('a certificate is replaced in time, again and again, never after its end', async () => {
+  const clock = new ManualClock(NOW_MS);
+  const { keeper, shown } = keeperOn(clock);
+  keeper.start();
+  await passUntil(clock, () => shown.length === 1, 0);
+  for (const count of [2, 3]) {
+    const before = certificateFacts(shown.at(-1)?.cert ?? '');
+    await passUntil(clock, () => shown.length === count, 60_000);
+    const after = certificateFacts(shown.at(-1)?.cert ?? '');
+    const share = (after.notBeforeMs - before.notBeforeMs) / HOUR_MS;
+    assert.ok(share >= 0.7 && share <= 0.95, `renewed at ${share}`);
+  }
+  keeper.stop();
+});
+
+test('a certificate for another address is replaced at once, failures are tried again', async () => {
+  const clock = new ManualClock(NOW_MS);
+  const { keeper, shown, put } = keeperOn(clock, { hosts: ['192.0.2.8'], failures: 3 });
+  put(await issue(NOW_MS, ['192.0.2.7']));
+  assert.equal(keeper.current(), undefined);
+  keeper.start();
+  await passUntil(clock, () => shown.length === 1, 1_000);
+  assert.ok(clock.now() - NOW_MS < 60_000);
+  assert.deepEqual(certificateFacts(shown[0]?.cert ?? '').hosts, ['192.0.2.8']);
+  keeper.stop();
+});
+
+test('a request is answered with a certificate, or with why not', async () => {
+  const clock = new ManualClock(NOW_MS);
+  const api = new FakeApi({ clock });
+  const requests = api.resource<CertificateSigningRequest>(
+    'certificates.k8s.io/v1',
+    'certificatesigningrequests',
+  );
+  const ask = () =>
+    requestCertificate({ api, clock, signer: SERVING_SIGNER, usages: ['server auth'], wanted });
+  const all = () =>
+    api.objects<CertificateSigningRequest>('certificates.k8s.io/v1', 'certificatesigningrequests');
+
+  const granted = ask();
+  await passUntil(clock, () => all().length === 1, 0);
+  const [csr] = all();
+  assert.ok(csr);
+  const pem = Buffer.from(csr.spec.request, 'base64').toString('latin1');
+  const terms = { notBeforeMs: NOW_MS, notAfterMs: NOW_MS + HOUR_MS, usages: ['server auth'] };
+  const cert = await grantRequest(authority, await readRequest(pem), terms);
+  const certificate = Buffer.from(cert).toString('base64');
+  await requests.updateStatus({ ...csr, status: { certificate } });
+  let pair: KeyPairPem | undefined;
+  void granted.then((made) => {
+    pair = made;
+  });
+  await passUntil(clock, () => pair !== undefined, 1_000);
+  assert.equal(pair?.cert, cert);
+
+  const refused = assert.rejects(ask(), /Denied \(not you\)/);
+  await passUntil(clock, () => all().length === 2, 0);
+  const second = all().find((one) => one.metadata.name !== csr.metadata.name);
+  assert.ok(second);
+  const denied = { type: 'Denied', status: 'True', message: 'not you' };
+  await requests.updateStatus({ ...second, status: { conditions: [denied] } });
+  let ended = false;
+  void refused.then(() => {
+    ended = true;
+  });
+  await passUntil(clock, () => ended, 1_000);
+});
+
+test('a bootstrap file without a token is refused with its name', () => {
+  const file = join(root, 'bootstrap.yaml');
+  const ca = Buffer.from(authority.cert).toString('base64');
+  writeFileSync(
+    file,
+    `clusters: [{cluster: {certificate-authority-data: ${ca}}}]\nusers: [{user: {token: a.b}}]\n`,
+  );
+  assert.deepEqual(readBootstrapConfig(file), { token: 'a.b', ca: Buffer.from(authority.cert) });
+  writeFileSync(file, 'clusters: []\n');
+  assert.throws(() => readBootstrapConfig(file), /bootstrap\.yaml needs a token/);
+  assert.throws(() => readBootstrapConfig(join(root, 'none')), /cannot read/);
+});
