@@ -1,5 +1,6 @@
 /** The flags of the apiserver, under the stock names. */
 import { type ConfigOf, type commonFlags, flag } from '@kubets/platform';
+import { securityFlags } from './config-security.ts';
 
 const HTTPS_PORT = 6443;
 const GRPC_PORT = 6444;
@@ -56,15 +57,8 @@ export const flags = {
   'service-node-port-range': flag.string({ default: '30000-32767', help: 'range of node ports' }),
   'enable-admission-plugins': flag.list({ help: 'plugins to add to the default ones' }),
   'disable-admission-plugins': flag.list({ help: 'plugins to leave out' }),
-  'anonymous-auth': flag.bool({
-    default: true,
-    help: 'let requests without credentials in, as system:anonymous',
-  }),
-  'enable-bootstrap-token-auth': flag.bool({
-    help: 'let machines join with the bootstrap tokens kept as Secrets in kube-system',
-  }),
-  'token-auth-file': flag.string({ default: '', help: 'CSV of static tokens' }),
   'allow-privileged': flag.bool({ default: true, help: 'let pods be privileged' }),
+  ...securityFlags,
 } as const;
 
 export type ApiServerConfig = ConfigOf<typeof flags & typeof commonFlags>;

@@ -32,6 +32,17 @@ export const LIMITS = {
   kubeletErrorBytes: 64 * 1024,
   /** Bytes of a webhook's answer. */
   webhookResponseBytes: 8 * 1024 * 1024,
+  /** Connections kept to one service outside. */
+  outboundSockets: 32,
+  /** Attempts at asking one, and the pause before the second; each further pause is twice as long. */
+  outboundAttempts: 4,
+  outboundRetryMs: 250,
+  /** An authentication or authorisation webhook answers within this time. */
+  webhookTimeoutMs: 10_000,
+  /** Answers of such a webhook kept. */
+  webhookAnswers: 8_192,
+  /** The keys of an identity provider are asked for at most this often. */
+  oidcRefreshMs: 10_000,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
 } as const;

@@ -1,14 +1,12 @@
 /** The stages around the registry, made from the configuration: who may do what, and what else the server answers. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { KindRegistry } from '@kubets/api';
-import { type Clock, ConfigError, errorMessage, type Logger, type Random } from '@kubets/platform';
+import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createAdmission } from './admission/chain.ts';
 import { csrRequester } from './admission/csr-requester.ts';
-import { createAuthenticator } from './auth/authenticator.ts';
+import { authorizationModes } from './auth/authorization-config.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
-import { bootstrapTokens } from './auth/bootstrap-tokens.ts';
-import { boundObjectsOf } from './auth/bound-objects.ts';
+import { authenticationOf, frontProxyOf, optionalFile } from './auth/from-config.ts';
 import { createImpersonator } from './auth/impersonation.ts';
 import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
 import { TokenIssuer } from './auth/service-account-tokens.ts';
@@ -39,6 +37,7 @@ export interface EdgeOptions {
   readonly store: ResourceStore;
   readonly kinds: KindRegistry;
   readonly clientCa: Buffer;
+  readonly proxyCa?: Buffer | undefined;
   readonly advertise: { readonly address: string; readonly port: number };
   readonly discovery: DiscoverySource;
   /** The engine and the platform, for /version. */
@@ -69,17 +68,10 @@ export interface Edge {
 /** @throws ConfigError for settings that cannot work */
 export function createEdge(o: EdgeOptions): Edge {
   const { config, store, clock, random, log } = o;
-  const authorization = createAuthorizer(store);
+  const authorization = createAuthorizer(store, authorizationModes(config, { clock, log }));
   const { authorizer, rbac, whenSynced } = authorization;
   const account = serviceAccountKeys(config);
-  const authenticator = createAuthenticator({
-    anonymousAuth: config.anonymousAuth,
-    tokenAuthFile: config.tokenAuthFile || undefined,
-    serviceAccount: account,
-    objects: boundObjectsOf(store),
-    clock,
-    tokens: config.enableBootstrapTokenAuth ? [bootstrapTokens(store, clock)] : [],
-  });
+  const authenticator = authenticationOf(config, { store, clock, log, serviceAccount: account });
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     disabled: config.disableAdmissionPlugins,
@@ -133,6 +125,8 @@ function bootstrapOf(o: EdgeOptions, clusterIp: string) {
     identity: `${address}:${config.grpcPort}`,
     bootstrapTokens: config.enableBootstrapTokenAuth,
     clientCa: o.clientCa.toString('utf8'),
+    proxyCa: o.proxyCa?.toString('utf8'),
+    frontProxy: frontProxyOf(config),
   });
 }
 
@@ -156,16 +150,6 @@ function kubeletTls(config: ApiServerConfig) {
     key: optionalFile('--kubelet-client-key', config.kubeletClientKey),
     ca: optionalFile('--kubelet-certificate-authority', config.kubeletCertificateAuthority),
   };
-}
-
-/** @throws ConfigError naming the flag */
-function optionalFile(flagName: string, file: string): Buffer | undefined {
-  if (file === '') return undefined;
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new ConfigError(`${flagName}: cannot read ${file}: ${errorMessage(error)}`);
-  }
 }
 
 function serviceAccountKeys(config: ApiServerConfig) {

@@ -1,5 +1,6 @@
 /** The apiserver process: flags → store → server → serve → drain. */
 import { ConfigError, loadTls, runMain, type TlsMaterial } from '@kubets/platform';
+import { optionalFile } from './auth/from-config.ts';
 import { type ApiServerConfig, flags } from './config.ts';
 import { ApiServer } from './server.ts';
 import { EtcdStore } from './storage/etcd-store.ts';
@@ -38,7 +39,21 @@ await runMain({
       version: `node${process.version}`,
       platform: `${process.platform}/${process.arch}`,
     };
-    const server = new ApiServer({ config, store, tls, runtime, metrics, clock, random, log });
+    const proxyCa = optionalFile(
+      '--requestheader-client-ca-file',
+      config.requestheaderClientCaFile,
+    );
+    const server = new ApiServer({
+      config,
+      store,
+      tls,
+      proxyCa,
+      runtime,
+      metrics,
+      clock,
+      random,
+      log,
+    });
     ctx.health.addCheck('etcd', () => server.checkStore());
     ctx.onShutdown('server', () => server.drain());
     const ports = await server.start();

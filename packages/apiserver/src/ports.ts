@@ -52,6 +52,9 @@ export interface Credentials {
   readonly peer:
     | { readonly commonName: string; readonly organizations: readonly string[] }
     | undefined;
+  /** From a certificate of the CA of front proxies: what it says in headers about the user counts. */
+  readonly proxy?: { readonly commonName: string } | undefined;
+  readonly headers?: IncomingHttpHeaders;
 }
 
 /**

@@ -36,6 +36,8 @@ export interface ApiServerOptions {
   readonly store: Store;
   /** Serving certificate; `ca` is the CA of client certificates. */
   readonly tls: TlsMaterial;
+  /** CA of front proxies, which may speak for other users. */
+  readonly proxyCa?: Buffer | undefined;
   /** The engine and the platform, for /version. */
   readonly runtime: { readonly version: string; readonly platform: string };
   readonly metrics: Metrics;
@@ -87,6 +89,7 @@ export class ApiServer {
         store: this.objects,
         kinds: this.#kinds,
         clientCa: tls.ca,
+        proxyCa: options.proxyCa,
         advertise,
         runtime,
         clock,
@@ -161,7 +164,15 @@ export class ApiServer {
       ...{ metrics, inflight, clock, log, signal, newId: randomUUID },
     });
     const { cert, key, ca: clientCa } = tls;
-    const rest = new RestServer({ cert, key, clientCa, handler, log, signal });
+    const rest = new RestServer({
+      cert,
+      key,
+      clientCa,
+      proxyCa: this.#o.proxyCa,
+      handler,
+      log,
+      signal,
+    });
     const service = new ResourcesService({
       ...{ authenticator, authorizer, kinds, registry, virtuals, metrics, inflight },
       ...{ clock, log, signal },

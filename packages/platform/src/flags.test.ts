@@ -47,6 +47,11 @@ test('flags are read with =, with a space, negated, and with one dash', () => {
   assert.equal(config.name, 'x=y');
 });
 
+test('a list may be given in several parts', () => {
+  const config = parseFlags(flags, ['--apiservers=a,b', '--apiservers', 'c']);
+  assert.deepEqual(config.apiservers, ['a', 'b', 'c']);
+});
+
 test('command line wins over environment, environment over file, file over default', () => {
   const file = join(dir, 'config.yaml');
   writeFileSync(file, 'apiservers: [c, d]\nport: 7\nname: file\nleader-elect: false\n');

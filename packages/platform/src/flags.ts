@@ -11,6 +11,8 @@ export interface Flag<T> {
   readonly help: string;
   readonly placeholder: string;
   readonly isBoolean: boolean;
+  /** Whether the flag may be given again and again, each time with more values. */
+  readonly isList: boolean;
   readonly required: boolean;
   readonly defaultText: string | undefined;
   /** Environment variable that stands in when the flag is not given. */
@@ -38,6 +40,7 @@ interface FlagDraft<T> extends Common {
   readonly placeholder: string;
   readonly default?: unknown;
   readonly isBoolean?: boolean;
+  readonly isList?: boolean;
   readonly parse: (raw: Raw, name: string) => T;
 }
 
@@ -49,6 +52,7 @@ function makeFlag<T>(draft: FlagDraft<T>): Flag<T> {
     help: draft.help,
     placeholder: draft.placeholder,
     isBoolean: draft.isBoolean ?? false,
+    isList: draft.isList ?? false,
     required: draft.required ?? false,
     defaultText: shown === undefined ? undefined : String(shown),
     env: draft.env,
@@ -131,6 +135,7 @@ export const flag = {
   list: <const O extends Common & { default?: readonly string[] }>(o: O): Flag<readonly string[]> =>
     makeFlag({
       placeholder: 'A,B,…',
+      isList: true,
       ...(o.required === true ? {} : { default: [] }),
       ...o,
       parse: parseList,
@@ -187,6 +192,10 @@ function unknownFlag(name: string, flags: FlagSet): never {
 /** The flags as they stand on the command line: `--name value`, `--name=value`, `--bool`, `--no-bool`. */
 function readArgv(argv: readonly string[], flags: FlagSet): Map<string, Raw> {
   const given = new Map<string, Raw>();
+  const take = (name: string, value: Raw): void => {
+    const before = flags[name]?.isList === true ? given.get(name) : undefined;
+    given.set(name, before === undefined ? value : [...parseList(before), ...parseList(value)]);
+  };
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? '';
     if (!word.startsWith('-')) {
@@ -197,12 +206,12 @@ function readArgv(argv: readonly string[], flags: FlagSet): Map<string, Raw> {
     const negated = name.startsWith('no-') ? flags[name.slice(3)] : undefined;
     if (known === undefined && negated?.isBoolean === true) given.set(name.slice(3), false);
     else if (known === undefined) unknownFlag(name, flags);
-    else if (rest.length > 0) given.set(name, rest.join('='));
+    else if (rest.length > 0) take(name, rest.join('='));
     else if (known.isBoolean) given.set(name, true);
     else {
       const value = argv[++i];
       if (value === undefined) throw new ConfigError(`--${name} needs a value`);
-      given.set(name, value);
+      take(name, value);
     }
   }
   return given;

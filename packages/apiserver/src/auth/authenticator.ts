@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { unauthorized } from '@kubets/api';
 import { type Clock, ConfigError, errorMessage } from '@kubets/platform';
 import type { Authenticator, Credentials, UserInfo } from '../ports.ts';
+import { type FrontProxyOptions, proxiedUser } from './front-proxy.ts';
 import { ANONYMOUS_USER, withAuthenticated } from './identity.ts';
 import type { VerifyingKey } from './keys.ts';
 import { type BoundObjects, TokenVerifier, type VerifiedToken } from './service-account-tokens.ts';
@@ -27,6 +28,8 @@ export interface AuthenticatorOptions {
   readonly clock: Clock;
   /** Further kinds of tokens, asked in order after static and service-account tokens. */
   readonly tokens?: readonly TokenAuthenticator[];
+  /** How proxies say whom they speak for. */
+  readonly frontProxy?: FrontProxyOptions | undefined;
 }
 
 /** Authentication of requests, and of bare tokens for TokenReview. */
@@ -39,7 +42,10 @@ export interface EdgeAuthenticator extends Authenticator {
   readonly apiAudiences: readonly string[];
 }
 
-/** Client certificate, then bearer token, then anonymous. A token that nobody takes is a 401, not anonymous. */
+/**
+ * What a front proxy says, then client certificate, then bearer token, then anonymous. A token that nobody takes is a 401,
+ * not anonymous.
+ */
 export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator {
   const account = o.serviceAccount;
   const verifier = account && new TokenVerifier({ ...account, clock: o.clock, objects: o.objects });
@@ -67,6 +73,8 @@ export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator 
     apiAudiences,
     authenticateToken,
     async authenticate(credentials) {
+      const proxied = o.frontProxy && proxiedUser(credentials, o.frontProxy);
+      if (proxied) return withAuthenticated(proxied);
       const byCertificate = fromCertificate(credentials.peer);
       if (byCertificate) return byCertificate;
       const token = bearerToken(credentials.authorization);

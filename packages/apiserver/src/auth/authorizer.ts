@@ -7,7 +7,11 @@ import { type NodeGraph, watchNodeGraph } from './node-graph.ts';
 import { RbacAuthorizer } from './rbac.ts';
 import { watchRbac } from './rbac-index.ts';
 
-type Step = (asked: AuthorizationAttributes) => Decision;
+/** One authoriser of a chain; those that know by themselves answer at once. */
+export type Step = (asked: AuthorizationAttributes) => Decision | Promise<Decision>;
+
+/** What a step of the chain is made from. */
+export type Mode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | Step;
 
 /** Asks each step in turn; the first to allow or deny decides, else the reasons are joined. */
 export function chainAuthorizer(steps: Step[]): Authorizer {
@@ -15,7 +19,8 @@ export function chainAuthorizer(steps: Step[]): Authorizer {
     async authorize(asked) {
       const reasons: string[] = [];
       for (const step of steps) {
-        const decision = step(asked);
+        const answer = step(asked);
+        const decision = answer instanceof Promise ? await answer : answer;
         if (decision.allowed || decision.denied) return decision;
         if (decision.reason) reasons.push(decision.reason);
       }
@@ -38,8 +43,16 @@ export interface Authorization {
   whenSynced(): Promise<void>;
 }
 
-/** Masters, then nodes, then RBAC, reading roles, bindings, pods and nodes from the store's caches. */
-export function createAuthorizer(store: ResourceStore): Authorization {
+const DEFAULT_MODES: readonly Mode[] = ['Node', 'RBAC'];
+
+/**
+ * Masters, then the modes in the order given, reading roles, bindings, pods and nodes from the store's caches. RBAC is
+ * evaluated whatever the modes are: the checks against escalation and the reviews of rules go by it.
+ */
+export function createAuthorizer(
+  store: ResourceStore,
+  modes: readonly Mode[] = DEFAULT_MODES,
+): Authorization {
   const { index, whenSynced } = watchRbac(store);
   const rbac = new RbacAuthorizer(index);
   const pods = store.cache<Pod>(GVR.pods);
@@ -53,11 +66,14 @@ export function createAuthorizer(store: ResourceStore): Authorization {
       return ref?.name && ref.namespace ? { namespace: ref.namespace, name: ref.name } : undefined;
     },
   });
-  const authorizer = chainAuthorizer([
-    mastersStep,
-    (asked) => node.authorize(asked),
-    (asked) => rbac.authorize(asked),
-  ]);
+  const own: Record<Exclude<Mode, Step>, Step> = {
+    Node: (asked) => node.authorize(asked),
+    RBAC: (asked) => rbac.authorize(asked),
+    AlwaysAllow: () => ({ allowed: true, reason: '' }),
+    AlwaysDeny: () => ({ allowed: false, reason: 'Everything is forbidden.' }),
+  };
+  const steps = modes.map((mode) => (typeof mode === 'string' ? own[mode] : mode));
+  const authorizer = chainAuthorizer([mastersStep, ...steps]);
   return {
     authorizer,
     rbac,

@@ -1,4 +1,5 @@
 import { type Clock, delay, exponentialBackoff, type Logger, type Random } from '@kubets/platform';
+import type { FrontProxyOptions } from '../auth/front-proxy.ts';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, ResourceStore } from '../ports.ts';
 import { ensureMasterService } from './master-service.ts';
@@ -19,6 +20,9 @@ export interface BootstrapOptions {
   readonly identity: string;
   /** PEM of the client CA. */
   readonly clientCa?: string | undefined;
+  /** PEM of the CA of front proxies, and how those name users. */
+  readonly proxyCa?: string | undefined;
+  readonly frontProxy?: FrontProxyOptions | undefined;
   /** Whether machines join with bootstrap tokens: those need some rights. */
   readonly bootstrapTokens?: boolean;
   readonly clock: Clock;
@@ -57,7 +61,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
       reconcilePolicy(o.store, DEFAULT_POLICY),
       ...(o.bootstrapTokens ? [reconcilePolicy(o.store, JOIN_POLICY)] : []),
       ensurePriorityClasses(o.store),
-      ensureAuthenticationConfig(o.store, o.clientCa),
+      ensureAuthenticationConfig(o.store, o),
       ensureMasterService(o.store, { clusterIp: o.clusterIp, targetPort: o.advertisePort }),
     ]);
   }

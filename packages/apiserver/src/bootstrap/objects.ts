@@ -5,7 +5,8 @@ import type {
   Namespace,
   PriorityClass,
 } from '@kubets/api';
-import { isAlreadyExists, isNotFound } from '@kubets/api';
+import { isAlreadyExists, isConflict, isNotFound } from '@kubets/api';
+import type { FrontProxyOptions } from '../auth/front-proxy.ts';
 import type { ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
 
@@ -75,16 +76,58 @@ export async function ensurePriorityClasses(store: ResourceStore): Promise<void>
   for (const one of PRIORITY_CLASSES) await ensureObject(store, GVR.priorityClasses, one);
 }
 
-/** Tells extension servers which CA signs the cluster's clients. */
+/** What extension servers need to know to authenticate as this server does. */
+export interface AuthenticationFacts {
+  readonly clientCa?: string | undefined;
+  readonly proxyCa?: string | undefined;
+  readonly frontProxy?: FrontProxyOptions | undefined;
+}
+
+/** Tells extension servers which CAs sign the cluster's clients and proxies, and how proxies name users. */
 export async function ensureAuthenticationConfig(
   store: ResourceStore,
-  clientCa: string | undefined,
+  facts: AuthenticationFacts,
 ): Promise<void> {
+  const data = authenticationData(facts);
   const object: ConfigMap = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
-    ...(clientCa ? { data: { 'client-ca-file': clientCa } } : {}),
+    ...(Object.keys(data).length > 0 ? { data } : {}),
   };
   await ensureObject(store, GVR.configMaps, object);
+  await keepData(store, object.metadata, data);
+}
+
+function authenticationData(o: AuthenticationFacts): Record<string, string> {
+  const { clientCa, proxyCa, frontProxy } = o;
+  const list = (values: readonly string[]): string => JSON.stringify(values);
+  return {
+    ...(clientCa && { 'client-ca-file': clientCa }),
+    ...(proxyCa &&
+      frontProxy && {
+        'requestheader-allowed-names': list(frontProxy.allowedNames),
+        'requestheader-client-ca-file': proxyCa,
+        'requestheader-extra-headers-prefix': list(frontProxy.extraPrefixes),
+        'requestheader-group-headers': list(frontProxy.groupHeaders),
+        'requestheader-username-headers': list(frontProxy.usernameHeaders),
+      }),
+  };
+}
+
+/** Brings an older object up to what this server was started with. */
+async function keepData(
+  store: ResourceStore,
+  { namespace = '', name = '' }: KubeObject['metadata'],
+  data: Readonly<Record<string, string>>,
+): Promise<void> {
+  const present = await store.get<ConfigMap>({ ...GVR.configMaps, namespace, name });
+  const isSame = Object.entries(data).every(([key, value]) => present.data?.[key] === value);
+  if (isSame) return;
+  try {
+    await store.update(GVR.configMaps, { ...present, data: { ...present.data, ...data } });
+  } catch (error) {
+    // Another apiserver writes the same.
+    if (!isConflict(error)) throw error;
+  }
 }

@@ -84,11 +84,12 @@ const asking = (
   method = 'GET',
 ): IncomingMessage => ({ url, method, headers }) as unknown as IncomingMessage;
 
+const NO_PEER = { peer: undefined };
 const EXEC = '/api/v1/namespaces/a/pods/p/exec?command=sh';
 
 describe('upgrades', () => {
   it('are authenticated, authorised and handed over', async () => {
-    const { admitted, handler: found } = await handler().upgrade(asking(EXEC), undefined);
+    const { admitted, handler: found } = await handler().upgrade(asking(EXEC), NO_PEER);
     assert.equal(found, exec);
     assert.equal(admitted.query.get('command'), 'sh');
     const [asked] = seen.asked;
@@ -101,19 +102,19 @@ describe('upgrades', () => {
   it('take a token that a browser can only send as a subprotocol', async () => {
     const token = Buffer.from('secret-token').toString('base64url');
     const protocol = `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${token}`;
-    await handler().upgrade(asking(EXEC, { 'sec-websocket-protocol': protocol }), undefined);
+    await handler().upgrade(asking(EXEC, { 'sec-websocket-protocol': protocol }), NO_PEER);
     assert.equal(seen.credentials?.authorization, 'Bearer secret-token');
   });
 
   it('prefer the header', async () => {
     const headers = { authorization: 'Bearer a', 'sec-websocket-protocol': 'v5.channel.k8s.io' };
-    await handler().upgrade(asking(EXEC, headers), undefined);
+    await handler().upgrade(asking(EXEC, headers), NO_PEER);
     assert.equal(seen.credentials?.authorization, 'Bearer a');
   });
 
   it('are told who the certificate says', async () => {
     const peer = { commonName: 'node', organizations: ['system:nodes'] };
-    await handler().upgrade(asking(EXEC), peer);
+    await handler().upgrade(asking(EXEC), { peer });
     assert.deepEqual(seen.credentials?.peer, peer);
   });
 
@@ -125,16 +126,13 @@ describe('upgrades', () => {
   ];
   for (const [what, url, headers, code, reason] of refused) {
     it(`${what} are refused with ${code}`, async () => {
-      await assert.rejects(
-        handler().upgrade(asking(url, headers), undefined),
-        refusal(code, reason),
-      );
+      await assert.rejects(handler().upgrade(asking(url, headers), NO_PEER), refusal(code, reason));
     });
   }
 
   it('by nobody are refused when anonymous requests are off', async () => {
     known = false;
-    await assert.rejects(handler().upgrade(asking(EXEC), undefined), refusal(401, 'Unauthorized'));
+    await assert.rejects(handler().upgrade(asking(EXEC), NO_PEER), refusal(401, 'Unauthorized'));
   });
 });
 
@@ -166,7 +164,7 @@ class Memory {
 
 async function answer(url: string): Promise<Memory> {
   const response = new Memory();
-  await handler().handle(asking(url), response as never, undefined);
+  await handler().handle(asking(url), response as never, NO_PEER);
   return response;
 }
 

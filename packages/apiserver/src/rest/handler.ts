@@ -17,7 +17,6 @@ import type {
   AnyResponse,
   Authenticator,
   Authorizer,
-  Credentials,
   Impersonator,
   PathHandler,
   RequestInfo,
@@ -28,6 +27,7 @@ import type {
 import { authorizeRequest } from '../registry/access.ts';
 import { goneSignal } from './gone.ts';
 import { type Representation, representationOf } from './negotiate.ts';
+import type { Peers } from './peer.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceHandler } from './resource-handler.ts';
 import { sendError, statusOf } from './respond.ts';
@@ -68,11 +68,7 @@ export class RestHandler {
   }
 
   /** Answers one request. Never rejects. */
-  async handle(
-    request: AnyRequest,
-    response: AnyResponse,
-    peer: Credentials['peer'],
-  ): Promise<void> {
+  async handle(request: AnyRequest, response: AnyResponse, peers: Peers): Promise<void> {
     const { clock, metrics, log } = this.#o;
     const startedMs = clock.monotonicMs();
     const { info, query } = readLine(request);
@@ -81,7 +77,7 @@ export class RestHandler {
     try {
       response.setHeader('audit-id', this.#o.newId());
       const work = async (): Promise<void> => {
-        const admitted = await this.#admit(request, info, query, peer);
+        const admitted = await this.#admit(request, info, query, peers);
         await this.#dispatch(admitted, request, response, warnings);
       };
       await (this.#isLong(info) ? work() : this.#o.inflight.run(work));
@@ -100,10 +96,10 @@ export class RestHandler {
   /** Answers an HTTP/1.1 upgrade; resolves when the handler owns the socket. @throws ApiError */
   async upgrade(
     request: AnyRequest,
-    peer: Credentials['peer'],
+    peers: Peers,
   ): Promise<{ admitted: Admitted; handler: StreamHandler }> {
     const { info, query } = readLine(request);
-    const admitted = await this.#admit(request, info, query, peer);
+    const admitted = await this.#admit(request, info, query, peers);
     const handler = this.#streamOf(info);
     if (handler?.upgrade === undefined) throw pathNotFound();
     return { admitted, handler };
@@ -118,11 +114,15 @@ export class RestHandler {
     request: AnyRequest,
     info: RequestInfo,
     query: URLSearchParams,
-    peer: Credentials['peer'],
+    peers: Peers,
   ): Promise<Admitted> {
     const { authenticator, impersonator, authorizer } = this.#o;
     const authorization = authorizationOf(request);
-    const caller = await authenticator.authenticate({ authorization, peer });
+    const caller = await authenticator.authenticate({
+      ...peers,
+      authorization,
+      headers: request.headers,
+    });
     if (caller === undefined) throw unauthorized();
     const user = await impersonator.impersonate(caller, request.headers);
     await authorizeRequest(authorizer, user, info);

@@ -125,7 +125,7 @@ beforeEach(async () => {
   stop = new AbortController();
   const rest = handler();
   server = createServer(
-    (request, response) => void rest.handle(request as AnyRequest, response, undefined),
+    (request, response) => void rest.handle(request as AnyRequest, response, { peer: undefined }),
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

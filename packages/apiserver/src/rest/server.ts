@@ -9,17 +9,10 @@ import {
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import {
-  type Clock,
-  ConfigError,
-  delay,
-  errorMessage,
-  identityOfSubject,
-  type Logger,
-} from '@kubets/platform';
+import { type Clock, ConfigError, delay, errorMessage, type Logger } from '@kubets/platform';
 import { DRAIN_GRACE_MS, MAX_HEADER_BYTES } from '../limits.ts';
-import type { AnyRequest, Credentials } from '../ports.ts';
 import type { RestHandler } from './handler.ts';
+import { PeerReader } from './peer.ts';
 import { statusOf } from './respond.ts';
 
 export interface RestServerOptions {
@@ -27,6 +20,8 @@ export interface RestServerOptions {
   readonly key: Buffer;
   /** Client certificates signed by this are identities. */
   readonly clientCa: Buffer;
+  /** Proxies whose certificate this signed may speak for others. */
+  readonly proxyCa?: Buffer | undefined;
   readonly handler: RestHandler;
   readonly log: Logger;
   /** Aborted when draining begins. */
@@ -38,9 +33,11 @@ export class RestServer {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #sockets = new Set<Duplex>();
   readonly #o: RestServerOptions;
+  readonly #peers: PeerReader;
 
   constructor(options: RestServerOptions) {
     this.#o = options;
+    this.#peers = new PeerReader(options.clientCa, options.proxyCa);
     this.#server = secureServer(options);
     this.#listen();
   }
@@ -78,7 +75,7 @@ export class RestServer {
       // Broken connections show as errors of either side; whoever writes notices that the client is gone.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
-      void this.#o.handler.handle(request, response, peerOf(request));
+      void this.#o.handler.handle(request, response, this.#peers.of(request));
     });
     server.on('session', (session) => {
       this.#sessions.add(session);
@@ -104,7 +101,7 @@ export class RestServer {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
-      const { admitted, handler } = await this.#o.handler.upgrade(request, peerOf(request));
+      const { admitted, handler } = await this.#o.handler.upgrade(request, this.#peers.of(request));
       const gone = new AbortController();
       socket.on('close', () => gone.abort());
       const signal = AbortSignal.any([this.#o.signal, gone.signal]);
@@ -116,12 +113,12 @@ export class RestServer {
 }
 
 /** @throws ConfigError when certificate, key and CA do not fit together */
-function secureServer({ cert, key, clientCa }: RestServerOptions): Http2SecureServer {
+function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): Http2SecureServer {
   try {
     return createSecureServer({
       cert,
       key,
-      ca: clientCa,
+      ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
       requestCert: true,
       // A certificate of another authority is no identity; the authenticator says what follows.
       rejectUnauthorized: false,
@@ -135,15 +132,6 @@ function secureServer({ cert, key, clientCa }: RestServerOptions): Http2SecureSe
     const flags = '--tls-cert-file, --tls-private-key-file and --client-ca-file';
     throw new ConfigError(`${flags} do not fit together: ${errorMessage(error)}`);
   }
-}
-
-/** The identity of a verified client certificate. */
-function peerOf(request: AnyRequest): Credentials['peer'] {
-  const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as
-    | TLSSocket
-    | undefined;
-  if (socket?.authorized !== true) return undefined;
-  return identityOfSubject(socket.getPeerCertificate().subject);
 }
 
 function refuseUpgrade(socket: Duplex, error: unknown): void {

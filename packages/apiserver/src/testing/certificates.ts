@@ -26,10 +26,10 @@ export class TestAuthority {
     this.#keys = keys;
   }
 
-  static async create(): Promise<TestAuthority> {
+  static async create(name = 'CN=test-ca'): Promise<TestAuthority> {
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.createSelfSigned({
-      name: 'CN=test-ca',
+      name,
       keys,
       signingAlgorithm: ALGORITHM,
       ...validity(),

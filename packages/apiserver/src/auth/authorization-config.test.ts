@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { ConfigError, parseFlags, silentLogger, systemClock } from '@kubets/platform';
+import { securityFlags } from '../config-security.ts';
+import { asks, FakeStore, user } from '../edge-testing.ts';
+import { TestService } from '../outbound/testing.ts';
+import { authorizationModes } from './authorization-config.ts';
+import { createAuthorizer } from './authorizer.ts';
+
+const PARTS = { clock: systemClock, log: silentLogger };
+let service: TestService;
+
+before(async () => {
+  service = await TestService.start();
+});
+after(() => service.stop());
+beforeEach(() => {
+  service.asked.length = 0;
+  service.answer = () => ({ body: { status: { allowed: true, reason: 'the hook says so' } } });
+});
+
+function authorizerOf(...argv: string[]) {
+  const modes = authorizationModes(parseFlags(securityFlags, argv), PARTS);
+  return createAuthorizer(new FakeStore(), modes).authorizer;
+}
+const webhook = (...more: string[]) =>
+  authorizerOf(`--authorization-webhook-config-file=${service.kubeconfig()}`, ...more);
+
+describe('authorization modes', () => {
+  const question = asks(user('joe'), 'get pods', { namespace: 'ns' });
+
+  it('AlwaysAllow and AlwaysDeny do what they say', async () => {
+    const yes = await authorizerOf('--authorization-mode=AlwaysAllow').authorize(question);
+    assert.equal(yes.allowed, true);
+    const no = await authorizerOf('--authorization-mode=AlwaysDeny').authorize(question);
+    assert.deepEqual(no, { allowed: false, reason: 'Everything is forbidden.' });
+  });
+
+  it('masters are let through before any of them', async () => {
+    const { authorize } = authorizerOf('--authorization-mode=AlwaysDeny');
+    const asked = asks(user('root', 'system:masters'), 'delete nodes');
+    assert.equal((await authorize(asked)).allowed, true);
+  });
+
+  it('are asked in the order given', async () => {
+    const first = webhook('--authorization-mode=Webhook,AlwaysDeny');
+    assert.equal((await first.authorize(question)).reason, 'the hook says so');
+    const second = webhook('--authorization-mode=AlwaysAllow,Webhook');
+    service.asked.length = 0;
+    assert.equal((await second.authorize(question)).reason, '');
+    assert.equal(service.asked.length, 0);
+  });
+
+  const wrong: readonly [string, string[], RegExp][] = [
+    ['an unknown mode', ['--authorization-mode=ABAC'], /"ABAC" is none of Node, RBAC/],
+    ['a mode twice', ['--authorization-mode=RBAC,RBAC'], /twice/],
+    ['no mode', ['--authorization-mode='], /must name a mode/],
+    ['a webhook nowhere', ['--authorization-mode=Webhook'], /webhook-config-file/],
+    [
+      'a webhook that is not asked',
+      ['--authorization-webhook-config-file=/nowhere'],
+      /needs --authorization-mode Webhook/,
+    ],
+    ['a file that is not there', ['--authorization-config=/nowhere/x'], /cannot read/],
+  ];
+  for (const [what, argv, text] of wrong) {
+    it(`refuse ${what}`, () => {
+      assert.throws(
+        () => authorizerOf(...argv),
+        (error) => error instanceof ConfigError && text.test(error.message),
+      );
+    });
+  }
+});
+
+describe('the authorization webhook', () => {
+  it('is sent a review of the version asked for, with the credentials of the file', async () => {
+    const o = { namespace: 'ns', name: 'p' };
+    const asked = asks({ ...user('joe', 'dev'), uid: 'u', extra: { k: ['v'] } }, 'get pods/log', o);
+    await webhook('--authorization-mode=Webhook').authorize(asked);
+    await webhook('--authorization-mode=Webhook', '--authorization-webhook-version=v1').authorize(
+      asked,
+    );
+    const on = {
+      ...{ namespace: 'ns', verb: 'get', version: 'v1', resource: 'pods' },
+      ...{ subresource: 'log', name: 'p' },
+    };
+    const groups = ['dev', 'system:authenticated'];
+    const subject = { user: 'joe', extra: { k: ['v'] }, uid: 'u' };
+    const [beta, stable] = service.asked;
+    assert.equal(beta?.authorization, 'Bearer to-the-hook');
+    assert.equal(beta?.path, '/hook');
+    assert.equal(beta?.body.apiVersion, 'authorization.k8s.io/v1beta1');
+    assert.deepEqual(beta?.body.spec, { resourceAttributes: on, ...subject, group: groups });
+    assert.equal(stable?.body.apiVersion, 'authorization.k8s.io/v1');
+    assert.deepEqual(stable?.body.spec, { resourceAttributes: on, ...subject, groups });
+  });
+
+  it('is asked about paths', async () => {
+    await webhook('--authorization-mode=Webhook').authorize(asks(user('joe'), 'get /metrics'));
+    const spec = service.asked[0]?.body.spec as { nonResourceAttributes: object };
+    assert.deepEqual(spec.nonResourceAttributes, { path: '/metrics', verb: 'get' });
+  });
+
+  it('is asked a question once while its answer is kept', async () => {
+    const authorizer = webhook('--authorization-mode=Webhook');
+    const question = asks(user('joe'), 'get pods', { namespace: 'ns' });
+    await authorizer.authorize(question);
+    await authorizer.authorize(question);
+    assert.equal(service.asked.length, 1);
+    await authorizer.authorize(asks(user('ann'), 'get pods', { namespace: 'ns' }));
+    assert.equal(service.asked.length, 2);
+    const forgetful = webhook(
+      '--authorization-mode=Webhook',
+      '--authorization-webhook-cache-authorized-ttl=0s',
+    );
+    await forgetful.authorize(question);
+    await forgetful.authorize(question);
+    assert.equal(service.asked.length, 4);
+  });
+
+  it('that denies stops the chain', async () => {
+    service.answer = () => ({ body: { status: { allowed: false, denied: true, reason: 'no' } } });
+    const authorizer = webhook('--authorization-mode=Webhook,AlwaysAllow');
+    const decision = await authorizer.authorize(asks(user('joe'), 'get pods'));
+    assert.deepEqual(decision, { allowed: false, denied: true, reason: 'no' });
+  });
+
+  it('that fails has no opinion', async () => {
+    service.answer = () => ({ code: 400, body: {} });
+    const authorizer = webhook('--authorization-mode=Webhook,AlwaysAllow');
+    assert.equal((await authorizer.authorize(asks(user('joe'), 'get pods'))).allowed, true);
+  });
+
+  it('is asked again when it was only out of order', async () => {
+    let failures = 2;
+    service.answer = () => {
+      failures -= 1;
+      return failures >= 0 ? { code: 503, body: {} } : { body: { status: { allowed: true } } };
+    };
+    const decision = await webhook('--authorization-mode=Webhook').authorize(
+      asks(user('joe'), 'get pods'),
+    );
+    assert.equal(decision.allowed, true);
+    assert.equal(service.asked.length, 3);
+  });
+});
+
+describe('an authorization configuration', () => {
+  const fileOf = (failurePolicy: string) =>
+    service.file(
+      'authz.yaml',
+      `apiVersion: apiserver.config.k8s.io/v1
+kind: AuthorizationConfiguration
+authorizers:
+  - type: Webhook
+    name: outside
+    webhook:
+      timeout: 3s
+      subjectAccessReviewVersion: v1
+      failurePolicy: ${failurePolicy}
+      connectionInfo: { type: KubeConfigFile, kubeConfigFile: ${service.kubeconfig()} }
+  - type: AlwaysAllow
+    name: everybody
+`,
+    );
+
+  it('names authorisers in order, and what the failure of one means', async () => {
+    service.answer = () => ({ code: 400, body: {} });
+    const question = asks(user('joe'), 'get pods');
+    const lenient = authorizerOf(`--authorization-config=${fileOf('NoOpinion')}`);
+    assert.equal((await lenient.authorize(question)).allowed, true);
+    const strict = authorizerOf(`--authorization-config=${fileOf('Deny')}`);
+    const decision = await strict.authorize(question);
+    assert.deepEqual([decision.allowed, decision.denied], [false, true]);
+    assert.match(decision.reason, /answered 400/);
+  });
+
+  it('of an unknown policy is refused', () => {
+    assert.throws(() => authorizerOf(`--authorization-config=${fileOf('Maybe')}`), ConfigError);
+  });
+});
