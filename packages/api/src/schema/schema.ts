@@ -10,7 +10,9 @@ export type ScalarKind = 'string' | 'bool' | 'int32' | 'int64' | 'double' | 'byt
 export type SpecialKind = 'time' | 'microTime' | 'quantity' | 'intOrString' | 'raw' | 'schemaOr';
 
 export type TypeRef =
-  | { readonly kind: ScalarKind | SpecialKind }
+  | { readonly kind: Exclude<ScalarKind | SpecialKind, 'schemaOr'> }
+  /** `name`: of the type that says what may stand in place of the schema. */
+  | { readonly kind: 'schemaOr'; readonly name: string }
   | { readonly kind: 'list' | 'map'; readonly of: TypeRef }
   | { readonly kind: 'struct'; readonly name: string };
 
@@ -91,7 +93,8 @@ function parseRef(text: string): TypeRef {
   if (text.startsWith('map:')) return { kind: 'map', of: parseRef(text.slice(4)) };
   if (SCALARS.has(text)) return { kind: text as ScalarKind };
   const special = SPECIAL[text];
-  return special ? { kind: special } : { kind: 'struct', name: text };
+  if (special === undefined) return { kind: 'struct', name: text };
+  return special === 'schemaOr' ? { kind: special, name: text } : { kind: special };
 }
 
 function parseField(name: string, f: FieldFact): FieldDef {

@@ -15,7 +15,7 @@ import { EMBEDDED, type Embedded } from './embedded-fields.ts';
 import { integersOf, type WireField, wireFields } from './wire.ts';
 
 /** Every body begins with it. */
-const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
+export const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
 const MAX_DEPTH = 64;
 /** Options travel under any group's name. */
 const META_KINDS: ReadonlySet<string> = new Set(['DeleteOptions', 'Status', 'ListOptions']);
@@ -105,16 +105,22 @@ function readInto(out: JsonObject, place: Place, bytes: Buffer): void {
   }
 }
 
+const OWN = { enumerable: true, configurable: true, writable: true } as const;
+
 function addField(out: JsonObject, field: FieldDef, wire: WireField, depth: number): void {
   const { name, type } = field;
   if (type.kind === 'list') {
-    const before = (out[name] as unknown[] | undefined) ?? [];
-    out[name] = [...before, ...items(type.of, wire, depth)];
+    const list = (out[name] as unknown[] | undefined) ?? [];
+    out[name] = list;
+    for (const item of items(type.of, wire, depth)) list.push(item);
     return;
   }
   if (type.kind === 'map') {
-    const before = isJsonObject(out[name]) ? out[name] : {};
-    out[name] = { ...before, ...entry(type.of, wire.bytes, depth) };
+    const map = isJsonObject(out[name]) ? out[name] : {};
+    out[name] = map;
+    const [key, item] = entry(type.of, wire.bytes, depth);
+    // Defined, not assigned: a key may be called __proto__.
+    Object.defineProperty(map, key, { ...OWN, value: item });
     return;
   }
   const found = value(type, wire, depth);
@@ -128,7 +134,7 @@ function items(of: TypeRef, wire: WireField, depth: number): unknown[] {
 }
 
 /** One entry of a map: key 1, value 2; a value that is a list is wrapped in a message with the items as field 1. */
-function entry(of: TypeRef, bytes: Buffer, depth: number): JsonObject {
+function entry(of: TypeRef, bytes: Buffer, depth: number): [key: string, value: unknown] {
   let key = '';
   let found: unknown;
   for (const wire of wireFields(bytes)) {
@@ -140,7 +146,7 @@ function entry(of: TypeRef, bytes: Buffer, depth: number): JsonObject {
       found = value(of, wire, depth);
     }
   }
-  return { [key]: found ?? emptyOf(of) };
+  return [key, found ?? emptyOf(of)];
 }
 
 /** gogo leaves empty map values out. */
@@ -175,6 +181,8 @@ function value(type: TypeRef, wire: WireField, depth: number): unknown {
       return intOrString(bytes);
     case 'raw':
       return rawJson(bytes);
+    case 'schemaOr':
+      return schemaOr(type.name, bytes, depth);
     default:
       return undefined;
   }
@@ -215,6 +223,24 @@ function intOrString(bytes: Buffer): number | string {
     else if (field.number === 3) text = field.bytes.toString('utf8');
   }
   return isText ? text : integer;
+}
+
+const SCHEMA = 'apiextensions.v1.JSONSchemaProps';
+
+/** A JSON schema, or what the type's name says may stand in its place. */
+function schemaOr(typeName: string, bytes: Buffer, depth: number): unknown {
+  const isBool = typeName.endsWith('OrBool');
+  const isTexts = typeName.endsWith('OrStringArray');
+  const listed: unknown[] = [];
+  let allows = false;
+  let schema: unknown;
+  for (const field of wireFields(bytes)) {
+    const isSchema = isBool ? field.number === 2 : field.number === 1;
+    if (isSchema) schema = message(SCHEMA, field.bytes, depth);
+    else if (isBool) allows = field.integer !== 0n;
+    else listed.push(isTexts ? field.bytes.toString('utf8') : message(SCHEMA, field.bytes, depth));
+  }
+  return schema ?? (isBool ? allows : listed);
 }
 
 /** JSON carried as bytes in field 1. */
