@@ -61,6 +61,8 @@ export interface Edge {
   readonly tasks: readonly BackgroundTask[];
   /** Resolves once requests get the answers they should: rights are known. */
   whenReady(): Promise<void>;
+  /** Resolves once the system's own objects are in place. */
+  whenBootstrapped(): Promise<void>;
   /** Closes connections to kubelets. */
   close(): void;
 }
@@ -109,6 +111,7 @@ export function createEdge(o: EdgeOptions): Edge {
     streams: streaming.handlers,
     tasks: [bootstrap, services.repair],
     whenReady: whenSynced,
+    whenBootstrapped: () => bootstrap.whenDone(),
     close: () => streaming.close(),
   };
 }

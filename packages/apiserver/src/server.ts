@@ -132,6 +132,11 @@ export class ApiServer {
     return ports;
   }
 
+  /** Resolves once a server that has started has the system's own objects: namespaces, roles, priority classes. */
+  whenBootstrapped(): Promise<void> {
+    return this.#edge.whenBootstrapped();
+  }
+
   /** Ends watches, lets requests finish, closes everything. */
   async drain(): Promise<void> {
     this.#stop.abort();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MemoryStore } from '../testing/memory-store.ts';
+import { MemoryStore } from '../storage/memory-store.ts';
 import { RevisionOracle } from './revision-oracle.ts';
 
 /** A store whose answers come when the test lets them. */

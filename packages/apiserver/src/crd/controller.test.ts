@@ -4,8 +4,8 @@ import { type CustomResourceDefinition, type KubeObject, matchesFields } from '@
 import { objectOf } from '../cache/entry.ts';
 import { selectionOf } from '../registry/list-options.ts';
 import { plainBytes } from '../rest/encode.ts';
+import { MemoryStore } from '../storage/memory-store.ts';
 import { RecordingSink } from '../testing/index.ts';
-import { MemoryStore } from '../testing/memory-store.ts';
 import { refusal } from '../testing/scene.ts';
 import { CLEANUP_FINALIZER, conditionOf, isEstablished } from './conditions.ts';
 import { DEFINITIONS } from './controller.ts';

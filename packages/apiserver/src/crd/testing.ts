@@ -12,9 +12,9 @@ import { CacheSet } from '../cache/cache-set.ts';
 import type { Target, WriteContext } from '../registry/context.ts';
 import { InternalStore } from '../registry/internal-store.ts';
 import { Registry } from '../registry/registry.ts';
+import { MemoryStore } from '../storage/memory-store.ts';
 import { rawStore } from '../storage/raw-store.ts';
 import { NO_ADMISSION } from '../testing/index.ts';
-import { MemoryStore } from '../testing/memory-store.ts';
 import { DEFINITIONS } from './controller.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './index.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock, silentLogger } from '@kubets/platform';
 import { COMPACTION_INTERVAL_MS } from '../limits.ts';
-import { MemoryStore } from '../testing/memory-store.ts';
 import { Compactor } from './compactor.ts';
+import { MemoryStore } from './memory-store.ts';
 
 const make = (store: MemoryStore): Compactor =>
   new Compactor({ store, clock: new ManualClock(), log: silentLogger });

@@ -6,7 +6,7 @@ import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import type { AdmissionChain, WriteHook } from '../ports.ts';
 import type { Target, WriteContext } from '../registry/context.ts';
 import { Registry } from '../registry/registry.ts';
-import { MemoryStore } from './memory-store.ts';
+import { MemoryStore } from '../storage/memory-store.ts';
 
 export const NO_ADMISSION: AdmissionChain = {
   admit: () => Promise.resolve(),

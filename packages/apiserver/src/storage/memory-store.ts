@@ -1,4 +1,9 @@
-/** A store in memory with the semantics of etcd that the registry relies on: for tests of what stands above it. */
+/**
+ * A store in memory with the semantics of etcd that the registry relies on: for tests, and for an apiserver inside another
+ * program. One process, nothing survives it; keys with a time to live are kept for good.
+ */
+import { expired } from '@kubets/api';
+import { TOO_OLD_LIST } from './errors.ts';
 import type {
   PageOptions,
   Store,
@@ -9,7 +14,7 @@ import type {
   StoreWatch,
   StoreWatchHandlers,
   SwapResult,
-} from '../storage/store.ts';
+} from './store.ts';
 
 interface Watching {
   readonly prefix: string;
@@ -21,26 +26,35 @@ interface Watching {
 const FIRST_REVISION = 1n;
 
 export class MemoryStore implements Store {
-  /** The newest value of every key ever written, with its history, oldest first. */
-  readonly #history: StoreEvent[] = [];
+  /** The state at the compacted revision; every change after it is in the history, oldest first. */
+  readonly #base = new Map<string, StoredValue>();
+  #history: StoreEvent[] = [];
   readonly #now = new Map<string, StoredValue>();
+  /** The keys of now in order; made when asked for. */
+  #sorted: string[] | undefined;
   readonly #watches = new Set<Watching>();
   #revision = FIRST_REVISION;
   #compacted = 0n;
 
-  get(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
+  async get(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
     const value = this.#at(o.revision).get(key);
-    return Promise.resolve({ value, revision: this.#revision });
+    return { value, revision: this.#revision };
   }
 
-  page(prefix: string, o: PageOptions): Promise<StorePage> {
+  async page(prefix: string, o: PageOptions): Promise<StorePage> {
     const from = o.from ?? prefix;
-    const all = [...this.#at(o.revision).values()]
-      .filter((each) => each.key.startsWith(prefix) && each.key >= from)
-      .sort((a, b) => (a.key < b.key ? -1 : 1));
-    const values = o.limit > 0 ? all.slice(0, o.limit) : all;
-    const more = values.length < all.length;
-    return Promise.resolve({ values, more, count: all.length, revision: this.#revision });
+    const state = this.#at(o.revision);
+    const keys = this.#keysOf(state);
+    let at = lowerBound(keys, from < prefix ? prefix : from);
+    const start = at;
+    const values: StoredValue[] = [];
+    for (; keys[at]?.startsWith(prefix); at += 1) {
+      const value = state.get(keys[at] ?? '');
+      const isWanted = o.limit <= 0 || values.length < o.limit;
+      if (value !== undefined && isWanted) values.push(value);
+    }
+    const count = at - start;
+    return { values, more: values.length < count, count, revision: this.#revision };
   }
 
   currentRevision(): Promise<bigint> {
@@ -86,7 +100,12 @@ export class MemoryStore implements Store {
   }
 
   compact(revision: bigint): Promise<void> {
-    if (revision > this.#compacted) this.#compacted = revision;
+    if (revision <= this.#compacted) return Promise.resolve();
+    const kept = this.#history.findIndex((event) => event.revision > revision);
+    const gone = kept < 0 ? this.#history.length : kept;
+    for (const event of this.#history.slice(0, gone)) take(this.#base, event);
+    this.#history = this.#history.slice(gone);
+    this.#compacted = revision;
     return Promise.resolve();
   }
 
@@ -101,28 +120,35 @@ export class MemoryStore implements Store {
 
   /** Ends every watch as if their start had been compacted away. */
   compactEverything(): void {
-    this.#compacted = this.#revision;
+    void this.compact(this.#revision);
     const ended = [...this.#watches];
     this.#watches.clear();
     for (const each of ended) each.handlers.onCompacted();
   }
 
-  #at(revision: bigint | undefined): Map<string, StoredValue> {
+  /** @throws ApiError Expired for a revision whose history is gone */
+  #at(revision: bigint | undefined): ReadonlyMap<string, StoredValue> {
     if (revision === undefined || revision >= this.#revision) return this.#now;
-    const state = new Map<string, StoredValue>();
+    if (revision < this.#compacted) throw expired(TOO_OLD_LIST);
+    const state = new Map(this.#base);
     for (const event of this.#history) {
       if (event.revision > revision) break;
-      if (event.type === 'put') state.set(event.key, event);
-      else state.delete(event.key);
+      take(state, event);
     }
     return state;
+  }
+
+  #keysOf(state: ReadonlyMap<string, StoredValue>): readonly string[] {
+    if (state !== this.#now) return [...state.keys()].sort();
+    this.#sorted ??= [...state.keys()].sort();
+    return this.#sorted;
   }
 
   #commit(event: StoreEvent): void {
     this.#revision = event.revision;
     this.#history.push(event);
-    if (event.type === 'put') this.#now.set(event.key, event);
-    else this.#now.delete(event.key);
+    if (event.type === 'delete' || !this.#now.has(event.key)) this.#sorted = undefined;
+    take(this.#now, event);
     for (const watching of this.#watches) {
       if (!event.key.startsWith(watching.prefix)) continue;
       watching.backlog.push(event);
@@ -143,4 +169,20 @@ export class MemoryStore implements Store {
     if (last === undefined || !this.#watches.has(watching)) return;
     watching.handlers.onEvents(events, last.revision);
   }
+}
+
+function take(state: Map<string, StoredValue>, event: StoreEvent): void {
+  if (event.type === 'put') state.set(event.key, event);
+  else state.delete(event.key);
+}
+
+/** Where the first key not below `key` is. */
+function lowerBound(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

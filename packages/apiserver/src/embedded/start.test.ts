@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { ConfigError } from '@kubets/platform';
+import { type EmbeddedApiServer, startApiServer } from '../index.ts';
+
+const CONFIG_MAPS = { group: '', version: 'v1', resource: 'configmaps' };
+
+function ask(api: EmbeddedApiServer, method: string, path: string, token = api.token) {
+  return new Promise<{ status: number; json: Record<string, unknown> }>((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const sent = request(
+      `${api.url}${path}`,
+      { method, headers, ca: api.ca, agent: false },
+      (r) => {
+        let text = '';
+        r.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+        });
+        r.on('end', () => resolve({ status: r.statusCode ?? 0, json: JSON.parse(text) }));
+      },
+    );
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+describe('an embedded server', () => {
+  let api: EmbeddedApiServer;
+  before(async () => {
+    api = await startApiServer({ tokens: { 'joe-token': { user: 'joe', groups: ['dev'] } } });
+  });
+  after(() => api.stop());
+
+  it('serves what its objects hold, checked and defaulted', async () => {
+    const metadata = { name: 'a', namespace: 'default' };
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { k: 'v' } };
+    await api.objects.create(CONFIG_MAPS, object);
+    const { status, json } = await ask(api, 'GET', '/api/v1/namespaces/default/configmaps/a');
+    assert.equal(status, 200);
+    assert.deepEqual(json.data, { k: 'v' });
+    await assert.rejects(() => api.objects.create(CONFIG_MAPS, object), /already exists/);
+  });
+
+  it('knows its users, and what they may not', async () => {
+    const { status } = await ask(api, 'GET', '/api/v1/secrets', 'joe-token');
+    assert.equal(status, 403);
+    assert.equal((await ask(api, 'GET', '/api/v1/secrets', 'nobody-knows')).status, 401);
+  });
+
+  it('is what kubectl takes for a cluster', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
+    try {
+      const file = join(folder, 'kubeconfig');
+      writeFileSync(file, api.kubeconfig, { mode: 0o600 });
+      const args = ['--kubeconfig', file, 'get', 'namespaces', '-o', 'name'];
+      const { stdout, stderr } = await promisify(execFile)('kubectl', args);
+      assert.match(stdout, /namespace\/default/, stderr);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+it('two servers in one process know nothing of each other', async () => {
+  const [one, two] = await Promise.all([startApiServer(), startApiServer()]);
+  const metadata = { name: 'only-here', namespace: 'default' };
+  await one.objects.create(CONFIG_MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  const { status } = await ask(two, 'GET', '/api/v1/namespaces/default/configmaps/only-here');
+  assert.equal(status, 404);
+  await Promise.all([one.stop(), two.stop()]);
+});
+
+it('a flag nobody knows is refused', async () => {
+  await assert.rejects(() => startApiServer({ flags: ['--no-such-flag=1'] }), ConfigError);
+});
