@@ -60,3 +60,6 @@ export const DRAIN_GRACE_MS = 5_000;
 invariant(MAX_GRPC_MESSAGE_BYTES > 2 * MAX_BODY_BYTES, 'a body fits into a message', {});
 invariant(MAX_WATCH_BACKLOG_BYTES > MAX_BODY_BYTES, 'an object fits into a watch backlog', {});
 invariant(LIST_CHUNK_BYTES + MAX_BODY_BYTES < MAX_GRPC_MESSAGE_BYTES, 'a chunk fits', {});
+
+/** Protobuf messages of cached objects that are kept beside their JSON bytes. */
+export const PROTOBUF_CACHE_BYTES = 32 * 1024 * 1024;

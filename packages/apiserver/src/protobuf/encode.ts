@@ -199,6 +199,14 @@ export function encodeProtobuf(object: TypedObject): Buffer {
   return w.take();
 }
 
+/** Puts the envelope around a message. */
+export function encodeEnvelope(type: TypedObject, object: Buffer): Buffer {
+  const w = new BackWriter();
+  w.raw(object);
+  envelope(w, type);
+  return w.take();
+}
+
 /** Puts the envelope around what is written so far. */
 function envelope(w: BackWriter, { apiVersion = '', kind = '' }: TypedObject): void {
   w.messageField(2, 0);

@@ -6,6 +6,15 @@ import { badRequest, type KindDef, type KubeObject, notAcceptable, tableFor } fr
 import { yamlLibrary } from '@kubets/platform';
 import { type CacheEntry, objectOf } from '../cache/entry.ts';
 import type { WatchItem } from '../cache/watcher.ts';
+import { PROTOBUF_CACHE_BYTES } from '../limits.ts';
+import {
+  encodeEnvelope,
+  encodeProtobuf,
+  encodeProtobufFrame,
+  encodeProtobufList,
+  messageOf,
+} from '../protobuf/encode.ts';
+import { MessageCache } from '../protobuf/message-cache.ts';
 import { fromStorage } from '../registry/convert.ts';
 import type { ListResult } from '../registry/read.ts';
 import { encodeServed } from '../storage/codec.ts';
@@ -34,6 +43,7 @@ export function encodeObject(
   }
   const isPlain = as === 'object' && format === 'json' && !pretty;
   if (isPlain) return plainBytes(def, found);
+  if (as === 'object' && format === 'protobuf') return protobufBytes(def, found);
   const object = plainObject(def, found);
   const isOther = object.kind === 'Status' || object.kind !== def.kind;
   if (as === 'object' || isOther) return write(object, c.representation);
@@ -54,6 +64,10 @@ export function* encodeList(list: ListResult, c: EncodeContext): Generator<Buffe
     return;
   }
   const { def } = list;
+  if (format === 'protobuf') {
+    yield* protobufList(list, c);
+    return;
+  }
   const objects = list.entries.map((entry) => plainObject(def, entry));
   const metadata = listMetadata(list);
   if (as === 'table') {
@@ -183,6 +197,7 @@ export function includeOf(text: string): Include {
 
 /** Any value in the format of a representation. */
 export function write(value: object, representation: Representation): Buffer {
+  if (representation.format === 'protobuf') return encodeProtobuf(value);
   if (representation.format === 'yaml') return Buffer.from(yamlLibrary().stringify(value));
   const text = representation.pretty
     ? `${JSON.stringify(value, null, 2)}\n`
@@ -190,7 +205,41 @@ export function write(value: object, representation: Representation): Buffer {
   return Buffer.from(text);
 }
 
+const messages = new MessageCache(PROTOBUF_CACHE_BYTES);
+
+/** An object as protobuf, with its envelope. */
+function protobufBytes(def: KindDef, found: CacheEntry | KubeObject): Buffer {
+  const { apiVersion, kind } = def;
+  if (!isEntry(found)) return encodeProtobuf(plainObject(def, found));
+  return encodeEnvelope({ apiVersion, kind }, entryMessage(def, found));
+}
+
+function entryMessage(def: KindDef, entry: CacheEntry): Buffer {
+  const encode = (): Buffer => messageOf(plainObject(def, entry));
+  return isOfKind(def, entry) ? messages.get(entry, encode) : encode();
+}
+
+/** Items are encoded before the first piece goes out: a message begins with its length. */
+function protobufList(list: ListResult, c: EncodeContext): Generator<Buffer> {
+  const { def, entries } = list;
+  const metadata = listMetadata(list);
+  if (c.representation.as === 'object') {
+    const items = entries.map((entry) => entryMessage(def, entry));
+    const head = { kind: def.listKind, apiVersion: def.apiVersion, metadata };
+    return encodeProtobufList(head, items);
+  }
+  const apiVersion = `meta.k8s.io/${c.representation.metaVersion}`;
+  const items = entries.map((entry) => messageOf(partialOf(plainObject(def, entry), c)));
+  return encodeProtobufList({ kind: 'PartialObjectMetadataList', apiVersion, metadata }, items);
+}
+
 const CLOSE_FRAME = Buffer.from('}\n');
+
+/** A frame of a watch around an object's bytes. */
+export function frameOf(type: string, object: Buffer, format: Representation['format']): Buffer {
+  if (format === 'protobuf') return encodeProtobufFrame(type, object);
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, CLOSE_FRAME]);
+}
 
 /** One line of a watch stream. Watchers of the same event and representation share the buffer. */
 export function encodeFrame(
@@ -200,13 +249,12 @@ export function encodeFrame(
   first: boolean,
 ): Buffer {
   const { event, type } = item;
-  const { as, metaVersion } = c.representation;
+  const { as, metaVersion, format } = c.representation;
   const columns = as === 'table' && first ? 'columns' : '';
-  const key = `${def.apiVersion} ${type} ${as} ${metaVersion} ${c.includeObject} ${columns}`;
+  const key = `${def.apiVersion} ${type} ${as} ${metaVersion} ${format} ${c.includeObject} ${columns}`;
   const shared = event?.encodings?.get(key);
   if (shared !== undefined) return shared;
-  const open = Buffer.from(`{"type":"${type}","object":`);
-  const frame = Buffer.concat([open, frameObject(def, item, c, first), CLOSE_FRAME]);
+  const frame = frameOf(type, frameObject(def, item, c, first), format);
   if (event !== undefined) {
     event.encodings ??= new Map();
     event.encodings.set(key, frame);
@@ -218,9 +266,10 @@ function frameObject(def: KindDef, item: WatchItem, c: EncodeContext, first: boo
   const { entry } = item;
   if (entry === undefined) return bookmark(def, item, c);
   const { as } = c.representation;
-  if (as === 'object') return plainBytes(def, entry);
+  const isProtobuf = c.representation.format === 'protobuf';
+  if (as === 'object') return isProtobuf ? protobufBytes(def, entry) : plainBytes(def, entry);
   const object = plainObject(def, entry);
-  if (as !== 'table') return Buffer.from(JSON.stringify(partialOf(object, c)));
+  if (as !== 'table') return write(partialOf(object, c), c.representation);
   const table = tableOf(def, [object], c, object.metadata) as { columnDefinitions?: unknown };
   if (!first) table.columnDefinitions = null;
   return Buffer.from(JSON.stringify(table));
@@ -230,9 +279,12 @@ const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /** The plain JSON of a bookmark. */
 export function bookmarkBytes(def: KindDef, item: WatchItem): Buffer {
+  return Buffer.from(JSON.stringify(bookmarkObject(def, item)));
+}
+
+function bookmarkObject(def: KindDef, item: WatchItem): object {
   const { kind, apiVersion } = def;
-  const shape = { kind, apiVersion, metadata: bookmarkMetadata(item), ...emptyParts(def) };
-  return Buffer.from(JSON.stringify(shape));
+  return { kind, apiVersion, metadata: bookmarkMetadata(item), ...emptyParts(def) };
 }
 
 function bookmarkMetadata(item: WatchItem): object {
@@ -242,10 +294,10 @@ function bookmarkMetadata(item: WatchItem): object {
 
 function bookmark(def: KindDef, item: WatchItem, c: EncodeContext): Buffer {
   const { as, metaVersion } = c.representation;
-  if (as === 'object') return bookmarkBytes(def, item);
+  if (as === 'object') return write(bookmarkObject(def, item), c.representation);
   const apiVersion = `meta.k8s.io/${metaVersion}`;
   const partial = { kind: 'PartialObjectMetadata', apiVersion, metadata: bookmarkMetadata(item) };
-  if (as !== 'table') return Buffer.from(JSON.stringify(partial));
+  if (as !== 'table') return write(partial, c.representation);
   const metadata = { resourceVersion: item.revision.toString() };
   const rows = [{ cells: [], object: partial }];
   const table = { kind: 'Table', apiVersion, metadata, columnDefinitions: null, rows };

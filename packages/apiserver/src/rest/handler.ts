@@ -82,11 +82,14 @@ export class RestHandler {
       };
       await (this.#isLong(info) ? work() : this.#o.inflight.run(work));
     } catch (error) {
-      await this.#fail(response, error, { warnings, info }).catch((again: unknown) => {
-        // A client that has gone cannot be told anything.
-        log.debug({ verb, path, err: again }, 'the answer could not be sent');
-        response.destroy();
-      });
+      const representation = errorForm(request, query);
+      await this.#fail(response, error, { warnings, info, representation }).catch(
+        (again: unknown) => {
+          // A client that has gone cannot be told anything.
+          log.debug({ verb, path, err: again }, 'the answer could not be sent');
+          response.destroy();
+        },
+      );
     }
     const tookMs = clock.monotonicMs() - startedMs;
     metrics.request(info, response.statusCode, tookMs);
@@ -144,16 +147,17 @@ export class RestHandler {
       return stream.handle({ info, user, query, request, signal: either }, response);
     }
     const virtual = virtuals.find((each) => isFor(each, info));
+    const def = kinds.forResource(gvrOf(info));
     const representation = representationOf(request.headers.accept, {
-      pretty: query.get('pretty'),
-      userAgent: request.headers['user-agent'],
+      ...tastesOf(request, query),
+      stream: virtual === undefined && info.verb === 'watch',
+      unstructured: def?.rules?.unstructured === true,
     });
     if (virtual !== undefined) {
       const nowMs = this.#o.clock.now();
       const r = { info, user, query, request, response, representation, warnings, nowMs };
       return serveVirtual(virtual, kinds, r);
     }
-    const def = kinds.forResource(gvrOf(info));
     if (def === undefined) return this.#unknownResource(info, response);
     if (def.rules?.unstructured && isElsewhere(def, info)) return notFoundText(response);
     if (def.rules?.warning) warnings.push(def.rules.warning);
@@ -205,7 +209,7 @@ export class RestHandler {
   async #fail(
     response: AnyResponse,
     error: unknown,
-    o: { warnings: readonly string[]; info: RequestInfo },
+    o: { warnings: readonly string[]; info: RequestInfo; representation: Representation },
   ): Promise<void> {
     const { code, expected } = statusOf(error);
     const { verb, path } = o.info;
@@ -214,12 +218,27 @@ export class RestHandler {
       response.destroy();
       return;
     }
-    const { warnings } = o;
+    const { warnings, representation } = o;
     if (error instanceof PlainTextError) {
       plainText(response, error.code, `Internal Server Error: "${path}": ${error.message}\n`);
       return;
     }
-    await sendError(response, error, { representation: PLAIN, warnings });
+    await sendError(response, error, { representation, warnings });
+  }
+}
+
+/** What decides about a representation besides the Accept header. */
+function tastesOf(request: AnyRequest, query: URLSearchParams) {
+  return { pretty: query.get('pretty'), userAgent: request.headers['user-agent'] };
+}
+
+/** How an error is written: as the client likes its answers, or in JSON when it takes nothing we have. */
+function errorForm(request: AnyRequest, query: URLSearchParams): Representation {
+  try {
+    const { accept } = request.headers;
+    return representationOf(accept, { ...tastesOf(request, query), isError: true });
+  } catch {
+    return PLAIN;
   }
 }
 

@@ -19,7 +19,17 @@ const CASES: readonly [string | undefined, string][] = [
   ['application/json', 'object v1 json'],
   ['application/json;stream=watch', 'object v1 json'],
   ['application/yaml', 'object v1 yaml'],
-  ['application/vnd.kubernetes.protobuf,application/json', 'object v1 json'],
+  ['application/vnd.kubernetes.protobuf,application/json', 'object v1 protobuf'],
+  ['*/*,application/vnd.kubernetes.protobuf', 'object v1 protobuf'],
+  [
+    'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1;g=meta.k8s.io',
+    'table v1 json',
+  ],
+  [
+    'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
+    'partial v1 protobuf',
+  ],
+  ['application/json;stream=other,application/yaml', 'object v1 yaml'],
   ['text/html, application/json;q=0.5', 'object v1 json'],
   [`${TABLE},${OLD_TABLE},application/json`, 'table v1 json'],
   [OLD_TABLE, 'table v1beta1 json'],
@@ -50,6 +60,34 @@ describe('the representation of an answer', () => {
       );
     });
   }
+
+  it('custom resources are JSON where their kinds would have to be protobuf', () => {
+    const custom = (accept: string) =>
+      representationOf(accept, { pretty: null, userAgent: 'x', unstructured: true });
+    const protobuf = 'application/vnd.kubernetes.protobuf';
+    assert.equal(custom(`${protobuf},application/json`).format, 'json');
+    const partial = `${protobuf};as=PartialObjectMetadata;v=v1;g=meta.k8s.io`;
+    assert.equal(custom(partial).format, 'protobuf');
+    assert.throws(() => custom(protobuf), /only the following media types are accepted/);
+  });
+
+  it('watches have no YAML', () => {
+    const watch = () =>
+      representationOf('application/yaml', { pretty: null, userAgent: 'x', stream: true });
+    assert.throws(
+      watch,
+      /: application\/json;stream=watch, application\/vnd.kubernetes.protobuf;stream=watch$/,
+    );
+  });
+
+  it('errors are no tables', () => {
+    const { as, format } = representationOf(`${TABLE},application/yaml`, {
+      pretty: null,
+      userAgent: 'x',
+      isError: true,
+    });
+    assert.equal(`${as} ${format}`, 'object yaml');
+  });
 
   it('indents for clients of people, and when asked', () => {
     assert.equal(choose('*/*', 'curl/8.0').pretty, true);

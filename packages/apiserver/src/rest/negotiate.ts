@@ -6,7 +6,7 @@ export interface Representation {
   readonly as: 'object' | 'table' | 'partial' | 'partial-list';
   /** Version of meta.k8s.io for tables and partial objects. */
   readonly metaVersion: 'v1' | 'v1beta1';
-  readonly format: 'json' | 'yaml';
+  readonly format: 'json' | 'yaml' | 'protobuf';
   readonly pretty: boolean;
 }
 
@@ -16,7 +16,12 @@ interface Clause {
   readonly quality: number;
 }
 
-const SUPPORTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const JSON_TYPE = 'application/json';
+const YAML_TYPE = 'application/yaml';
+const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
+const SUPPORTED = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
+/** A stream of YAML documents has no frames. */
+const STREAMED = [JSON_TYPE, PROTOBUF_TYPE].map((type) => `${type};stream=watch`);
 const AS: Readonly<Record<string, Representation['as']>> = {
   Table: 'table',
   PartialObjectMetadata: 'partial',
@@ -25,13 +30,24 @@ const AS: Readonly<Record<string, Representation['as']>> = {
 /** Clients of people, for whom answers are indented. */
 const READS_BY_EYE = /^(curl|Wget|Mozilla)/;
 
+export interface NegotiationOptions {
+  readonly pretty: string | null;
+  readonly userAgent: string | undefined;
+  /** The answer is a watch. */
+  readonly stream?: boolean;
+  /** The object is of a kind without a message of its own: only its metadata can be protobuf. */
+  readonly unstructured?: boolean;
+  /** The answer is a Status: no other form of it will do. */
+  readonly isError?: boolean;
+}
+
 /**
- * Chooses a representation. Protobuf is answered in JSON, which every client that asks for it also reads.
+ * Chooses a representation.
  * @throws ApiError 406 when nothing the client takes can be given
  */
 export function representationOf(
   accept: string | undefined,
-  o: { pretty: string | null; userAgent: string | undefined },
+  o: NegotiationOptions,
 ): Representation {
   const byEye = READS_BY_EYE.test(o.userAgent ?? '');
   const pretty = o.pretty === null ? byEye : o.pretty !== 'false' && o.pretty !== '0';
@@ -39,28 +55,43 @@ export function representationOf(
   if (accept === undefined || accept.trim() === '') return plain;
   for (const clause of clausesOf(accept)) {
     const chosen = chosenBy(clause, plain);
-    if (chosen !== undefined) return chosen;
+    if (chosen !== undefined && isPossible(chosen, o)) return chosen;
   }
-  throw notAcceptable(`only the following media types are accepted: ${SUPPORTED.join(', ')}`);
+  const known = o.stream ? STREAMED : SUPPORTED;
+  throw notAcceptable(`only the following media types are accepted: ${known.join(', ')}`);
+}
+
+function isPossible({ as, format }: Representation, o: NegotiationOptions): boolean {
+  if (o.isError && as !== 'object') return false;
+  if (o.stream && format === 'yaml') return false;
+  if (format !== 'protobuf') return true;
+  return as === 'object' ? o.unstructured !== true : as !== 'table';
 }
 
 function chosenBy(clause: Clause, plain: Representation): Representation | undefined {
   const format = formatOf(clause.type);
   if (format === undefined) return undefined;
-  const wanted = clause.params.get('as');
-  if (wanted === undefined) return { ...plain, format };
+  const { params } = clause;
+  const stream = params.get('stream');
+  if (stream !== undefined && stream !== 'watch') return undefined;
+  const pretty = plain.pretty || params.get('pretty') === '1';
+  const wanted = params.get('as');
+  if (wanted === undefined) return { ...plain, format, pretty };
   const as = AS[wanted];
-  const version = clause.params.get('v') ?? '';
-  if (as === undefined || clause.params.get('g') !== 'meta.k8s.io') return undefined;
+  const version = params.get('v') ?? '';
+  if (as === undefined || params.get('g') !== 'meta.k8s.io') return undefined;
   if (version !== 'v1' && version !== 'v1beta1') return undefined;
-  return { ...plain, format, as, metaVersion: version };
+  return { ...plain, format, pretty, as, metaVersion: version };
 }
 
-function formatOf(type: string): 'json' | 'yaml' | undefined {
-  if (type === 'application/yaml') return 'yaml';
-  const isJson = SUPPORTED.includes(type) || type === '*/*' || type === 'application/*';
-  return isJson ? 'json' : undefined;
+function formatOf(type: string): Representation['format'] | undefined {
+  if (type === YAML_TYPE) return 'yaml';
+  if (type === PROTOBUF_TYPE) return 'protobuf';
+  return type === JSON_TYPE || type === '*/*' || type === 'application/*' ? 'json' : undefined;
 }
+
+/** How little a type says: exact ones come before wildcards of the same quality. */
+const vagueness = (type: string): number => (type === '*/*' ? 2 : type.endsWith('/*') ? 1 : 0);
 
 /** The clauses of an Accept header, best first, in the header's order among equals. */
 function clausesOf(accept: string): readonly Clause[] {
@@ -74,5 +105,7 @@ function clausesOf(accept: string): readonly Clause[] {
     const quality = Number(params.get('q') ?? '1');
     return { type: type.toLowerCase(), params, quality: Number.isNaN(quality) ? 0 : quality };
   });
-  return clauses.filter((clause) => clause.quality > 0).sort((a, b) => b.quality - a.quality);
+  return clauses
+    .filter((clause) => clause.quality > 0)
+    .sort((a, b) => b.quality - a.quality || vagueness(a.type) - vagueness(b.type));
 }

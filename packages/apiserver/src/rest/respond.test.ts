@@ -164,12 +164,13 @@ describe('errors', () => {
     assert.equal(headers['retry-after'], '7');
   });
 
-  it('are JSON whatever was asked for', async () => {
+  it('are no tables, whatever was asked for', async () => {
     const representation = { ...PLAIN, format: 'yaml', as: 'table' } as const;
-    const { headers } = await exchange((r) =>
+    const { headers, bytes } = await exchange((r) =>
       sendError(r, badRequest('no'), { representation, warnings: [] }),
     );
-    assert.equal(headers['content-type'], 'application/json');
+    assert.equal(headers['content-type'], 'application/yaml');
+    assert.match(bytes.toString(), /^kind: Status$/m);
   });
 
   it('of ours are internal, of clients expected', () => {

@@ -5,13 +5,18 @@ import { createGzip } from 'node:zlib';
 import { ApiError, internal, type Status } from '@kubets/api';
 import { GZIP_THRESHOLD_BYTES } from '../limits.ts';
 import type { AnyResponse } from '../ports.ts';
+import { write } from './encode.ts';
 import { goneSignal } from './gone.ts';
 import type { Representation } from './negotiate.ts';
 
 /** How much of a list is gathered before it is written. */
 const WRITE_CHUNK_BYTES = 64 * 1024;
 
-const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml' } as const;
+export const CONTENT_TYPES = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
+} as const;
 
 export interface ReplyOptions {
   readonly status: number;
@@ -131,8 +136,7 @@ export async function sendError(
   const { status, code } = statusOf(error);
   const retry = status.details?.retryAfterSeconds;
   if (retry) response.setHeader('retry-after', String(retry));
-  const plain = { ...o.representation, as: 'object' } as const;
-  const text = plain.pretty ? JSON.stringify(status, null, 2) : JSON.stringify(status);
-  const representation = { ...plain, format: 'json' } as const;
-  await sendBytes(response, Buffer.from(text), { ...o, representation, status: code, gzip: false });
+  const representation = { ...o.representation, as: 'object' } as const;
+  const bytes = write(status, representation);
+  await sendBytes(response, bytes, { ...o, representation, status: code, gzip: false });
 }

@@ -1,12 +1,12 @@
-/** A watch as an HTTP response: one JSON document a line, until the client, the clock or the server ends it. */
+/** A watch as an HTTP response: one JSON document a line or one protobuf frame after the other, until the client, the clock or the server ends it. */
 import { expired, type KindDef } from '@kubets/api';
 import type { Clock, Random, Timer } from '@kubets/platform';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import { MAX_WATCH_BACKLOG_BYTES, MIN_WATCH_TIMEOUT_MS } from '../limits.ts';
 import type { AnyResponse } from '../ports.ts';
-import { type EncodeContext, encodeFrame } from './encode.ts';
+import { type EncodeContext, encodeFrame, frameOf, write } from './encode.ts';
 import { goneSignal } from './gone.ts';
-import { statusOf } from './respond.ts';
+import { CONTENT_TYPES, statusOf } from './respond.ts';
 
 export interface WatchStreamOptions {
   readonly def: KindDef;
@@ -48,7 +48,9 @@ export class WatchStream implements WatchSink {
     this.#begun = true;
     const { response, clock, random, timeoutSeconds } = this.#o;
     response.statusCode = 200;
-    response.setHeader('content-type', 'application/json');
+    const { format } = this.#o.encode.representation;
+    const suffix = format === 'json' ? '' : ';stream=watch';
+    response.setHeader('content-type', `${CONTENT_TYPES[format]}${suffix}`);
     response.setHeader('cache-control', 'no-cache, private');
     if ('flushHeaders' in response) response.flushHeaders();
     const limit = timeoutSeconds
@@ -93,8 +95,10 @@ export class WatchStream implements WatchSink {
   /** Tells an error as the last frame. */
   fail(error: unknown): void {
     this.begin();
-    const frame = JSON.stringify({ type: 'ERROR', object: statusOf(error).status });
-    (this.#o.response as NodeJS.WritableStream).write(Buffer.from(`${frame}\n`));
+    const { representation } = this.#o.encode;
+    const status = write(statusOf(error).status, { ...representation, as: 'object' });
+    const frame = frameOf('ERROR', status, representation.format);
+    (this.#o.response as NodeJS.WritableStream).write(frame);
     this.#o.response.end();
     this.#finish();
   }
