@@ -1,7 +1,7 @@
 /** One member of the store, as a process. */
 
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { resolve } from 'node:path';
 import { ConfigError, errorMessage, type ProcessContext, runMain } from '@kubets/platform';
 import {
   authOf,
@@ -20,14 +20,8 @@ import { LIMITS } from './limits.ts';
 import { unhealthyReason } from './server/http.ts';
 import { registerMetrics, registerSyncTimes } from './server/metrics.ts';
 import { type MakeConsensus, startMember, stateDirOf } from './server/start.ts';
+import { makeDir } from './storage/make-dir.ts';
 import { nodeDisk } from './wal/runtime/node-disk.ts';
-
-/** Level by level: the recursive form of mkdir never returns where a file system refuses new directories, such as /proc. */
-function makeDir(dir: string): void {
-  if (existsSync(dir)) return;
-  makeDir(dirname(dir));
-  mkdirSync(dir, { mode: 0o700 });
-}
 
 function makeDataDir(dir: string): void {
   try {
