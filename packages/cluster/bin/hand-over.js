@@ -16,6 +16,7 @@ const COMPONENTS = [
   'kubelet',
   'proxy',
   'dns',
+  'chaos',
 ];
 
 /** The program behind the first word, and what is left for it to read. */

@@ -158,8 +158,10 @@ function addInspection(program: Command, io: Io): void {
     );
 }
 
-/** These words never get here: the starter runs the components directly. */
+/** These words never get here: the starter runs the components and tools directly. */
 const COMPONENTS_HELP = `
+  chaos  breaks a cluster on purpose and judges what its clients saw: kubets chaos --help
+
 One process alone, with its own flags (each has --help):
   etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns`;
 

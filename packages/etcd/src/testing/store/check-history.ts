@@ -8,7 +8,7 @@
  *   later one.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { HistoryViolation, type Operation, type Request } from './history.ts';
+import { type Change, HistoryViolation, type Operation, type Request, within } from './history.ts';
 import type { Model } from './model.ts';
 
 export interface HistoryFacts {
@@ -129,7 +129,9 @@ interface Rest {
 
 /** Revisions nobody was told of must each be the work of one operation of unknown fate, or the end of a lease. */
 function explainRest(model: Model, { operations, owners, facts }: Rest): void {
-  const unknown = operations.filter(({ outcome }) => outcome.type === 'unknown');
+  const unknown = operations.filter(
+    ({ outcome, request }) => outcome.type === 'unknown' && request.type !== 'range',
+  );
   const taken = new Map<Operation, number>();
   const candidates = new Map<number, Operation[]>();
   for (let revision = 2; revision <= model.revision; revision += 1) {
@@ -139,6 +141,7 @@ function explainRest(model: Model, { operations, owners, facts }: Rest): void {
     const able = unknown.filter(
       ({ request, begunMs }) =>
         begunMs <= appliedMs &&
+        changes.every((change) => mayChange(request, change)) &&
         isDeepStrictEqual(model.evaluate(request, revision - 1).changes, changes),
     );
     candidates.set(revision, able);
@@ -150,6 +153,19 @@ function explainRest(model: Model, { operations, owners, facts }: Rest): void {
       fail(`nobody made revision ${revision}`, { changes, author });
     }
   }
+}
+
+/** Whether a request could make such a change at all: cheaper than to evaluate it, which most need not be. */
+function mayChange(request: Request, { type, kv }: Change): boolean {
+  if (request.type === 'txn') {
+    return [...request.success, ...request.failure].some((step) => mayChange(step, { type, kv }));
+  }
+  if (request.type === 'put') {
+    return type === 'put' && request.key === kv.key && request.value === kv.value;
+  }
+  if (request.type === 'delete')
+    return type === 'delete' && within(kv.key, request.key, request.end);
+  return request.type === 'revoke' && type === 'delete';
 }
 
 interface Matching {

@@ -1,0 +1,145 @@
+/**
+ * The verdict on a history. The judges of the store's simulation do most of it: linearizability of every operation, what
+ * every watcher was owed. Added here are what needs the run's own facts: leases by the clock of their owners, the bank's
+ * total, members that did not come back.
+ */
+import {
+  type Change,
+  checkHistory,
+  checkWatch,
+  HistoryViolation,
+  type Model,
+  modelOf,
+  type WatchRecord,
+} from '@kubets/etcd/testing';
+import type { History } from './records.ts';
+
+export interface Verdict {
+  /** Nothing is wrong. */
+  readonly ok: boolean;
+  /** One line each. */
+  readonly violations: readonly string[];
+  readonly operations: number;
+  readonly acknowledged: number;
+  /** Requests of which nobody knows whether they were carried out, until the history tells. */
+  readonly unknown: number;
+  readonly revisions: number;
+  readonly watchEvents: number;
+  readonly leasesEnded: number;
+}
+
+const LINE_CHARS = 600;
+
+export function judge(history: History): Verdict {
+  const violations = [...history.complaints];
+  const attempt = (check: () => void): void => {
+    try {
+      check();
+    } catch (error) {
+      if (!(error instanceof HistoryViolation)) throw error;
+      violations.push(error.message.slice(0, LINE_CHARS));
+    }
+  };
+  let model: Model | undefined;
+  let leasesEnded = 0;
+  attempt(() => {
+    model = modelOf(agreedBy(history.watches));
+  });
+  if (model !== undefined) {
+    const agreed = model;
+    attempt(() => checkHistory(agreed, history.operations, { appliedAtMs: history.seenMs }));
+    for (const record of history.watches) {
+      attempt(() => checkWatch(agreed, record, { compactedUpTo: 0 }));
+    }
+    attempt(() => {
+      leasesEnded = checkLeases(agreed, history);
+    });
+    attempt(() => checkBank(agreed, history.bankTotal));
+  }
+  const count = (type: string): number =>
+    history.operations.filter(({ outcome }) => outcome.type === type).length;
+  return {
+    ...{ ok: violations.length === 0, violations: distinct(violations) },
+    operations: history.operations.length,
+    acknowledged: count('ok'),
+    unknown: count('unknown'),
+    revisions: model?.revision ?? 0,
+    watchEvents: history.watches.reduce((sum, one) => sum + eventsIn(one), 0),
+    leasesEnded,
+  };
+}
+
+/** What one watcher of everything saw, from the first revision on: the one that saw most. Others are compared with it. */
+function agreedBy(watches: readonly WatchRecord[]): Map<number, Change[]> {
+  const first = Math.min(...watches.map((one) => one.start));
+  let longest: WatchRecord | undefined;
+  for (const record of watches) {
+    if (record.start !== first) continue;
+    if (longest === undefined || eventsIn(record) > eventsIn(longest)) longest = record;
+  }
+  const agreed = new Map<number, Change[]>();
+  for (const message of longest?.messages ?? []) {
+    if (message.type !== 'events') continue;
+    for (const { type, kv } of message.events) {
+      const changes = agreed.get(kv.mod) ?? [];
+      changes.push({ type, kv });
+      agreed.set(kv.mod, changes);
+    }
+  }
+  return agreed;
+}
+
+function eventsIn({ messages }: WatchRecord): number {
+  return messages.reduce((sum, one) => sum + (one.type === 'events' ? one.events.length : 0), 0);
+}
+
+/**
+ * No lease ends before its time has passed since its owner last had it confirmed. A change is seen after it was made, so that
+ * the time of the first sight is on the safe side.
+ */
+function checkLeases(model: Model, history: History): number {
+  const byId = new Map(history.leases.map((one) => [one.lease, one]));
+  const ended = new Set<string>();
+  for (let revision = 2; revision <= model.revision; revision += 1) {
+    for (const { type, kv } of model.changesAt(revision)) {
+      if (type !== 'delete' || !isLeased(kv.key)) continue;
+      const lease = model.at(kv.key, revision - 1)?.lease ?? '0';
+      const record = byId.get(lease);
+      ended.add(lease);
+      if (record === undefined || record.revoked) continue;
+      const seenMs = history.seenMs.get(revision) ?? Number.POSITIVE_INFINITY;
+      const aheadMs = record.renewedMs + record.ttlMs - seenMs;
+      if (aheadMs <= 0) continue;
+      throw new HistoryViolation(
+        `a lease ended ${Math.ceil(aheadMs)} ms before its time: ${JSON.stringify({ revision, record })}`,
+      );
+    }
+  }
+  return ended.size;
+}
+
+/** Keys that clients never delete: they go with their lease alone. */
+export const isLeased = (key: string): boolean =>
+  key.startsWith('lease/') || key.startsWith('lock/');
+
+function checkBank(model: Model, total: number | undefined): void {
+  if (total === undefined) return;
+  for (let revision = 2; revision <= model.revision; revision += 1) {
+    if (!model.changesAt(revision).some(({ kv }) => kv.key.startsWith('bank/'))) continue;
+    const accounts = model.range({ key: 'bank/', end: 'bank0', at: revision });
+    const sum = accounts.reduce((all, kv) => all + Number(kv.value), 0);
+    if (sum === total) continue;
+    throw new HistoryViolation(`the bank holds ${sum} instead of ${total} at revision ${revision}`);
+  }
+}
+
+/** The same trouble of several watchers is one line. */
+function distinct(lines: readonly string[]): string[] {
+  const seen = new Set<string>();
+  return lines.filter((line) => {
+    const head = line.slice(0, 80);
+    if (seen.has(head)) return false;
+    seen.add(head);
+    return true;
+  });
+}
