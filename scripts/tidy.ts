@@ -33,7 +33,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   dns: ['api', 'client', 'platform'],
   cluster: ['api', 'client', 'etcd', 'kubelet', 'platform'],
   bench: [],
-  chaos: ['cluster', 'etcd', 'platform'],
+  chaos: ['etcd', 'platform'],
 };
 
 interface Banned {

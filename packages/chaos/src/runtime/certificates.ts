@@ -1,8 +1,8 @@
 /** Certificates of the members' peer doors: good ones, and ones whose time is over. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthority, issueLeaf, type KeyPairPem } from '@kubets/cluster/pki';
 import { systemClock } from '@kubets/platform';
+import { createAuthority, issueLeaf, type KeyPairPem } from '@kubets/platform/pki';
 import type { MemberCertificates } from '../ports.ts';
 
 const DAY_MS = 86_400_000;
