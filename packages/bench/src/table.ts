@@ -6,6 +6,8 @@ export interface Sample {
   /** Per second, or milliseconds: see {@link Row.unit}. */
   readonly value: number;
   readonly p99Ms?: number;
+  /** Processor time of all members for one request: what a busy machine disturbs least. */
+  readonly cpuUs?: number;
   /** Answers that were not as they should be. */
   readonly notOk?: number;
 }
@@ -33,6 +35,8 @@ export interface RowFigures {
   readonly ratio: number;
   readonly oursP99Ms: number | undefined;
   readonly stockP99Ms: number | undefined;
+  readonly oursCpuUs: number | undefined;
+  readonly stockCpuUs: number | undefined;
   readonly notOk: number;
   /** What was to be reached, in words; empty when nothing was. */
   readonly goal: string;
@@ -42,8 +46,8 @@ export interface RowFigures {
 
 const middleOf = (samples: readonly Sample[]): number => median(samples.map((s) => s.value));
 
-function p99Of(samples: readonly Sample[]): number | undefined {
-  const known = samples.map((s) => s.p99Ms).filter((ms) => ms !== undefined);
+function middleIf(samples: readonly Sample[], field: 'p99Ms' | 'cpuUs'): number | undefined {
+  const known = samples.map((s) => s[field]).filter((value) => value !== undefined);
   return known.length > 0 ? median(known) : undefined;
 }
 
@@ -53,8 +57,10 @@ export function figuresOf(row: Row): RowFigures {
   const figures = {
     ...{ work, unit, ours: middleOf(ours), stock: middleOf(stock), notOk },
     ratio: middleOf(ours) / middleOf(stock),
-    oursP99Ms: p99Of(ours),
-    stockP99Ms: p99Of(stock),
+    oursP99Ms: middleIf(ours, 'p99Ms'),
+    stockP99Ms: middleIf(stock, 'p99Ms'),
+    oursCpuUs: middleIf(ours, 'cpuUs'),
+    stockCpuUs: middleIf(stock, 'cpuUs'),
   };
   return { ...figures, goal: goalOf(row), reached: isReached(row, figures) };
 }
@@ -85,14 +91,15 @@ const shown = (value: number | undefined): string => {
 export function renderTable(rows: readonly Row[]): string {
   const head = [
     ...['work', 'unit', 'ours', 'stock', 'ratio', 'goal', 'reached'],
-    ...['p99 ours ms', 'p99 stock ms', 'not ok'],
+    ...['p99 ours ms', 'p99 stock ms', 'cpu ours µs', 'cpu stock µs', 'not ok'],
   ];
   const body = rows
     .map(figuresOf)
     .map((f) => [
       ...[f.work, f.unit, shown(f.ours), shown(f.stock), shown(f.ratio)],
       ...[f.goal, f.reached === undefined ? '–' : f.reached ? 'yes' : 'no'],
-      ...[shown(f.oursP99Ms), shown(f.stockP99Ms), String(f.notOk)],
+      ...[shown(f.oursP99Ms), shown(f.stockP99Ms)],
+      ...[shown(f.oursCpuUs), shown(f.stockCpuUs), String(f.notOk)],
     ]);
   const widths = head.map((cell, i) =>
     Math.max(cell.length, ...body.map((line) => (line[i] ?? '').length)),

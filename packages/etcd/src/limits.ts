@@ -67,6 +67,16 @@ export const LIMITS = {
   storageOpsPerTurn: 1_000,
   /** Storage: records waiting to be written before new writes are refused. */
   storageBacklogRecords: 2_000_000,
+  /** History on disk: the smallest value it is worth it for, bytes written at once, bytes of one file. */
+  shelfMinBytes: 64,
+  shelfChunkBytes: 256 * KIB,
+  shelfSegmentBytes: 16 * MIB,
+  /** History on disk: chunks on their way, chunks kept in memory, values kept in memory after a failure. */
+  shelfChunksWriting: 64,
+  shelfChunksKept: 32,
+  shelfRefusals: 10_000,
+  /** Storage: tables LevelDB keeps open; each may be mapped into memory. */
+  storageOpenTables: 24,
   /** Snapshots: bytes of one chunk, and of one record. */
   snapshotChunkBytes: 256 * KIB,
   snapshotRecordBytes: 64 * MIB,

@@ -24,7 +24,8 @@ async function withClusters<T>(
     if (config.vs === 'stock') clusters.push(await Cluster.start('stock'));
     const targets: Target[] = [];
     for (const cluster of clusters) {
-      targets.push({ side: cluster.side, endpoint: await cluster.leader() });
+      const cpuSeconds = (): number => cluster.cpuSeconds();
+      targets.push({ side: cluster.side, endpoint: await cluster.leader(), cpuSeconds });
     }
     if (config.vs !== 'stock') targets.push({ side: 'stock', endpoint: config.vs });
     return await work(clusters, targets);

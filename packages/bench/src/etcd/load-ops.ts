@@ -16,6 +16,7 @@ const REQUESTS: Readonly<Record<LoadOp, Request>> = {
 };
 /** What is to be reached: puts as fast as stock members and answered no later, reads at 0.7 times their rate. */
 const GOALS: Readonly<Record<LoadOp, number>> = { put: 1, range: 0.7, 'range-serializable': 0.7 };
+const WARM_UP_SECONDS = 1;
 /** Answers cut off at the end of a run may be counted without their body, or the reverse. */
 const SLACK = 0.02;
 
@@ -29,11 +30,15 @@ async function runOnce(target: Target, op: LoadOp, shape: Shape, seconds: number
   try {
     const answerBytes = (await client.call(REQUESTS[op])).length;
     const before = await revisionOf(client);
+    const cpuBefore = target.cpuSeconds?.() ?? Number.NaN;
     const load = await runLoad(target.endpoint, REQUESTS[op], shape, seconds);
+    const cpuSeconds = (target.cpuSeconds?.() ?? Number.NaN) - cpuBefore;
     const grown = (await revisionOf(client)) - before;
     const proven = op === 'put' ? grown : load.bodyBytes / answerBytes;
     const missing = Math.max(0, Math.ceil(load.ok * (1 - SLACK) - proven));
-    return { value: load.perSecond, p99Ms: load.p99Ms, notOk: load.notOk + missing };
+    // The warm-up is not in the count of requests, but in the time.
+    const cpuUs = (cpuSeconds * 1e6) / (load.ok * (1 + WARM_UP_SECONDS / seconds));
+    return { value: load.perSecond, p99Ms: load.p99Ms, cpuUs, notOk: load.notOk + missing };
   } finally {
     client.close();
   }
@@ -63,7 +68,9 @@ export async function loadRows(
       const work = `${op} ${shape.clients}x${shape.streams}`;
       const samples = await interleave(targets, plan.rounds, async (target) => {
         const sample = await runOnce(target, op, shape, plan.seconds);
-        note(`${target.side} ${work}: ${Math.round(sample.value)}/s, p99 ${sample.p99Ms} ms`);
+        note(
+          `${target.side} ${work}: ${Math.round(sample.value)}/s, p99 ${sample.p99Ms} ms, ${sample.cpuUs?.toFixed(1)} µs`,
+        );
         return sample;
       });
       const p99Counts = op === 'put' && shape.clients * shape.streams > 1;

@@ -6,6 +6,8 @@ export interface Target {
   readonly side: 'ours' | 'stock';
   /** The leader's address. */
   readonly endpoint: string;
+  /** Processor time its members have used so far, in seconds; absent for a server that somebody else runs. */
+  readonly cpuSeconds?: () => number;
 }
 
 export type Note = (text: string) => void;

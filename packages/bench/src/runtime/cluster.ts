@@ -14,6 +14,8 @@ import { Client } from './client.ts';
 export type Side = 'ours' | 'stock';
 
 const MEMBERS = 3;
+/** What Linux tells programs, whatever it uses itself. */
+const TICKS_PER_SECOND = 100;
 const READY_MS = 60_000;
 const STOP_MS = 20_000;
 const OURS = join(import.meta.dirname, '..', '..', '..', 'etcd', 'src', 'main.ts');
@@ -178,6 +180,17 @@ export class Cluster {
   async restart(endpoint: string): Promise<void> {
     this.#spawn(this.#memberAt(endpoint));
     await whenServing(endpoint);
+  }
+
+  /** Processor time all members have used, in seconds. */
+  cpuSeconds(): number {
+    const ticks = this.#members.map(({ child }) => {
+      const stat = readFileSync(`/proc/${child?.pid ?? 0}/stat`, 'utf8');
+      // After the name, which may hold anything: utime and stime are fields 14 and 15.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(fields[11]) + Number(fields[12]);
+    });
+    return ticks.reduce((sum, one) => sum + one, 0) / TICKS_PER_SECOND;
   }
 
   /** Resident memory of each member, in MiB. */

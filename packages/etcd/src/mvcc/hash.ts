@@ -25,7 +25,7 @@ export function hashVersions(
     head.writeDoubleBE(v.version, 16);
     head.writeBigInt64BE(v.lease, 24);
     head.writeUInt8(v.tombstone ? 1 : 0, 32);
-    head.writeUInt32BE(v.key.length, 33);
+    head.writeUInt32BE(v.name.length, 33);
     hash = crc32(v.value, crc32(v.key, crc32(head, hash)));
   }
   return hash;

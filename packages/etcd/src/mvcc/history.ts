@@ -1,42 +1,42 @@
 /** Every change since the last compaction, in order: what watchers catch up from. */
 
-import type { Change, Revision } from './types.ts';
+import type { Revision, Version } from './types.ts';
 
 export class History {
-  private changes: Change[] = [];
+  private versions: Version[] = [];
 
-  append(change: Change): void {
-    this.changes.push(change);
+  append(version: Version): void {
+    this.versions.push(version);
   }
 
   get length(): number {
-    return this.changes.length;
+    return this.versions.length;
   }
 
-  at(position: number): Change | undefined {
-    return this.changes[position];
+  at(position: number): Version | undefined {
+    return this.versions[position];
   }
 
   /** Position of the first change at or after a revision; `length` when there is none. */
   positionOf(revision: Revision): number {
     let low = 0;
-    let high = this.changes.length;
+    let high = this.versions.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.changes[middle]?.version.modRevision ?? 0) < revision) low = middle + 1;
+      if ((this.versions[middle]?.modRevision ?? 0) < revision) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
   /**
-   * Forgets everything before a revision. What was before the changes of that revision itself is forgotten too.
+   * Forgets everything before a revision.
    * @returns the changes up to and including that revision
    */
-  compact(revision: Revision): Change[] {
-    const through = this.changes.splice(0, this.positionOf(revision + 1));
-    const kept = through.filter((c) => c.version.modRevision === revision);
-    this.changes.unshift(...kept.map(({ version }) => ({ version, previous: undefined })));
+  compact(revision: Revision): Version[] {
+    const kept = this.positionOf(revision);
+    const through = this.versions.slice(0, this.positionOf(revision + 1));
+    this.versions = this.versions.slice(kept);
     return through;
   }
 }

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { seededRandom } from '@kubets/platform';
-import { KeyIndex, versionAt } from './key-index.ts';
+import { KeyIndex, versionAt, versionBefore } from './key-index.ts';
+import { StoredVersion } from './stored-version.ts';
 import type { Version } from './types.ts';
 
 function version(name: string, modRevision: number, tombstone = false): Version {
-  return {
-    ...{ key: Buffer.from(name, 'latin1'), createRevision: 1, modRevision, sub: 0, version: 1 },
-    ...{ value: Buffer.alloc(0), lease: 0n, tombstone },
-  };
+  const numbers = { createRevision: 1, modRevision, sub: 0, version: tombstone ? 0 : 1 };
+  return new StoredVersion({ name, ...numbers, lease: 0n }, Buffer.alloc(0));
 }
 
 function names(index: KeyIndex, from: string, to: string | undefined): string[] {
@@ -71,4 +70,15 @@ describe('the key index', () => {
       ...[undefined, 3, 3, 5, 5, undefined, 9, 9],
     ]);
   });
+});
+
+it('the version before another one is found among many', () => {
+  const index = new KeyIndex();
+  const versions = Array.from({ length: 50 }, (_, i) => version('a', 2 * i + 2));
+  for (const one of versions) index.append('a', one);
+  const entry = index.get('a');
+  assert.ok(entry);
+  for (const [i, one] of versions.entries()) {
+    assert.equal(versionBefore(entry, one), versions[i - 1]);
+  }
 });

@@ -46,6 +46,19 @@ export function versionAt(entry: KeyEntry, revision: Revision): Version | undefi
   return found === undefined || found.tombstone ? undefined : found;
 }
 
+/** The version a key had before this one of its own; undefined for its first that is kept. */
+export function versionBefore({ versions }: KeyEntry, version: Version): Version | undefined {
+  let low = 0;
+  let high = versions.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((versions[middle]?.modRevision ?? 0) < version.modRevision) low = middle + 1;
+    else high = middle;
+  }
+  // Several of one revision are told apart by themselves.
+  return versions[versions.indexOf(version, low) - 1];
+}
+
 export class KeyIndex {
   private readonly byName = new Map<KeyName, KeyEntry>();
   private leaves: Leaf[] = [];
@@ -59,16 +72,18 @@ export class KeyIndex {
     return this.byName.get(name);
   }
 
-  /** Adds a version as the key's newest. */
-  append(name: KeyName, version: Version): void {
+  /** Adds a version as the key's newest. @returns the one that was so far */
+  append(name: KeyName, version: Version): Version | undefined {
     const entry = this.byName.get(name);
     if (entry === undefined) {
       this.insert({ name, versions: [version] });
-      return;
+      return undefined;
     }
+    const superseded = entry.versions.at(-1);
     const before = isAlive(entry);
     entry.versions.push(version);
     if (before === version.tombstone) this.leafOf(name).alive += version.tombstone ? -1 : 1;
+    return superseded;
   }
 
   /** Forgets a key. It must not be alive. */

@@ -2,6 +2,7 @@
 
 import type { RangeRequest } from '../codec/index.ts';
 import type { MvccStore } from './store.ts';
+import { StoredVersion } from './stored-version.ts';
 import { intervalOf, type Revision, type Version } from './types.ts';
 
 export interface RangeAnswer {
@@ -18,7 +19,7 @@ const NO_VALUE = Buffer.alloc(0);
 type Order = (a: Version, b: Version) => number;
 
 const ORDERS: Readonly<Record<number, Order>> = {
-  [TARGET.key]: (a, b) => Buffer.compare(a.key, b.key),
+  [TARGET.key]: (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   [TARGET.version]: (a, b) => a.version - b.version,
   [TARGET.create]: (a, b) => a.createRevision - b.createRevision,
   [TARGET.mod]: (a, b) => a.modRevision - b.modRevision,
@@ -70,7 +71,7 @@ export function runRange(store: MvccStore, r: RangeRequest): RangeAnswer {
   const limit = Number(r.limit);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs.length = limit;
-  if (r.keysOnly) kvs = kvs.map((v) => ({ ...v, value: NO_VALUE }));
+  if (r.keysOnly) kvs = kvs.map((v) => new StoredVersion(v, NO_VALUE));
   return { kvs, count, more };
 }
 

@@ -6,13 +6,13 @@
 import { invariant } from '@kubets/platform';
 import { etcdError } from '../errors.ts';
 import { History } from './history.ts';
-import { KeyIndex, versionAt } from './key-index.ts';
+import { KeyIndex, versionAt, versionBefore } from './key-index.ts';
+import { type Shelf, StoredVersion } from './stored-version.ts';
 import {
   type Change,
   type Interval,
   isSingleKey,
   type KeyName,
-  keyName,
   type Revision,
   type Version,
 } from './types.ts';
@@ -29,13 +29,14 @@ const VERSION_OVERHEAD_BYTES = 64;
 export const FIRST_REVISION: Revision = 1;
 
 function sizeOf(version: Version): number {
-  return version.key.length + version.value.length + VERSION_OVERHEAD_BYTES;
+  return version.name.length + version.valueBytes + VERSION_OVERHEAD_BYTES;
 }
 
 export class MvccStore {
   private index = new KeyIndex();
   private history = new History();
   private readonly journal: Journal | undefined;
+  private readonly shelf: Shelf | undefined;
   private currentRevision: Revision = FIRST_REVISION;
   private compactedRevision: Revision = -1;
   private bytes = 0;
@@ -44,8 +45,10 @@ export class MvccStore {
   private readonly doomed = new Set<KeyName>();
   private openTxn: WriteTxn | undefined;
 
-  constructor(journal?: Journal) {
+  /** @param shelf where the values of superseded versions go; without it they stay in memory */
+  constructor(journal?: Journal, shelf?: Shelf) {
     this.journal = journal;
+    this.shelf = shelf;
   }
 
   get revision(): Revision {
@@ -130,8 +133,8 @@ export class MvccStore {
   /** Starts the one write transaction there can be; it must be ended before anything else is written. */
   begin(): WriteTxn {
     invariant(this.openTxn === undefined, 'one write transaction at a time');
-    this.openTxn = new WriteTxn(this, this.currentRevision + 1, (version, previous) => {
-      this.add(version, previous);
+    this.openTxn = new WriteTxn(this, this.currentRevision + 1, (version) => {
+      this.add(version);
       this.journal?.versionAdded(version);
     });
     return this.openTxn;
@@ -144,9 +147,14 @@ export class MvccStore {
     if (txn.changes.length > 0) this.currentRevision = txn.revision;
   }
 
-  private add(version: Version, previous: Version | undefined): void {
-    this.index.append(keyName(version.key), version);
-    this.history.append({ version, previous });
+  private add(version: Version): void {
+    this.history.append(version);
+    this.insert(version);
+  }
+
+  private insert(version: Version): void {
+    const superseded = this.index.append(version.name, version);
+    if (superseded instanceof StoredVersion && this.shelf) superseded.shelve(this.shelf);
     this.bytes += sizeOf(version);
     this.versions++;
   }
@@ -159,7 +167,7 @@ export class MvccStore {
     if (revision > this.currentRevision) throw etcdError('futureRevision');
     if (revision <= this.compactedRevision) throw etcdError('compacted');
     this.compactedRevision = revision;
-    for (const { version } of this.history.compact(revision)) this.doomed.add(keyName(version.key));
+    for (const { name } of this.history.compact(revision)) this.doomed.add(name);
   }
 
   /**
@@ -199,13 +207,21 @@ export class MvccStore {
     const out: Change[] = [];
     let bytes = 0;
     for (let i = this.history.positionOf(revision); ; i++) {
-      const change = this.history.at(i);
-      if (change === undefined) return out;
-      const startsRevision = change.version.modRevision !== out.at(-1)?.version.modRevision;
+      const version = this.history.at(i);
+      if (version === undefined) return out;
+      const startsRevision = version.modRevision !== out.at(-1)?.version.modRevision;
       if (startsRevision && bytes >= maxBytes) return out;
-      out.push(change);
-      bytes += sizeOf(change.version);
+      out.push({ version, previous: this.previousOf(version) });
+      bytes += sizeOf(version);
     }
+  }
+
+  /** What a key was before a change; what was before the compacted revision itself is forgotten. */
+  private previousOf(version: Version): Version | undefined {
+    if (version.modRevision <= this.compactedRevision) return undefined;
+    const entry = this.index.get(version.name);
+    const previous = entry && versionBefore(entry, version);
+    return previous?.tombstone ? undefined : previous;
   }
 
   /** The newest version of every living key, in key order. */
@@ -238,17 +254,13 @@ export class MvccStore {
     this.bytes = 0;
     this.versions = 0;
     this.doomed.clear();
-    const changes: Change[] = [];
+    const changes: Version[] = [];
     for (const version of versions) {
-      const name = keyName(version.key);
-      const previous = this.latest(name);
-      this.index.append(name, version);
-      this.bytes += sizeOf(version);
-      this.versions++;
-      if (version.modRevision >= state.compactRevision) changes.push({ version, previous });
+      this.insert(version);
+      if (version.modRevision >= state.compactRevision) changes.push(version);
     }
-    changes.sort((a, b) => orderOf(a.version, b.version));
-    for (const change of changes) this.history.append(change);
+    changes.sort(inOrder);
+    for (const version of changes) this.history.append(version);
     // A sweep may have been cut short when this was stored.
     for (const { name } of this.index.all()) this.doomed.add(name);
     this.currentRevision = state.revision;
@@ -256,6 +268,6 @@ export class MvccStore {
   }
 }
 
-function orderOf(a: Version, b: Version): number {
+function inOrder(a: Version, b: Version): number {
   return a.modRevision - b.modRevision || a.sub - b.sub;
 }

@@ -10,10 +10,18 @@
 export type Revision = number & { readonly __brand?: 'Revision' };
 
 /**
+ * Keys as strings with one character a byte (latin1): comparing them compares the bytes, and the engine compares and
+ * hashes them much faster than Buffers.
+ */
+export type KeyName = string;
+
+/**
  * One version of one key, or its deletion. Never changed once made, so that readers, watchers and snapshots share it.
  * Encodes as an `mvccpb.KeyValue`.
  */
 export interface Version {
+  readonly name: KeyName;
+  /** Made when asked for, from the name. */
   readonly key: Buffer;
   readonly createRevision: Revision;
   readonly modRevision: Revision;
@@ -21,7 +29,9 @@ export interface Version {
   readonly sub: number;
   /** Puts since the key was created, this one included; 0 for a deletion. */
   readonly version: number;
+  /** May have to be read from where history lies: ask once. */
   readonly value: Buffer;
+  readonly valueBytes: number;
   /** 0: none. */
   readonly lease: bigint;
   readonly tombstone: boolean;
@@ -33,12 +43,6 @@ export interface Change {
   /** What the key was before; undefined when it did not exist. */
   readonly previous: Version | undefined;
 }
-
-/**
- * Keys as strings with one character a byte (latin1): comparing them compares the bytes, and the engine compares and
- * hashes them much faster than Buffers.
- */
-export type KeyName = string;
 
 /** Keys from `from` up to, not including, `to`; `to` undefined: no end. */
 export interface Interval {

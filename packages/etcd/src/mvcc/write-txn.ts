@@ -1,5 +1,6 @@
 /** Writing: the changes that share one revision. */
 
+import { StoredVersion } from './stored-version.ts';
 import {
   type Change,
   type Interval,
@@ -31,14 +32,7 @@ export interface NewestState {
 
 const EMPTY = Buffer.alloc(0);
 
-/** A copy in memory of its own: a small slice of a shared pool would keep the whole pool alive as long as it lives. */
-function ownCopy(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
-}
-
-type Add = (version: Version, previous: Version | undefined) => void;
+type Add = (version: Version) => void;
 
 /** Writes that share one revision. */
 export class WriteTxn {
@@ -57,19 +51,15 @@ export class WriteTxn {
   /** Writes a key; key and value are copied. @returns what was there before */
   put(key: Uint8Array, value: Uint8Array, lease: bigint): Version | undefined {
     const previous = this.store.latest(keyName(key));
-    this.push(
-      {
-        key: previous?.key ?? ownCopy(key),
-        createRevision: previous?.createRevision ?? this.revision,
-        modRevision: this.revision,
-        sub: this.changes.length,
-        version: (previous?.version ?? 0) + 1,
-        value: value === previous?.value ? previous.value : ownCopy(value),
-        lease,
-        tombstone: false,
-      },
-      previous,
-    );
+    const fields = {
+      name: previous?.name ?? keyName(key),
+      createRevision: previous?.createRevision ?? this.revision,
+      modRevision: this.revision,
+      sub: this.changes.length,
+      version: (previous?.version ?? 0) + 1,
+      lease,
+    };
+    this.push(new StoredVersion(fields, value), previous);
     return previous;
   }
 
@@ -77,25 +67,21 @@ export class WriteTxn {
   deleteRange(interval: Interval): Version[] {
     const { versions } = this.store.scan(interval, { revision: 0, limit: 0, countOnly: false });
     for (const previous of versions) {
-      this.push(
-        {
-          key: previous.key,
-          createRevision: 0,
-          modRevision: this.revision,
-          sub: this.changes.length,
-          version: 0,
-          value: EMPTY,
-          lease: 0n,
-          tombstone: true,
-        },
-        previous,
-      );
+      const fields = {
+        name: previous.name,
+        createRevision: 0,
+        modRevision: this.revision,
+        sub: this.changes.length,
+        version: 0,
+        lease: 0n,
+      };
+      this.push(new StoredVersion(fields, EMPTY), previous);
     }
     return versions;
   }
 
   private push(version: Version, previous: Version | undefined): void {
-    this.add(version, previous);
+    this.add(version);
     this.changes.push({ version, previous });
   }
 }

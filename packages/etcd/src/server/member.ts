@@ -35,8 +35,9 @@ export interface MemberParts {
   readonly credentials?: CredentialSources;
 }
 
-/** 63 bits: 15 of the member, 40 of milliseconds, 8 of a count within one. */
-const LEASE_MEMBER_BITS = 15;
+/** 63 bits: the first set, so that all ids are as long; 14 of the member, 40 of milliseconds, 8 of a count within one. */
+const LEASE_FIRST_BIT = 1n << 62n;
+const LEASE_MEMBER_BITS = 14;
 const LEASE_TIME_BITS = 48;
 const LEASE_COUNT_BITS = 8n;
 
@@ -64,7 +65,7 @@ export class Member {
       LEASE_TIME_BITS,
       BigInt(Math.floor(clock.now())) << LEASE_COUNT_BITS,
     );
-    const fresh = member | time;
+    const fresh = LEASE_FIRST_BIT | member | time;
     this.lastLeaseId = fresh > this.lastLeaseId ? fresh : this.lastLeaseId + 1n;
     return this.lastLeaseId;
   }

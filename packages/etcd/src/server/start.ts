@@ -1,6 +1,6 @@
 /** Puts a member together and starts it: state, consensus, services, door. */
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   type Clock,
   type Health,
@@ -17,6 +17,7 @@ import type { Consensus, MemberId, MemberInfo, StateMachine } from '../ports.ts'
 import { KvState } from '../state/kv-state.ts';
 import { KvStateMachine } from '../state/state-machine.ts';
 import { LevelStorage } from '../storage/level-storage.ts';
+import { FileShelf } from '../storage/runtime/file-shelf.ts';
 import { WatchHub } from '../watch/index.ts';
 import { AuthService } from './auth-service.ts';
 import { type AuthSettings, BCRYPT_COST, makeTokens } from './auth-settings.ts';
@@ -108,10 +109,13 @@ async function openStorage(options: MemberOptions, { clock }: Base) {
 
 async function openState(options: MemberOptions, base: Base, late: Late): Promise<StateSide> {
   const { storage, loaded } = await openStorage(options, base);
+  const { stateDir } = options;
+  const shelf = stateDir && new FileShelf(join(dirname(stateDir), 'history'), base.log);
   // As in etcd: one and a half elections, in whole seconds.
   const minLeaseTtlSeconds = Math.ceil((1.5 * options.electionMs) / 1000);
   const journal = storage?.journal;
-  const state = new KvState({ minLeaseTtlSeconds, ...(journal && { journal }) });
+  const shelved = shelf ? { shelf } : {};
+  const state = new KvState({ minLeaseTtlSeconds, ...(journal && { journal }), ...shelved });
   if (loaded !== undefined) state.restore(loaded.content, base.clock.monotonicMs());
   const hub = new WatchHub({
     store: state.store,

@@ -20,9 +20,9 @@ import { type Lease, type LeaseJournal, Lessor } from '../lease/lessor.ts';
 import {
   type Change,
   type Journal,
-  keyName,
   MvccStore,
   type Revision,
+  type Shelf,
   type Version,
   type WriteTxn,
 } from '../mvcc/index.ts';
@@ -54,14 +54,21 @@ const DONE: Outcome = { type: 'done' };
 const BORN_BITS = 52;
 const NO_END = Buffer.alloc(0);
 
+export interface KvStateOptions {
+  readonly minLeaseTtlSeconds: number;
+  readonly journal?: StateJournal;
+  /** Where the values of superseded versions go; absent: they stay in memory. */
+  readonly shelf?: Shelf;
+}
+
 export class KvState {
   readonly store: MvccStore;
   readonly lessor: Lessor;
   readonly alarms: Alarms;
   readonly auth: AuthState;
 
-  constructor(options: { readonly minLeaseTtlSeconds: number; readonly journal?: StateJournal }) {
-    this.store = new MvccStore(options.journal);
+  constructor(options: KvStateOptions) {
+    this.store = new MvccStore(options.journal, options.shelf);
     this.lessor = new Lessor(options.minLeaseTtlSeconds, options.journal);
     this.alarms = new Alarms(options.journal);
     this.auth = new AuthState(options.journal);
@@ -73,8 +80,8 @@ export class KvState {
     this.store.restore(versions, content);
     this.lessor.clear();
     for (const lease of leases) this.lessor.restore(lease, nowMs);
-    for (const { key, lease } of this.store.aliveVersions()) {
-      if (lease !== 0n) this.lessor.attach(lease, keyName(key));
+    for (const { name, lease } of this.store.aliveVersions()) {
+      if (lease !== 0n) this.lessor.attach(lease, name);
     }
     this.alarms.restore(alarms);
     this.auth.restore(auth);

@@ -16,7 +16,7 @@ import {
 } from '../codec/index.ts';
 import { StorageError } from '../errors.ts';
 import type { Lease } from '../lease/lessor.ts';
-import type { Version } from '../mvcc/index.ts';
+import { keyName, StoredVersion, type Version } from '../mvcc/index.ts';
 import type { MemberInfo } from '../ports.ts';
 import type { Alarm } from './alarms.ts';
 import type { AppliedPosition } from './state-machine.ts';
@@ -41,16 +41,16 @@ export function storedRevision(version: Version): Loose<StoredRevision> {
 /** Copies key and value: the record's buffer is much larger than either may be. */
 export function versionOf({ kv, sub, tombstone }: StoredRevision): Version {
   if (kv === undefined) throw new StorageError('a stored revision has no key');
-  return {
-    key: Buffer.from(kv.key),
+  if (tombstone !== (kv.version === 0n)) throw new StorageError('a deletion that is none');
+  const fields = {
+    name: keyName(kv.key),
     createRevision: Number(kv.createRevision),
     modRevision: Number(kv.modRevision),
     sub: Number(sub),
     version: Number(kv.version),
-    value: Buffer.from(kv.value),
     lease: kv.lease,
-    tombstone,
   };
+  return new StoredVersion(fields, kv.value);
 }
 
 export function storedLease({ id, ttlSeconds, renewals }: Lease): Loose<StoredLease> {

@@ -88,7 +88,7 @@ export function deleteKeys(
   request: Pick<DeleteRangeRequest, 'key' | 'rangeEnd'>,
 ): Version[] {
   const gone = write.deleteRange(intervalOf(request.key, request.rangeEnd));
-  for (const { key, lease } of gone) if (lease !== 0n) lessor.detach(lease, keyName(key));
+  for (const { name, lease } of gone) if (lease !== 0n) lessor.detach(lease, name);
   return gone;
 }
 

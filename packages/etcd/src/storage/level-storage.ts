@@ -50,6 +50,7 @@ function levelDb(dir: string): Db {
   return new ClassicLevel<Buffer, Buffer>(dir, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
+    maxOpenFiles: LIMITS.storageOpenTables,
   });
 }
 

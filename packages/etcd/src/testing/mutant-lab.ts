@@ -59,7 +59,8 @@ export async function examine(mutant: Mutant, options: LabOptions): Promise<Verd
 
 async function simulate(main: string, mutant: Mutant, options: LabOptions): Promise<Verdict> {
   const { steps, firstSeed } = options;
-  const args = ['--seed', firstSeed, '--steps', steps, '--seeds', mutant.seeds].map(String);
+  const counts = ['--seed', firstSeed, '--steps', steps, '--seeds', mutant.seeds].map(String);
+  const args = [...counts, ...(mutant.args ?? [])];
   const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';

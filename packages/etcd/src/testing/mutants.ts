@@ -11,6 +11,8 @@ export interface Mutant {
   readonly replace: string;
   /** Runs within which it must be noticed. */
   readonly seeds: number;
+  /** How the simulation is run; without it, the whole store under everything. */
+  readonly args?: readonly string[];
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -37,6 +39,15 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (index <= before || state.log.term(index) !== state.term) return false;',
     replace: 'if (index <= before) return false;',
     seeds: 2000,
+    args: ['--what', 'log', '--profile', 'churn'],
+  },
+  {
+    name: 'no-pre-vote',
+    what: 'a member that hears no leader stands for election without asking first',
+    file: 'raft/core.ts',
+    find: "      state.electionElapsed = 0;\n      campaign(state, 'pre');",
+    replace: "      state.electionElapsed = 0;\n      campaign(state, 'election');",
+    seeds: 20,
   },
   {
     name: 'vote-for-anyone',
@@ -160,16 +171,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'leases-without-keys',
     what: 'after a restart or snapshot, leases have forgotten their keys',
     file: 'state/kv-state.ts',
-    find: 'if (lease !== 0n) this.lessor.attach(lease, keyName(key));',
-    replace: 'if (lease < 0n) this.lessor.attach(lease, keyName(key));',
+    find: 'if (lease !== 0n) this.lessor.attach(lease, name);',
+    replace: 'if (lease < 0n) this.lessor.attach(lease, name);',
     seeds: 50,
   },
   {
     name: 'compacts-too-much',
     what: 'compaction drops deletions made at the very revision it keeps',
     file: 'mvcc/history.ts',
-    find: 'const kept = through.filter((c) => c.version.modRevision === revision);',
-    replace: 'const kept = through.filter((c) => c.version.modRevision > revision);',
+    find: 'const kept = this.positionOf(revision);',
+    replace: 'const kept = this.positionOf(revision + 1);',
     seeds: 100,
   },
   {
@@ -224,8 +235,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'wrong-previous',
     what: 'the previous value of a change is that of the newest version',
     file: 'mvcc/store.ts',
-    find: 'this.history.append({ version, previous });',
-    replace: 'this.history.append({ version, previous: version });',
+    find: 'out.push({ version, previous: this.previousOf(version) });',
+    replace: 'out.push({ version, previous: version });',
+    seeds: 50,
+  },
+  {
+    name: 'shelf-mixed-up',
+    what: 'values of superseded versions are looked for in the wrong place',
+    file: 'mvcc/stored-version.ts',
+    find: '    this.at = at;',
+    replace: '    this.at = Math.max(0, at - 1);',
     seeds: 50,
   },
 ];

@@ -9,7 +9,6 @@
 
 import { LIMITS } from '../limits.ts';
 import type { Change } from '../mvcc/index.ts';
-import { keyName } from '../mvcc/index.ts';
 import { IntervalMap } from './intervals.ts';
 import { EventEncoder } from './messages.ts';
 import { type WatchSink, WatchStream } from './stream.ts';
@@ -63,7 +62,7 @@ export class WatchHub implements WatcherRegistry {
     if (first === undefined) return;
     const matched = new Map<Watcher, Change[]>();
     for (const change of changes) {
-      this.synced.forEach(keyName(change.version.key), (watcher) => {
+      this.synced.forEach(change.version.name, (watcher) => {
         if (!concerns(watcher, change)) return;
         const list = matched.get(watcher);
         if (list === undefined) matched.set(watcher, [change]);
@@ -100,5 +99,5 @@ export class WatchHub implements WatcherRegistry {
 }
 
 function bytesOf(changes: readonly Change[]): number {
-  return changes.reduce((sum, { version }) => sum + version.key.length + version.value.length, 0);
+  return changes.reduce((sum, { version }) => sum + version.name.length + version.valueBytes, 0);
 }

@@ -2,7 +2,7 @@
 
 import type { Loose, WatchCreateRequest, WatchResponse } from '../codec/index.ts';
 import { LIMITS } from '../limits.ts';
-import { inInterval, intervalOf, keyName, type Revision, toRevision } from '../mvcc/index.ts';
+import { inInterval, intervalOf, type Revision, toRevision } from '../mvcc/index.ts';
 import { EventEncoder, fragmentsOf } from './messages.ts';
 import {
   concerns,
@@ -200,7 +200,7 @@ export class WatchStream implements DeliveringStream {
     }
     const changes = store.changesFrom(watcher.next, LIMITS.watchCatchUpBytes);
     const list = changes.filter(
-      (c) => inInterval(keyName(c.version.key), watcher.interval) && concerns(watcher, c),
+      (c) => inInterval(c.version.name, watcher.interval) && concerns(watcher, c),
     );
     if (list.length > 0) {
       const delivery = { list, encoder: new EventEncoder(), revision: store.revision };

@@ -85,6 +85,8 @@ export abstract class BaseCluster<P extends Part> {
   readonly #first: MemberInfo[];
   /** The first thing that went wrong. */
   failure: unknown;
+  /** Called when a member has become leader. */
+  onLeader: ((id: PeerId) => void) | undefined;
 
   constructor(options: BaseOptions) {
     this.#options = options;
@@ -197,7 +199,10 @@ export abstract class BaseCluster<P extends Part> {
   /** Looks at every member after every event. */
   observe(): void {
     for (const { core } of this.lives) {
-      if (core.role === 'leader') this.check(() => this.checker.onLeader(core));
+      if (core.role !== 'leader') continue;
+      const known = this.checker.counts.leaders;
+      this.check(() => this.checker.onLeader(core));
+      if (this.checker.counts.leaders > known) this.onLeader?.(core.id);
     }
   }
 

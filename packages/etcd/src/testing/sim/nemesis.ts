@@ -2,22 +2,63 @@
 import type { Random } from '@kubets/platform';
 import { ConsensusError } from '../../host/errors.ts';
 import type { MemberChange } from '../../ports.ts';
+import type { PeerId } from '../../raft/types.ts';
 import type { BaseCluster, Member, Part } from './cluster.ts';
+
+/**
+ * `mixed`: everything, now and then. `churn`: leaders fall right after they were elected, before or while their first entries
+ * reach somebody, and soon come back with what they have: the hardest time for the rules of commitment.
+ */
+export const PROFILES = ['mixed', 'churn'] as const;
+export type Profile = (typeof PROFILES)[number];
 
 export interface NemesisOptions {
   /** Members come and go; default true. */
   readonly membership?: boolean;
+  readonly profile?: Profile;
 }
+
+const CHURN = {
+  /** After this long at most a new leader falls. */
+  fallsWithinMs: 60,
+  /** After this long at most it is there again. */
+  backWithinMs: 2_500,
+} as const;
 
 export class Nemesis<P extends Part> {
   readonly #cluster: BaseCluster<P>;
   readonly #membership: boolean;
   readonly #random: Random;
 
-  constructor(cluster: BaseCluster<P>, { membership = true }: NemesisOptions = {}) {
-    this.#membership = membership;
+  constructor(cluster: BaseCluster<P>, options: NemesisOptions = {}) {
+    const { membership = true, profile = 'mixed' } = options;
+    this.#membership = membership && profile === 'mixed';
     this.#cluster = cluster;
     this.#random = cluster.random;
+    if (profile === 'churn') cluster.onLeader = (id) => this.#topple(id);
+  }
+
+  /** A leader falls, most of the time, and comes back. */
+  #topple(id: PeerId): void {
+    const random = this.#random;
+    const { loop, network, members } = this.#cluster;
+    const member = members.find((one) => one.id === id);
+    if (member === undefined || random.int(4) === 0) return;
+    const crash = random.int(2) === 0;
+    const fallen = random.next() * CHURN.fallsWithinMs;
+    loop.schedule(fallen, () => {
+      if (crash) this.#cluster.crash(member);
+      else for (const other of members) if (random.int(3) > 0) network.block(id, other.id);
+    });
+    loop.schedule(fallen + random.next() * CHURN.backWithinMs, () => {
+      if (crash) this.#cluster.start(member);
+      else network.heal();
+    });
+  }
+
+  /** No more of it: from now on the cluster is to recover. */
+  stop(): void {
+    this.#cluster.onLeader = undefined;
   }
 
   #pick<T>(items: readonly T[]): T | undefined {

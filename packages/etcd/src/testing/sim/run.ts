@@ -1,14 +1,18 @@
 /** One simulated run: faults first, then everything heals and the cluster has to make progress. */
-
-import { Nemesis } from './nemesis.ts';
+import type { NodeLimits } from '../../host/limits.ts';
+import { SIM_LIMITS } from './cluster.ts';
+import { Nemesis, type Profile } from './nemesis.ts';
 import type { SimNetwork } from './network.ts';
 import { type ClusterOptions, SimCluster } from './registers-cluster.ts';
+import { checkRejoin } from './rejoin.ts';
 import { Workload } from './workload.ts';
 
 export interface RunOptions extends Omit<ClusterOptions, 'members'> {
   /** Slices of 100 simulated milliseconds with faults. */
   readonly steps: number;
   readonly members?: number;
+  /** What goes wrong; `mixed` by default. */
+  readonly profile?: Profile;
   readonly onNetwork?: (network: SimNetwork) => void;
 }
 
@@ -27,14 +31,22 @@ export interface RunResult {
 
 const SLICE_MS = 100;
 
+/** Limits for a profile: where leaders change all the time, each entry travels alone. */
+export function limitsFor(profile: Profile | undefined): Partial<NodeLimits> {
+  if (profile !== 'churn') return {};
+  return { raft: { ...SIM_LIMITS.raft, maxAppendBytes: 1 } };
+}
+
 /** @throws Violation, or whatever a member died of */
 export async function runSimulation(options: RunOptions): Promise<RunResult> {
-  const cluster = new SimCluster({ spares: 2, ...options, members: options.members ?? 3 });
+  const { profile, members: count = 3 } = options;
+  const limits = { ...limitsFor(profile), ...options.limits };
+  const cluster = new SimCluster({ spares: 2, ...options, limits, members: count });
   options.onNetwork?.(cluster.network);
   const workload = new Workload(cluster);
-  const nemesis = new Nemesis(cluster);
+  const nemesis = new Nemesis(cluster, profile === undefined ? {} : { profile });
   const { random, members } = cluster;
-  for (const member of members.slice(0, options.members ?? 3)) cluster.start(member);
+  for (const member of members.slice(0, count)) cluster.start(member);
   for (let step = 0; step < options.steps; step += 1) {
     const operations = random.int(10);
     for (let n = 0; n < operations; n += 1) {
@@ -43,6 +55,7 @@ export async function runSimulation(options: RunOptions): Promise<RunResult> {
     if (random.int(5) === 0) nemesis.step();
     await cluster.run(SLICE_MS);
   }
+  nemesis.stop();
   return heal(cluster, workload, options.seed);
 }
 
@@ -63,6 +76,7 @@ async function heal(cluster: SimCluster, workload: Workload, seed: number): Prom
     return written;
   });
   await cluster.until('all members caught up', () => caughtUp(cluster));
+  await checkRejoin(cluster);
   cluster.checker.checkAcknowledged();
   const { counts, highestCommitted } = cluster.checker;
   return {

@@ -24,6 +24,7 @@ import {
 import { Agreed } from './agreed.ts';
 import type { Change } from './history.ts';
 import { SimLevel } from './level.ts';
+import { SimShelf } from './shelf.ts';
 import { kvOf } from './values.ts';
 
 const MIN_TTL_SECONDS = 2;
@@ -136,7 +137,9 @@ export class StoreCluster extends BaseCluster<StorePart> {
       makeDb: () => this.levelOf(member).mount(),
       onFailure: (error) => guarded(() => this.died(member, error)),
     });
-    const state = new KvState({ minLeaseTtlSeconds: MIN_TTL_SECONDS, journal: storage.journal });
+    const shelf = new SimShelf(this.random);
+    const minLeaseTtlSeconds = MIN_TTL_SECONDS;
+    const state = new KvState({ minLeaseTtlSeconds, journal: storage.journal, shelf });
     if (loaded !== undefined) state.restore(loaded.content, clock.monotonicMs());
     let server: ServerMember | undefined;
     const hub = new WatchHub({
@@ -187,9 +190,9 @@ export class StoreCluster extends BaseCluster<StorePart> {
     const byRevision = new Map<number, Change[]>();
     for (const { version } of changes) {
       const of = byRevision.get(version.modRevision) ?? [];
-      const { modRevision, createRevision, version: count, ...rest } = version;
+      const { key, value, lease, modRevision, createRevision, version: count } = version;
       const numbers = { modRevision: BigInt(modRevision), createRevision: BigInt(createRevision) };
-      const kv = kvOf({ ...rest, ...numbers, version: BigInt(count) });
+      const kv = kvOf({ key, value, lease, ...numbers, version: BigInt(count) });
       of.push({ type: version.tombstone ? 'delete' : 'put', kv });
       byRevision.set(version.modRevision, of);
     }

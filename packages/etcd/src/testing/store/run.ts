@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { armFailpoint } from '@kubets/platform';
 import type { Life } from '../sim/cluster.ts';
-import { Nemesis } from '../sim/nemesis.ts';
+import { Nemesis, type Profile } from '../sim/nemesis.ts';
+import { checkRejoin } from '../sim/rejoin.ts';
+import { limitsFor } from '../sim/run.ts';
 import { checkHistory } from './check-history.ts';
 import { checkWatch } from './check-watch.ts';
 import { Clients } from './clients.ts';
@@ -16,6 +18,8 @@ export interface StoreRunOptions extends Omit<StoreOptions, 'members' | 'drift'>
   /** Slices of 100 simulated milliseconds with faults. */
   readonly steps: number;
   readonly members?: number;
+  /** What goes wrong; `mixed` by default. */
+  readonly profile?: Profile;
 }
 
 export interface StoreRunResult {
@@ -54,13 +58,16 @@ interface Run {
 /** @throws HistoryViolation, Violation, or whatever a member died of */
 export async function runStore(options: StoreRunOptions): Promise<StoreRunResult> {
   const members = options.members ?? 3;
-  const cluster = new StoreCluster({ spares: 2, ...options, members, drift: DRIFT });
+  const { profile = 'mixed' } = options;
+  const limits = { ...limitsFor(profile), ...options.limits };
+  const cluster = new StoreCluster({ spares: 2, ...options, limits, members, drift: DRIFT });
   const { random } = cluster;
   const clients = new Clients(cluster);
   const watchers = new Watchers(cluster, clients);
   // Damage takes a member away for good: with members coming and going, a majority could be lost honestly.
   const damage = members > 2 && random.int(3) === 0;
-  const nemesis = new Nemesis(cluster, { membership: !damage && options.spares !== 0 });
+  const membership = !damage && options.spares !== 0;
+  const nemesis = new Nemesis(cluster, { membership, profile });
   for (const member of cluster.members.slice(0, members)) cluster.start(member);
   const disarm: (() => void)[] = [];
   try {
@@ -76,6 +83,7 @@ export async function runStore(options: StoreRunOptions): Promise<StoreRunResult
       await cluster.run(SLICE_MS);
     }
     while (disarm.length > 0) disarm.pop()?.();
+    nemesis.stop();
     await heal({ cluster, clients, watchers });
   } finally {
     for (const undo of disarm) undo();
@@ -122,6 +130,7 @@ async function heal({ cluster, clients, watchers }: Run): Promise<void> {
   });
   await until('leases end', () => leasesEnded(cluster));
   await until('all members caught up', () => caughtUp(cluster));
+  await checkRejoin(cluster);
   await watchAll({ cluster, clients, watchers });
 }
 
