@@ -31,7 +31,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   kubelet: ['api', 'client', 'platform'],
   proxy: ['api', 'client', 'platform'],
   dns: ['api', 'client', 'platform'],
-  cluster: ['api', 'client', 'etcd', 'kubelet', 'platform'],
+  cluster: ['api', 'client', 'kubelet', 'platform'],
   bench: [],
   chaos: ['etcd', 'platform'],
 };

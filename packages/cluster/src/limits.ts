@@ -24,4 +24,22 @@ export const limits = {
   certificateDays: 365,
   caDays: 3_650,
   renewBeforeDays: 60,
+  /** Processes of one host; a stage of a host waits as long as it takes. */
+  storeCallMs: 5_000,
+  /** Masters are looked up this often. */
+  mastersLookMs: 10_000,
+  /** A host that cannot start tries again after this long. */
+  hostRetryMs: 5_000,
+  hostLookMs: 300,
+  /** Certificates of a running master are looked at this often. */
+  certificateLookMs: 6 * 3_600_000,
+  conflictTries: 5,
+  joinRequestMs: 10_000,
+  joinAnswerBytes: 1024 * 1024,
+  /** A member that joins may take this long to copy the store. */
+  catchUpMs: 120_000,
+  /** Clocks may differ by this much: certificates are dated back five minutes. */
+  clockSkewMs: 120_000,
+  tokenTtlMs: 24 * 3_600_000,
+  certificateKeyTtlMs: 2 * 3_600_000,
 } as const;

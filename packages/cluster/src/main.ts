@@ -7,6 +7,7 @@ import { loadImage } from './commands/image.ts';
 import { kubeconfig, logs, status } from './commands/inspect.ts';
 import type { Io } from './commands/io.ts';
 import { up } from './commands/up.ts';
+import { addHostCommands } from './host-cli.ts';
 import { limits } from './limits.ts';
 import { defaults } from './plan/settings.ts';
 
@@ -165,6 +166,20 @@ const COMPONENTS_HELP = `
 One process alone, with its own flags (each has --help):
   etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns`;
 
+/** Errors of every command, however deep, come back here. */
+function strictly(program: Command): void {
+  for (const command of program.commands) {
+    command.exitOverride();
+    strictly(command);
+  }
+}
+
+/** A signal besides those that stop: start every process again. Nothing listens: nothing happens. */
+function onRoll(listener: () => void): void {
+  process.removeAllListeners('SIGUSR2');
+  process.on('SIGUSR2', listener);
+}
+
 function buildProgram(io: Io): Command {
   const program = new Command('kubets')
     .description('A Kubernetes control plane and node agent in TypeScript.')
@@ -185,12 +200,20 @@ function buildProgram(io: Io): Command {
     .description('load a docker-archive or OCI tar on every node of this machine')
     .addOption(dataDir())
     .action((file: string, flags: DirOption) => loadImage(flags.dataDir, file, io));
-  for (const command of program.commands) command.exitOverride();
+  addHostCommands(program, {
+    io,
+    fail: () => {
+      process.exitCode = EXIT_FAILURE;
+    },
+    onRoll,
+  });
+  strictly(program);
   return program;
 }
 
 async function run(): Promise<void> {
   const io = makeIo();
+  onRoll(() => undefined);
   try {
     await buildProgram(io).parseAsync();
     if (process.connected) process.disconnect();

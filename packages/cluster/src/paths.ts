@@ -11,6 +11,8 @@ export interface ClusterPaths {
   readonly etcdctlEnv: string;
   readonly state: string;
   readonly lock: string;
+  /** Settings of a host that is part of a cluster of several. */
+  readonly host: string;
   /** Short enough for unix sockets (108 bytes), however long the data dir's own path is. */
   readonly runDir: string;
   etcdDir(name: string): string;
@@ -33,6 +35,7 @@ export function clusterPaths(dataDir: string): ClusterPaths {
     etcdctlEnv: join(root, 'etcdctl.env'),
     state: join(root, 'state.json'),
     lock: join(root, 'supervisor.pid'),
+    host: join(root, 'host.json'),
     runDir: `/run/kubets-${clusterHash(root)}`,
     etcdDir: (name) => join(root, 'etcd', name),
     nodeDir: (node) => join(root, 'nodes', node),

@@ -22,4 +22,4 @@ export { type NodeLayout, nodeLayout } from './layout.ts';
 export { PAUSE_IMAGE } from './pause/image.ts';
 export { CertificateKeeper, type KeeperOptions } from './tls/keeper.ts';
 export { readPairFile, writePairFile } from './tls/pair-file.ts';
-export { type CertificateAsk, requestCertificate } from './tls/request.ts';
+export { apiRequests, type CertificateAsk, requestCertificate } from './tls/request.ts';

@@ -98,3 +98,6 @@ export const CERTIFICATE_RETRY_MS = 500;
 export const CERTIFICATE_RETRY_MAX_MS = 60_000;
 /** A certificate's age is looked at this often. */
 export const CERTIFICATE_LOOK_MS = 60_000;
+/** One try at the API with a bootstrap token, and the longest answer. */
+export const BOOTSTRAP_TRY_MS = 5_000;
+export const BOOTSTRAP_ANSWER_BYTES = 1024 * 1024;

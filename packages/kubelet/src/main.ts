@@ -18,7 +18,6 @@ async function ownCertificates(
   if (config.certDir === '') return undefined;
   const own = new OwnCertificates({
     ...{ clock: ctx.clock, random: ctx.random, log: ctx.log, signal: ctx.signal },
-    endpoints: config.apiservers,
     certDir: config.certDir,
     bootstrapFile: config.bootstrapKubeconfig,
     caFile: config.caFile,

@@ -44,7 +44,11 @@ export interface OpenedCluster {
   readonly paths: ClusterPaths;
 }
 
-async function settleRuntime(wish: Runtime | 'auto', options: OpenOptions): Promise<Runtime> {
+/** Where containers will run; installs what is missing if that is allowed. @throws ConfigError or StartError */
+export async function settleRuntime(
+  wish: Runtime | 'auto',
+  options: Pick<OpenOptions, 'say' | 'mayInstall'>,
+): Promise<Runtime> {
   const { say, mayInstall } = options;
   let choice = chooseRuntime(wish, machineFacts(), mayInstall);
   if (choice.action === 'install') {

@@ -9,11 +9,18 @@ interface Backend {
 
 /** Least connections among those that worked last time; the rest after them. */
 export class Balancer {
-  readonly #backends: Backend[];
+  #backends: Backend[];
   #turn = 0;
 
   constructor(addresses: readonly string[]) {
     this.#backends = addresses.map((address) => ({ address, connections: 0, failures: 0 }));
+  }
+
+  /** Others to choose from; what is known of those that stay is kept. */
+  replace(addresses: readonly string[]): void {
+    this.#backends = addresses.map(
+      (address) => this.#find(address) ?? { address, connections: 0, failures: 0 },
+    );
   }
 
   /** Addresses in the order to try them. */

@@ -104,3 +104,15 @@ test('the balancer prefers idle backends and puts failed ones last until they wo
   const firsts = new Set([balancer.order()[0], balancer.order()[0], balancer.order()[0]]);
   assert.ok(firsts.has('b'));
 });
+
+test('a door whose apiservers have moved finds them at once', async () => {
+  const one = await backend('one');
+  const door = doorTo([one.address]);
+  const port = await door.listen();
+  assert.equal(await greeting(port), 'one');
+  const two = await backend('two');
+  door.useBackends([two.address]);
+  assert.equal(await greeting(port), 'two');
+  assert.equal(await greeting(port), 'two');
+  await door.close();
+});

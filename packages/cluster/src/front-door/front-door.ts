@@ -78,6 +78,11 @@ export class FrontDoor {
     });
   }
 
+  /** Other apiservers from now on; connections there are stay where they are. */
+  useBackends(backends: readonly string[]): void {
+    this.#balancer.replace(backends);
+  }
+
   close(): Promise<void> {
     for (const socket of this.#open) socket.destroy();
     return new Promise((resolve) => this.#server.close(() => resolve()));

@@ -38,6 +38,10 @@ export function clusterProcesses(dataDir: string): number[] {
     .filter((pid) => startTimeOf(pid) !== undefined);
 }
 
+/** Whether a process keeps a container: these outlive their containerd, and their pods with them. */
+export const keepsContainer = (pid: number): boolean =>
+  readProc(pid, 'cmdline').includes('containerd-shim');
+
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(pid, name);

@@ -2,7 +2,7 @@
 import type { Supervised } from './supervised.ts';
 
 export interface ClusterFile {
-  readonly phase: 'starting' | 'ready' | 'stopping' | 'stopped';
+  readonly phase: 'starting' | 'ready' | 'rolling' | 'failed' | 'stopping' | 'stopped';
   readonly runtime: string;
   readonly supervisor: number;
   /** `host:port` of the store's members. */

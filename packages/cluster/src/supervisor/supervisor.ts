@@ -18,6 +18,10 @@ export interface SupervisorOptions {
   readonly onChange: () => void;
   /** Readiness of processes without a health port, by name. */
   readonly checkReady?: (name: string) => (() => Promise<void>) | undefined;
+  /** Runs before the processes of a stage start, for what only then can be made. */
+  readonly beforeStage?: (stage: 0 | 1 | 2, signal: AbortSignal) => Promise<void>;
+  /** How long a stage may take to get ready. Infinite for hosts that wait for others. */
+  readonly readyTimeoutMs?: number;
 }
 
 const STAGES = [0, 1, 2] as const;
@@ -51,8 +55,21 @@ export class Supervisor {
   async start(signal: AbortSignal): Promise<void> {
     for (const stage of STAGES) {
       const group = this.processes.filter((one) => one.spec.stage === stage);
+      await this.#options.beforeStage?.(stage, signal);
       for (const one of group) one.start();
       await this.#untilReady(group, signal);
+    }
+  }
+
+  /**
+   * Starts processes again, one after the other, each when the one before is ready: never more than one is away.
+   * @throws StartError when one does not come back; those after it are left as they are
+   */
+  async roll(only: (one: Supervised) => boolean, signal: AbortSignal): Promise<void> {
+    for (const one of this.processes.filter(only)) {
+      await one.stop();
+      one.start();
+      await this.#untilReady([one], signal, limits.readyTimeoutMs);
     }
   }
 
@@ -64,9 +81,13 @@ export class Supervisor {
     }
   }
 
-  async #untilReady(group: readonly Supervised[], signal: AbortSignal): Promise<void> {
+  async #untilReady(
+    group: readonly Supervised[],
+    signal: AbortSignal,
+    timeoutMs = this.#options.readyTimeoutMs ?? limits.readyTimeoutMs,
+  ): Promise<void> {
     const { clock } = this.#options;
-    const deadlineMs = clock.monotonicMs() + limits.readyTimeoutMs;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
     for (;;) {
       signal.throwIfAborted();
       const failed = group.find((one) => one.startFailure !== undefined);

@@ -117,6 +117,19 @@ describe('approval', () => {
     assert.deepEqual(rights(csr({ usages: ['server auth'] })), []);
   });
 
+  test('a node’s proxy and name server by rights of their own, nothing else for any client', () => {
+    const rights = (over: object) =>
+      approvalRules(
+        csr({ signerName: SIGNER.apiClient, username: 'system:node:a' }),
+        identity({ organizations: [], ...over }),
+      ).map((rule) => rule.subresource);
+    assert.deepEqual(rights({ commonName: 'system:kube-proxy' }), ['proxyclient']);
+    assert.deepEqual(rights({ commonName: 'system:kube-dns' }), ['dnsclient']);
+    assert.deepEqual(rights({ commonName: 'constructor' }), []);
+    const withGroup = { commonName: 'system:kube-proxy', organizations: ['system:masters'] };
+    assert.deepEqual(rights(withGroup), []);
+  });
+
   test('a serving certificate only for the node itself', () => {
     const wanted = identity({ dnsNames: ['a'] });
     const serving = { signerName: SIGNER.kubeletServing, usages: SERVER };

@@ -34,8 +34,32 @@ export const awaitsSigning = (csr: CertificateSigningRequest): boolean =>
 /** A right that lets a request pass by itself: whoever asks must hold it. */
 export interface ApprovalRule {
   /** Of `certificatesigningrequests`, verb `create`. */
-  readonly subresource: 'nodeclient' | 'selfnodeclient' | 'selfnodeserver';
+  readonly subresource:
+    | 'nodeclient'
+    | 'selfnodeclient'
+    | 'selfnodeserver'
+    | 'proxyclient'
+    | 'dnsclient';
   readonly message: string;
+}
+
+/** What runs beside a kubelet and is nobody's node: its name, and the right a node needs to ask for it. */
+const NODE_PARTS: Readonly<Record<string, ApprovalRule>> = {
+  'system:kube-proxy': {
+    subresource: 'proxyclient',
+    message: 'Auto approving proxy client certificate after SubjectAccessReview.',
+  },
+  'system:kube-dns': {
+    subresource: 'dnsclient',
+    message: 'Auto approving name server client certificate after SubjectAccessReview.',
+  },
+};
+
+function partRules(identity: RequestedIdentity): ApprovalRule[] {
+  const { commonName, organizations, dnsNames, ipAddresses, emailAddresses, uris } = identity;
+  const bare = [organizations, dnsNames, ipAddresses, emailAddresses, uris];
+  const rule = Object.hasOwn(NODE_PARTS, commonName) ? NODE_PARTS[commonName] : undefined;
+  return rule === undefined || bare.some((list) => list.length > 0) ? [] : [rule];
 }
 
 /** The rules that could approve a request, most special first. Empty: it waits for a person. */
@@ -53,6 +77,7 @@ export function approvalRules(
     const message = `Auto approving kubelet serving certificate ${after}`;
     return [{ subresource: 'selfnodeserver', message }];
   }
+  if (fits(SIGNER.apiClient)) return partRules(identity);
   if (!fits(SIGNER.kubeletClient)) return [];
   const self = `Auto approving self kubelet client certificate ${after}`;
   const node = `Auto approving kubelet client certificate ${after}`;

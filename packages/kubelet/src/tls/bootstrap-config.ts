@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, yamlLibrary } from '@kubets/platform';
 
 export interface BootstrapConfig {
+  /** Base URL. */
+  readonly server: string;
   readonly ca: Buffer;
   readonly token: string;
 }
@@ -25,8 +27,11 @@ export function readBootstrapConfig(file: string): BootstrapConfig {
   }
   const token = at(config, 'users', 0, 'user', 'token');
   const ca = at(config, 'clusters', 0, 'cluster', 'certificate-authority-data');
-  if (typeof token !== 'string' || typeof ca !== 'string') {
-    throw new ConfigError(`--bootstrap-kubeconfig: ${file} needs a token and an authority`);
+  const server = at(config, 'clusters', 0, 'cluster', 'server');
+  if (typeof token !== 'string' || typeof ca !== 'string' || typeof server !== 'string') {
+    throw new ConfigError(
+      `--bootstrap-kubeconfig: ${file} needs a server, a token and an authority`,
+    );
   }
-  return { token, ca: Buffer.from(ca, 'base64') };
+  return { server, token, ca: Buffer.from(ca, 'base64') };
 }

@@ -1,6 +1,6 @@
 /** The kubelet's two certificates, as client and as server: found, asked for, kept fresh. */
 import { join } from 'node:path';
-import { ApiClient } from '@kubets/client';
+import type { ApiClient } from '@kubets/client';
 import {
   type ClientTls,
   type Clock,
@@ -12,9 +12,16 @@ import {
 } from '@kubets/platform';
 import type { KeyPairPem } from '@kubets/platform/pki';
 import { readBootstrapConfig } from './bootstrap-config.ts';
+import { bootstrapRequests } from './bootstrap-requests.ts';
 import { CertificateKeeper } from './keeper.ts';
 import { readPairFile, writePairFile } from './pair-file.ts';
-import { CLIENT_SIGNER, requestCertificate, SERVING_SIGNER } from './request.ts';
+import {
+  apiRequests,
+  type CertificateRequests,
+  CLIENT_SIGNER,
+  requestCertificate,
+  SERVING_SIGNER,
+} from './request.ts';
 import type { WantedIdentity } from './schedule.ts';
 
 export interface OwnCertificatesOptions {
@@ -22,7 +29,6 @@ export interface OwnCertificatesOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly endpoints: readonly string[];
   readonly certDir: string;
   /** Empty: there is none. */
   readonly bootstrapFile: string;
@@ -75,26 +81,20 @@ export class OwnCertificates {
    */
   async ensureClient(): Promise<void> {
     if (this.#client.current() !== undefined) return;
-    const { bootstrapFile, certDir, endpoints, log, clock, random } = this.#options;
+    const { bootstrapFile, certDir, log } = this.#options;
     if (bootstrapFile === '') {
       throw new ConfigError(
         `no valid client certificate in ${certDir}, and no --bootstrap-kubeconfig to ask with; join this node again with a new token`,
       );
     }
-    const { token, ca } = readBootstrapConfig(bootstrapFile);
-    const api = new ApiClient({
-      ...{ endpoints, log, clock, random, tls: { ca }, userAgent: 'kubelet-bootstrap' },
-      bearerToken: () => token,
-    });
+    const requests = bootstrapRequests(readBootstrapConfig(bootstrapFile));
     try {
-      writePairFile(this.#clientFile, await this.#ask(api, 'client'));
+      writePairFile(this.#clientFile, await this.#ask(requests, 'client'));
     } catch (error) {
       throw new ConfigError(
         `cannot get a certificate with the token in ${bootstrapFile}: ${errorMessage(error)}; a token is short-lived: ` +
           'make another with "kubets token create" on a master and join this node again',
       );
-    } finally {
-      api.close();
     }
     log.info({ file: this.#clientFile }, 'this node has its certificate');
   }
@@ -132,11 +132,11 @@ export class OwnCertificates {
     };
   }
 
-  #ask(api: ApiClient, kind: 'client' | 'server'): Promise<KeyPairPem> {
+  #ask(requests: CertificateRequests, kind: 'client' | 'server'): Promise<KeyPairPem> {
     const { clock, signal, durationMs } = this.#options;
     const seconds = Math.round(durationMs / MS_PER_SECOND);
     return requestCertificate({
-      ...{ api, clock, signal, wanted: this.#wanted(kind) },
+      ...{ requests, clock, signal, wanted: this.#wanted(kind) },
       signer: kind === 'client' ? CLIENT_SIGNER : SERVING_SIGNER,
       usages: kind === 'client' ? CLIENT_USAGES : SERVING_USAGES,
       expirationSeconds: seconds > 0 ? seconds : undefined,
@@ -157,7 +157,7 @@ export class OwnCertificates {
       write: (pair) => writePairFile(file, pair),
       request: () => {
         if (this.#api === undefined) throw new ConfigError('no connection yet');
-        return this.#ask(this.#api, kind);
+        return this.#ask(apiRequests(this.#api), kind);
       },
     });
   }

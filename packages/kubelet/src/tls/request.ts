@@ -10,8 +10,23 @@ import type { WantedIdentity } from './schedule.ts';
 export const CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client-kubelet';
 export const SERVING_SIGNER = 'kubernetes.io/kubelet-serving';
 
+/** Where requests are put and looked at. */
+export interface CertificateRequests {
+  create(csr: CertificateSigningRequest): Promise<CertificateSigningRequest>;
+  get(name: string): Promise<CertificateSigningRequest>;
+}
+
+/** The usual place, for those who have an identity. */
+export function apiRequests(api: Api): CertificateRequests {
+  const requests = api.resource<CertificateSigningRequest>(
+    'certificates.k8s.io/v1',
+    'certificatesigningrequests',
+  );
+  return { create: (csr) => requests.create(csr), get: (name) => requests.get('', name) };
+}
+
 export interface CertificateAsk {
-  readonly api: Api;
+  readonly requests: CertificateRequests;
   readonly clock: Clock;
   readonly signer: string;
   readonly usages: readonly string[];
@@ -37,11 +52,7 @@ function verdict(csr: CertificateSigningRequest): string | undefined {
 }
 
 async function submit(ask: CertificateAsk, request: string): Promise<string> {
-  const { api, signer, usages, expirationSeconds } = ask;
-  const requests = api.resource<CertificateSigningRequest>(
-    'certificates.k8s.io/v1',
-    'certificatesigningrequests',
-  );
+  const { requests, signer, usages, expirationSeconds } = ask;
   const made = await requests.create({
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'CertificateSigningRequest',
@@ -61,18 +72,14 @@ async function submit(ask: CertificateAsk, request: string): Promise<string> {
  * @throws CertificateRefused when it is denied, fails, or nobody answers in time
  */
 export async function requestCertificate(ask: CertificateAsk): Promise<KeyPairPem> {
-  const { api, clock, signal } = ask;
+  const { requests, clock, signal } = ask;
   const { createRequest } = await loadPki();
   const { request, key } = await createRequest(ask.wanted);
   const name = await submit(ask, request);
-  const requests = api.resource<CertificateSigningRequest>(
-    'certificates.k8s.io/v1',
-    'certificatesigningrequests',
-  );
   const endMs = clock.monotonicMs() + CERTIFICATE_WAIT_MS;
   let waitMs: number = CERTIFICATE_POLL_MS;
   while (clock.monotonicMs() < endMs) {
-    const cert = verdict(await requests.get('', name));
+    const cert = verdict(await requests.get(name));
     if (cert !== undefined) return { cert, key };
     await delay(waitMs, { clock, ...(signal === undefined ? {} : { signal }) });
     waitMs = Math.min(CERTIFICATE_POLL_MAX_MS, waitMs * 2);

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -10,13 +13,15 @@ import {
   createAuthority,
   createRequest,
   grantRequest,
+  issueLeaf,
   type KeyPairPem,
   readRequest,
 } from '@kubets/platform/pki';
 import { readBootstrapConfig } from './bootstrap-config.ts';
+import { bootstrapRequests } from './bootstrap-requests.ts';
 import { CertificateKeeper } from './keeper.ts';
 import { readPairFile, writePairFile } from './pair-file.ts';
-import { requestCertificate, SERVING_SIGNER } from './request.ts';
+import { apiRequests, requestCertificate, SERVING_SIGNER } from './request.ts';
 import { renewAtMs } from './schedule.ts';
 
 const NOW_MS = Date.parse('2026-01-01T00:00:00Z');
@@ -24,7 +29,7 @@ const HOUR_MS = 3_600_000;
 const root = mkdtempSync(join(tmpdir(), 'kubets-kubelet-tls-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const authority = await createAuthority('test-ca', NOW_MS, 365);
+const authority = await createAuthority('test-ca', NOW_MS, 3_650);
 const wanted = { commonName: 'system:node:a', organizations: ['system:nodes'], hosts: ['a'] };
 
 async function issue(nowMs: number, hosts = ['a']): Promise<KeyPairPem> {
@@ -121,7 +126,13 @@ test('a request is answered with a certificate, or with why not', async () => {
     'certificatesigningrequests',
   );
   const ask = () =>
-    requestCertificate({ api, clock, signer: SERVING_SIGNER, usages: ['server auth'], wanted });
+    requestCertificate({
+      requests: apiRequests(api),
+      clock,
+      signer: SERVING_SIGNER,
+      usages: ['server auth'],
+      wanted,
+    });
   const all = () =>
     api.objects<CertificateSigningRequest>('certificates.k8s.io/v1', 'certificatesigningrequests');
 
@@ -154,15 +165,49 @@ test('a request is answered with a certificate, or with why not', async () => {
   await passUntil(clock, () => ended, 1_000);
 });
 
+test('a new node asks over HTTPS with its token, and hears why not', async () => {
+  const leaf = await issueLeaf(
+    authority,
+    { commonName: 'api', hosts: ['127.0.0.1'], days: 1 },
+    Date.now(),
+  );
+  const heard: string[] = [];
+  const server = createServer({ cert: leaf.cert, key: leaf.key }, (request, response) => {
+    heard.push(`${request.method} ${request.url} ${request.headers.authorization}`);
+    request.resume();
+    const isPost = request.method === 'POST';
+    response.statusCode = isPost ? 201 : 403;
+    response.end(JSON.stringify(isPost ? { metadata: { name: 'csr-1' } } : { message: 'not you' }));
+  }).listen(0, '127.0.0.1');
+  after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const config = {
+    server: `https://127.0.0.1:${port}`,
+    token: 'a.b',
+    ca: Buffer.from(authority.cert),
+  };
+  const requests = bootstrapRequests(config);
+  const csr = { metadata: {}, spec: { request: '', signerName: SERVING_SIGNER } };
+  assert.equal((await requests.create(csr)).metadata.name, 'csr-1');
+  await assert.rejects(requests.get('csr-1'), /403: not you/);
+  const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+  assert.deepEqual(heard, [`POST ${path} Bearer a.b`, `GET ${path}/csr-1 Bearer a.b`]);
+});
+
 test('a bootstrap file without a token is refused with its name', () => {
   const file = join(root, 'bootstrap.yaml');
   const ca = Buffer.from(authority.cert).toString('base64');
   writeFileSync(
     file,
-    `clusters: [{cluster: {certificate-authority-data: ${ca}}}]\nusers: [{user: {token: a.b}}]\n`,
+    `clusters: [{cluster: {server: 'https://a:1', certificate-authority-data: ${ca}}}]\nusers: [{user: {token: a.b}}]\n`,
   );
-  assert.deepEqual(readBootstrapConfig(file), { token: 'a.b', ca: Buffer.from(authority.cert) });
+  assert.deepEqual(readBootstrapConfig(file), {
+    server: 'https://a:1',
+    token: 'a.b',
+    ca: Buffer.from(authority.cert),
+  });
   writeFileSync(file, 'clusters: []\n');
-  assert.throws(() => readBootstrapConfig(file), /bootstrap\.yaml needs a token/);
+  assert.throws(() => readBootstrapConfig(file), /bootstrap\.yaml needs a server/);
   assert.throws(() => readBootstrapConfig(join(root, 'none')), /cannot read/);
 });

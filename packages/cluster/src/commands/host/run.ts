@@ -1,0 +1,92 @@
+/** `kubets run`: this host's part of the cluster, in the foreground; what systemd and compose start. */
+import { existsSync } from 'node:fs';
+import { ConfigError, delay, errorMessage } from '@kubets/platform';
+import { RunningHost } from '../../host/running-host.ts';
+import { requireHost, savedHost } from '../../host/store.ts';
+import { openDataDir } from '../../install/machine.ts';
+import { limits } from '../../limits.ts';
+import { type ClusterPaths, clusterPaths } from '../../paths.ts';
+import { lockHolder, releaseLock, takeLock } from '../../runtime/lock.ts';
+import { clusterProcesses, endProcesses, keepsContainer } from '../../runtime/processes.ts';
+import type { Io } from '../io.ts';
+
+export interface RunOptions {
+  readonly dataDir: string;
+  /** Stay, and wait until this host is made part of a cluster. */
+  readonly wait: boolean;
+  /** Told to start every process again. */
+  readonly onRoll: (listener: () => void) => void;
+}
+
+const isMember = (paths: ClusterPaths): boolean => existsSync(paths.host);
+
+async function untilChanged(paths: ClusterPaths, wanted: boolean, signal: AbortSignal) {
+  while (isMember(paths) !== wanted && !signal.aborted) {
+    await delay(limits.hostLookMs, { signal }).catch(() => undefined);
+  }
+}
+
+/** Starts what the settings say, again and again until it stands or is told to stop. */
+async function startStubbornly(paths: ClusterPaths, signal: AbortSignal, io: Io) {
+  for (;;) {
+    // Pods go on while their host's supervisor is away.
+    const left = clusterProcesses(paths.dataDir).filter((pid) => !keepsContainer(pid));
+    if (left.length > 0) await endProcesses(left, limits.stopGraceMs);
+    const running = new RunningHost(paths, requireHost(paths));
+    try {
+      await running.start(signal);
+      return running;
+    } catch (error) {
+      await running.stop({ removeContainers: false });
+      if (signal.aborted || error instanceof ConfigError) throw error;
+      io.err(`kubets: ${errorMessage(error)}; trying again\n`);
+      await delay(limits.hostRetryMs, { signal });
+    }
+  }
+}
+
+/** One membership, from its start to its end. @returns whether the host has left its cluster */
+async function live(paths: ClusterPaths, options: RunOptions, io: Io): Promise<boolean> {
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([io.signal, leaving.signal]);
+  void untilChanged(paths, false, signal).then(() => leaving.abort());
+  let running: RunningHost;
+  try {
+    running = await startStubbornly(paths, signal, io);
+  } catch (error) {
+    if (signal.aborted) return !isMember(paths);
+    throw error;
+  }
+  io.err('this host’s part of the cluster is up\n');
+  io.ready();
+  options.onRoll(() => void running.roll(signal));
+  await untilChanged(paths, false, signal);
+  const hasLeft = !isMember(paths);
+  await running.stop({ removeContainers: hasLeft });
+  return hasLeft;
+}
+
+/** @throws ConfigError when another supervisor runs, or there is nothing to run */
+export async function run(options: RunOptions, io: Io): Promise<void> {
+  const paths = clusterPaths(options.dataDir);
+  openDataDir(paths.dataDir);
+  const holder = lockHolder(paths.lock);
+  if (holder !== undefined && holder !== process.pid) {
+    throw new ConfigError(
+      `this host is run by process ${holder} already; "kubets status" shows it`,
+    );
+  }
+  if (!options.wait) requireHost(paths);
+  takeLock(paths.lock);
+  try {
+    do {
+      if (!isMember(paths)) io.err('waiting for "kubets init" or "kubets join"\n');
+      await untilChanged(paths, true, io.signal);
+      if (io.signal.aborted) return;
+      savedHost(paths);
+      await live(paths, options, io);
+    } while (options.wait && !io.signal.aborted);
+  } finally {
+    releaseLock(paths.lock);
+  }
+}

@@ -1,0 +1,228 @@
+/** The words of the commands for clusters of several hosts. */
+import { ConfigError, parseDurationMs } from '@kubets/platform';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { certsRotate, certsStatus, certsUpload, upgrade } from './commands/host/certs.ts';
+import { init, initDefaults } from './commands/host/init.ts';
+import { join } from './commands/host/join.ts';
+import { reset } from './commands/host/reset.ts';
+import { run } from './commands/host/run.ts';
+import { tokenCreate, tokenDelete, tokenList } from './commands/host/token.ts';
+import type { Io } from './commands/io.ts';
+import { limits } from './limits.ts';
+import type { Runtime } from './plan/settings.ts';
+
+const HOST_DATA_DIR = '/var/lib/kubets';
+
+/** What the commands need of the process itself. */
+export interface HostCliParts {
+  readonly io: Io;
+  readonly fail: () => void;
+  readonly onRoll: (listener: () => void) => void;
+}
+
+interface DirFlag {
+  readonly dataDir: string;
+}
+
+const dirOption = () =>
+  new Option('--data-dir <dir>', 'where this host keeps everything')
+    .default(HOST_DATA_DIR)
+    .env('KUBETS_DATA_DIR');
+
+function durationMs(text: string): number {
+  const ms = text === '0' ? 0 : parseDurationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError('It must be a duration such as 24h or 30m.');
+  return ms;
+}
+
+const listOf = (text: string): string[] => text.split(',').filter((one) => one !== '');
+const collect = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
+const runtimeOption = () =>
+  new Option('--runtime <kind>', 'where containers run')
+    .choices(['auto', 'containerd', 'simulated'])
+    .default('auto');
+const ttlOption = (text: string) =>
+  new Option(text, 'life of the token; 0: for ever')
+    .argParser(durationMs)
+    .default(limits.tokenTtlMs, '24h');
+
+interface InitFlags extends DirFlag {
+  readonly name?: string;
+  readonly advertiseAddress?: string;
+  readonly controlPlaneEndpoint?: string;
+  readonly podNetworkCidr: string;
+  readonly serviceCidr: string;
+  readonly serviceDnsDomain: string;
+  readonly apiserverCertExtraSans?: string[];
+  readonly node?: true;
+  readonly runtime: Runtime | 'auto';
+  readonly install: boolean;
+  readonly tokenTtl: number;
+}
+
+function addInit(program: Command, { io }: HostCliParts): void {
+  program
+    .command('init')
+    .description('make this host the first master of a new cluster; prints how others join')
+    .addOption(dirOption())
+    .option('--name <name>', 'name of this host (default: its host name)')
+    .option('--advertise-address <address>', 'address others reach this host at')
+    .option(
+      '--control-plane-endpoint <host:port>',
+      'address of all masters together, such as a balancer’s (default: this host’s)',
+    )
+    .option('--pod-network-cidr <range>', 'addresses of pods', initDefaults.podNetworkCidr)
+    .option('--service-cidr <range>', 'addresses of Services', initDefaults.serviceCidr)
+    .option('--service-dns-domain <domain>', 'the cluster’s domain', initDefaults.serviceDnsDomain)
+    .option('--apiserver-cert-extra-sans <names>', 'more names of the API, NAME,…', listOf)
+    .option('--node', 'run pods on this host, too')
+    .addOption(runtimeOption())
+    .addOption(ttlOption('--token-ttl <duration>'))
+    .option('--no-install', 'never install packages')
+    .action((flags: InitFlags) =>
+      init(
+        {
+          ...flags,
+          node: flags.node === true,
+          apiserverCertExtraSans: flags.apiserverCertExtraSans ?? [],
+          mayInstall: flags.install,
+          tokenTtlMs: flags.tokenTtl,
+        },
+        io,
+      ),
+    );
+}
+
+interface JoinFlags extends DirFlag {
+  readonly token?: string;
+  readonly discoveryTokenCaCertHash?: string[];
+  readonly discoveryTokenUnsafeSkipCaVerification?: true;
+  readonly controlPlane?: true;
+  readonly node?: true;
+  readonly certificateKey?: string;
+  readonly name?: string;
+  readonly advertiseAddress?: string;
+  readonly runtime: Runtime | 'auto';
+  readonly install: boolean;
+}
+
+function addJoin(program: Command, { io }: HostCliParts): void {
+  program
+    .command('join <host:port>')
+    .description('make this host a master or a node of a cluster there is')
+    .addOption(dirOption())
+    .option('--token <token>', 'from "kubets init" or "kubets token create"')
+    .option(
+      '--discovery-token-ca-cert-hash <hash>',
+      'sha256:… of the authority’s key; may be given several times',
+      collect,
+    )
+    .option(
+      '--discovery-token-unsafe-skip-ca-verification',
+      'believe whoever answers at that address and knows the token',
+    )
+    .option('--control-plane', 'as a master')
+    .option('--certificate-key <key>', 'for masters: from "kubets init" or "kubets certs upload"')
+    .option('--node', 'as a node; the default without --control-plane, besides with it')
+    .option('--name <name>', 'name of this host (default: its host name)')
+    .option('--advertise-address <address>', 'address others reach this host at')
+    .addOption(runtimeOption())
+    .option('--no-install', 'never install packages')
+    .action((endpoint: string, flags: JoinFlags) => {
+      if (flags.token === undefined) throw new ConfigError('--token is needed');
+      return join(
+        {
+          ...flags,
+          endpoint,
+          token: flags.token,
+          pins: flags.discoveryTokenCaCertHash ?? [],
+          skipPin: flags.discoveryTokenUnsafeSkipCaVerification === true,
+          controlPlane: flags.controlPlane === true,
+          node: flags.node === true,
+          mayInstall: flags.install,
+        },
+        io,
+      );
+    });
+}
+
+function addRun(program: Command, { io, onRoll }: HostCliParts): void {
+  program
+    .command('run')
+    .description('run this host’s part of its cluster in the foreground (systemd and compose do)')
+    .addOption(dirOption())
+    .option('--wait', 'wait for "kubets init" or "kubets join" if there is nothing to run yet')
+    .action((flags: DirFlag & { wait?: true }) =>
+      run({ dataDir: flags.dataDir, wait: flags.wait === true, onRoll }, io),
+    );
+  program
+    .command('reset')
+    .description('take this host out of its cluster and remove everything kubets made on it')
+    .addOption(dirOption())
+    .option('--local', 'do not tell the rest of the cluster')
+    .action((flags: DirFlag & { local?: true }) =>
+      reset({ dataDir: flags.dataDir, local: flags.local === true }, io),
+    );
+  program
+    .command('upgrade')
+    .description('start this host’s processes from the installed release, one at a time')
+    .addOption(dirOption())
+    .action((flags: DirFlag) => upgrade(flags.dataDir, io));
+}
+
+function addTokens(program: Command, { io }: HostCliParts): void {
+  const token = program.command('token').description('tokens hosts join with');
+  token
+    .command('create')
+    .description('make one')
+    .addOption(dirOption())
+    .addOption(ttlOption('--ttl <duration>'))
+    .option('--description <text>', 'what it is for', '')
+    .option('--print-join-command', 'print the whole command for a new node')
+    .action((flags: DirFlag & { ttl: number; description: string; printJoinCommand?: true }) =>
+      tokenCreate(
+        { ...flags, ttlMs: flags.ttl, printJoinCommand: flags.printJoinCommand === true },
+        io,
+      ),
+    );
+  token
+    .command('list')
+    .description('show them')
+    .addOption(dirOption())
+    .action((flags: DirFlag) => tokenList(flags.dataDir, io));
+  token
+    .command('delete <token>')
+    .description('make one void, by itself or its first six characters')
+    .addOption(dirOption())
+    .action((text: string, flags: DirFlag) => tokenDelete(flags.dataDir, text, io));
+}
+
+function addCerts(program: Command, { io, fail }: HostCliParts): void {
+  const certs = program.command('certs').description('certificates of this host');
+  certs
+    .command('status')
+    .description('show how long they last; exit code 1 when one is over')
+    .addOption(dirOption())
+    .action((flags: DirFlag) => {
+      if (!certsStatus(flags.dataDir, io)) fail();
+    });
+  certs
+    .command('rotate')
+    .description('make them anew and start the processes again, one at a time')
+    .addOption(dirOption())
+    .action((flags: DirFlag) => certsRotate(flags.dataDir, io));
+  certs
+    .command('upload')
+    .description('let another master join: prints its --certificate-key')
+    .addOption(dirOption())
+    .action((flags: DirFlag) => certsUpload(flags.dataDir, io));
+}
+
+export function addHostCommands(program: Command, parts: HostCliParts): void {
+  addInit(program, parts);
+  addJoin(program, parts);
+  addRun(program, parts);
+  addTokens(program, parts);
+  addCerts(program, parts);
+}

@@ -1,0 +1,46 @@
+/** What must hold on a host before anything of it is changed. */
+import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { ConfigError, errorCode } from '@kubets/platform';
+import type { ClusterPaths } from '../paths.ts';
+import { type HostRole, publicPorts } from './settings.ts';
+import { savedHost } from './store.ts';
+
+function portProblem(port: number): Promise<string | undefined> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', (error) => resolve(errorCode(error)));
+    server.listen(port, '0.0.0.0', () => server.close(() => resolve(undefined)));
+  });
+}
+
+/** @throws ConfigError when the host already belongs to a cluster */
+export function checkUnused(paths: ClusterPaths): void {
+  const host = savedHost(paths);
+  if (host === undefined) return;
+  throw new ConfigError(
+    `this host already belongs to the cluster at ${host.cluster.endpoint} as ${host.roles.join(' and ')} ${host.name}; "kubets reset" takes it out`,
+  );
+}
+
+/** @throws ConfigError that names the port and who may have it */
+export async function checkPorts(roles: readonly HostRole[]): Promise<void> {
+  for (const port of publicPorts(roles)) {
+    const code = await portProblem(port);
+    if (code === undefined) continue;
+    const why = code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${code})`;
+    throw new ConfigError(
+      `port ${port} ${why}; "ss -ltnp sport = :${port}" names it; free it first`,
+    );
+  }
+}
+
+/** @throws ConfigError when the address is not one of this host's */
+export function checkAddress(address: string): void {
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  if (own.some((one) => one.address === address)) return;
+  const others = own.filter((one) => !one.internal && one.family === 'IPv4');
+  throw new ConfigError(
+    `${address} is no address of this host; it has ${others.map((one) => one.address).join(', ')}: name one with --advertise-address`,
+  );
+}
