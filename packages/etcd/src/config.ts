@@ -154,8 +154,15 @@ export function initialClusterOf(
   if (config.initialCluster.length === 0) {
     return [{ name: config.name, peerUrls: peerUrlsOf(config) }];
   }
+  return parseInitialCluster(config.initialCluster);
+}
+
+/** `NAME=URL` items, by name. @throws ConfigError for one that is none */
+export function parseInitialCluster(
+  items: readonly string[],
+): { name: string; peerUrls: readonly string[] }[] {
   const members = new Map<string, string[]>();
-  for (const item of config.initialCluster) {
+  for (const item of items) {
     const at = item.indexOf('=');
     if (at < 1) throw new ConfigError(`--initial-cluster: "${item}" is not NAME=URL`);
     const name = item.slice(0, at);

@@ -80,6 +80,11 @@ export const LIMITS = {
   /** Snapshots: bytes of one chunk, and of one record. */
   snapshotChunkBytes: 256 * KIB,
   snapshotRecordBytes: 64 * MIB,
+  /** Reading a stock etcd's database: how deep pages may lie, bytes of one page, buckets, leases. */
+  databaseDepth: 32,
+  databasePageBytes: 128 * MIB,
+  databaseBuckets: 1_000,
+  databaseLeases: 10_000_000,
 
   /** Watch: values read from history for one message; a revision is never split for it. */
   watchCatchUpBytes: 3 * MIB,

@@ -1,8 +1,13 @@
 /** One member of the store, as a process. */
-
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigError, errorMessage, type ProcessContext, runMain } from '@kubets/platform';
+import {
+  ConfigError,
+  errorMessage,
+  type ProcessContext,
+  runMain,
+  systemClock,
+} from '@kubets/platform';
 import {
   authOf,
   checkConfig,
@@ -19,7 +24,8 @@ import { openConsensus } from './host/open.ts';
 import { LIMITS } from './limits.ts';
 import { unhealthyReason } from './server/http.ts';
 import { registerMetrics, registerSyncTimes } from './server/metrics.ts';
-import { type MakeConsensus, startMember, stateDirOf } from './server/start.ts';
+import { type MakeConsensus, startMember } from './server/start.ts';
+import { stateDirOf } from './storage/data-dir.ts';
 import { makeDir } from './storage/make-dir.ts';
 import { nodeDisk } from './wal/runtime/node-disk.ts';
 
@@ -97,9 +103,32 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
   log.info({ listeners: config.listenClientUrls, name: config.name }, 'serving clients');
 }
 
-await runMain({
-  name: 'etcd',
-  summary: 'a consistent, highly available key-value store with the etcd v3 API',
-  flags: etcdFlags,
-  start,
-});
+/** Words that are commands about a store; without one, this process is a member. */
+const COMMANDS: ReadonlySet<string> = new Set(['snapshot', 'help']);
+
+/** Commands are loaded only when there is one: a member needs none of them. */
+async function command(argv: readonly string[]): Promise<number> {
+  const { runCommand } = await import('./commands/program.ts');
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const io = {
+    out: (text: string) => process.stdout.write(text),
+    err: (text: string) => process.stderr.write(text),
+    ...{ clock: systemClock, signal: stop.signal, env: process.env },
+  };
+  return runCommand(argv, { io, disk: nodeDisk });
+}
+
+const argv = process.argv.slice(2);
+if (COMMANDS.has(argv[0] ?? '')) process.exitCode = await command(argv);
+else {
+  await runMain({
+    name: 'etcd',
+    summary:
+      'a consistent, highly available key-value store with the etcd v3 API\n\n' +
+      `Commands (each has --help): ${[...COMMANDS].join(', ')}`,
+    flags: etcdFlags,
+    start,
+  });
+}

@@ -44,3 +44,11 @@ export function loadTls(files: TlsFiles): TlsMaterial {
     ca: readPem('CA certificate', files.caFile),
   };
 }
+
+/** @throws ConfigError that names the file which cannot be used */
+export function loadClientTls(files: Partial<TlsFiles> & { readonly caFile: string }): ClientTls {
+  const { caFile, certFile, keyFile } = files;
+  const ca = loadCa(caFile);
+  if (certFile === undefined || keyFile === undefined) return { ca };
+  return { ca, cert: readPem('certificate', certFile), key: readPem('private key', keyFile) };
+}

@@ -5,6 +5,7 @@
 
 import { type Client, Client as GrpcClient, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
+  type ClientTls,
   type Clock,
   ConfigError,
   channelCredentials,
@@ -13,7 +14,6 @@ import {
   exponentialBackoff,
   type Logger,
   type Random,
-  type TlsMaterial,
 } from '@kubets/platform';
 import type { MethodPlan } from '../codec/index.ts';
 import { AmbiguousError, CODE, EtcdError, type EtcdErrorKind, statusError } from '../errors.ts';
@@ -23,7 +23,7 @@ import type { CallOptions } from './types.ts';
 export interface EndpointsOptions {
   /** `host:port`, `http://host:port` or `https://host:port`; https needs `tls`. */
   readonly endpoints: readonly string[];
-  readonly tls?: TlsMaterial;
+  readonly tls?: ClientTls;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -36,6 +36,8 @@ export interface UnaryCall {
   readonly read: boolean;
   /** Ask this endpoint only. */
   readonly endpoint?: string;
+  /** Sent along, such as a token. */
+  readonly metadata?: Metadata;
 }
 
 /** The server refused before it proposed anything: another member may do better. */
@@ -140,7 +142,8 @@ export class Endpoints {
     }
   }
 
-  private pick(endpoint: string | undefined): Connection {
+  /** The connection to an endpoint, or the one in use. @throws ConfigError when it is none of ours */
+  pick(endpoint: string | undefined): Connection {
     if (endpoint === undefined) return this.active();
     const found = this.connections.find((c) => endpoint.endsWith(c.name));
     if (found === undefined) throw new ConfigError(`${endpoint} is not one of the endpoints`);
@@ -207,7 +210,7 @@ function ambiguous(error: EtcdError): AmbiguousError {
 /** Sends once. Resolves with the answer, or with the error as a value. */
 function send(
   client: Client,
-  { method, request }: UnaryCall,
+  { method, request, metadata = NO_METADATA }: UnaryCall,
   deadlineEpochMs: number,
   { signal }: CallOptions,
 ): Promise<unknown> {
@@ -222,7 +225,7 @@ function send(
       (value: unknown) => method.request.encode(value as never),
       (bytes: Buffer) => method.response.decode(bytes),
       request,
-      NO_METADATA,
+      metadata,
       { deadline: deadlineEpochMs },
       done,
     );

@@ -15,7 +15,7 @@ export interface MethodPlan {
   readonly responseStream: boolean;
 }
 
-const FILES = ['rpc', 'lock', 'election', 'internal'].map((name) => `etcd/${name}.proto`);
+const FILES = ['rpc', 'lock', 'election', 'lease', 'internal'].map((name) => `etcd/${name}.proto`);
 const SCALARS: ReadonlySet<string> = new Set([
   'int64',
   'uint64',

@@ -8,13 +8,14 @@ import {
   type Random,
   type TlsMaterial,
 } from '@kubets/platform';
-import type { MemberInfo, StateMachine } from '../ports.ts';
+import type { StateMachine } from '../ports.ts';
+import { logDirOf } from '../storage/data-dir.ts';
 import { GrpcTransport } from '../transport/grpc-transport.ts';
 import { fetchMembers } from '../transport/join.ts';
 import type { Disk } from '../wal/disk.ts';
 import type { WalSync } from '../wal/wal.ts';
+import { foundCluster, samePeers } from './found-cluster.ts';
 import { DEFAULT_NODE_LIMITS, type NodeLimits } from './limits.ts';
-import { clusterIdOf, memberIdOf } from './membership.ts';
 import type { PeerAddress } from './ports.ts';
 import { RaftNode } from './raft-node.ts';
 import { type FirstStart, openStorage } from './storage.ts';
@@ -73,7 +74,7 @@ export async function openConsensus(options: ConsensusOptions): Promise<RaftNode
     const seeds: PeerAddress[] = [];
     const storage = await openStorage({
       disk,
-      dir: `${dataDir}/wal`,
+      dir: logDirOf(dataDir),
       first: () => firstStart(options, seeds),
       durableIndex: Number(options.stateMachine.durableIndex()),
       limits,
@@ -122,36 +123,9 @@ function checkUrls(options: ConsensusOptions): void {
   }
 }
 
-function memberOf(
-  options: ConsensusOptions,
-  member: { readonly name: string; readonly peerUrls: readonly string[] },
-): MemberInfo {
-  const id = memberIdOf(member.peerUrls, options.initialClusterToken);
-  return { ...member, id, clientUrls: [], isLearner: false };
-}
-
 async function firstStart(options: ConsensusOptions, seeds: PeerAddress[]): Promise<FirstStart> {
   if (options.initialClusterState === 'existing') return joinExisting(options, seeds);
-  const members = options.initialCluster.map((member) => memberOf(options, member));
-  const self = members.find((member) => member.name === options.name);
-  if (self === undefined) {
-    throw new ConfigError(`--initial-cluster does not name this member, "${options.name}"`);
-  }
-  if (!samePeers(self.peerUrls, options.peerUrls)) {
-    throw new ConfigError(
-      `--initial-advertise-peer-urls (${options.peerUrls.join(',')}) and --initial-cluster ` +
-        `(${self.peerUrls.join(',')}) disagree about ${options.name}`,
-    );
-  }
-  const ids = members.map((member) => member.id);
-  if (new Set(ids).size !== ids.length) {
-    throw new ConfigError('--initial-cluster names the same peer URLs twice');
-  }
-  return { identity: { clusterId: clusterIdOf(ids), memberId: self.id }, members };
-}
-
-function samePeers(a: readonly string[], b: readonly string[]): boolean {
-  return [...a].sort().join() === [...b].sort().join();
+  return foundCluster(options);
 }
 
 /** The cluster must have been told of this member before it starts; its id is found by its address. */

@@ -122,7 +122,7 @@ export class MaintenanceService {
     return {};
   }
 
-  /** Streams the state in our snapshot format, and at last its SHA-256. */
+  /** Streams the state as a stock etcd's database, and at last its SHA-256. */
   snapshot(call: StreamCall<unknown, SnapshotResponse>): void {
     const drained = new EventEmitter();
     let gone = false;
@@ -132,7 +132,7 @@ export class MaintenanceService {
       drained.emit('drained');
     });
     const send = async (): Promise<void> => {
-      const { chunks, totalBytes } = await this.member.snapshotChunks();
+      const { chunks, totalBytes } = await this.member.databaseSnapshot();
       const hash = createHash('sha256');
       let remainingBytes = totalBytes;
       for await (const blob of chunks) {

@@ -1,13 +1,13 @@
 /** One member as its services see it: the state, the ways to read and write it, and who answers. */
 
 import type { Clock, Logger } from '@kubets/platform';
+import { exportDatabase } from '../backup/export.ts';
 import type { Loose, ResponseHeader } from '../codec/index.ts';
 import { type EtcdError, etcdError } from '../errors.ts';
 import { ConsensusError, NoLeaderError } from '../host/errors.ts';
 import type { Revision } from '../mvcc/index.ts';
 import type { Consensus, MemberId, Term } from '../ports.ts';
 import type { KvState } from '../state/kv-state.ts';
-import { encodeSnapshot } from '../state/snapshot.ts';
 import type { KvStateMachine } from '../state/state-machine.ts';
 import type { WatchHub } from '../watch/index.ts';
 import { Access, type CredentialSources } from './access.ts';
@@ -96,13 +96,10 @@ export class Member {
     }
   }
 
-  /** The state as a snapshot, and how long it will be. */
-  async snapshotChunks(): Promise<{ chunks: AsyncIterable<Uint8Array>; totalBytes: number }> {
-    const content = this.parts.stateMachine.content();
-    const position = this.parts.stateMachine.applied;
-    let totalBytes = 0;
-    for await (const chunk of encodeSnapshot(content, position)) totalBytes += chunk.length;
-    return { chunks: encodeSnapshot(content, position), totalBytes };
+  /** The state as a stock etcd's database, and how long it is. */
+  databaseSnapshot(): Promise<{ chunks: AsyncIterable<Uint8Array>; totalBytes: number }> {
+    const { stateMachine } = this.parts;
+    return exportDatabase(stateMachine.content(), stateMachine.applied);
   }
 
   get hasLeader(): boolean {

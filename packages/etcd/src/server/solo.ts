@@ -12,11 +12,12 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { openConsensus } from '../host/open.ts';
+import { stateDirOf } from '../storage/data-dir.ts';
 import { nodeDisk } from '../wal/runtime/node-disk.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import type { ServerLimits } from './member.ts';
 import { SoloConsensus } from './solo-consensus.ts';
-import { type MakeConsensus, startMember, stateDirOf } from './start.ts';
+import { type MakeConsensus, startMember } from './start.ts';
 
 interface CommonOptions {
   /** 0, the default: a free one. */

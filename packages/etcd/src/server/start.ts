@@ -279,9 +279,4 @@ async function openDoor(
   return { door, ports };
 }
 
-/** The state's folder in a data directory. */
-export function stateDirOf(dataDir: string): string {
-  return join(dataDir, 'state');
-}
-
 export type { MemberInfo };

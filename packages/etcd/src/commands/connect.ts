@@ -1,0 +1,85 @@
+/** How commands reach a cluster: etcdctl's flags, and its environment variables. */
+
+import { type ClientTls, ConfigError, loadClientTls, parseDurationMs } from '@kubets/platform';
+import { type Command, Option } from 'commander';
+import { AdminClient } from '../client/admin-client.ts';
+import type { Io } from './io.ts';
+
+export interface ConnectFlags {
+  readonly endpoints: string;
+  readonly cacert?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly commandTimeout: string;
+}
+
+/** Adds the flags to a command. */
+export function withConnection(command: Command): Command {
+  const option = (flags: string, help: string, env: string) => new Option(flags, help).env(env);
+  return command
+    .addOption(
+      option('--endpoints <list>', 'HOST:PORT,… of the members', 'ETCDCTL_ENDPOINTS').default(
+        '127.0.0.1:2379',
+      ),
+    )
+    .addOption(option('--cacert <file>', 'CA certificate of the members', 'ETCDCTL_CACERT'))
+    .addOption(option('--cert <file>', 'certificate shown to the members', 'ETCDCTL_CERT'))
+    .addOption(option('--key <file>', 'its key', 'ETCDCTL_KEY'))
+    .addOption(option('--user <name>', 'NAME or NAME:PASSWORD', 'ETCDCTL_USER'))
+    .addOption(option('--password <text>', 'the password of --user', 'ETCDCTL_PASSWORD'))
+    .option('--command-timeout <duration>', 'time for one call', '5s');
+}
+
+function tlsOf({ cacert, cert, key }: ConnectFlags): ClientTls | undefined {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ConfigError('--cert and --key go together: give both');
+  }
+  if (cacert === undefined) {
+    if (cert === undefined) return undefined;
+    throw new ConfigError('--cert and --key need --cacert, the CA of the members');
+  }
+  return loadClientTls({
+    caFile: cacert,
+    ...(cert !== undefined && { certFile: cert }),
+    ...(key !== undefined && { keyFile: key }),
+  });
+}
+
+function endpointsOf(flags: ConnectFlags): string[] {
+  const endpoints = flags.endpoints.split(',').map((one) => one.trim());
+  return endpoints.filter((one) => one !== '');
+}
+
+/** Connections made from one set of flags. */
+export interface Connector {
+  readonly endpoints: readonly string[];
+  /** Runs with a client of these endpoints (absent: those of the flags), which is closed afterwards. */
+  run<T>(work: (client: AdminClient) => Promise<T>, endpoints?: readonly string[]): Promise<T>;
+}
+
+/** @throws ConfigError when the flags do not fit together */
+export function connectorOf(flags: ConnectFlags, { clock }: Io): Connector {
+  const tls = tlsOf(flags);
+  const all = endpointsOf(flags);
+  const timeoutMs = parseDurationMs(flags.commandTimeout);
+  if (timeoutMs === undefined || timeoutMs === 0) {
+    throw new ConfigError(`--command-timeout: "${flags.commandTimeout}" is not such as 5s`);
+  }
+  const [user, inUser] = (flags.user ?? '').split(/:(.*)/s);
+  const password = flags.password ?? inUser;
+  if (user && password === undefined) throw new ConfigError('--user needs a password');
+  return {
+    endpoints: all,
+    async run(work, endpoints = all) {
+      const client = new AdminClient({ endpoints, ...(tls && { tls }), clock, timeoutMs });
+      try {
+        if (user) await client.login(user, password ?? '');
+        return await work(client);
+      } finally {
+        client.close();
+      }
+    },
+  };
+}

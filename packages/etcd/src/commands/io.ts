@@ -1,0 +1,19 @@
+/** What commands get of the world. */
+
+import type { Clock } from '@kubets/platform';
+
+export interface Io {
+  /** Results, for pipes. */
+  out(text: string): void;
+  /** Progress and messages for people. */
+  err(text: string): void;
+  readonly clock: Clock;
+  /** Aborted by Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A command has done its work, and what it found is not good: exit code 1 without a message of its own. */
+export class CommandFailure extends Error {
+  override name = 'CommandFailure';
+}
