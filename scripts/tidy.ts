@@ -32,7 +32,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   proxy: ['api', 'client', 'platform'],
   dns: ['api', 'client', 'platform'],
   cluster: ['api', 'client', 'kubelet', 'platform'],
-  bench: [],
+  bench: ['api', 'platform', 'scheduler'],
   chaos: ['etcd', 'platform'],
 };
 

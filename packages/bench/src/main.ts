@@ -1,37 +1,53 @@
-/** `npm run bench -- etcd|apiserver`: measures, prints a table, exits 1 when an answer was not as it should be. */
-import { writeFileSync } from 'node:fs';
+/**
+ * `kubets bench WHAT`: measures, and says what it measured. Exits 1 when an answer was not as it should be or the run was
+ * interrupted, 2 when it cannot be run as asked.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { systemClock } from '@kubets/platform';
 import { benchApiServer } from './apiserver/bench.ts';
 import type { ApiServerConfig } from './apiserver/config.ts';
 import { apiFigures, renderApiTable } from './apiserver/floors.ts';
 import { type EtcdConfig, parseConfig } from './config.ts';
 import { BenchError } from './errors.ts';
 import { benchEtcd } from './etcd/bench.ts';
+import { type CommandIo, nodesCommand } from './nodes/command.ts';
+import { renderDifferences } from './report/compare.ts';
+import type { BenchResult } from './report/result.ts';
+import { schedulerCommand } from './scheduler/command.ts';
 import { figuresOf, renderTable } from './table.ts';
 
-/** What a run gives, whatever was measured. */
+const USAGE = `usage: kubets bench WHAT [options]     (WHAT --help says which)
+  nodes       a cluster with hollow nodes, from registration to the last pod's end; any Kubernetes API server
+  scheduler   the scheduler by itself, and with apiserver and store
+  etcd        the store against a stock one
+  apiserver   the API server against a stock one
+  compare     A.json B.json: two reports side by side`;
+
+/** What a run against a stock counterpart gives, whatever was measured. */
 interface Outcome {
   readonly table: string;
   readonly rows: readonly ({ readonly notOk: number } & object)[];
 }
 
-const note = (text: string): void => void process.stderr.write(`${text}\n`);
-
-async function runEtcd(config: EtcdConfig): Promise<Outcome> {
-  const rows = await benchEtcd(config, note);
+async function runEtcd(config: EtcdConfig, { say }: CommandIo): Promise<Outcome> {
+  const rows = await benchEtcd(config, say);
   const all = rows.map((row) => ({ ...figuresOf(row), samples: row }));
   return { table: renderTable(rows), rows: all };
 }
 
-async function runApiServer(config: ApiServerConfig): Promise<Outcome> {
-  const rows = await benchApiServer(config, note);
+async function runApiServer(config: ApiServerConfig, { say }: CommandIo): Promise<Outcome> {
+  const rows = await benchApiServer(config, say);
   const all = rows.map((row) => ({ ...apiFigures(row), samples: row }));
   return { table: renderApiTable(rows), rows: all };
 }
 
-async function main(): Promise<number> {
-  const config = parseConfig(process.argv.slice(2));
-  const { table, rows } = await (config.what === 'etcd' ? runEtcd(config) : runApiServer(config));
+/** `etcd` and `apiserver`: ours and stock in turn. */
+async function inTurn(what: string, args: readonly string[], io: CommandIo): Promise<boolean> {
+  const config = parseConfig([what, ...args]);
+  const { table, rows } = await (config.what === 'etcd'
+    ? runEtcd(config, io)
+    : runApiServer(config, io));
   process.stdout.write(`${table}\n`);
   if (config.json !== undefined) {
     const machine = { cpus: cpus().length, model: cpus()[0]?.model };
@@ -39,7 +55,58 @@ async function main(): Promise<number> {
     const shown = { ...config, ...(config.what === 'apiserver' && { server: undefined }) };
     writeFileSync(config.json, `${JSON.stringify({ machine, config: shown, rows }, null, 2)}\n`);
   }
-  return rows.some(({ notOk }) => notOk > 0) ? 1 : 0;
+  return rows.every(({ notOk }) => notOk === 0);
+}
+
+function compare(args: readonly string[]): boolean {
+  const [a, b] = args.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchResult);
+  if (a === undefined || b === undefined) {
+    throw new BenchError('usage: kubets bench compare A.json B.json');
+  }
+  process.stdout.write(`${renderDifferences(a, b)}\n`);
+  return true;
+}
+
+const COMMANDS: Readonly<
+  Record<string, (args: readonly string[], io: CommandIo) => Promise<boolean> | boolean>
+> = {
+  ...{ nodes: nodesCommand, scheduler: schedulerCommand, compare },
+  etcd: (args, io) => inTurn('etcd', args, io),
+  apiserver: (args, io) => inTurn('apiserver', args, io),
+};
+
+/** These stop in order and tell how to go on; the others just end. */
+const STOPS_IN_ORDER: readonly string[] = ['nodes', 'scheduler'];
+
+const PROGRESS_MS = 250;
+const STILL_MS = 10_000;
+
+/** Progress in one line of a terminal that is written over; elsewhere a line now and then. */
+function makeIo(signal: AbortSignal): CommandIo {
+  const isTerminal = process.stderr.isTTY === true;
+  let shownMs = 0;
+  const clear = isTerminal ? '\r\x1b[2K' : '';
+  return {
+    ...{ clock: systemClock, signal, env: process.env },
+    say: (line) => void process.stderr.write(`${clear}${line}\n`),
+    progress(text) {
+      const nowMs = systemClock.monotonicMs();
+      if (nowMs - shownMs < (isTerminal ? PROGRESS_MS : STILL_MS)) return;
+      shownMs = nowMs;
+      process.stderr.write(isTerminal ? `${clear}${text}` : `  ${text}\n`);
+    },
+  };
+}
+
+async function main(): Promise<number> {
+  const stop = new AbortController();
+  const [what = '', ...rest] = process.argv.slice(2);
+  const command = COMMANDS[what];
+  if (command === undefined) throw new BenchError(USAGE);
+  if (STOPS_IN_ORDER.includes(what)) {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
+  }
+  return (await command(rest, makeIo(stop.signal))) ? 0 : 1;
 }
 
 try {

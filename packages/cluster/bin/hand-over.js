@@ -17,6 +17,7 @@ const COMPONENTS = [
   'proxy',
   'dns',
   'chaos',
+  'bench',
 ];
 
 /** The program behind the first word, and what is left for it to read. */

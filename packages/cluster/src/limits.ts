@@ -4,6 +4,7 @@ export const limits = {
   maxMasters: 7,
   maxNodes: 16,
   maxHollowNodes: 10_000,
+  maxExpectedNodes: 30_000,
   /** Below this much free space a store would soon refuse to write. */
   minFreeBytes: 512 * 1024 * 1024,
   /** A process that dies this often before it was ever ready makes the start fail. */

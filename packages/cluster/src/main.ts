@@ -71,6 +71,7 @@ interface UpFlags extends DirOption {
   readonly masters?: number;
   readonly nodes?: number;
   readonly hollowNodes?: number;
+  readonly expectedNodes?: number;
   readonly runtime?: 'auto' | 'containerd' | 'simulated';
   readonly port?: number;
   readonly install: boolean;
@@ -106,6 +107,14 @@ function addUp(program: Command, io: Io): void {
       ),
     )
     .addOption(
+      count(
+        '--expected-nodes <n>',
+        'nodes of other machines to be ready for: pod range and memory',
+        0,
+        limits.maxExpectedNodes,
+      ),
+    )
+    .addOption(
       new Option('--runtime <kind>', 'where containers run (default auto)').choices([
         'auto',
         'containerd',
@@ -116,7 +125,7 @@ function addUp(program: Command, io: Io): void {
     .option('--no-install', 'never install packages')
     .option('--detach', 'return once the cluster is ready, and leave it running')
     .action(async (flags: UpFlags) => {
-      const { masters, nodes, hollowNodes, runtime, port } = flags;
+      const { masters, nodes, hollowNodes, expectedNodes, runtime, port } = flags;
       if (masters !== undefined && masters % 2 === 0) {
         throw new ConfigError(
           `--masters ${masters}: an even count tolerates no more failures than ${masters - 1}; use an odd one`,
@@ -125,7 +134,7 @@ function addUp(program: Command, io: Io): void {
       const options = {
         dataDir: flags.dataDir,
         isDefaultDir: flags.dataDir === DEFAULT_DATA_DIR,
-        wishes: { masters, nodes, hollowNodes, runtime, port },
+        wishes: { masters, nodes, hollowNodes, expectedNodes, runtime, port },
         mayInstall: flags.install,
         detach: flags.detach === true,
       };
@@ -162,6 +171,7 @@ function addInspection(program: Command, io: Io): void {
 /** These words never get here: the starter runs the components and tools directly. */
 const COMPONENTS_HELP = `
   chaos  breaks a cluster on purpose and judges what its clients saw: kubets chaos --help
+  bench  how the control plane behaves, with thousands of hollow nodes too: kubets bench --help
 
 One process alone, with its own flags (each has --help):
   etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns`;

@@ -81,6 +81,7 @@ async function newSettings(options: OpenOptions): Promise<Settings> {
     hostIp: await hostAddress(),
     token: `kubets-${randomBytes(8).toString('hex')}`,
     ports: {},
+    ...(wishes.expectedNodes === undefined ? {} : { expectedNodes: wishes.expectedNodes }),
   };
 }
 

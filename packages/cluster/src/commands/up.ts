@@ -114,6 +114,7 @@ function supervisorArgs(options: UpOptions): string[] {
   add('--masters', wishes.masters);
   add('--nodes', wishes.nodes);
   add('--hollow-nodes', wishes.hollowNodes);
+  add('--expected-nodes', wishes.expectedNodes);
   add('--runtime', wishes.runtime);
   add('--port', wishes.port);
   if (!options.mayInstall) words.push('--no-install');

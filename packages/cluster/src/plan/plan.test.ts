@@ -142,3 +142,16 @@ test('every identity the plan refers to is among the certificates', () => {
   assert.ok(used.length > 20);
   for (const file of used) assert.ok(files.has(file), file);
 });
+
+test('a cluster for many nodes has a range and memory for them', () => {
+  const flagsOf = (settings: Settings): string =>
+    planProcesses(planOf(settings))
+      .flatMap((one) => one.args)
+      .join(' ');
+  const few = flagsOf(settingsOf());
+  assert.ok(few.includes('--cluster-cidr=10.244.0.0/16'));
+  assert.ok(few.includes('--max-semi-space-size=2 '));
+  const many = flagsOf(settingsOf({ expectedNodes: 5_000 }));
+  assert.ok(many.includes('--cluster-cidr=10.128.0.0/9'));
+  assert.ok(many.includes('--max-old-space-size=9000 '));
+});

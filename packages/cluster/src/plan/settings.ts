@@ -13,6 +13,8 @@ export interface Settings {
   /** The front door. */
   readonly port: number;
   readonly hostIp: string;
+  /** Nodes of other machines or simulated elsewhere that the cluster is made for; absent: few. */
+  readonly expectedNodes?: number;
   /** Tells this cluster's store from any other's. */
   readonly token: string;
   /** Loopback ports by use, such as `etcd-1.client`. */
@@ -26,6 +28,7 @@ export interface Wishes {
   readonly hollowNodes?: number | undefined;
   readonly runtime?: Runtime | 'auto' | undefined;
   readonly port?: number | undefined;
+  readonly expectedNodes?: number | undefined;
 }
 
 export const defaults = {
@@ -39,6 +42,18 @@ export const defaults = {
   clusterCidr: '10.244.0.0/16',
   clusterDomain: 'cluster.local',
 } as const;
+
+/** A /24 a node: more nodes than this need a wider range. */
+const CIDR_NODES = 250;
+const WIDE_CLUSTER_CIDR = '10.128.0.0/9';
+
+/** How many nodes to be ready for. */
+export const sizeOf = ({ expectedNodes = 0, hollowNodes, nodes }: Settings): number =>
+  Math.max(expectedNodes, hollowNodes + nodes);
+
+/** The range the nodes' pod ranges are cut from. */
+export const clusterCidrOf = (settings: Settings): string =>
+  sizeOf(settings) > CIDR_NODES ? WIDE_CLUSTER_CIDR : defaults.clusterCidr;
 
 /** What a restart may not change, and why. */
 const FIXED = {
@@ -63,6 +78,7 @@ export function mergeWishes(saved: Settings, wishes: Wishes, dataDir: string): S
     nodes: wishes.nodes ?? saved.nodes,
     hollowNodes: wishes.hollowNodes ?? saved.hollowNodes,
     port: wishes.port ?? saved.port,
+    ...(wishes.expectedNodes === undefined ? {} : { expectedNodes: wishes.expectedNodes }),
   };
 }
 

@@ -1,0 +1,224 @@
+/** Everything a run measures, gathered piece by piece; {@link Measure.sections} is what the report is made of. Pure. */
+import { Histogram, type Packed } from '../report/histogram.ts';
+import type {
+  ApiRow,
+  PhaseResult,
+  ProcessRow,
+  Series,
+  StageRow,
+  ThroughputRow,
+} from '../report/result.ts';
+import { type PodStages, STAGES } from './pod-stages.ts';
+
+/** What can be saved and read back, so that a run that was interrupted goes on. */
+export interface SavedMeasure {
+  readonly phases: readonly PhaseResult[];
+  readonly api: readonly ApiRow[];
+  readonly stages: readonly StageRow[];
+  readonly throughput: readonly ThroughputRow[];
+  readonly processes: readonly ProcessRow[];
+  readonly failures: Readonly<Record<string, number>>;
+  readonly series: Readonly<Record<string, Series>>;
+  readonly figures: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
+}
+
+interface ProcessSeen {
+  cpuSeconds: number;
+  /** Of lives that ended before: a process may be started again. */
+  earlierSeconds: number;
+  rssMax: number;
+  rssEnd: number;
+  pid: number;
+}
+
+const PIECE_SECONDS = 5;
+
+export class Measure {
+  readonly #startMs: number;
+  #phase = 'start';
+  #phaseFromS = 0;
+  #api = new Map<string, Histogram>();
+  #recent = { read: new Histogram(), write: new Histogram() };
+  readonly #processes = new Map<string, ProcessSeen>();
+  readonly #phases: PhaseResult[];
+  readonly #apiRows: ApiRow[];
+  readonly #stageRows: StageRow[];
+  readonly #throughputRows: ThroughputRow[];
+  readonly #processRows: readonly ProcessRow[];
+  readonly #failures: Map<string, number>;
+  readonly #series: Map<string, { name: string; points: [number, number][] }>;
+  readonly figures: Record<string, number>;
+  readonly notes: string[];
+
+  /** @param nowMs when the run began, were it never interrupted */
+  constructor(nowMs: number, saved?: SavedMeasure) {
+    const earlierS = saved?.phases.at(-1)?.toS ?? 0;
+    this.#startMs = nowMs - earlierS * 1_000;
+    this.#phases = [...(saved?.phases ?? [])];
+    this.#apiRows = [...(saved?.api ?? [])];
+    this.#stageRows = [...(saved?.stages ?? [])];
+    this.#throughputRows = [...(saved?.throughput ?? [])];
+    this.#processRows = saved?.processes ?? [];
+    this.#failures = new Map(Object.entries(saved?.failures ?? {}));
+    this.#series = new Map(
+      Object.entries(saved?.series ?? {}).map(([key, { name, points }]) => [
+        key,
+        { name, points: points.map(([x, y]): [number, number] => [x, y]) },
+      ]),
+    );
+    this.figures = { ...saved?.figures };
+    this.notes = [...(saved?.notes ?? [])];
+  }
+
+  get phase(): string {
+    return this.#phase;
+  }
+
+  seconds(nowMs: number): number {
+    return (nowMs - this.#startMs) / 1_000;
+  }
+
+  begin(phase: string, nowMs: number): void {
+    this.#phase = phase;
+    this.#phaseFromS = this.seconds(nowMs);
+    this.#api = new Map();
+  }
+
+  /** The phase is over: its latencies and stages become rows. */
+  end(nowMs: number, note: string, stages: PodStages | undefined): void {
+    const toS = this.seconds(nowMs);
+    const phase = this.#phase;
+    this.#phases.push({ name: phase, fromS: this.#phaseFromS, toS, note });
+    for (const [indicator, histogram] of [...this.#api].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      this.#apiRows.push({ phase, indicator, ...histogram.summary() });
+    }
+    if (stages !== undefined) this.#endStages(stages, phase, nowMs);
+    this.#phase = 'between';
+  }
+
+  #endStages(stages: PodStages, phase: string, nowMs: number): void {
+    const found = stages.of(phase);
+    for (const stage of STAGES) {
+      const histogram = found.get(stage);
+      if (histogram !== undefined) this.#stageRows.push({ phase, stage, ...histogram.summary() });
+    }
+    const fromMs = this.#startMs + this.#phaseFromS * 1_000;
+    const row = throughput(stages.boundBySecond, Math.floor(fromMs / 1_000), nowMs / 1_000);
+    if (row !== undefined) this.#throughputRows.push({ phase, ...row });
+  }
+
+  addApi(api: Readonly<Record<string, Packed>>): void {
+    for (const [indicator, packed] of Object.entries(api)) {
+      const histogram = this.#api.get(indicator) ?? new Histogram();
+      this.#api.set(indicator, histogram);
+      histogram.merge(packed);
+      const isRead = indicator.startsWith('GET');
+      if (isRead) this.#recent.read.merge(packed);
+      else if (!indicator.startsWith('LIST')) this.#recent.write.merge(packed);
+    }
+  }
+
+  addFailures(failures: Readonly<Record<string, number>>): void {
+    for (const [what, count] of Object.entries(failures)) {
+      this.#failures.set(what, (this.#failures.get(what) ?? 0) + count);
+    }
+  }
+
+  /** A process as it is now. */
+  process(name: string, pid: number, usage: { cpuSeconds: number; rssBytes: number }): number {
+    const known = this.#processes.get(name);
+    const { cpuSeconds, rssBytes } = usage;
+    if (known === undefined) {
+      const seen = { cpuSeconds, earlierSeconds: 0, rssMax: rssBytes, rssEnd: rssBytes, pid };
+      this.#processes.set(name, seen);
+      return 0;
+    }
+    if (known.pid !== pid) {
+      known.earlierSeconds += known.cpuSeconds;
+      known.cpuSeconds = 0;
+      known.pid = pid;
+    }
+    const spent = cpuSeconds - known.cpuSeconds;
+    known.cpuSeconds = cpuSeconds;
+    known.rssMax = Math.max(known.rssMax, rssBytes);
+    known.rssEnd = rssBytes;
+    return spent;
+  }
+
+  /** One point of a picture's line. */
+  point(picture: string, name: string, nowMs: number, y: number): void {
+    const key = `${picture}|${name}`;
+    const line = this.#series.get(key) ?? { name, points: [] };
+    this.#series.set(key, line);
+    line.points.push([Math.round(this.seconds(nowMs) * 10) / 10, y]);
+  }
+
+  /** Points of the latencies since the last time. */
+  latencyPoints(nowMs: number): void {
+    for (const [name, histogram] of Object.entries(this.#recent)) {
+      if (histogram.count === 0) continue;
+      this.point('latency', `${name} p50`, nowMs, histogram.quantile(0.5));
+      this.point('latency', `${name} p99`, nowMs, histogram.quantile(0.99));
+    }
+    this.#recent = { read: new Histogram(), write: new Histogram() };
+  }
+
+  lines(picture: string): Series[] {
+    return [...this.#series]
+      .filter(([key]) => key.startsWith(`${picture}|`))
+      .map(([, series]) => series);
+  }
+
+  /** Everything, in the form it is saved in. */
+  sections(nowMs: number): SavedMeasure {
+    return {
+      phases: this.#phases,
+      api: this.#apiRows,
+      stages: this.#stageRows,
+      throughput: this.#throughputRows,
+      processes: this.#processTable(nowMs),
+      failures: Object.fromEntries(this.#failures),
+      series: Object.fromEntries(this.#series),
+      figures: this.figures,
+      notes: this.notes,
+    };
+  }
+
+  #processTable(nowMs: number): ProcessRow[] {
+    const seconds = Math.max(1, this.seconds(nowMs));
+    const earlier = new Map(this.#processRows.map((row) => [row.name, row]));
+    const now = [...this.#processes].map(([name, seen]): ProcessRow => {
+      const before = earlier.get(name);
+      earlier.delete(name);
+      const cpuSeconds = seen.cpuSeconds + seen.earlierSeconds + (before?.cpuSeconds ?? 0);
+      return {
+        ...{ name, cpuSeconds, cpuShare: cpuSeconds / seconds, rssEndBytes: seen.rssEnd },
+        rssMaxBytes: Math.max(seen.rssMax, before?.rssMaxBytes ?? 0),
+      };
+    });
+    return [...now, ...earlier.values()].sort((a, b) => b.cpuSeconds - a.cpuSeconds);
+  }
+}
+
+/** Pods bound a second, by pieces of some seconds in which any were. */
+function throughput(
+  bySecond: ReadonlyMap<number, number>,
+  fromS: number,
+  toS: number,
+): Omit<ThroughputRow, 'phase'> | undefined {
+  const rates: number[] = [];
+  for (let at = fromS; at < toS; at += PIECE_SECONDS) {
+    let pods = 0;
+    for (let second = at; second < at + PIECE_SECONDS; second += 1) {
+      pods += bySecond.get(second) ?? 0;
+    }
+    if (pods > 0) rates.push(pods / PIECE_SECONDS);
+  }
+  if (rates.length === 0) return undefined;
+  const sorted = rates.toSorted((a, b) => a - b);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  const average = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  return { average, p50: at(0.5), p99: at(0.99), max: at(1) };
+}
