@@ -14,6 +14,8 @@ export const CACHE_PAGE_KEYS = 500;
 export const RING_EVENTS = 1_024;
 /** Bytes of those events; the older half goes when they are exceeded. */
 export const RING_BYTES = 4 * 1024 * 1024;
+/** Own writes whose events have not come yet, a resource; what is beyond is parsed again. */
+export const EXPECTED_WRITES = 2_048;
 /** A watch whose client has this much unread is cut off. */
 export const MAX_WATCH_BACKLOG_BYTES = 8 * 1024 * 1024;
 /** How long a read waits for a cache to catch up with the store. */
@@ -35,6 +37,10 @@ export const AMBIGUOUS_ATTEMPTS = 4;
 export const STORE_RETRY_SECONDS = 1;
 /** Attempts to find a free generated name. */
 export const GENERATE_NAME_ATTEMPTS = 8;
+/** Reads of single keys under way at once; what comes meanwhile goes out together. */
+export const READ_CALLS = 4;
+/** Keys in one such read; a stock etcd takes 128 steps in a transaction. */
+export const READ_CALL_KEYS = 100;
 /** Keys a page of a delete-collection, or of a filtered list from the store, reads. */
 export const STORE_PAGE_KEYS = 500;
 /** Objects of a delete-collection deleted at once. */

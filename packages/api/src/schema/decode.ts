@@ -266,13 +266,17 @@ export function decodeType(typeName: string, value: unknown): Decoded<JsonObject
   };
 }
 
-/** Checks a JSON text, or an already parsed value, against a kind. Throws ApiError on broken JSON. */
+/**
+ * Checks a JSON text, or an already parsed value, against a kind. Throws ApiError on broken JSON.
+ * @param parsed the text's value, when it is known
+ */
 export function decodeStrict(
   def: Pick<KindDef, 'typeName' | 'rules'>,
   json: string | JsonObject,
+  parsed?: JsonObject,
 ): Decoded {
   if (def.rules?.decode) return def.rules.decode(json);
-  const value = typeof json === 'string' ? parseJson(json) : json;
+  const value = parsed ?? (typeof json === 'string' ? parseJson(json) : json);
   const decoded = decodeType(def.typeName, value);
   const duplicateFields = typeof json === 'string' ? findDuplicateFields(json) : [];
   return { ...decoded, object: decoded.object as unknown as KubeObject, duplicateFields };
@@ -317,8 +321,9 @@ export function decodeObject(
   def: KindDef,
   json: string | JsonObject,
   mode: FieldValidation = 'Warn',
+  parsed?: JsonObject,
 ): { object: KubeObject; warnings: string[] } {
-  const decoded = decodeStrict(def, json);
+  const decoded = decodeStrict(def, json, parsed);
   const first = decoded.typeErrors[0];
   if (first !== undefined) throw cannotBeHandled(def, first);
   const strict = mode === 'Ignore' ? [] : strictErrors(decoded);

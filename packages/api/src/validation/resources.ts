@@ -64,6 +64,7 @@ function overcommits(name: string): boolean {
 
 /** A resource name anywhere: qualified, and standard when it has no prefix. */
 export function validateResourceName(errors: Errors, path: string, name: string): void {
+  if (STANDARD.has(name)) return;
   const shown = new GoText(name);
   const before = errors.length;
   addMessages(errors, path, shown, qualifiedName(name));
@@ -74,6 +75,7 @@ export function validateResourceName(errors: Errors, path: string, name: string)
 }
 
 function validateContainerResourceName(errors: Errors, path: string, name: string): void {
+  if (CONTAINER.has(name)) return;
   validateResourceName(errors, path, name);
   const shown = new GoText(name);
   if (!name.includes('/')) {

@@ -67,13 +67,21 @@ function unknownPlugin(name: string, known: string[]): ConfigError {
 
 /** Runs plugins one after the other; the first refusal ends it. */
 export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly names: string[] } {
+  const mutating = plugins.filter((plugin) => plugin.admit !== undefined);
+  const validating = plugins.filter((plugin) => plugin.validate !== undefined);
   return {
     names: plugins.map((plugin) => plugin.name),
     async admit(attributes) {
-      for (const plugin of plugins) await plugin.admit?.(attributes);
+      for (const plugin of mutating) {
+        const pending = plugin.admit?.(attributes);
+        if (pending !== undefined) await pending;
+      }
     },
     async validate(attributes) {
-      for (const plugin of plugins) await plugin.validate?.(attributes);
+      for (const plugin of validating) {
+        const pending = plugin.validate?.(attributes);
+        if (pending !== undefined) await pending;
+      }
     },
   };
 }

@@ -34,6 +34,7 @@ export function resourceQuota(store: ResourceStore): AdmissionPlugin {
     name: 'ResourceQuota',
     async validate(a) {
       if (a.namespace === '' || a.subresource !== '' || !a.object) return;
+      if ((await filled(quotas)).list(a.namespace).length === 0) return;
       const wanted = growth(a);
       if (wanted) await take(a, wanted);
     },

@@ -49,6 +49,22 @@ export function entryOf(def: KindDef, stored: StoredValue): CacheEntry {
   };
 }
 
+/** Makes the entry of a stored value whose object is at hand. @param object with its resourceVersion; shared from now on */
+export function entryOfObject(def: KindDef, stored: StoredValue, object: KubeObject): CacheEntry {
+  const { bytes, metadataAt } = spliceRevision(stored.value, stored.revision);
+  return {
+    key: stored.key,
+    namespace: object.metadata.namespace ?? '',
+    name: object.metadata.name ?? '',
+    revision: stored.revision,
+    bytes,
+    metadataAt,
+    labels: object.metadata.labels ?? NO_LABELS,
+    fields: selectableFields(def, object),
+    parsed: new WeakRef(object),
+  };
+}
+
 /** An entry that is only served, never selected: nothing is parsed. */
 export function servedEntry(
   place: { readonly namespace: string; readonly name: string },

@@ -13,7 +13,7 @@ import {
   type Random,
   type Timer,
 } from '@kubets/platform';
-import { CACHE_PAGE_KEYS, PROGRESS_POLL_MS } from '../limits.ts';
+import { CACHE_PAGE_KEYS, EXPECTED_WRITES, PROGRESS_POLL_MS } from '../limits.ts';
 import type { Store, StoredValue, StoreEvent, StoreWatch } from '../storage/store.ts';
 import { type CacheEntry, entryAtRevision, entryOf } from './entry.ts';
 import { type CacheEvent, EventRing } from './ring.ts';
@@ -52,6 +52,8 @@ export class WatchCache {
   readonly #watchers = new WatcherSet();
   readonly #listeners = new Set<CacheListener>();
   readonly #backoff: { nextMs(): number; reset(): void };
+  /** Entries of this server's own writes, by key, until their events come. */
+  readonly #expected = new Map<string, CacheEntry>();
   #waiters: Waiter[] = [];
   #watch: StoreWatch | undefined;
   #revision = 0n;
@@ -129,6 +131,15 @@ export class WatchCache {
       this.#waiters.push(waiter);
       this.#askProgress();
     });
+  }
+
+  /** Takes the entry of a write whose event is on its way. It shows once the event has come, in its turn. */
+  expect(entry: CacheEntry): void {
+    if (this.#state !== 'following' || entry.revision <= this.#revision) return;
+    this.#expected.set(entry.key, entry);
+    if (this.#expected.size <= EXPECTED_WRITES) return;
+    const [oldest] = this.#expected.keys();
+    if (oldest !== undefined) this.#expected.delete(oldest);
   }
 
   get(key: string): CacheEntry | undefined {
@@ -250,6 +261,7 @@ export class WatchCache {
     this.#o.log.warn({ prefix: this.#o.prefix, why }, 'cache starts over');
     this.#watch?.cancel();
     this.#watch = undefined;
+    this.#expected.clear();
     for (const watcher of this.#watchers.drain()) watcher.end('expired');
     void this.#fill();
   }
@@ -297,12 +309,20 @@ export class WatchCache {
   }
 
   #put(event: StoreEvent): CacheEvent | undefined {
-    const entry = this.#entryOf(event);
+    const entry = this.#ownWrite(event) ?? this.#entryOf(event);
     if (entry === undefined) return this.#remove(event);
     const old = this.#entries.set(entry);
     const type = old === undefined ? 'ADDED' : 'MODIFIED';
     const { revision } = event;
     return { type, revision, entry, old, gone: undefined, encodings: undefined };
+  }
+
+  /** One revision of one key is one value: an entry of that revision needs no parsing of the event's. */
+  #ownWrite({ key, revision }: StoreEvent): CacheEntry | undefined {
+    const own = this.#expected.get(key);
+    if (own === undefined || own.revision > revision) return undefined;
+    this.#expected.delete(key);
+    return own.revision === revision ? own : undefined;
   }
 
   #remove(event: StoreEvent): CacheEvent | undefined {

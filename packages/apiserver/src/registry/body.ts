@@ -47,7 +47,7 @@ export function readBody(
   const parsed = typeof json === 'string' ? parseJson(json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
   checkKind(kind, parsed);
-  const { object, warnings } = decodeObject(kind, json, o.validation);
+  const { object, warnings } = decodeObject(kind, json, o.validation, parsed);
   for (const warning of warnings) ctx.warn(warning);
   object.kind = kind.kind;
   object.apiVersion = kind.apiVersion;

@@ -2,6 +2,7 @@
 import type { KindDef, KindRegistry, KubeObject, WriteBy } from '@kubets/api';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { CacheSet } from '../cache/cache-set.ts';
+import type { CacheEntry } from '../cache/entry.ts';
 import type { AdmissionChain, FinishWrite, UserInfo, WriteHook, WriteScope } from '../ports.ts';
 import type { Store } from '../storage/store.ts';
 import { rfc3339 } from './time.ts';
@@ -60,6 +61,8 @@ export interface ObjectResult {
   readonly object: KubeObject;
   /** Whether the write made the object (status 201). */
   readonly created: boolean;
+  /** The same as it was stored: its bytes can be sent as they are. */
+  readonly entry?: CacheEntry;
 }
 
 /** The admission attributes of a write to a target. */

@@ -27,6 +27,7 @@ import { fromStorage, toStorage } from './convert.ts';
 import { keyOf } from './keys.ts';
 import { ttlSecondsOf } from './kind-rules.ts';
 import { rfc3339 } from './time.ts';
+import { writtenEntry } from './written.ts';
 
 /**
  * Creates an object.
@@ -120,7 +121,10 @@ async function insert(
     const { current } = written;
     throw taken(target, current && decodeStored(current.value, current.revision));
   }
-  object.metadata.resourceVersion = written.revision.toString();
+  const { revision } = written;
+  object.metadata.resourceVersion = revision.toString();
+  const entry = writtenEntry(deps, def, { key, value: bytes, revision }, object);
+  if (entry !== undefined) return { def, object, created: true, entry };
   return { def, object: fromStorage(def, object), created: true };
 }
 

@@ -69,7 +69,7 @@ export class InternalStore implements ResourceStore {
     const { object: made } = await this.#o
       .registry()
       .create(target, { json, validation: 'Ignore' }, CONTEXT);
-    return made as T;
+    return cloneJson(made) as T;
   }
 
   async update<T extends KubeObject>(
@@ -83,7 +83,7 @@ export class InternalStore implements ResourceStore {
     const { object: made } = await this.#o
       .registry()
       .update(target, { json, validation: 'Ignore' }, CONTEXT);
-    return made as T;
+    return cloneJson(made) as T;
   }
 
   async delete(ref: ObjectRef): Promise<void> {

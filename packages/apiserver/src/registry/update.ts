@@ -37,6 +37,7 @@ import { keyOf } from './keys.ts';
 import { createsOnUpdate, isNamespace, needsResourceVersion, ttlSecondsOf } from './kind-rules.ts';
 import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
+import { writtenEntry } from './written.ts';
 
 /** One state to work on. `certain`: read from the store after the request came. */
 interface BaseState {
@@ -235,8 +236,10 @@ async function write(
   const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) return { done: false, newest: written.current };
-  object.metadata.resourceVersion = written.revision.toString();
-  return { done: true, result };
+  const { revision } = written;
+  object.metadata.resourceVersion = revision.toString();
+  const entry = writtenEntry(deps, def, { key, value: bytes, revision }, object);
+  return { done: true, result: entry === undefined ? result : { ...result, entry } };
 }
 
 /** The last finalizer of an object that is being deleted has gone: the update is the deletion. */

@@ -195,7 +195,7 @@ export class ResourceHandler {
   }
 
   #sendResult(r: ResourceRequest, made: ObjectResult): Promise<void> {
-    const bytes = encodeObject(made.def, made.object, this.#encoding(r));
+    const bytes = encodeObject(made.def, made.entry ?? made.object, this.#encoding(r));
     return sendBytes(r.response, bytes, reply(r, made.created ? 201 : 200));
   }
 

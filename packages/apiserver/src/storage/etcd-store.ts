@@ -8,9 +8,11 @@ import {
   prefixEnd,
 } from '@kubets/etcd/client';
 import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
+import { READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
 import { type Change, untilKnown } from './lost-answers.ts';
+import { ReadBatcher } from './read-batcher.ts';
 import type {
   PageOptions,
   Store,
@@ -36,16 +38,37 @@ const PROBE_KEY = Buffer.from('/registry/.revision');
 export class EtcdStore implements Store {
   readonly #client: EtcdClient;
   readonly #leases: LeasePool;
+  readonly #reads: ReadBatcher;
 
   constructor(options: EtcdStoreOptions) {
     const { endpoints, tls, clock, random, log } = options;
     this.#client = new EtcdClient({ endpoints, ...(tls && { tls }), clock, random, log });
     this.#leases = new LeasePool(this.#client, clock);
+    this.#reads = new ReadBatcher({
+      readMany: (keys) => this.#readMany(keys),
+      concurrency: READ_CALLS,
+      maxKeys: READ_CALL_KEYS,
+    });
   }
 
   get(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
-    return translated(async () => {
-      const { kv, revision } = await this.#client.get(Buffer.from(key), o);
+    if (o.revision === undefined) return translated(() => this.#reads.get(key));
+    return translated(() => this.#read(key, o));
+  }
+
+  async #read(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
+    const { kv, revision } = await this.#client.get(Buffer.from(key), o);
+    return { value: kv && storedValue(kv), revision };
+  }
+
+  /** Several keys at one revision: a transaction that only reads. */
+  async #readMany(keys: readonly string[]): Promise<readonly StoreRead[]> {
+    const [only] = keys;
+    if (only !== undefined && keys.length === 1) return [await this.#read(only)];
+    const success = keys.map((key) => op.get(Buffer.from(key)));
+    const { responses, revision } = await this.#client.txn({ success });
+    return responses.map((step) => {
+      const kv = step.type === 'range' ? step.kvs[0] : undefined;
       return { value: kv && storedValue(kv), revision };
     });
   }

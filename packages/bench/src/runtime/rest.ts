@@ -48,11 +48,13 @@ export class RestClient {
   ): Promise<Answer> {
     const startedMs = performance.now();
     return new Promise((resolve, reject) => {
-      const stream = this.#session.request({
+      const head = {
         ...{ ':method': method, ':path': path },
         ...this.#headers,
         ...(body !== undefined && { 'content-type': contentType }),
-      });
+      };
+      // Without being told, a DELETE ends with its headers.
+      const stream = this.#session.request(head, { endStream: body === undefined });
       const chunks: Buffer[] = [];
       let status = 0;
       let firstByteMs = Number.NaN;
@@ -68,8 +70,7 @@ export class RestClient {
         if (status === 0) reject(new BenchError(`${method} ${path}: the connection broke`));
         resolve({ status, body: Buffer.concat(chunks), firstByteMs });
       });
-      if (body === undefined) stream.end();
-      else stream.end(JSON.stringify(body));
+      if (body !== undefined) stream.end(JSON.stringify(body));
     });
   }
 

@@ -116,7 +116,10 @@ export class EtcdClient {
 
   /** All of `compare` holds → `success`, else `failure`; atomically, at one revision. */
   async txn(request: TxnRequest, options: CallOptions = {}): Promise<TxnResult> {
-    return txnResult(await this.call({ service: 'kv', method: 'Txn', request }, options));
+    const steps = [...(request.success ?? []), ...(request.failure ?? [])];
+    // What only reads may be asked again after a lost answer.
+    const read = steps.every((step) => 'requestRange' in step);
+    return txnResult(await this.call({ service: 'kv', method: 'Txn', request, read }, options));
   }
 
   /** Gives up the history before `revision`. */
