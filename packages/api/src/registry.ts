@@ -167,6 +167,7 @@ export class KindRegistry {
   private readonly byResource = new Map<string, KindDef>();
   private readonly byKind = new Map<string, KindDef>();
   private changes = 0;
+  private readonly listeners = new Set<() => void>();
 
   constructor(defs: Iterable<KindDef> = []) {
     for (const def of defs) this.add(def);
@@ -177,12 +178,24 @@ export class KindRegistry {
     this.changes += 1;
     this.byResource.set(`${def.apiVersion}/${def.resource}`, def);
     this.byKind.set(`${def.apiVersion}/${def.kind}`, def);
+    this.tell();
   }
 
   remove(def: KindDef): void {
     this.changes += 1;
     this.byResource.delete(`${def.apiVersion}/${def.resource}`);
     this.byKind.delete(`${def.apiVersion}/${def.kind}`);
+    this.tell();
+  }
+
+  /** Calls back after every change of the set. Returns its undo. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
   }
 
   /** A number that changes whenever the set does. */

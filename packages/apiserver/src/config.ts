@@ -35,6 +35,11 @@ export const flags = {
     required: true,
     help: 'client certificates signed by this CA are identities',
   }),
+  'proxy-client-cert-file': flag.string({
+    default: '',
+    help: 'certificate towards extension servers; they believe the users it names in headers',
+  }),
+  'proxy-client-key-file': flag.string({ default: '', help: 'its private key' }),
   'kubelet-client-certificate': flag.string({ default: '', help: 'certificate towards kubelets' }),
   'kubelet-client-key': flag.string({ default: '', help: 'its private key' }),
   'kubelet-certificate-authority': flag.string({ default: '', help: 'CA of the kubelets' }),

@@ -43,6 +43,14 @@ export const LIMITS = {
   webhookAnswers: 8_192,
   /** The keys of an identity provider are asked for at most this often. */
   oidcRefreshMs: 10_000,
+  /** An extension server answers for its discovery within this time, and not with more than this. */
+  extensionProbeMs: 5_000,
+  extensionDocumentBytes: 8 * 1024 * 1024,
+  /** How often extension servers that seem well are asked again, and others after a failure. */
+  extensionRecheckMs: 30_000,
+  extensionRetryMs: 1_000,
+  /** APIServices looked at side by side. */
+  extensionConcurrency: 8,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
 } as const;

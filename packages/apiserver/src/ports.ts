@@ -312,3 +312,16 @@ export interface BackgroundTask {
   start(): void;
   stop(): Promise<void>;
 }
+
+/** Where requests for a version that another server has go. Authorised before the call. */
+export interface ExtensionRoute {
+  /** Whether the server is known to answer. */
+  readonly isAvailable: boolean;
+  handle(request: StreamRequest, response: AnyResponse): Promise<void>;
+  upgrade(request: StreamRequest, socket: Duplex, head: Buffer): Promise<void>;
+}
+
+/** The versions that extension servers have. `find` must be cheap: called for every request. */
+export interface ExtensionRoutes {
+  find(path: string): ExtensionRoute | undefined;
+}

@@ -11,6 +11,7 @@ const REGISTRATION_GROUP = 'admissionregistration.k8s.io';
 
 /** The resources the edge of the apiserver itself reads and writes. */
 export const GVR = {
+  apiServices: gvr('apiregistration.k8s.io', 'apiservices'),
   clusterRoleBindings: gvr(RBAC_GROUP, 'clusterrolebindings'),
   clusterRoles: gvr(RBAC_GROUP, 'clusterroles'),
   configMaps: gvr('', 'configmaps'),

@@ -12,6 +12,8 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { POLICY_RULES, WEBHOOK_RULES } from './admission/policy/policy-rules.ts';
+import { ApiServices, extensionRoutes, withExtensions } from './aggregation/index.ts';
+import { optionalFile } from './auth/from-config.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
@@ -67,6 +69,7 @@ export class ApiServer {
   readonly #grpc: GrpcHost;
   readonly #kinds: KindRegistry = serverKinds();
   readonly #definitions: Definitions;
+  readonly #services: ApiServices;
   /** Objects as the server's own parts, and tests, use them. */
   readonly objects: ResourceStore;
 
@@ -82,7 +85,12 @@ export class ApiServer {
       raw: rawStore(store),
       kindOf: (gvr) => this.#kinds.forResource(gvr),
     });
+    this.#services = new ApiServices({
+      ...{ store: this.objects, kinds: this.#kinds, clock, random, log },
+      identity: proxyIdentity(config),
+    });
     const advertise = advertised(config);
+    const local = discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`);
     this.#edge = createEdge({
       ...{
         config,
@@ -96,7 +104,7 @@ export class ApiServer {
         random,
         log,
       },
-      discovery: discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`),
+      discovery: withExtensions(local, this.#services),
       health: [{ name: 'etcd', check: () => this.checkStore() }],
     });
     registry = new Registry({
@@ -110,7 +118,7 @@ export class ApiServer {
       dropCache: (def) => this.#caches.drop(def),
     });
     const compactor = new Compactor({ store, clock, log });
-    this.#tasks = [...this.#edge.tasks, this.#definitions, compactor];
+    this.#tasks = [...this.#edge.tasks, this.#definitions, this.#services, compactor];
     const doors = this.#doors(registry);
     this.#rest = doors.rest;
     this.#grpc = doors.grpc;
@@ -123,7 +131,11 @@ export class ApiServer {
       const def = this.#kinds.forResource({ group, version: 'v1', resource });
       if (def !== undefined) this.#caches.of(def);
     }
-    await Promise.all([this.#edge.whenReady(), this.#definitions.whenSynced()]);
+    await Promise.all([
+      this.#edge.whenReady(),
+      this.#definitions.whenSynced(),
+      this.#services.whenSynced(),
+    ]);
     const ports = {
       securePort: await this.#rest.listen(bindAddress, securePort),
       grpcPort: await this.#grpc.listen(`${bindAddress}:${grpcPort}`),
@@ -166,6 +178,7 @@ export class ApiServer {
     const handler = new RestHandler({
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
       paths: [...paths, metricsPath(this.#o.metrics)],
+      extensions: extensionRoutes(this.#services),
       ...{ metrics, inflight, clock, log, signal, newId: randomUUID },
     });
     const { cert, key, ca: clientCa } = tls;
@@ -217,6 +230,14 @@ function serverKinds(): KindRegistry {
 
 function unbuilt(): never {
   throw new Error('the registry is used before it exists');
+}
+
+/** How this server shows itself to extension servers. */
+function proxyIdentity({ proxyClientCertFile, proxyClientKeyFile }: ApiServerConfig) {
+  return {
+    cert: optionalFile('--proxy-client-cert-file', proxyClientCertFile),
+    key: optionalFile('--proxy-client-key-file', proxyClientKeyFile),
+  };
 }
 
 /** Where others reach this server. */

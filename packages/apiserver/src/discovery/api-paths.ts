@@ -88,6 +88,10 @@ export function openApiPaths(source: DiscoverySource): PathHandler {
         const { etag } = cache.get(path, () => source.openApiV3(group, name));
         paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
       }
+      for (const one of source.extensionVersions?.() ?? []) {
+        const path = pathOf(one.group, one.version);
+        if (one.hasOpenApi) paths[path] = { serverRelativeURL: `/openapi/v3/${path}` };
+      }
       return { paths };
     });
     return documentResponse(request, document, { 'content-type': JSON_TYPE, vary: 'Accept' });
@@ -158,11 +162,10 @@ export function rootPath(source: DiscoverySource): PathHandler {
     name: 'root',
     async handle({ info }) {
       if (info.path !== '/') return undefined;
-      const groups = source
-        .groupVersions()
-        .flatMap(({ group, version: name }) =>
-          group === '' ? [`/api/${name}`] : [`/apis/${group}`, `/apis/${group}/${name}`],
-        );
+      const versions = [...source.groupVersions(), ...(source.extensionVersions?.() ?? [])];
+      const groups = versions.flatMap(({ group, version: name }) =>
+        group === '' ? [`/api/${name}`] : [`/apis/${group}`, `/apis/${group}/${name}`],
+      );
       return jsonResponse({ paths: [...new Set([...FIXED_PATHS, ...groups])].sort() });
     },
   };

@@ -14,6 +14,8 @@ export interface DiscoverySource {
   aggregated(root: 'api' | 'apis', version: 'v2' | 'v2beta1'): object;
   /** Group and version of each OpenAPI v3 document. */
   groupVersions(): readonly { group: string; version: string }[];
+  /** Versions that extension servers have; their documents are the servers' own. */
+  extensionVersions?(): readonly { group: string; version: string; hasOpenApi: boolean }[];
   openApiV3(group: string, version: string): object;
   openApiV2(): object;
 }

@@ -6,6 +6,7 @@ import {
   type KindDef,
   type KindRegistry,
   pathNotFound,
+  serviceUnavailable,
   unauthorized,
 } from '@kubets/api';
 import type { Clock, Logger } from '@kubets/platform';
@@ -17,6 +18,8 @@ import type {
   AnyResponse,
   Authenticator,
   Authorizer,
+  ExtensionRoute,
+  ExtensionRoutes,
   Impersonator,
   PathHandler,
   RequestInfo,
@@ -42,6 +45,8 @@ export interface RestDeps {
   readonly virtuals: readonly VirtualResource[];
   readonly streams: readonly StreamHandler[];
   readonly paths: readonly PathHandler[];
+  /** Versions other servers have. */
+  readonly extensions?: ExtensionRoutes;
   readonly metrics: ServerMetrics;
   readonly inflight: Inflight;
   readonly clock: Clock;
@@ -100,10 +105,12 @@ export class RestHandler {
   async upgrade(
     request: AnyRequest,
     peers: Peers,
-  ): Promise<{ admitted: Admitted; handler: StreamHandler }> {
+  ): Promise<{ admitted: Admitted; handler: Pick<StreamHandler, 'upgrade'> }> {
     const { info, query } = readLine(request);
     const admitted = await this.#admit(request, info, query, peers);
-    const handler = this.#streamOf(info);
+    const route = this.#o.extensions?.find(info.path);
+    if (route?.isAvailable === false) throw serviceUnavailable('service unavailable');
+    const handler = route ?? this.#streamOf(info);
     if (handler?.upgrade === undefined) throw pathNotFound();
     return { admitted, handler };
   }
@@ -139,6 +146,8 @@ export class RestHandler {
     warnings: string[],
   ): Promise<void> {
     const { info, user, query } = admitted;
+    const route = this.#o.extensions?.find(info.path);
+    if (route !== undefined) return this.#extend(route, admitted, request, response);
     if (!info.isResourceRequest) return this.#path(admitted, request, response);
     const { signal, kinds, virtuals } = this.#o;
     const stream = this.#streamOf(info);
@@ -168,6 +177,20 @@ export class RestHandler {
       ...{ info, def, user, query, request, response, representation, warnings, signal },
       mayCreate,
     });
+  }
+
+  #extend(
+    route: ExtensionRoute,
+    { info, user, query }: Admitted,
+    request: AnyRequest,
+    response: AnyResponse,
+  ): Promise<void> {
+    if (!route.isAvailable) {
+      plainText(response, 503, 'service unavailable\n');
+      return Promise.resolve();
+    }
+    const signal = AbortSignal.any([this.#o.signal, goneSignal(response)]);
+    return route.handle({ info, user, query, request, signal }, response);
   }
 
   /** A group nobody serves is no API path at all; a resource nobody serves is a Status. */

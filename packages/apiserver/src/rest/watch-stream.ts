@@ -1,4 +1,7 @@
-/** A watch as an HTTP response: one JSON document a line or one protobuf frame after the other, until the client, the clock or the server ends it. */
+/**
+ * A watch as an HTTP response: one JSON document a line or one protobuf frame after the other, until the client, the clock
+ * or the server ends it.
+ */
 import { expired, type KindDef } from '@kubets/api';
 import type { Clock, Random, Timer } from '@kubets/platform';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';

@@ -22,6 +22,10 @@ export interface KubeletTls {
   readonly key?: Buffer | undefined;
   /** CA of the kubelets' serving certificates; the system's CAs when absent. */
   readonly ca?: Buffer | undefined;
+  /** The name the certificate must carry, if not the address. */
+  readonly servername?: string;
+  /** False: any certificate will do. */
+  readonly rejectUnauthorized?: boolean;
 }
 
 /** One request to a kubelet (`https`), or through the proxy subresources to a pod (`http`). */

@@ -10,7 +10,7 @@ import {
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { GVR } from '../resources.ts';
 import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
-import { forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
+import { copyAnswer, forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
 import { findPod, kubeletOfNode } from './target.ts';
 
 type Backend = Pick<BackendRequest, 'scheme' | 'host' | 'port'>;
@@ -156,11 +156,6 @@ async function relayRequest(
     body: hasBody ? (stream.request as unknown as Readable) : undefined,
     signal,
   });
-  response.statusCode = answer.statusCode ?? 502;
-  for (const [name, value] of Object.entries(answer.headers)) {
-    if (value === undefined || ['connection', 'keep-alive', 'transfer-encoding'].includes(name))
-      continue;
-    response.setHeader(name, value);
-  }
+  copyAnswer(answer, response);
   await relayBody(answer, response, signal);
 }

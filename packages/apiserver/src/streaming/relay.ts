@@ -18,12 +18,18 @@ const HOP_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** Of answers, the headers that belong to one connection. */
+const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
+
 /** Credentials of the client are for this server alone, whatever is behind it. */
 const PRIVATE_HEADERS = new Set(['authorization', 'cookie']);
 
+/** Headers as Node.js takes them. */
+export type Headers = Record<string, string | string[]>;
+
 /** The client's headers as the backend may see them. */
-export function forwardedHeaders(stream: StreamRequest): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
+export function forwardedHeaders(stream: StreamRequest): Headers {
+  const headers: Headers = {};
   for (const [name, value] of Object.entries(stream.request.headers)) {
     if (value === undefined || name.startsWith(':') || name.startsWith('impersonate-')) continue;
     if (HOP_HEADERS.has(name) || PRIVATE_HEADERS.has(name)) continue;
@@ -35,7 +41,7 @@ export function forwardedHeaders(stream: StreamRequest): Record<string, string |
 const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /** Headers of an upgrade to pass on; a token sent as a subprotocol is taken out. */
-export function upgradeHeaders(stream: StreamRequest): Record<string, string | string[]> {
+export function upgradeHeaders(stream: StreamRequest): Headers {
   const headers = forwardedHeaders(stream);
   const protocols = String(headers['sec-websocket-protocol'] ?? '')
     .split(',')
@@ -46,6 +52,15 @@ export function upgradeHeaders(stream: StreamRequest): Record<string, string | s
   headers.connection = 'Upgrade';
   headers.upgrade = String(stream.request.headers.upgrade ?? 'websocket');
   return headers;
+}
+
+/** Status and headers of a backend's answer. */
+export function copyAnswer(from: IncomingMessage, to: AnyResponse): void {
+  to.statusCode = from.statusCode ?? 502;
+  for (const [name, value] of Object.entries(from.headers)) {
+    if (value === undefined || CONNECTION_HEADERS.has(name)) continue;
+    to.setHeader(name, value);
+  }
 }
 
 /** Sends a response body on as it comes, at the client's pace. Resolves when it is through or the client is gone. */
@@ -77,9 +92,9 @@ function isStreamEnd(error: unknown): boolean {
 export async function relayUpgrade(
   client: KubeletClient,
   backend: Omit<BackendRequest, 'headers' | 'signal'>,
-  o: { stream: StreamRequest; socket: Duplex; head: Buffer },
+  o: { stream: StreamRequest; socket: Duplex; head: Buffer; headers?: Headers },
 ): Promise<void> {
-  const headers = upgradeHeaders(o.stream);
+  const headers = o.headers ?? upgradeHeaders(o.stream);
   const gone = new AbortController();
   const onClose = (): void => gone.abort();
   o.socket.once('close', onClose);

@@ -38,13 +38,13 @@ export class TestAuthority {
     return new TestAuthority(certificate, keys);
   }
 
-  /** A certificate for a subject such as `CN=a,O=b`, good for 127.0.0.1 and localhost. */
-  async issue(subject: string): Promise<TlsMaterial> {
+  /** A certificate for a subject such as `CN=a,O=b`, good for 127.0.0.1, localhost and the names given. */
+  async issue(subject: string, ...hosts: string[]): Promise<TlsMaterial> {
     const keys = await newKeys();
     this.#serial += 1;
     const names = new SubjectAlternativeNameExtension([
       { type: 'ip', value: '127.0.0.1' },
-      { type: 'dns', value: 'localhost' },
+      ...['localhost', ...hosts].map((value) => ({ type: 'dns', value }) as const),
     ]);
     const certificate = await X509CertificateGenerator.create({
       serialNumber: this.#serial.toString(16).padStart(2, '0'),

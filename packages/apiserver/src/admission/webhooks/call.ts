@@ -1,10 +1,15 @@
 import { request as httpsRequest } from 'node:https';
-import { type Endpoints, isJsonObject, type Service } from '@kubets/api';
+import { isJsonObject } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
 import { LIMITS } from '../../edge-limits.ts';
 import { networkText } from '../../network-text.ts';
+import {
+  type Address,
+  NoBackendError,
+  type ServiceRef,
+  serviceBackend,
+} from '../../outbound/service-backend.ts';
 import type { ResourceStore } from '../../ports.ts';
-import { GVR } from '../../resources.ts';
 import type { Webhook } from './match.ts';
 
 /** The webhook could not be asked, or gave no answer that can be used. */
@@ -56,31 +61,21 @@ async function targetOf(hook: Webhook, store: ResourceStore, seconds: number): P
   const port = service.port ?? 443;
   const path = service.path ?? '/';
   const url = withTimeout(new URL(path, `https://${servername}:${port}`), seconds);
-  const backend = serviceBackend(store, { ...service, port });
-  return { url, ...backend, servername };
+  return { url, ...addressOf(store, { ...service, port }), servername };
+}
+
+function addressOf(store: ResourceStore, ref: ServiceRef): Address {
+  try {
+    return serviceBackend(store, ref);
+  } catch (error) {
+    if (error instanceof NoBackendError) throw new WebhookCallError(error.message);
+    throw error;
+  }
 }
 
 function withTimeout(url: URL, seconds: number): URL {
   url.searchParams.set('timeout', `${seconds}s`);
   return url;
-}
-
-/** An address behind a service, taken from its endpoints: the master may have no way to cluster IPs. */
-function serviceBackend(
-  store: ResourceStore,
-  { namespace, name, port }: { namespace: string; name: string; port: number },
-): { host: string; port: number } {
-  const service = store.cache<Service>(GVR.services).get(namespace, name);
-  if (!service) throw new WebhookCallError(`service "${name}" not found`);
-  const chosen = service.spec?.ports?.find((one) => one.port === port);
-  if (!chosen) throw new WebhookCallError(`service "${name}" has no port ${port}`);
-  const endpoints = store.cache<Endpoints>(GVR.endpoints).get(namespace, name);
-  for (const subset of endpoints?.subsets ?? []) {
-    const target = subset.ports?.find((one) => (one.name ?? '') === (chosen.name ?? ''));
-    const host = subset.addresses?.[0]?.ip;
-    if (target && host) return { host, port: target.port };
-  }
-  throw new WebhookCallError(`no endpoints available for service "${name}"`);
 }
 
 function post(
