@@ -149,4 +149,30 @@ describe('WorkQueue', () => {
     assert.deepEqual(done, ['a']);
     assert.equal(clock.pendingTimers, 0);
   });
+
+  it('stops although a worker adds its key for later while others still work', async () => {
+    const { clock, queue } = setup();
+    const gates = { a: Promise.withResolvers<void>(), b: Promise.withResolvers<void>() };
+    const running = queue.run(2, async (key) => {
+      await gates[key as 'a' | 'b'].promise;
+      // As a controller does whose write was refused, whether it still leads or not.
+      queue.addRateLimited(key);
+      queue.add('c');
+    });
+    queue.add('a');
+    queue.add('b');
+    let stopped = false;
+    const stopping = running.stop().then(() => {
+      stopped = true;
+    });
+    gates.a.resolve();
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    clock.advance(1_000);
+    gates.b.resolve();
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    assert.equal(stopped, true);
+    assert.equal(queue.depth, 0);
+    assert.equal(clock.pendingTimers, 0);
+    await stopping;
+  });
 });

@@ -36,6 +36,8 @@ export class WorkQueue<K extends string = string> {
   readonly #failures = new Map<K, number>();
   #worker: ((key: K) => Promise<void>) | undefined;
   #concurrency = 0;
+  /** Nothing is taken any more: who still works may add keys, but nobody will come for them. */
+  #stopped = false;
   #waiters: (() => void)[] = [];
 
   constructor(options: WorkQueueOptions) {
@@ -58,6 +60,7 @@ export class WorkQueue<K extends string = string> {
 
   /** To be worked on as soon as a worker is free. */
   add(key: K): void {
+    if (this.#stopped) return;
     this.#dropLater(key);
     if (this.#active.has(key)) {
       this.#again.add(key);
@@ -69,6 +72,7 @@ export class WorkQueue<K extends string = string> {
 
   /** To be worked on after a time; of several times the earliest counts. */
   addAfter(key: K, ms: number): void {
+    if (this.#stopped) return;
     if (ms <= 0) {
       this.add(key);
       return;
@@ -102,9 +106,10 @@ export class WorkQueue<K extends string = string> {
   /**
    * Starts the workers. A worker that resolves is done with the key (its failures are forgotten unless it added the key
    * rate-limited itself); one that throws has the key added again.
-   * @returns how to stop: resolves once no worker runs; keys still waiting are dropped
+   * @returns how to stop: resolves once no worker runs; keys still waiting, or added from then on, are dropped
    */
   run(concurrency: number, worker: (key: K) => Promise<void>): { stop(): Promise<void> } {
+    this.#stopped = false;
     this.#worker = worker;
     this.#concurrency = concurrency;
     this.#pump();
@@ -152,6 +157,7 @@ export class WorkQueue<K extends string = string> {
   }
 
   async #stop(): Promise<void> {
+    this.#stopped = true;
     this.#worker = undefined;
     this.#ready.clear();
     this.#again.clear();
