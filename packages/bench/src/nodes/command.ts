@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '@kubets/platform';
 import { BenchError } from '../errors.ts';
 import { renderHtml } from '../report/html.ts';
+import { profileTable } from '../report/profile.ts';
 import type { BenchResult, Picture } from '../report/result.ts';
 import { sloLines } from '../report/slo.ts';
 import { machine } from '../runtime/machine.ts';
@@ -27,6 +28,9 @@ const PICTURES: readonly (readonly [key: string, title: string, unit: string])[]
   ['lag', 'Watch lag: from sending a write to seeing it', 'ms'],
   ['store', 'Store', 'MiB'],
 ];
+
+const PROFILED = /^(etcd|apiserver|scheduler|controller-manager)/;
+const PROFILE_ROWS = 15;
 
 function writeFile(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 });
@@ -66,7 +70,10 @@ export async function nodesCommand(args: readonly string[], io: CommandIo): Prom
   });
   const outcome = await coordinator.run();
   writeFile(file, JSON.stringify({ ...outcome.state, shape: shapeOf(config) }));
-  const result = resultOf(config, outcome);
+  const tables = [...coordinator.profiles]
+    .filter(([name]) => PROFILED.test(name))
+    .map(([name, profile]) => profileTable(name, profile, PROFILE_ROWS));
+  const result = { ...resultOf(config, outcome), tables };
   const json = join(config.dir, 'report.json');
   const html = join(config.dir, 'report.html');
   writeFile(json, `${JSON.stringify(result, null, 1)}\n`);

@@ -23,6 +23,8 @@ export interface NodesConfig {
   /** Everything of the run is kept here. */
   readonly dir: string;
   readonly keep: boolean;
+  /** Where the own cluster's processes leave CPU profiles; their top rows go into the report. */
+  readonly profileDir: string | undefined;
 }
 
 export const PHASES = [
@@ -50,6 +52,7 @@ export const NODES_USAGE = `usage: kubets bench nodes [options]
   --churn-rate N        pods replaced a second (20) for --churn-seconds N (60)
   --nodes-per-process N (2500)
   --dir DIR             state, logs and the report; the same again resumes (.kubets-bench)
+  --profile DIR         CPU profiles of the own cluster's processes
   --keep                leave the own cluster's data there`;
 
 const OPTIONS = {
@@ -69,6 +72,7 @@ const OPTIONS = {
   'nodes-per-process': { type: 'string', default: '2500' },
   dir: { type: 'string', default: '.kubets-bench' },
   keep: { type: 'boolean', default: false },
+  profile: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -128,5 +132,6 @@ export function parseNodesConfig(
     phases: phasesIn(values.phases),
     dir: values.dir,
     keep: values.keep,
+    profileDir: values.profile,
   };
 }

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, type Random, systemRandom } from '@kubets/platform';
 import { COORDINATOR_IN_FLIGHT, SAMPLE_MS, SAVE_MS } from '../limits.ts';
+import type { CpuProfile } from '../report/profile.ts';
 import { ApiStats } from '../rest/api-stats.ts';
 import { type Access, parseKubeconfig } from '../rest/kubeconfig.ts';
 import { OwnCluster, readMetrics } from '../runtime/own-cluster.ts';
@@ -56,6 +57,8 @@ export class Coordinator {
   readonly #stats = new ApiStats();
   readonly #stop = new AbortController();
   readonly #random: Random = systemRandom;
+  /** Of the own cluster's processes, once all has ended. */
+  profiles: ReadonlyMap<string, CpuProfile> = new Map();
   #done: PhaseName[];
   #cluster: OwnCluster | undefined;
   #lagMs: number[] = [];
@@ -179,7 +182,7 @@ export class Coordinator {
     await this.#fleet.stop();
     client.close();
     if (this.#cluster === undefined) return;
-    await this.#cluster.stop();
+    this.profiles = await this.#cluster.stop();
     const { config } = this.#options;
     if (finished && !config.keep) rmSync(this.#cluster.dir, { recursive: true, force: true });
   }

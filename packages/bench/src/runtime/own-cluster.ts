@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BenchError } from '../errors.ts';
+import type { CpuProfile } from '../report/profile.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'cluster', 'src', 'main.ts');
 
@@ -25,11 +26,12 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function kubets(args: readonly string[]): Promise<string> {
+async function kubets(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const child = spawn(process.execPath, ['--disable-warning=DEP0123', MAIN, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // Ctrl-C of the terminal is for the benchmark; it then stops the cluster in order.
     detached: true,
+    env: { ...process.env, ...env },
   });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -43,23 +45,31 @@ async function kubets(args: readonly string[]): Promise<string> {
 
 export class OwnCluster {
   readonly dir: string;
+  readonly #profileDir: string | undefined;
 
-  private constructor(dir: string) {
+  private constructor(dir: string, profileDir: string | undefined) {
     this.dir = dir;
+    this.#profileDir = profileDir;
   }
 
-  /** Starts a cluster in a directory, or the one that is there already. */
+  /**
+   * Starts a cluster in a directory, or the one that is there already.
+   * @param options with `profileDir`, every process leaves a CPU profile there when it ends
+   */
   static async start(
     dir: string,
-    { masters, nodes }: { masters: number; nodes: number },
+    options: { masters: number; nodes: number; profileDir?: string | undefined },
   ): Promise<OwnCluster> {
+    const { masters, nodes, profileDir } = options;
     const isNew = !existsSync(join(dir, 'state.json'));
     const port = isNew ? ['--port', String(await freePort())] : [];
-    await kubets([
+    const words = [
       ...['up', '--data-dir', dir, '--detach', '--no-install', '--runtime', 'simulated'],
       ...['--masters', String(masters), '--nodes', '0', '--expected-nodes', String(nodes), ...port],
-    ]);
-    return new OwnCluster(dir);
+    ];
+    const where = profileDir === undefined ? '' : resolve(profileDir);
+    await kubets(words, where === '' ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${where}` });
+    return new OwnCluster(dir, profileDir);
   }
 
   get kubeconfig(): string {
@@ -89,8 +99,19 @@ export class OwnCluster {
     return bytesUnder(join(this.dir, 'etcd', 'etcd-1'));
   }
 
-  async stop(): Promise<void> {
+  /** @returns the profiles of its processes by name, if any were asked for */
+  async stop(): Promise<Map<string, CpuProfile>> {
+    const names = new Map(this.processes().map(({ pid, name }) => [String(pid), name]));
     await kubets(['down', '--data-dir', this.dir]);
+    const profiles = new Map<string, CpuProfile>();
+    if (this.#profileDir === undefined) return profiles;
+    for (const file of readdirSync(this.#profileDir)) {
+      const name = names.get(/^CPU\.\d+\.\d+\.(\d+)\./.exec(file)?.[1] ?? '');
+      if (name === undefined) continue;
+      const text = readFileSync(join(this.#profileDir, file), 'utf8');
+      profiles.set(name, JSON.parse(text) as CpuProfile);
+    }
+    return profiles;
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { BenchError } from '../errors.ts';
 import type { CommandIo } from '../nodes/command.ts';
 import { renderHtml } from '../report/html.ts';
+import { profileTable } from '../report/profile.ts';
 import type { BenchResult, SloResult, Table } from '../report/result.ts';
 import { machine } from '../runtime/machine.ts';
 import type { Case } from './cases.ts';
@@ -14,6 +15,7 @@ import { measureWhole } from './whole.ts';
 
 const CORE_MAIN = join(import.meta.dirname, 'core-main.ts');
 const PREEMPTORS = 1_000;
+const PROFILE_ROWS = 15;
 /** Pods a second: what the scheduler has to reach, by itself and as a whole. */
 const FLOORS: Readonly<Partial<Record<Case, { core: number; whole: number }>>> = {
   basic: { core: 4_500, whole: 1_000 },
@@ -37,6 +39,7 @@ export async function schedulerCommand(args: readonly string[], io: CommandIo): 
   const startedMs = io.clock.now();
   const cores: CoreFigures[] = [];
   const wholes: WholeFigures[] = [];
+  const profiled: Table[] = [];
   for (const which of config.cases) {
     for (const nodes of config.core ? config.growth : []) {
       const core = measureCore(which, nodes, config);
@@ -44,13 +47,23 @@ export async function schedulerCommand(args: readonly string[], io: CommandIo): 
       io.say(`core ${which}, ${nodes} nodes: ${Math.round(core.podsPerSecond)} pods/s`);
     }
     if (!config.whole) continue;
-    const { nodes, lanes, dir } = config;
+    const { nodes, lanes, dir, profileDir } = config;
     const pods = podsOf(which, config);
-    const whole = await measureWhole({ which, nodes, pods, lanes, dir, ...io });
-    wholes.push(whole);
-    io.say(`whole ${which}, ${nodes} nodes: ${describe(whole)}`);
+    const options = { which, nodes, pods, lanes, dir, profileDir, ...io };
+    const { figures, profiles } = await measureWhole(options);
+    wholes.push(figures);
+    for (const [name, profile] of profiles) {
+      if (/^(etcd|apiserver|scheduler)/.test(name)) {
+        profiled.push(profileTable(`${name}, ${which}`, profile, PROFILE_ROWS));
+      }
+    }
+    io.say(`whole ${which}, ${nodes} nodes: ${describe(figures)}`);
   }
-  const result = resultOf(config, { cores, wholes }, { startedMs, nowMs: io.clock.now() });
+  const result = resultOf(
+    config,
+    { cores, wholes, profiled },
+    { startedMs, nowMs: io.clock.now() },
+  );
   writeFileSync(join(config.dir, 'report.json'), `${JSON.stringify(result, null, 1)}\n`);
   writeFileSync(join(config.dir, 'report.html'), renderHtml(result));
   for (const { name, limit, measured, met } of result.slos) {
@@ -115,10 +128,14 @@ const perPod = ({ cpuSeconds, pods }: WholeFigures): string =>
 
 function resultOf(
   config: SchedulerConfig,
-  found: { cores: readonly CoreFigures[]; wholes: readonly WholeFigures[] },
+  found: {
+    cores: readonly CoreFigures[];
+    wholes: readonly WholeFigures[];
+    profiled: readonly Table[];
+  },
   times: { startedMs: number; nowMs: number },
 ): BenchResult {
-  const { cores, wholes } = found;
+  const { cores, wholes, profiled } = found;
   const figure = (kind: string, { which, nodes, podsPerSecond }: CoreFigures | WholeFigures) => [
     `${kind} ${which}, ${nodes} nodes, pods a second (more is better)`,
     podsPerSecond,
@@ -136,6 +153,6 @@ function resultOf(
       ...wholes.map((one) => figure('whole', one)),
     ]),
     ...{ phases: [], api: [], stages: [], throughput: [], processes: [], failures: {} },
-    ...{ pictures: [], tables: tables(cores, wholes), notes: [] },
+    ...{ pictures: [], tables: [...tables(cores, wholes), ...profiled], notes: [] },
   };
 }

@@ -14,6 +14,8 @@ export interface SchedulerConfig {
   /** Requests of the load under way at once. */
   readonly lanes: number;
   readonly dir: string;
+  /** Where the cluster's processes leave CPU profiles; their top rows go into the report. */
+  readonly profileDir: string | undefined;
 }
 
 export const SCHEDULER_USAGE = `usage: kubets bench scheduler [options]
@@ -23,6 +25,7 @@ export const SCHEDULER_USAGE = `usage: kubets bench scheduler [options]
   --growth LIST    node counts below --nodes for the core alone (500)
   --only core|whole
   --lanes N        requests of the load under way at once (64)
+  --profile DIR    CPU profiles of the cluster's processes
   --dir DIR        the cluster's data and the report (.kubets-bench-scheduler)`;
 
 const OPTIONS = {
@@ -33,6 +36,7 @@ const OPTIONS = {
   only: { type: 'string', default: '' },
   lanes: { type: 'string', default: '64' },
   dir: { type: 'string', default: '.kubets-bench-scheduler' },
+  profile: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -75,5 +79,6 @@ export function parseSchedulerConfig(args: readonly string[]): SchedulerConfig {
     whole: values.only !== 'core',
     lanes: count('lanes', values.lanes),
     dir: values.dir,
+    profileDir: values.profile,
   };
 }

@@ -5,6 +5,7 @@ import { type Clock, delay, systemRandom } from '@kubets/platform';
 import { BenchError } from '../errors.ts';
 import { eachOf } from '../lanes.ts';
 import { isStatus, Requests } from '../nodes/requests.ts';
+import type { CpuProfile } from '../report/profile.ts';
 import { parseKubeconfig } from '../rest/kubeconfig.ts';
 import { freezeProcess, OwnCluster, readMetrics } from '../runtime/own-cluster.ts';
 import { type Call, RestClient } from '../runtime/rest-client.ts';
@@ -25,6 +26,7 @@ export interface WholeOptions {
   readonly pods: number;
   readonly lanes: number;
   readonly dir: string;
+  readonly profileDir: string | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
@@ -188,15 +190,22 @@ function ignoreConflict(error: unknown): void {
 }
 
 /** One case on a fresh cluster, which is gone afterwards. */
-export async function measureWhole(options: WholeOptions): Promise<WholeFigures> {
+export async function measureWhole(
+  options: WholeOptions,
+): Promise<{ figures: WholeFigures; profiles: ReadonlyMap<string, CpuProfile> }> {
   const dir = join(options.dir, `cluster-${options.which}`);
-  const cluster = await OwnCluster.start(dir, { masters: 1, nodes: options.nodes });
+  const { nodes, profileDir } = options;
+  const cluster = await OwnCluster.start(dir, { masters: 1, nodes, profileDir });
   const whole = new Whole(options, cluster);
   try {
-    return await whole.run();
-  } finally {
+    const figures = await whole.run();
+    whole.close();
+    return { figures, profiles: await cluster.stop() };
+  } catch (error) {
     whole.close();
     await cluster.stop();
+    throw error;
+  } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
