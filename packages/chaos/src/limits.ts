@@ -21,6 +21,8 @@ export const LIMITS = {
   readyMs: 60_000,
   /** Watchers have seen everything within this after the traffic has ended. */
   watchersMs: 60_000,
+  /** What watchers of a cluster that is stuck can still tell is waited for so long. */
+  stuckMs: 5_000,
   /** Leases end within their time, and this on top for changes of leader. */
   leaseGraceMs: 30_000,
   /** A command that changes the machine (ip, mount, iptables). */

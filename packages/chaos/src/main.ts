@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { check, list } from './commands/check.ts';
 import type { Io } from './commands/io.ts';
 import { type RunFlags, run } from './commands/run.ts';
+import { selfTest } from './commands/self-test.ts';
 import { ChaosError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -76,6 +77,14 @@ function buildProgram(io: Io): Command {
     .command('list')
     .description('scenarios and targets')
     .action(() => list(io));
+  program
+    .command('self-test')
+    .description('plant bugs into copies of the store; exit code 1 if one goes unnoticed')
+    .option('--only <names...>', 'these bugs only')
+    .option('--seed <n>', 'where the chances start', wholeNumber(0, 2 ** 32 - 1), 1)
+    .action(async (flags: { only?: string[]; seed: number }) => {
+      verdictIs(await selfTest(flags, io));
+    });
   program
     .command('check <history>')
     .description('judge a history again; exit code 1 if anything is wrong')

@@ -166,6 +166,8 @@ export class Run {
     await this.#workloads.stop();
     await this.#leaders.stop();
     if (this.#complaints.length === 0) await this.#settle();
+    // A cluster that is stuck still tells what it can.
+    else await this.#watchers.finish(this.#recorder.newest, LIMITS.stuckMs);
     this.#watchers.close();
     return {
       facts: {

@@ -10,6 +10,7 @@ import {
   HistoryViolation,
   type Model,
   modelOf,
+  type Operation,
   type WatchRecord,
 } from '@kubets/etcd/testing';
 import type { History } from './records.ts';
@@ -31,7 +32,7 @@ export interface Verdict {
 const LINE_CHARS = 600;
 
 export function judge(history: History): Verdict {
-  const violations = [...history.complaints];
+  const violations: string[] = [];
   const attempt = (check: () => void): void => {
     try {
       check();
@@ -47,7 +48,8 @@ export function judge(history: History): Verdict {
   });
   if (model !== undefined) {
     const agreed = model;
-    attempt(() => checkHistory(agreed, history.operations, { appliedAtMs: history.seenMs }));
+    const operations = judgeable(history, agreed.revision);
+    attempt(() => checkHistory(agreed, operations, { appliedAtMs: history.seenMs }));
     for (const record of history.watches) {
       attempt(() => checkWatch(agreed, record, { compactedUpTo: 0 }));
     }
@@ -59,7 +61,8 @@ export function judge(history: History): Verdict {
   const count = (type: string): number =>
     history.operations.filter(({ outcome }) => outcome.type === type).length;
   return {
-    ...{ ok: violations.length === 0, violations: distinct(violations) },
+    ...{ ok: violations.length + history.complaints.length === 0 },
+    violations: distinct([...violations, ...history.complaints]),
     operations: history.operations.length,
     acknowledged: count('ok'),
     unknown: count('unknown'),
@@ -67,6 +70,15 @@ export function judge(history: History): Verdict {
     watchEvents: history.watches.reduce((sum, one) => sum + eventsIn(one), 0),
     leasesEnded,
   };
+}
+
+/**
+ * In a run that ended in trouble watchers may not have been told of the newest revisions: then nothing can be said about
+ * operations at them. In any other run every revision has been seen, and one that was not is a lost write.
+ */
+function judgeable({ complaints, operations }: History, newest: number): readonly Operation[] {
+  if (complaints.length === 0) return operations;
+  return operations.filter(({ outcome }) => outcome.type !== 'ok' || outcome.revision <= newest);
 }
 
 /** What one watcher of everything saw, from the first revision on: the one that saw most. Others are compared with it. */

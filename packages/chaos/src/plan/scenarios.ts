@@ -114,6 +114,17 @@ export const SCENARIOS: readonly Scenario[] = [
       anyone('replace-member', 2),
     ],
   },
+  {
+    name: 'short',
+    what: 'a kill, a pause and a partition, all of them short: to see that everything works',
+    needs: ['processes'],
+    defaultFaults: 3,
+    ingredients: [
+      leader('kill', 1),
+      leader('stop', 1, 1_000, 1_200),
+      leader('isolate', 1, 1_200, 1_500),
+    ],
+  },
 ];
 
 /** What a target must be able to for a fault to be possible. */
