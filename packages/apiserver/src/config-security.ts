@@ -1,5 +1,6 @@
 /** The flags about who comes in and who may do what, under the stock names. */
 import { flag } from '@kubets/platform';
+import { auditFlags } from './audit/flags.ts';
 
 const authenticationFlags = {
   'anonymous-auth': flag.bool({
@@ -95,9 +96,26 @@ const authorizationFlags = {
   }),
 } as const;
 
+const flowFlags = {
+  'enable-priority-and-fairness': flag.bool({
+    default: true,
+    help: 'share the requests under way out by flow schemas and priority levels',
+  }),
+  'max-requests-inflight': flag.int({
+    default: 400,
+    help: 'reads under way at once; with priority and fairness the sum of both counts',
+  }),
+  'max-mutating-requests-inflight': flag.int({
+    default: 200,
+    help: 'writes under way at once',
+  }),
+} as const;
+
 export const securityFlags = {
   ...authenticationFlags,
   ...oidcFlags,
   ...frontProxyFlags,
   ...authorizationFlags,
+  ...flowFlags,
+  ...auditFlags,
 } as const;

@@ -51,6 +51,12 @@ export const LIMITS = {
   extensionRetryMs: 1_000,
   /** APIServices looked at side by side. */
   extensionConcurrency: 8,
+  /** Audit events that wait for the log in batch mode, how many are written at once, and how long they wait. */
+  auditBufferEvents: 10_000,
+  auditLogBatchEvents: 400,
+  auditLogWaitMs: 1_000,
+  /** A service that audit events are sent to answers within this time. */
+  auditWebhookTimeoutMs: 30_000,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
 } as const;

@@ -50,10 +50,13 @@ export const EVENT_TTL_SECONDS = 3_600;
 /** Operations in one JSON patch. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 
-/** Requests under way at once, watches and streams not counted; more are told to come back. */
-export const MAX_INFLIGHT = 600;
+/** A request that finds no seat waits at most this long in its queue; then it is told to come back, */
+export const MAX_QUEUE_WAIT_MS = 15_000;
 /** … after this long. */
 export const INFLIGHT_RETRY_SECONDS = 1;
+/** Seats one request takes at most, and the objects a list reads for each. */
+export const MAX_REQUEST_SEATS = 10;
+export const OBJECTS_PER_SEAT = 100;
 /** Answers above this are compressed for clients that ask. */
 export const GZIP_THRESHOLD_BYTES = 128 * 1024;
 /** Bytes of list items in one chunk of the component door. */

@@ -95,6 +95,21 @@ export interface Authorizer {
   authorize(attributes: AuthorizationAttributes): Promise<Decision>;
 }
 
+/** What the stages of a request tell the audit log. Absent when the request is not written down. */
+export interface AuditTrail {
+  /** The first value of a key stays. */
+  annotate(key: string, value: string): void;
+  decided(decision: Decision): void;
+  /** The body of the request: JSON text, other text as it came, or an object. */
+  requested(body: string | object): void;
+  /** The answer, if it is wanted: an object or JSON bytes. */
+  answered(body: Buffer | object): void;
+  /** Whether the answer is wanted. */
+  keepsAnswer(): boolean;
+  /** A watch or stream has begun to answer. */
+  started(code: number): void;
+}
+
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
 /** What admission sees. `admit` may change `object` in place; `validate` must not. */
@@ -117,6 +132,8 @@ export interface AdmissionAttributes {
   readonly user: UserInfo;
   /** Adds a `Warning: 299 - "text"` header to the answer. */
   addWarning(text: string): void;
+  /** Adds to the audit event of the request, if there is one. */
+  addAuditAnnotation?(key: string, value: string): void;
 }
 
 /** One admission rule. Refuses by throwing an `ApiError`. Called for every write; decides itself what concerns it. */

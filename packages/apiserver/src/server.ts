@@ -13,17 +13,21 @@ import {
 } from '@kubets/platform';
 import { POLICY_RULES, WEBHOOK_RULES } from './admission/policy/policy-rules.ts';
 import { ApiServices, extensionRoutes, withExtensions } from './aggregation/index.ts';
+import type { Auditor } from './audit/auditor.ts';
+import { auditorOf } from './audit/from-config.ts';
+import { auditMetrics } from './audit/metrics.ts';
 import { optionalFile } from './auth/from-config.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
 import { discoverySource } from './discovery-source.ts';
 import { createEdge, type Edge } from './edge.ts';
+import { gateOf } from './fairness/from-config.ts';
+import type { Gate } from './gate.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
-import { Inflight } from './inflight.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
 import { metricsPath, serverMetrics } from './metrics.ts';
-import type { BackgroundTask, ResourceStore } from './ports.ts';
+import type { BackgroundTask, RequestInfo, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
 import { RestHandler } from './rest/handler.ts';
@@ -70,6 +74,8 @@ export class ApiServer {
   readonly #kinds: KindRegistry = serverKinds();
   readonly #definitions: Definitions;
   readonly #services: ApiServices;
+  readonly #gate: Gate;
+  readonly #auditor: Auditor | undefined;
   /** Objects as the server's own parts, and tests, use them. */
   readonly objects: ResourceStore;
 
@@ -117,8 +123,14 @@ export class ApiServer {
       ...{ store: this.objects, kinds: this.#kinds, kindsOf, clock, log },
       dropCache: (def) => this.#caches.drop(def),
     });
+    const { gate, tasks } = gateOf(config, {
+      ...{ store: this.objects, metrics: options.metrics, clock, log },
+      count: (info) => this.#countOf(info),
+    });
+    this.#gate = gate;
+    this.#auditor = auditorOf(config, { clock, log, metrics: auditMetrics(options.metrics) });
     const compactor = new Compactor({ store, clock, log });
-    this.#tasks = [...this.#edge.tasks, this.#definitions, this.#services, compactor];
+    this.#tasks = [...this.#edge.tasks, ...tasks, this.#definitions, this.#services, compactor];
     const doors = this.#doors(registry);
     this.#rest = doors.rest;
     this.#grpc = doors.grpc;
@@ -155,6 +167,7 @@ export class ApiServer {
     const { clock } = this.#o;
     await Promise.all(this.#tasks.map((task) => task.stop()));
     await Promise.all([this.#rest.drain(clock), this.#grpc.drain(DRAIN_GRACE_MS)]);
+    await this.#auditor?.close();
     this.#edge.close();
     this.#caches.close();
     this.#o.store.close();
@@ -172,14 +185,14 @@ export class ApiServer {
     const { signal } = this.#stop;
     const metrics = serverMetrics(this.#o.metrics);
     metrics.observeCaches(this.#caches);
-    const inflight = new Inflight();
+    const common = { gate: this.#gate, auditor: this.#auditor, newId: randomUUID };
     const onWatchFrame = (def: KindDef): void => metrics.watchFrame(def);
     const resources = new ResourceHandler({ registry, clock, random, onWatchFrame });
     const handler = new RestHandler({
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
       paths: [...paths, metricsPath(this.#o.metrics)],
       extensions: extensionRoutes(this.#services),
-      ...{ metrics, inflight, clock, log, signal, newId: randomUUID },
+      ...{ metrics, clock, log, signal, ...common },
     });
     const { cert, key, ca: clientCa } = tls;
     const rest = new RestServer({
@@ -192,8 +205,8 @@ export class ApiServer {
       signal,
     });
     const service = new ResourcesService({
-      ...{ authenticator, authorizer, kinds, registry, virtuals, metrics, inflight },
-      ...{ clock, log, signal },
+      ...{ authenticator, authorizer, kinds, registry, virtuals, metrics },
+      ...{ clock, log, signal, ...common },
     });
     const grpc = new GrpcHost({
       tls: { ...tls, requireClientCert: true },
@@ -203,6 +216,12 @@ export class ApiServer {
     const definition = serviceOf(loadProto('apiserver/resources.proto'), SERVICE).service;
     grpc.addService(definition, service.handlers as Parameters<GrpcHost['addService']>[1]);
     return { rest, grpc };
+  }
+
+  /** Objects a list would look at, if they are in memory. */
+  #countOf({ apiGroup: group, apiVersion: version, resource }: RequestInfo): number | undefined {
+    const def = this.#kinds.forResource({ group, version, resource });
+    return def && this.#caches.peek(def)?.size;
   }
 
   #storageKind(def: KindDef): KindDef {

@@ -2,6 +2,7 @@ import { type Clock, delay, exponentialBackoff, type Logger, type Random } from 
 import type { FrontProxyOptions } from '../auth/front-proxy.ts';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, ResourceStore } from '../ports.ts';
+import { ensureFlowControl } from './flow-control.ts';
 import { ensureMasterService } from './master-service.ts';
 import { MasterLeases } from './masters.ts';
 import { ensureAuthenticationConfig, ensureNamespaces, ensurePriorityClasses } from './objects.ts';
@@ -61,6 +62,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
       reconcilePolicy(o.store, DEFAULT_POLICY),
       ...(o.bootstrapTokens ? [reconcilePolicy(o.store, JOIN_POLICY)] : []),
       ensurePriorityClasses(o.store),
+      ensureFlowControl(o.store),
       ensureAuthenticationConfig(o.store, o),
       ensureMasterService(o.store, { clusterIp: o.clusterIp, targetPort: o.advertisePort }),
     ]);

@@ -4,9 +4,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { builtinKinds, unauthorized } from '@kubets/api';
 import { GrpcHost, loadProto, serviceOf, silentLogger, systemClock } from '@kubets/platform';
+import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
 import { LIST_CHUNK_BYTES, WATCH_BATCH_EVENTS } from '../limits.ts';
 import type { VirtualResource } from '../ports.ts';
+import { FULL } from '../testing/full-gate.ts';
 import { configMap, make, podObject, type TestRegistry, testRegistry } from '../testing/index.ts';
 import { ResourcesService } from './resources-service.ts';
 
@@ -42,7 +44,7 @@ let client: Client;
 let stop: AbortController;
 let user: string;
 
-async function open(inflight = new Inflight()): Promise<void> {
+async function open(gate: Gate = new Inflight({ reads: 0, writes: 0 })): Promise<void> {
   t = testRegistry();
   stop = new AbortController();
   user = 'admin';
@@ -65,7 +67,8 @@ async function open(inflight = new Inflight()): Promise<void> {
       watchFrame: () => undefined,
       observeCaches: () => undefined,
     },
-    inflight,
+    gate,
+    newId: () => 'id',
     clock: systemClock,
     log: silentLogger,
     signal: stop.signal,
@@ -259,7 +262,7 @@ describe('refusals', () => {
 describe('too many at once', () => {
   it('are told to come back', async () => {
     await close();
-    await open(new Inflight(0));
+    await open(FULL);
     await assert.rejects(call('Get', { ref: ref({ name: 'x' }) }), refused(429));
   });
 });

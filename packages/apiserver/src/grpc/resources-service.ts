@@ -16,10 +16,12 @@ import {
   unauthorized,
 } from '@kubets/api';
 import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
-import type { Inflight } from '../inflight.ts';
+import type { Auditor } from '../audit/auditor.ts';
+import type { Gate } from '../gate.ts';
 import { LIST_CHUNK_BYTES } from '../limits.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
+  AuditTrail,
   Authenticator,
   Authorizer,
   RequestInfo,
@@ -49,6 +51,7 @@ import type {
   WriteRequest,
 } from './messages.ts';
 import { PATCH_TYPES } from './messages.ts';
+import { Session } from './session.ts';
 import { GrpcWatch } from './watch-call.ts';
 
 export interface ResourcesDeps {
@@ -58,7 +61,10 @@ export interface ResourcesDeps {
   readonly registry: Registry;
   readonly virtuals: readonly VirtualResource[];
   readonly metrics: ServerMetrics;
-  readonly inflight: Inflight;
+  readonly gate: Gate;
+  /** Absent: nothing is written down. */
+  readonly auditor?: Auditor | undefined;
+  readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborted when draining begins. */
@@ -72,6 +78,13 @@ interface Admitted {
   readonly user: UserInfo;
   readonly target: Target;
   readonly userAgent: string;
+  readonly audit: AuditTrail | undefined;
+}
+
+interface Asked {
+  readonly ref: Ref | null | undefined;
+  readonly session: Session;
+  readonly limit?: number;
 }
 
 /** The service's handlers, by their names in the proto file. */
@@ -110,19 +123,29 @@ export class ResourcesService {
   ): handleUnaryCall<R, ObjectReply> {
     return (call, callback) => {
       const startedMs = this.#o.clock.monotonicMs();
-      this.#o.inflight
-        .run(async () => work(await this.#admit(call, verb, call.request.ref), call.request))
+      const session = this.#session();
+      const { request } = call;
+      this.#admit(call, verb, { ref: request.ref, session })
+        .then((admitted) => work(admitted, request))
         .then(
           (object) => {
+            session.audit?.answered(object);
+            session.done();
             callback(null, { object });
-            this.#note(verb, call.request.ref, 200, startedMs);
+            this.#note(verb, request.ref, 200, startedMs);
           },
           (error: unknown) => {
+            session.failed(error);
             callback(grpcError(error));
-            this.#note(verb, call.request.ref, statusOf(error).code, startedMs);
+            this.#note(verb, request.ref, statusOf(error).code, startedMs);
           },
         );
     };
+  }
+
+  #session(): Session {
+    const { gate, auditor, newId, clock } = this.#o;
+    return new Session({ gate, auditor, newId, now: () => clock.now() });
   }
 
   async #get({ target }: Admitted, _request: GetRequest): Promise<Buffer> {
@@ -132,6 +155,7 @@ export class ResourcesService {
 
   async #create(a: Admitted, request: WriteRequest): Promise<Buffer> {
     const json = request.object.toString('utf8');
+    a.audit?.requested(json);
     const virtual = this.#virtualOf(a.info);
     if (virtual !== undefined) return this.#compute(virtual, a, request);
     const { target } = a;
@@ -141,7 +165,9 @@ export class ResourcesService {
   }
 
   async #update(a: Admitted, request: WriteRequest): Promise<Buffer> {
-    const body = { json: request.object.toString('utf8'), validation: 'Ignore' } as const;
+    const json = request.object.toString('utf8');
+    a.audit?.requested(json);
+    const body = { json, validation: 'Ignore' } as const;
     const { authorizer, registry } = this.#o;
     const mayCreate = (): Promise<void> =>
       authorizeRequest(authorizer, a.user, { ...a.info, verb: 'create' });
@@ -153,7 +179,9 @@ export class ResourcesService {
   async #patch(a: Admitted, request: PatchRequest): Promise<Buffer> {
     const type = PATCH_TYPES[request.type];
     if (type === undefined) throw badRequest(`unknown patch type ${request.type}`);
-    const patch = parsePatch(type, request.patch.toString('utf8'));
+    const text = request.patch.toString('utf8');
+    a.audit?.requested(text);
+    const patch = parsePatch(type, text);
     const ctx = contextOf(a, request);
     const change = { type, patch, validation: 'Ignore' } as const;
     const made = await this.#o.registry.patch(a.target, change, ctx);
@@ -162,6 +190,7 @@ export class ResourcesService {
 
   async #delete(a: Admitted, request: DeleteRequest): Promise<Buffer> {
     const text = request.options.toString('utf8');
+    if (text !== '') a.audit?.requested(text);
     const options = text === '' ? {} : deleteOptionsFrom(JSON.parse(text));
     const dryRun = (options.dryRun ?? []).length > 0;
     const ctx = { ...contextOf(a, { dry_run: dryRun }), options: { ...options } };
@@ -182,13 +211,15 @@ export class ResourcesService {
   async #list(call: ServerWritableStream<ListRequest, ListChunk>): Promise<void> {
     const { request } = call;
     const startedMs = this.#o.clock.monotonicMs();
+    const session = this.#session();
+    const limit = Number(request.limit);
     try {
-      const { target } = await this.#admit(call, 'list', request.ref);
+      const { target } = await this.#admit(call, 'list', { ref: request.ref, session, limit });
       const list = await this.#o.registry.list(target, {
         labelSelector: request.label_selector,
         fieldSelector: request.field_selector,
         resourceVersion: request.resource_version,
-        limit: Number(request.limit),
+        limit,
         continueToken: request.continue_token,
       });
       let items: Buffer[] = [];
@@ -208,8 +239,10 @@ export class ResourcesService {
       }
       flush(list.continueToken ?? '');
       call.end();
+      session.done();
       this.#note('list', request.ref, 200, startedMs);
     } catch (error) {
+      session.failed(error);
       call.emit('error', grpcError(error));
       this.#note('list', request.ref, statusOf(error).code, startedMs);
     }
@@ -219,8 +252,9 @@ export class ResourcesService {
     const { request } = call;
     const { registry, metrics, signal, clock } = this.#o;
     const startedMs = clock.monotonicMs();
+    const session = this.#session();
     try {
-      const { target } = await this.#admit(call, 'watch', request.ref);
+      const { target } = await this.#admit(call, 'watch', { ref: request.ref, session });
       const onFrame = (): void => metrics.watchFrame(target.def);
       const watch = new GrpcWatch({ call, def: target.def, signal, onFrame });
       const options = {
@@ -230,32 +264,56 @@ export class ResourcesService {
         allowWatchBookmarks: request.allow_bookmarks,
       };
       watch.onStop(await registry.watch(target, options, watch));
+      session.leave();
+      session.audit?.started(200);
+      call.once('close', () => session.done());
       this.#note('watch', request.ref, 200, startedMs);
     } catch (error) {
+      session.failed(error);
       call.emit('error', grpcError(error));
       this.#note('watch', request.ref, statusOf(error).code, startedMs);
     }
   }
 
   /** Who calls, and whether they may. */
-  async #admit(call: AnyCall, verb: string, ref: Ref | null | undefined): Promise<Admitted> {
+  async #admit(call: AnyCall, verb: string, asked: Asked): Promise<Admitted> {
+    const { ref, session, limit } = asked;
     if (!ref) throw badRequest('the request names no resource');
-    const { authenticator, authorizer, kinds } = this.#o;
-    const [authorization] = call.metadata.get('authorization');
-    const user = await authenticator.authenticate({
-      authorization: authorization?.toString(),
-      peer: peerIdentity(call),
-    });
-    if (user === undefined) throw unauthorized();
+    const { authorizer, kinds } = this.#o;
     const info = infoOf(verb, ref);
-    await authorizeRequest(authorizer, user, info);
+    const [agent] = call.metadata.get('user-agent');
+    const userAgent = agent?.toString() ?? '';
+    const user = await this.#identify(call, info, { session, userAgent });
+    await session.enter(user, info, limit);
+    const { audit } = session;
+    await authorizeRequest(authorizer, user, info, audit);
     const def = kinds.forResource(ref);
     if (def === undefined) throw pathNotFound();
     const namespace = def.namespaced ? ref.namespace : '';
     const target = { def, namespace, name: ref.name, subresource: ref.subresource };
     checkSubresource(target, verb);
-    const [agent] = call.metadata.get('user-agent');
-    return { info, user, target, userAgent: agent?.toString() ?? '' };
+    return { info, user, target, userAgent, audit };
+  }
+
+  async #identify(
+    call: AnyCall,
+    info: RequestInfo,
+    { session, userAgent }: { session: Session; userAgent: string },
+  ): Promise<UserInfo> {
+    const facts = () => ({ userAgent, peer: call.getPeer() });
+    const [authorization] = call.metadata.get('authorization');
+    try {
+      const user = await this.#o.authenticator.authenticate({
+        authorization: authorization?.toString(),
+        peer: peerIdentity(call),
+      });
+      if (user === undefined) throw unauthorized();
+      session.known(user, info, facts);
+      return user;
+    } catch (error) {
+      if (session.audit === undefined) session.known(undefined, info, facts);
+      throw error;
+    }
   }
 
   #virtualOf(info: RequestInfo): VirtualResource | undefined {
@@ -302,11 +360,11 @@ function infoOf(verb: string, ref: Ref): RequestInfo {
 }
 
 function contextOf(
-  { user, userAgent }: Admitted,
+  { user, userAgent, audit }: Admitted,
   request: { dry_run: boolean; field_manager?: string },
 ): WriteContext {
   // The library puts its own name behind that of the component.
   const [component = ''] = userAgent.split(' ', 1);
   const fieldManager = request.field_manager || managerOfUserAgent(component);
-  return { user, dryRun: request.dry_run, fieldManager, options: {}, warn: () => undefined };
+  return { user, dryRun: request.dry_run, fieldManager, options: {}, audit, warn: () => undefined };
 }

@@ -1,12 +1,19 @@
 /** Asks the authoriser about a request. */
 import { forbiddenAccess } from '../auth/forbidden.ts';
-import type { AuthorizationAttributes, Authorizer, RequestInfo, UserInfo } from '../ports.ts';
+import type {
+  AuditTrail,
+  AuthorizationAttributes,
+  Authorizer,
+  RequestInfo,
+  UserInfo,
+} from '../ports.ts';
 
 /** @throws ApiError Forbidden */
 export async function authorizeRequest(
   authorizer: Authorizer,
   user: UserInfo,
   info: RequestInfo,
+  audit?: Pick<AuditTrail, 'decided'>,
 ): Promise<void> {
   const { isResourceRequest, verb, apiGroup, apiVersion, path } = info;
   const { resource, subresource, namespace, name } = info;
@@ -22,6 +29,7 @@ export async function authorizeRequest(
     name,
     path,
   };
-  const { allowed, reason } = await authorizer.authorize(attributes);
-  if (!allowed) throw forbiddenAccess(attributes, reason);
+  const decision = await authorizer.authorize(attributes);
+  audit?.decided(decision);
+  if (!decision.allowed) throw forbiddenAccess(attributes, decision.reason);
 }

@@ -3,7 +3,14 @@ import type { KindDef, KindRegistry, KubeObject, WriteBy } from '@kubets/api';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { CacheSet } from '../cache/cache-set.ts';
 import type { CacheEntry } from '../cache/entry.ts';
-import type { AdmissionChain, FinishWrite, UserInfo, WriteHook, WriteScope } from '../ports.ts';
+import type {
+  AdmissionChain,
+  AuditTrail,
+  FinishWrite,
+  UserInfo,
+  WriteHook,
+  WriteScope,
+} from '../ports.ts';
 import type { Store } from '../storage/store.ts';
 import { rfc3339 } from './time.ts';
 
@@ -41,6 +48,8 @@ export interface WriteContext {
   /** The object's managedFields are as they should be: the write must not record itself again. */
   readonly ownersKept?: boolean;
   warn(text: string): void;
+  /** The audit event of the request, if it is written down. */
+  readonly audit?: Pick<AuditTrail, 'annotate'> | undefined;
   /** Throws unless the user may create the object that an update does not find. Absent: may. */
   mayCreate?(): Promise<void>;
 }
@@ -86,6 +95,7 @@ export function admissionOf(
     dryRun: ctx.dryRun,
     user: ctx.user,
     addWarning: (text: string) => ctx.warn(text),
+    addAuditAnnotation: (key: string, value: string) => ctx.audit?.annotate(key, value),
   };
 }
 

@@ -4,8 +4,10 @@ import { beforeEach, describe, it } from 'node:test';
 import { builtinKinds, unauthorized } from '@kubets/api';
 import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { PlainTextError } from '../auth/impersonation.ts';
+import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
 import type { AuthorizationAttributes, Credentials, StreamHandler } from '../ports.ts';
+import { FULL } from '../testing/full-gate.ts';
 import { refusal, useScene } from '../testing/scene.ts';
 import { RestHandler } from './handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
@@ -20,12 +22,12 @@ interface Seen {
 let seen: Seen;
 let known: boolean;
 let impersonation: Error | undefined;
-let inflight: Inflight;
+let gate: Gate;
 beforeEach(() => {
   seen = { credentials: undefined, asked: [] };
   known = true;
   impersonation = undefined;
-  inflight = new Inflight();
+  gate = new Inflight({ reads: 0, writes: 0 });
 });
 
 const exec: StreamHandler = {
@@ -70,7 +72,7 @@ function handler(): RestHandler {
       watchFrame: () => undefined,
       observeCaches: () => undefined,
     },
-    inflight,
+    gate,
     clock,
     log: silentLogger,
     signal: new AbortController().signal,
@@ -174,7 +176,7 @@ describe('answers of the handler itself', () => {
   });
 
   it('refuse what has no place any more', async () => {
-    inflight = new Inflight(0);
+    gate = FULL;
     const response = await answer('/api/v1/pods');
     assert.equal(response.statusCode, 429);
     assert.equal(response.headers.get('retry-after'), '1');

@@ -2,6 +2,7 @@
  * The request path of the REST door, stage by stage. Whatever a stage throws becomes the Status of the answer.
  */
 import {
+  ApiError,
   type GroupVersionResource,
   type KindDef,
   type KindRegistry,
@@ -10,8 +11,11 @@ import {
   unauthorized,
 } from '@kubets/api';
 import type { Clock, Logger } from '@kubets/platform';
+import type { Auditor } from '../audit/auditor.ts';
+import type { AuditRecord, RequestFacts } from '../audit/record.ts';
+import { sourceIpsOf } from '../audit/source-ips.ts';
 import { PlainTextError } from '../auth/impersonation.ts';
-import type { Inflight } from '../inflight.ts';
+import type { Gate, Pass } from '../gate.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
   AnyRequest,
@@ -48,7 +52,9 @@ export interface RestDeps {
   /** Versions other servers have. */
   readonly extensions?: ExtensionRoutes;
   readonly metrics: ServerMetrics;
-  readonly inflight: Inflight;
+  readonly gate: Gate;
+  /** Absent: nothing is written down. */
+  readonly auditor?: Auditor | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborted when draining begins. */
@@ -63,6 +69,16 @@ interface Admitted {
   readonly query: URLSearchParams;
 }
 
+/** What is known of a request on its way. */
+interface Scope {
+  readonly info: RequestInfo;
+  readonly query: URLSearchParams;
+  readonly auditId: string;
+  readonly warnings: string[];
+  audit: AuditRecord | undefined;
+}
+
+const SWITCHING = 101;
 const PLAIN: Representation = { as: 'object', metaVersion: 'v1', format: 'json', pretty: false };
 
 export class RestHandler {
@@ -74,27 +90,33 @@ export class RestHandler {
 
   /** Answers one request. Never rejects. */
   async handle(request: AnyRequest, response: AnyResponse, peers: Peers): Promise<void> {
-    const { clock, metrics, log } = this.#o;
+    const { clock, metrics, log, gate } = this.#o;
     const startedMs = clock.monotonicMs();
     const { info, query } = readLine(request);
     const { verb, path } = info;
-    const warnings: string[] = [];
+    const auditId = auditIdOf(request) ?? this.#o.newId();
+    const scope: Scope = { info, query, auditId, warnings: [], audit: undefined };
+    let pass: Pass | undefined;
     try {
-      response.setHeader('audit-id', this.#o.newId());
-      const work = async (): Promise<void> => {
-        const admitted = await this.#admit(request, info, query, peers);
-        await this.#dispatch(admitted, request, response, warnings);
-      };
-      await (this.#isLong(info) ? work() : this.#o.inflight.run(work));
+      response.setHeader('audit-id', auditId);
+      const user = await this.#identify(request, scope, peers);
+      if (!this.#isOpenEnded(info)) {
+        const entered = gate.enter({ user, info, query, response });
+        pass = entered instanceof Promise ? await entered : entered;
+      }
+      await authorizeRequest(this.#o.authorizer, user, info, scope.audit);
+      await this.#dispatch({ info, user, query }, request, response, scope);
+      this.#close(scope, response);
     } catch (error) {
-      const representation = errorForm(request, query);
-      await this.#fail(response, error, { warnings, info, representation }).catch(
-        (again: unknown) => {
-          // A client that has gone cannot be told anything.
-          log.debug({ verb, path, err: again }, 'the answer could not be sent');
-          response.destroy();
-        },
-      );
+      this.#noteFailure(scope, error);
+      const form = errorForm(request, query);
+      await this.#fail(response, error, scope, form).catch((again: unknown) => {
+        // A client that has gone cannot be told anything.
+        log.debug({ verb, path, err: again }, 'the answer could not be sent');
+        response.destroy();
+      });
+    } finally {
+      if (pass !== undefined) gate.leave(pass);
     }
     const tookMs = clock.monotonicMs() - startedMs;
     metrics.request(info, response.statusCode, tookMs);
@@ -107,43 +129,79 @@ export class RestHandler {
     peers: Peers,
   ): Promise<{ admitted: Admitted; handler: Pick<StreamHandler, 'upgrade'> }> {
     const { info, query } = readLine(request);
-    const admitted = await this.#admit(request, info, query, peers);
-    const route = this.#o.extensions?.find(info.path);
-    if (route?.isAvailable === false) throw serviceUnavailable('service unavailable');
-    const handler = route ?? this.#streamOf(info);
-    if (handler?.upgrade === undefined) throw pathNotFound();
-    return { admitted, handler };
+    const auditId = auditIdOf(request) ?? this.#o.newId();
+    const scope: Scope = { info, query, auditId, warnings: [], audit: undefined };
+    try {
+      const user = await this.#identify(request, scope, peers);
+      await authorizeRequest(this.#o.authorizer, user, info, scope.audit);
+      const route = this.#o.extensions?.find(info.path);
+      if (route?.isAvailable === false) throw serviceUnavailable('service unavailable');
+      const handler = route ?? this.#streamOf(info);
+      if (handler?.upgrade === undefined) throw pathNotFound();
+      const { audit } = scope;
+      if (audit !== undefined) {
+        audit.started(SWITCHING);
+        request.socket.once('close', () => audit.complete({ code: SWITCHING }));
+      }
+      return { admitted: { info, user, query }, handler };
+    } catch (error) {
+      this.#noteFailure(scope, error);
+      throw error;
+    }
   }
 
-  /** Watches and streams last as long as their clients like; bounded by what they leave unread. */
-  #isLong(info: RequestInfo): boolean {
-    return info.verb === 'watch' || this.#streamOf(info) !== undefined || !info.isResourceRequest;
-  }
-
-  async #admit(
-    request: AnyRequest,
-    info: RequestInfo,
-    query: URLSearchParams,
-    peers: Peers,
-  ): Promise<Admitted> {
-    const { authenticator, impersonator, authorizer } = this.#o;
+  /** Who asks, or whom they act as; from here on the request is written down if it is to be. */
+  async #identify(request: AnyRequest, scope: Scope, peers: Peers): Promise<UserInfo> {
+    const { authenticator, impersonator, auditor } = this.#o;
+    const { headers } = request;
     const authorization = authorizationOf(request);
-    const caller = await authenticator.authenticate({
-      ...peers,
-      authorization,
-      headers: request.headers,
-    });
-    if (caller === undefined) throw unauthorized();
-    const user = await impersonator.impersonate(caller, request.headers);
-    await authorizeRequest(authorizer, user, info);
-    return { info, user, query };
+    let caller: UserInfo | undefined;
+    try {
+      caller = await authenticator.authenticate({ ...peers, authorization, headers });
+      if (caller === undefined) throw unauthorized();
+    } catch (error) {
+      if (auditor) scope.audit = auditor.begin(undefined, this.#factsOf(request, scope));
+      throw error;
+    }
+    if (auditor) scope.audit = auditor.begin(caller, this.#factsOf(request, scope));
+    const user = await impersonator.impersonate(caller, headers);
+    if (user !== caller) scope.audit?.actsAs(user);
+    return user;
+  }
+
+  #factsOf(request: AnyRequest, { info, auditId }: Scope): RequestFacts {
+    return {
+      id: auditId,
+      info,
+      requestUri: request.url ?? '/',
+      userAgent: String(request.headers['user-agent'] ?? ''),
+      sourceIps: sourceIpsOf(request),
+      receivedMs: this.#o.clock.now(),
+    };
+  }
+
+  /** A watch is complete when its client has gone, everything else when it is answered. */
+  #close({ audit, info }: Scope, response: AnyResponse): void {
+    if (audit === undefined) return;
+    const complete = (): void => audit.complete({ code: response.statusCode });
+    if (info.verb !== 'watch' && this.#streamOf(info) === undefined) complete();
+    else if (goneSignal(response).aborted) complete();
+    else response.once('close', complete);
+  }
+
+  #noteFailure({ audit }: Scope, error: unknown): void {
+    if (audit === undefined) return;
+    const { status, code } = statusOf(error);
+    if (error instanceof ApiError || error instanceof PlainTextError)
+      audit.complete({ code, status });
+    else audit.panicked({ code, status });
   }
 
   async #dispatch(
     admitted: Admitted,
     request: AnyRequest,
     response: AnyResponse,
-    warnings: string[],
+    { warnings, audit }: Scope,
   ): Promise<void> {
     const { info, user, query } = admitted;
     const route = this.#o.extensions?.find(info.path);
@@ -164,7 +222,7 @@ export class RestHandler {
     });
     if (virtual !== undefined) {
       const nowMs = this.#o.clock.now();
-      const r = { info, user, query, request, response, representation, warnings, nowMs };
+      const r = { info, user, query, request, response, representation, warnings, audit, nowMs };
       return serveVirtual(virtual, kinds, r);
     }
     if (def === undefined) return this.#unknownResource(info, response);
@@ -174,7 +232,7 @@ export class RestHandler {
     const mayCreate = (): Promise<void> =>
       authorizeRequest(authorizer, user, { ...info, verb: 'create' });
     return resources.handle({
-      ...{ info, def, user, query, request, response, representation, warnings, signal },
+      ...{ info, def, user, query, request, response, representation, warnings, audit, signal },
       mayCreate,
     });
   }
@@ -221,6 +279,12 @@ export class RestHandler {
     await notFoundText(response);
   }
 
+  /** Streams last as long as their clients like, and so do watches of other servers: they take no seat. */
+  #isOpenEnded(info: RequestInfo): boolean {
+    if (this.#streamOf(info) !== undefined) return true;
+    return info.verb === 'watch' && this.#o.extensions?.find(info.path) !== undefined;
+  }
+
   #streamOf(info: RequestInfo): StreamHandler | undefined {
     if (!info.isResourceRequest || info.subresource === '') return undefined;
     return this.#o.streams.find(
@@ -232,16 +296,16 @@ export class RestHandler {
   async #fail(
     response: AnyResponse,
     error: unknown,
-    o: { warnings: readonly string[]; info: RequestInfo; representation: Representation },
+    { warnings, info }: Scope,
+    representation: Representation,
   ): Promise<void> {
     const { code, expected } = statusOf(error);
-    const { verb, path } = o.info;
+    const { verb, path } = info;
     if (!expected) this.#o.log.warn({ verb, path, code, err: error }, 'request failed');
     if (response.headersSent || goneSignal(response).aborted) {
       response.destroy();
       return;
     }
-    const { warnings, representation } = o;
     if (error instanceof PlainTextError) {
       plainText(response, error.code, `Internal Server Error: "${path}": ${error.message}\n`);
       return;
@@ -289,6 +353,12 @@ function isFor(virtual: VirtualResource, info: RequestInfo): boolean {
     virtual.resource === info.resource &&
     virtual.subresource === info.subresource
   );
+}
+
+/** Clients, and proxies before us, may have named the request already. */
+function auditIdOf(request: AnyRequest): string | undefined {
+  const given = request.headers['audit-id'];
+  return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
 }
 
 const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';

@@ -11,15 +11,16 @@ import {
   unsupportedMediaType,
 } from '@kubets/api';
 import type { Clock, Random } from '@kubets/platform';
-import type { AnyRequest, AnyResponse, RequestInfo, UserInfo } from '../ports.ts';
+import type { AnyRequest, AnyResponse, AuditTrail, RequestInfo, UserInfo } from '../ports.ts';
 import type { ObjectResult, Target, WriteContext } from '../registry/context.ts';
 import { type DeleteOptions, deletedStatus } from '../registry/delete-options.ts';
 import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
 import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch } from '../registry/patch.ts';
+import type { ListResult } from '../registry/read.ts';
 import type { Registry } from '../registry/registry.ts';
 import { appliedBody, mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
-import { type EncodeContext, encodeList, encodeObject, includeOf } from './encode.ts';
+import { type EncodeContext, encodeList, encodeObject, includeOf, plainBytes } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
 import { type ReplyOptions, sendBytes, sendPieces } from './respond.ts';
@@ -35,6 +36,7 @@ export interface ResourceRequest {
   readonly response: AnyResponse;
   readonly representation: Representation;
   readonly warnings: string[];
+  readonly audit?: AuditTrail | undefined;
   /** Throws unless the user may also create the object: a PUT may turn out to be a create. */
   mayCreate(): Promise<void>;
   /** Aborted when the server drains. */
@@ -88,11 +90,13 @@ export class ResourceHandler {
 
   async #get(r: ResourceRequest): Promise<void> {
     const found = await this.#o.registry.get(targetOf(r), r.query.get('resourceVersion') ?? '');
+    if (r.audit?.keepsAnswer()) r.audit.answered(plainBytes(r.def, found));
     await sendBytes(r.response, encodeObject(r.def, found, this.#encoding(r)), reply(r, 200));
   }
 
   async #list(r: ResourceRequest): Promise<void> {
     const list = await this.#o.registry.list(targetOf(r), listOptionsOf(r.query));
+    noteList(r, list);
     await sendPieces(r.response, encodeList(list, this.#encoding(r)), reply(r, 200));
   }
 
@@ -115,6 +119,7 @@ export class ResourceHandler {
     try {
       const stop = await registry.watch(targetOf(r), options, stream);
       stream.begin();
+      r.audit?.started(200);
       stream.onStop(stop);
     } catch (error) {
       if (!isExpired(error)) throw error;
@@ -125,6 +130,7 @@ export class ResourceHandler {
   async #create(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'CreateOptions');
     const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
+    r.audit?.requested(json);
     const { validation } = options;
     const ctx = writeContext(r, options);
     const made = await this.#o.registry.create(targetOf(r), { json, validation }, ctx);
@@ -134,6 +140,7 @@ export class ResourceHandler {
   async #update(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'UpdateOptions');
     const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
+    r.audit?.requested(json);
     const { validation } = options;
     const ctx = writeContext(r, options);
     const made = await this.#o.registry.update(targetOf(r), { json, validation }, ctx);
@@ -150,6 +157,7 @@ export class ResourceHandler {
     }
     const options = writeOptionsOf(r.query, 'PatchOptions');
     const bytes = await readBytes(r.request);
+    r.audit?.requested(bytes.toString('utf8'));
     const patch = parsePatch(type, bytes.toString('utf8'));
     const { validation } = options;
     const ctx = writeContext(r, options);
@@ -162,6 +170,7 @@ export class ResourceHandler {
     const { force, validation } = options;
     const ctx = writeContext(r, options);
     const config = appliedBody(await readBytes(r.request), validation, (text) => ctx.warn(text));
+    r.audit?.requested(config);
     const made = await this.#o.registry.apply(targetOf(r), { config, force }, ctx);
     await this.#sendResult(r, made);
   }
@@ -174,6 +183,7 @@ export class ResourceHandler {
     const isWhole = !gone.removed || returnsDeleted(def);
     const answer = isWhole ? gone.object : deletedStatus(def, gone.object);
     warnOfOrphans(r, options);
+    if (r.audit?.keepsAnswer()) r.audit.answered(plainBytes(def, answer));
     await sendBytes(r.response, encodeObject(def, answer, this.#encoding(r)), reply(r, 200));
   }
 
@@ -183,6 +193,7 @@ export class ResourceHandler {
     const ctx = writeContext(r, { dryRun }, options);
     const both = { list, delete: options };
     const gone = await this.#o.registry.deleteCollection(targetOf(r), both, ctx);
+    noteList(r, gone);
     await sendPieces(r.response, encodeList(gone, this.#encoding(r)), reply(r, 200));
   }
 
@@ -190,12 +201,15 @@ export class ResourceHandler {
     const bytes = await readBytes(r.request);
     if (bytes.length === 0) return undefined;
     const body = objectBody(r.request.headers['content-type'], bytes);
+    r.audit?.requested(body);
     const parsed = typeof body === 'string' ? yamlBody(Buffer.from(body)) : body;
     return isJsonObject(parsed) ? (parsed as DeleteOptions) : undefined;
   }
 
   #sendResult(r: ResourceRequest, made: ObjectResult): Promise<void> {
-    const bytes = encodeObject(made.def, made.entry ?? made.object, this.#encoding(r));
+    const shown = made.entry ?? made.object;
+    if (r.audit?.keepsAnswer()) r.audit.answered(plainBytes(made.def, shown));
+    const bytes = encodeObject(made.def, shown, this.#encoding(r));
     return sendBytes(r.response, bytes, reply(r, made.created ? 201 : 200));
   }
 
@@ -211,6 +225,19 @@ function watchOptionsOf({ info, query }: ResourceRequest): ListOptions {
   if (info.name === '' || options.fieldSelector) return options;
   return { ...options, fieldSelector: `metadata.name=${info.name}` };
 }
+
+/** Tells the audit log of a list, if it wants it whole. */
+function noteList(r: ResourceRequest, list: ListResult): void {
+  if (!r.audit?.keepsAnswer()) return;
+  r.audit.answered(Buffer.concat([...encodeList(list, PLAIN)]));
+}
+
+/** As the audit log has it: JSON of the whole, whatever the client asked for. */
+const PLAIN: EncodeContext = {
+  representation: { as: 'object', metaVersion: 'v1', format: 'json', pretty: false },
+  includeObject: '',
+  nowMs: 0,
+};
 
 function targetOf(r: ResourceRequest): Target {
   const { info, def } = r;
@@ -230,6 +257,7 @@ function writeContext(
     dryRun: o.dryRun,
     fieldManager,
     options: options as Readonly<Record<string, unknown>>,
+    audit: r.audit,
     mayCreate: () => r.mayCreate(),
     warn: (text) => {
       if (!r.warnings.includes(text)) r.warnings.push(text);

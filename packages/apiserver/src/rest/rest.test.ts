@@ -112,7 +112,7 @@ function handler(): RestHandler {
       watchFrame: () => undefined,
       observeCaches: () => undefined,
     },
-    inflight: new Inflight(),
+    gate: new Inflight({ reads: 0, writes: 0 }),
     clock,
     log: silentLogger,
     signal: stop.signal,

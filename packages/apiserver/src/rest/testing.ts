@@ -38,7 +38,7 @@ export async function openDoor(t: TestRegistry): Promise<Door> {
     authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: '' }) },
     kinds: builtinKinds,
     resources: new ResourceHandler({ registry, clock, random: seededRandom(1), onWatchFrame }),
-    ...{ virtuals: [], streams: [], paths: [], inflight: new Inflight(), clock },
+    ...{ virtuals: [], streams: [], paths: [], gate: new Inflight({ reads: 0, writes: 0 }), clock },
     metrics: { request: onWatchFrame, watchFrame: onWatchFrame, observeCaches: onWatchFrame },
     log: silentLogger,
     signal: new AbortController().signal,

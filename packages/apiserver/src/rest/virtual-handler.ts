@@ -16,7 +16,14 @@ import {
   tableFor,
   trackUpdate,
 } from '@kubets/api';
-import type { AnyRequest, AnyResponse, RequestInfo, UserInfo, VirtualResource } from '../ports.ts';
+import type {
+  AnyRequest,
+  AnyResponse,
+  AuditTrail,
+  RequestInfo,
+  UserInfo,
+  VirtualResource,
+} from '../ports.ts';
 import { typeNameOf } from '../protobuf/decode.ts';
 import { objectBody, readBytes } from './body.ts';
 import { includeOf, write } from './encode.ts';
@@ -32,6 +39,7 @@ export interface VirtualHttpRequest {
   readonly response: AnyResponse;
   readonly representation: Representation;
   readonly warnings: string[];
+  readonly audit?: AuditTrail | undefined;
   readonly nowMs: number;
 }
 
@@ -49,6 +57,7 @@ export async function serveVirtual(
   const body = hasBody
     ? objectBody(request.headers['content-type'], await readBytes(request))
     : undefined;
+  if (body !== undefined) r.audit?.requested(body);
   const object = body === undefined ? undefined : virtualBody(virtual, kinds, body, validation);
   const def = bodyDef(virtual, kinds);
   if (object !== undefined && def !== undefined) {
@@ -59,6 +68,7 @@ export async function serveVirtual(
     trackUpdate({ def, subresource: virtual.subresource, manager, now }, undefined, object);
   }
   const answer = await virtual.handle({ info, user, query, object, dryRun });
+  r.audit?.answered(answer.object);
   const table = tableOf(virtual, kinds, answer.object, r);
   const representation = { ...r.representation, as: table ? 'table' : 'object' } as const;
   const bytes = write(table ?? answer.object, representation);
