@@ -87,6 +87,7 @@ export class RunningHost {
       this.#publish();
       try {
         await this.#renewLeaves();
+        await this.#parts?.ensure(signal);
         await this.#supervisor.roll((one) => one.spec.role !== 'containerd', signal);
         this.#phase = 'ready';
       } catch (error) {

@@ -32,6 +32,7 @@ export class CertificateKeeper {
   readonly #spread: number;
   readonly #backoff: Backoff;
   #timer: Timer | undefined;
+  #isLooking = false;
   #stopped = false;
 
   constructor(options: KeeperOptions) {
@@ -50,7 +51,10 @@ export class CertificateKeeper {
     return isValid(facts, clock.now()) && fits(facts, wanted) ? pair : undefined;
   }
 
+  /** Looks now, and in time from now on. */
   start(): void {
+    if (this.#isLooking) return;
+    this.#timer?.cancel();
     void this.#look();
   }
 
@@ -62,6 +66,7 @@ export class CertificateKeeper {
   /** Asks again in steps of a limited length: the clock may be set meanwhile, and timers have a longest span. */
   async #look(): Promise<void> {
     const { clock } = this.#options;
+    this.#isLooking = true;
     const pair = this.current();
     const dueMs =
       pair === undefined ? clock.now() : renewAtMs(certificateFacts(pair.cert), this.#spread);
@@ -74,6 +79,7 @@ export class CertificateKeeper {
   }
 
   #again(waitMs: number): void {
+    this.#isLooking = false;
     if (this.#stopped) return;
     this.#timer = this.#options.clock.setTimeout(() => void this.#look(), waitMs);
   }

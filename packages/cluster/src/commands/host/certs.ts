@@ -1,14 +1,15 @@
 /** `kubets certs status|rotate|upload` and `kubets upgrade`: what changes running processes one by one. */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readPairFile } from '@kubets/kubelet';
-import { type CertificateFacts, ConfigError, certificateFacts } from '@kubets/platform';
+import { apiRequests, readPairFile, requestCertificate, writePairFile } from '@kubets/kubelet';
+import { type CertificateFacts, ConfigError, certificateFacts, systemClock } from '@kubets/platform';
 import { StartError } from '../../errors.ts';
 import { readIfThere } from '../../files.ts';
 import { hostLeaves } from '../../host/leaves.ts';
 import { kubeletCertDir } from '../../host/plan.ts';
 import { changeFacts, uploadAuthorities } from '../../host/publish.ts';
 import { ownRelease } from '../../host/release.ts';
+import type { HostSettings } from '../../host/settings.ts';
 import { hostApi, nowMs, requireHost, requireMaster, saveHost } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../../paths.ts';
@@ -87,6 +88,32 @@ async function roll(paths: ClusterPaths, io: Io): Promise<void> {
 const isFresh = (one: ClusterFile['processes'][number], sinceMs: number): boolean =>
   one.role === 'containerd' || one.startedAtMs >= sinceMs;
 
+/** The kubelet's own certificate is its right to a new one: it goes only when the next is there. */
+async function renewKubelet(paths: ClusterPaths, host: HostSettings): Promise<void> {
+  const file = join(kubeletCertDir(paths), 'kubelet-client-current.pem');
+  if (host.roles.includes('master')) {
+    rmSync(file, { force: true });
+    return;
+  }
+  const api = hostApi(paths, host);
+  try {
+    const pair = await requestCertificate({
+      requests: apiRequests(api),
+      clock: systemClock,
+      signer: 'kubernetes.io/kube-apiserver-client-kubelet',
+      usages: ['digital signature', 'client auth'],
+      wanted: {
+        commonName: `system:node:${host.name}`,
+        organizations: ['system:nodes'],
+        hosts: [],
+      },
+    });
+    writePairFile(file, pair);
+  } finally {
+    api.close();
+  }
+}
+
 /** Makes every certificate of this host anew and starts its processes again, one at a time. */
 export async function certsRotate(dataDir: string, io: Io): Promise<void> {
   const paths = clusterPaths(dataDir);
@@ -97,6 +124,7 @@ export async function certsRotate(dataDir: string, io: Io): Promise<void> {
   for (const file of [...leaves, ...nodeOwn])
     rmSync(join(paths.pki, `${file}.crt`), { force: true });
   rmSync(join(kubeletCertDir(paths), 'kubelet-server-current.pem'), { force: true });
+  if (host.roles.includes('node')) await renewKubelet(paths, host);
   await roll(paths, io);
   io.err('every certificate of this host is new\n');
 }
