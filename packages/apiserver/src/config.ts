@@ -17,7 +17,7 @@ export const flags = {
   }),
   'advertise-address': flag.string({
     default: '',
-    help: 'address that others reach this server at; default: the bind address',
+    help: 'address that others reach this server at; default: the bind address, or the machine’s first one',
   }),
   'advertise-port': flag.int({
     default: 0,

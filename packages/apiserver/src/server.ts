@@ -1,5 +1,7 @@
 /** The apiserver put together: store → caches → registry ← doors, with the edge's stages between. */
+
 import { randomUUID } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
 import { builtinKinds, type KindDef, KindRegistry, type KindRules } from '@kubets/api';
 import {
   type Clock,
@@ -259,10 +261,16 @@ function proxyIdentity({ proxyClientCertFile, proxyClientKeyFile }: ApiServerCon
   };
 }
 
+/** The machine's first address that others can reach, as the stock server takes it. */
+function firstAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.find((one) => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
+}
+
 /** Where others reach this server. */
 function advertised(config: ApiServerConfig): { address: string; port: number } {
   const { advertiseAddress, bindAddress, advertisePort, securePort } = config;
   const anywhere = bindAddress === '0.0.0.0' || bindAddress === '::';
-  const own = anywhere ? '127.0.0.1' : bindAddress;
+  const own = anywhere ? firstAddress() : bindAddress;
   return { address: advertiseAddress || own, port: advertisePort || securePort };
 }

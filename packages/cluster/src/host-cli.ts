@@ -2,8 +2,10 @@
 import { ConfigError, parseDurationMs } from '@kubets/platform';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { certsRotate, certsStatus, certsUpload, upgrade } from './commands/host/certs.ts';
+import { type ComposeOptions, composePrepare, composePublish } from './commands/host/compose.ts';
 import { init, initDefaults } from './commands/host/init.ts';
 import { join } from './commands/host/join.ts';
+import { awaitJoinFile, joinAndRun } from './commands/host/join-and-run.ts';
 import { reset } from './commands/host/reset.ts';
 import { run } from './commands/host/run.ts';
 import { tokenCreate, tokenDelete, tokenList } from './commands/host/token.ts';
@@ -96,6 +98,8 @@ function addInit(program: Command, { io }: HostCliParts): void {
 
 interface JoinFlags extends DirFlag {
   readonly token?: string;
+  readonly from?: string;
+  readonly run?: true;
   readonly discoveryTokenCaCertHash?: string[];
   readonly discoveryTokenUnsafeSkipCaVerification?: true;
   readonly controlPlane?: true;
@@ -107,11 +111,32 @@ interface JoinFlags extends DirFlag {
   readonly install: boolean;
 }
 
-function addJoin(program: Command, { io }: HostCliParts): void {
+/** @throws ConfigError when it is not said where and with what */
+async function joinOptions(endpoint: string | undefined, flags: JoinFlags, io: Io) {
+  const facts = flags.from === undefined ? undefined : await awaitJoinFile(flags.from, io);
+  const token = flags.token ?? facts?.token;
+  const at = endpoint ?? facts?.endpoint;
+  if (at === undefined) throw new ConfigError('say where the cluster is: kubets join HOST:PORT');
+  if (token === undefined) throw new ConfigError('--token is needed');
+  return {
+    ...flags,
+    endpoint: at,
+    token,
+    pins: flags.discoveryTokenCaCertHash ?? facts?.pins ?? [],
+    skipPin: flags.discoveryTokenUnsafeSkipCaVerification === true,
+    controlPlane: flags.controlPlane === true,
+    node: flags.node === true,
+    mayInstall: flags.install,
+  };
+}
+
+function addJoin(program: Command, { io, onRoll }: HostCliParts): void {
   program
-    .command('join <host:port>')
+    .command('join [host:port]')
     .description('make this host a master or a node of a cluster there is')
     .addOption(dirOption())
+    .option('--from <file>', 'take address, token and hash from a file')
+    .option('--run', 'stay in the foreground and run this host; joins only if it has not')
     .option('--token <token>', 'from "kubets init" or "kubets token create"')
     .option(
       '--discovery-token-ca-cert-hash <hash>',
@@ -129,21 +154,10 @@ function addJoin(program: Command, { io }: HostCliParts): void {
     .option('--advertise-address <address>', 'address others reach this host at')
     .addOption(runtimeOption())
     .option('--no-install', 'never install packages')
-    .action((endpoint: string, flags: JoinFlags) => {
-      if (flags.token === undefined) throw new ConfigError('--token is needed');
-      return join(
-        {
-          ...flags,
-          endpoint,
-          token: flags.token,
-          pins: flags.discoveryTokenCaCertHash ?? [],
-          skipPin: flags.discoveryTokenUnsafeSkipCaVerification === true,
-          controlPlane: flags.controlPlane === true,
-          node: flags.node === true,
-          mayInstall: flags.install,
-        },
-        io,
-      );
+    .action(async (endpoint: string | undefined, flags: JoinFlags) => {
+      const options = () => joinOptions(endpoint, flags, io);
+      if (flags.run !== true) return join(await options(), io);
+      return joinAndRun({ run: { onRoll }, join: options, dataDir: flags.dataDir }, io);
     });
 }
 
@@ -219,10 +233,29 @@ function addCerts(program: Command, { io, fail }: HostCliParts): void {
     .action((flags: DirFlag) => certsUpload(flags.dataDir, io));
 }
 
+function addCompose(program: Command, { io }: HostCliParts): void {
+  const compose = program
+    .command('compose')
+    .description('a cluster whose every process is a container of its own (deploy/compose.yaml)');
+  const shared = (command: Command): Command =>
+    command
+      .requiredOption('--dir <dir>', 'the folder the containers share')
+      .requiredOption('--endpoint <host:port>', 'the one door, as containers see it')
+      .option('--names <names>', 'containers that serve, NAME,…', listOf, [])
+      .option('--server <host:port>', 'the one door, as this machine sees it', '127.0.0.1:6443');
+  shared(compose.command('prepare'))
+    .description('make certificates, a token and a kubeconfig where they are missing')
+    .action((options: ComposeOptions) => composePrepare(options, io));
+  shared(compose.command('publish'))
+    .description('wait for the API and let nodes in')
+    .action((options: ComposeOptions) => composePublish(options, io));
+}
+
 export function addHostCommands(program: Command, parts: HostCliParts): void {
   addInit(program, parts);
   addJoin(program, parts);
   addRun(program, parts);
   addTokens(program, parts);
   addCerts(program, parts);
+  addCompose(program, parts);
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { ConfigError, errorCode } from '@kubets/platform';
 import type { ClusterPaths } from '../paths.ts';
-import { type HostRole, publicPorts } from './settings.ts';
+import { type HostRole, type HostSettings, publicPorts } from './settings.ts';
 import { savedHost } from './store.ts';
 
 function portProblem(port: number): Promise<string | undefined> {
@@ -42,5 +42,19 @@ export function checkAddress(address: string): void {
   const others = own.filter((one) => !one.internal && one.family === 'IPv4');
   throw new ConfigError(
     `${address} is no address of this host; it has ${others.map((one) => one.address).join(', ')}: name one with --advertise-address`,
+  );
+}
+
+/**
+ * Addresses change between two runs. A node goes on with its new one; a master is known by its address to the others.
+ * @throws ConfigError for a master without its address
+ */
+export function withPresentAddress(host: HostSettings, present: string): HostSettings {
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  if (own.some((one) => one.address === host.address)) return host;
+  if (!host.roles.includes('master')) return { ...host, address: present };
+  throw new ConfigError(
+    `this master’s address ${host.address} is gone, the host has ${present}; give it back the old one, or take it out and let it join again: ` +
+      '"kubets reset --local" here, "kubets etcd member remove" on another master, "kubets join" here',
   );
 }

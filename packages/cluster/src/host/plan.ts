@@ -2,7 +2,13 @@
 import { join } from 'node:path';
 import type { ClusterPaths } from '../paths.ts';
 import { type ContainerdPlan, nodeFlags, type ProcessSpec, type Role } from '../plan/processes.ts';
-import { apiServiceIp, dnsServiceIp, type HostSettings, hostPorts } from './settings.ts';
+import {
+  apiServiceIp,
+  dnsServiceIp,
+  type HostSettings,
+  hostPorts,
+  masterAddresses,
+} from './settings.ts';
 
 export interface HostPlanContext {
   readonly host: HostSettings;
@@ -70,8 +76,7 @@ function etcd(ctx: HostPlanContext): ProcessSpec {
 
 /** The members' client addresses, this host's first. */
 export function storeEndpoints(host: HostSettings): string[] {
-  const others = host.masters.filter((one) => one.address !== host.address);
-  return [host.address, ...others.map((one) => one.address)].map(
+  return [...new Set([host.address, ...masterAddresses(host)])].map(
     (address) => `https://${address}:${hostPorts.etcdClient}`,
   );
 }

@@ -27,7 +27,7 @@ import { hostLeaves } from './leaves.ts';
 import { NodeParts } from './node-parts.ts';
 import { ensureOwnKubelet } from './own-kubelet.ts';
 import { planHost, storeEndpoints } from './plan.ts';
-import { type HostSettings, hostPorts } from './settings.ts';
+import { type HostSettings, hostPorts, masterAddresses } from './settings.ts';
 import { hostApi, nowMs, saveHost, writeHostClientFiles } from './store.ts';
 
 const PACKAGES_DIR = join(import.meta.dirname, '..', '..', '..');
@@ -117,8 +117,7 @@ export class RunningHost {
   }
 
   #makeDoor(port: number, behind: number) {
-    const addresses = this.#host.masters.map((one) => one.address);
-    const backends = at(addresses, behind);
+    const backends = at(masterAddresses(this.#host), behind);
     const common = { host: '127.0.0.1', clock: systemClock, log: this.#log };
     return { door: new FrontDoor({ ...common, port, backends }), port: behind };
   }
@@ -197,18 +196,12 @@ export class RunningHost {
     }
   }
 
-  #useMasters(addresses: readonly string[]): void {
-    const known = this.#host.masters.map((one) => one.address);
-    const fresh = addresses.filter((address) => !known.includes(address));
-    // Masters that are away are kept: they may be back before they are missed.
-    if (fresh.length === 0) return;
-    const masters = [
-      ...this.#host.masters,
-      ...fresh.map((address) => ({ name: address, address })),
-    ];
-    this.#host = { ...this.#host, masters };
+  #useMasters(live: readonly string[]): void {
+    const learned = live.toSorted();
+    if (learned.length === 0 || learned.join() === (this.#host.learned ?? []).join()) return;
+    this.#host = { ...this.#host, learned };
     if (existsSync(this.#paths.host)) saveHost(this.#paths, this.#host);
-    const all = masters.map((one) => one.address);
+    const all = masterAddresses(this.#host);
     for (const { door, port } of this.#doors) door.useBackends(at(all, port));
     this.#log.info({ masters: all }, 'masters known');
   }
@@ -223,7 +216,7 @@ export class RunningHost {
       etcd: isMaster ? storeEndpoints(host).map((one) => one.replace('https://', '')) : [],
       apiservers: [
         `https://${host.cluster.endpoint}`,
-        ...host.masters.map((one) => `https://${one.address}:${hostPorts.api}`),
+        ...masterAddresses(host).map((address) => `https://${address}:${hostPorts.api}`),
       ],
       processes: this.#supervisor.processes.map(describeProcess),
     };

@@ -33,8 +33,10 @@ export interface HostSettings {
   readonly runtime: 'containerd' | 'simulated';
   /** Names the API is also reached by; masters only. */
   readonly extraNames: readonly string[];
-  /** Masters known so far; kept up to date while the host runs. */
+  /** Masters when this host joined. */
   readonly masters: readonly MasterAddress[];
+  /** Addresses of the apiservers that lived when last looked. */
+  readonly learned?: readonly string[];
   /** How this host's member of the store starts the first time. */
   readonly store: { readonly state: 'new' | 'existing'; readonly members: readonly string[] };
 }
@@ -60,6 +62,11 @@ export const hostPorts = {
     dns: 10_054,
   },
 } as const;
+
+/** Every address of a master this host knows; those of now first. */
+export function masterAddresses(host: HostSettings): string[] {
+  return [...new Set([...(host.learned ?? []), ...host.masters.map((one) => one.address)])];
+}
 
 /** Ports a role listens on for others; they must be free before a host joins. */
 export function publicPorts(roles: readonly HostRole[]): number[] {

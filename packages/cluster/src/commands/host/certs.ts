@@ -2,7 +2,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiRequests, readPairFile, requestCertificate, writePairFile } from '@kubets/kubelet';
-import { type CertificateFacts, ConfigError, certificateFacts, systemClock } from '@kubets/platform';
+import {
+  type CertificateFacts,
+  ConfigError,
+  certificateFacts,
+  systemClock,
+} from '@kubets/platform';
 import { StartError } from '../../errors.ts';
 import { readIfThere } from '../../files.ts';
 import { hostLeaves } from '../../host/leaves.ts';

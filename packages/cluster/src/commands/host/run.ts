@@ -1,9 +1,10 @@
 /** `kubets run`: this host's part of the cluster, in the foreground; what systemd and compose start. */
 import { existsSync } from 'node:fs';
 import { ConfigError, delay, errorMessage } from '@kubets/platform';
+import { withPresentAddress } from '../../host/checks.ts';
 import { RunningHost } from '../../host/running-host.ts';
-import { requireHost, savedHost } from '../../host/store.ts';
-import { openDataDir } from '../../install/machine.ts';
+import { requireHost, savedHost, saveHost } from '../../host/store.ts';
+import { hostAddress, openDataDir } from '../../install/machine.ts';
 import { limits } from '../../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../../paths.ts';
 import { lockHolder, releaseLock, takeLock } from '../../runtime/lock.ts';
@@ -32,7 +33,10 @@ async function startStubbornly(paths: ClusterPaths, signal: AbortSignal, io: Io)
     // Pods go on while their host's supervisor is away.
     const left = clusterProcesses(paths.dataDir).filter((pid) => !keepsContainer(pid));
     if (left.length > 0) await endProcesses(left, limits.stopGraceMs);
-    const running = new RunningHost(paths, requireHost(paths));
+    const saved = requireHost(paths);
+    const host = withPresentAddress(saved, await hostAddress());
+    if (host !== saved) saveHost(paths, host);
+    const running = new RunningHost(paths, host);
     try {
       await running.start(signal);
       return running;

@@ -1,0 +1,45 @@
+/** `kubets join --from FILE --run`: for containers, which join once and then run, whichever of both is due. */
+import { delay } from '@kubets/platform';
+import { savedHost } from '../../host/store.ts';
+import { limits } from '../../limits.ts';
+import { clusterPaths } from '../../paths.ts';
+import type { Io } from '../io.ts';
+import { type JoinFile, readJoinFile } from './compose.ts';
+import { type JoinOptions, join } from './join.ts';
+import { type RunOptions, run } from './run.ts';
+
+/** Waits for the file: whoever makes it may start later. */
+export async function awaitJoinFile(file: string, io: Io): Promise<JoinFile> {
+  for (;;) {
+    const facts = readJoinFile(file);
+    if (facts !== undefined) return facts;
+    io.err(`waiting for ${file}\n`);
+    await delay(limits.hostRetryMs, { signal: io.signal });
+  }
+}
+
+export interface JoinAndRunOptions {
+  readonly run: Pick<RunOptions, 'onRoll'>;
+  /** Asked for only when the host has not joined yet. */
+  readonly join: () => Promise<JoinOptions>;
+  readonly dataDir: string;
+}
+
+/** Stays in the foreground. A join that fails ends it: whoever started it starts it again. */
+export async function joinAndRun(options: JoinAndRunOptions, io: Io): Promise<void> {
+  const { dataDir } = options;
+  const isMember = savedHost(clusterPaths(dataDir)) !== undefined;
+  const failed = new AbortController();
+  const runIo: Io = { ...io, signal: AbortSignal.any([io.signal, failed.signal]) };
+  const running = run({ dataDir, wait: !isMember, onRoll: options.run.onRoll }, runIo);
+  if (!isMember) {
+    try {
+      await join(await options.join(), io);
+    } catch (error) {
+      failed.abort();
+      await running;
+      throw error;
+    }
+  }
+  await running;
+}

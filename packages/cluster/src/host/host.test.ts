@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { describe, test } from 'node:test';
+import type { ConfigMap, Secret } from '@kubets/api';
+import { FakeApi } from '@kubets/client';
+import { ConfigError } from '@kubets/platform';
+import { clusterPaths } from '../paths.ts';
+import { checkAddress, checkPorts, withPresentAddress } from './checks.ts';
+import { hostLeaves } from './leaves.ts';
+import { planHost } from './plan.ts';
+import { changeMasters, createToken, deleteToken, listTokens, publishFacts } from './publish.ts';
+import {
+  addressIn,
+  apiServiceIp,
+  checkName,
+  dnsServiceIp,
+  type HostSettings,
+  hostPorts,
+  masterAddresses,
+  parseEndpoint,
+  parseHost,
+} from './settings.ts';
+
+const host: HostSettings = {
+  version: 1,
+  roles: ['master'],
+  name: 'm1',
+  address: '192.0.2.1',
+  cluster: {
+    release: '0.1.0',
+    endpoint: 'api.example:6443',
+    token: 't',
+    podCidr: '10.244.0.0/16',
+    serviceCidr: '10.96.0.0/16',
+    clusterDomain: 'cluster.local',
+  },
+  runtime: 'simulated',
+  extraNames: ['extra'],
+  masters: [
+    { name: 'm1', address: '192.0.2.1' },
+    { name: 'm2', address: '192.0.2.2' },
+  ],
+  store: { state: 'new', members: ['m1=https://192.0.2.1:2380'] },
+};
+const node: HostSettings = { ...host, roles: ['node'], name: 'n1', address: '192.0.2.9' };
+
+describe('settings', () => {
+  test('addresses of a range', () => {
+    assert.equal(addressIn('10.96.0.0/16', 10), '10.96.0.10');
+    assert.equal(addressIn('10.96.255.250/24', 10), '10.97.0.4');
+    assert.equal(apiServiceIp(host.cluster), '10.96.0.1');
+    assert.equal(dnsServiceIp(host.cluster), '10.96.0.10');
+    for (const text of ['10.96.0.0', '10.96/16', 'fd00::/64', '10.96.0.0/31']) {
+      assert.throws(() => addressIn(text, 1), ConfigError);
+    }
+  });
+
+  test('endpoints and names', () => {
+    assert.deepEqual(parseEndpoint('a.example'), { host: 'a.example', port: 6443 });
+    assert.deepEqual(parseEndpoint('192.0.2.1:7000'), { host: '192.0.2.1', port: 7000 });
+    for (const text of ['', 'a:b', 'a:0', 'a:70000', 'https://a:1']) {
+      assert.throws(() => parseEndpoint(text), /HOST:PORT/);
+    }
+    assert.equal(checkName('a-1.example'), 'a-1.example');
+    for (const name of ['', 'A', '-a', 'a_b', 'a'.repeat(254)]) {
+      assert.throws(() => checkName(name), /--name/);
+    }
+  });
+
+  test('a damaged file says what to do', () => {
+    const text = JSON.stringify(host);
+    assert.deepEqual(parseHost(text, 'f'), host);
+    for (const bad of ['{', 'null', '{"version":2}', '{"version":1}']) {
+      assert.throws(() => parseHost(bad, 'f'), /kubets reset/);
+    }
+  });
+
+  test('living masters are asked first', () => {
+    const learned = ['192.0.2.3', '192.0.2.2'];
+    assert.deepEqual(masterAddresses({ ...host, learned }), [...learned, '192.0.2.1']);
+  });
+});
+
+describe('the plan', () => {
+  const plan = (one: HostSettings) =>
+    planHost({
+      host: one,
+      paths: clusterPaths('/d'),
+      nodeBinary: 'node',
+      packagesDir: '/p',
+      containerd: undefined,
+    });
+  const flagsOf = (one: HostSettings, name: string): string[] => [
+    ...(plan(one).find((spec) => spec.name === name)?.args ?? []),
+  ];
+
+  test('roles have their processes', () => {
+    const names = (one: HostSettings) => plan(one).map((spec) => spec.name);
+    const control = ['etcd', 'apiserver', 'controller-manager', 'scheduler'];
+    assert.deepEqual(names(host), control);
+    assert.deepEqual(names(node), ['kubelet', 'proxy', 'dns']);
+    const both = names({ ...host, roles: ['master', 'node'] });
+    assert.deepEqual(both.toSorted(), [...control, 'kubelet', 'proxy', 'dns'].toSorted());
+  });
+
+  test('an apiserver asks its own member first and knows the others', () => {
+    const wanted = '--etcd-servers=https://192.0.2.1:2379,https://192.0.2.2:2379';
+    assert.ok(flagsOf(host, 'apiserver').includes(wanted));
+  });
+
+  test('everything else goes through the host’s own door', () => {
+    const door = `--apiservers=127.0.0.1:${hostPorts.grpcDoor}`;
+    for (const name of ['kubelet', 'proxy', 'dns']) assert.ok(flagsOf(node, name).includes(door));
+    for (const name of ['scheduler', 'controller-manager']) {
+      assert.ok(flagsOf(host, name).includes(door));
+    }
+  });
+
+  test('no two processes answer on one port', () => {
+    const ports = plan({ ...host, roles: ['master', 'node'] }).map((spec) => spec.healthPort);
+    assert.equal(new Set(ports).size, ports.length);
+  });
+});
+
+test('only masters make certificates, under every name the API has', () => {
+  assert.deepEqual(hostLeaves(node, 1), []);
+  const api = hostLeaves(host, 1).find((leaf) => leaf.file === 'apiserver');
+  for (const name of [
+    '127.0.0.1',
+    '192.0.2.1',
+    'api.example',
+    'extra',
+    '10.96.0.1',
+    'kubernetes',
+  ]) {
+    assert.ok(api?.hosts?.includes(name), name);
+  }
+});
+
+describe('checks', () => {
+  test('a port that is taken is named', async () => {
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(hostPorts.dns, '0.0.0.0', () => resolve(true));
+    });
+    // Somebody else's or ours: taken either way.
+    await assert.rejects(checkPorts(['node']), /is taken by another process; "ss -ltnp/);
+    if (free) await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('an address must be this host’s; a node may change it, a master not', () => {
+    checkAddress('127.0.0.1');
+    assert.throws(() => checkAddress('192.0.2.1'), /--advertise-address/);
+    assert.equal(withPresentAddress(node, '192.0.2.10').address, '192.0.2.10');
+    const same = { ...host, address: '127.0.0.1' };
+    assert.equal(withPresentAddress(same, '192.0.2.10'), same);
+    assert.throws(() => withPresentAddress(host, '192.0.2.10'), /kubets reset --local/);
+  });
+});
+
+describe('what masters publish', () => {
+  test('the list of masters survives two changes at a time', async () => {
+    const api = new FakeApi();
+    await publishFacts(api, host);
+    const add = (name: string) =>
+      changeMasters(api, (masters) => [...masters, { name, address: name }]);
+    await Promise.all([add('m3'), add('m4')]);
+    const [map] = api.objects<ConfigMap>('v1', 'configmaps');
+    const names = JSON.parse(map?.data?.cluster ?? '{}').masters.map(
+      (one: { name: string }) => one.name,
+    );
+    assert.deepEqual(names.toSorted(), ['m1', 'm2', 'm3', 'm4']);
+  });
+
+  test('tokens come and go', async () => {
+    const api = new FakeApi();
+    const { token } = await createToken(api, { nowMs: 0, ttlMs: 60_000, description: 'x' });
+    const [secret] = api.objects<Secret>('v1', 'secrets');
+    const expiration = Buffer.from(secret?.data?.expiration ?? '', 'base64').toString();
+    assert.equal(expiration, '1970-01-01T00:01:00Z');
+    assert.equal((await listTokens(api)).length, 1);
+    assert.equal(await deleteToken(api, token.id), true);
+    assert.equal(await deleteToken(api, token.id), false);
+  });
+});
