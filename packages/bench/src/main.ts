@@ -15,6 +15,7 @@ import { type CommandIo, nodesCommand } from './nodes/command.ts';
 import { renderDifferences } from './report/compare.ts';
 import type { BenchResult } from './report/result.ts';
 import { schedulerCommand } from './scheduler/command.ts';
+import { lawsCommand, simulateCommand } from './simulate/command.ts';
 import { figuresOf, renderTable } from './table.ts';
 
 const USAGE = `usage: kubets bench WHAT [options]     (WHAT --help says which)
@@ -22,7 +23,9 @@ const USAGE = `usage: kubets bench WHAT [options]     (WHAT --help says which)
   scheduler   the scheduler by itself, and with apiserver and store
   etcd        the store against a stock one
   apiserver   the API server against a stock one
-  compare     A.json B.json: two reports side by side`;
+  compare     A.json B.json: two reports side by side
+  laws        REPORT.json …: what nodes, heartbeats and pods cost, from reports of several sizes
+  simulate    --laws LAWS.json: what larger clusters need`;
 
 /** What a run against a stock counterpart gives, whatever was measured. */
 interface Outcome {
@@ -71,6 +74,7 @@ const COMMANDS: Readonly<
   Record<string, (args: readonly string[], io: CommandIo) => Promise<boolean> | boolean>
 > = {
   ...{ nodes: nodesCommand, scheduler: schedulerCommand, compare },
+  ...{ laws: lawsCommand, simulate: simulateCommand },
   etcd: (args, io) => inTurn('etcd', args, io),
   apiserver: (args, io) => inTurn('apiserver', args, io),
 };

@@ -16,6 +16,8 @@ export interface NodesConfig {
   readonly window: number;
   readonly latencyPods: number;
   readonly latencyRate: number;
+  /** With nothing but heartbeats: what these cost. */
+  readonly restSeconds: number;
   readonly churnRate: number;
   readonly churnSeconds: number;
   readonly nodesAProcess: number;
@@ -30,6 +32,7 @@ export interface NodesConfig {
 export const PHASES = [
   'register',
   'saturate',
+  'rest',
   'latency',
   'churn',
   'rolling',
@@ -48,6 +51,7 @@ export const NODES_USAGE = `usage: kubets bench nodes [options]
   --window N            pods wanted but not yet running while filling up (2000)
   --start-ms N          what a hollow node takes to start a pod (50)
   --no-events           hollow nodes write no Events
+  --rest-seconds N      with nothing but heartbeats (30)
   --latency-pods N      (500, at most one a node) at --latency-rate N a second (10)
   --churn-rate N        pods replaced a second (20) for --churn-seconds N (60)
   --nodes-per-process N (2500)
@@ -65,6 +69,7 @@ const OPTIONS = {
   window: { type: 'string', default: '2000' },
   'start-ms': { type: 'string', default: '50' },
   'no-events': { type: 'boolean', default: false },
+  'rest-seconds': { type: 'string', default: '30' },
   'latency-pods': { type: 'string', default: '500' },
   'latency-rate': { type: 'string', default: '10' },
   'churn-rate': { type: 'string', default: '20' },
@@ -124,6 +129,7 @@ export function parseNodesConfig(
     events: !values['no-events'],
     startMs: number('start-ms', 0),
     window: number('window'),
+    restSeconds: number('rest-seconds'),
     latencyPods: Math.min(nodes, number('latency-pods', 0)),
     latencyRate: number('latency-rate'),
     churnRate: number('churn-rate'),

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, type Random, systemRandom } from '@kubets/platform';
 import { COORDINATOR_IN_FLIGHT, SAMPLE_MS, SAVE_MS } from '../limits.ts';
+import { cpuFigure, memoryFigure } from '../report/figures.ts';
 import type { CpuProfile } from '../report/profile.ts';
 import { ApiStats } from '../rest/api-stats.ts';
 import { type Access, parseKubeconfig } from '../rest/kubeconfig.ts';
@@ -11,7 +12,7 @@ import { type Call, RestClient } from '../runtime/rest-client.ts';
 import { usageOf } from '../runtime/usage.ts';
 import type { NodesConfig, PhaseName } from './config.ts';
 import { Fleet } from './fleet.ts';
-import { Measure, type SavedMeasure } from './measure.ts';
+import { type GroupUsage, Measure, type SavedMeasure } from './measure.ts';
 import { Observer } from './observer.ts';
 import { phases } from './phases.ts';
 import { packAccess } from './ports.ts';
@@ -161,14 +162,32 @@ export class Coordinator {
 
   async #phase(name: PhaseName, context: RunContext): Promise<void> {
     const { clock, say } = this.#options;
+    this.#sampleProcesses(clock.now());
+    const before = this.#measure.usage();
     this.#measure.begin(name, clock.now());
     const note = await phases[name](context);
+    this.#sampleProcesses(clock.now());
+    this.#noteUsage(name, before);
     await this.#lookAtStore();
     this.#measure.addApi(this.#stats.take().api);
     this.#measure.end(clock.now(), note, context.observer.stages);
     this.#done.push(name);
     this.#options.save(this.#state());
     say(`${name}: ${note}`);
+  }
+
+  /** What a phase cost, by what the processes are: the laws of growth are made of this. */
+  #noteUsage(phase: PhaseName, before: ReadonlyMap<string, GroupUsage>): void {
+    const { figures } = this.#measure;
+    for (const [group, { cpuSeconds, rssBytes }] of this.#measure.usage()) {
+      const spent = cpuSeconds - (before.get(group)?.cpuSeconds ?? 0);
+      figures[cpuFigure(group, phase)] = spent;
+      figures[memoryFigure(group, phase)] = rssBytes / MIB;
+      if (phase === 'register') {
+        const first = before.get(group)?.rssBytes ?? 0;
+        figures[memoryFigure(group, 'start')] = first / MIB;
+      }
+    }
   }
 
   #state(): RunState {
@@ -225,7 +244,7 @@ export class Coordinator {
     const add = (name: string, group: string, pid: number | undefined): void => {
       const usage = pid === undefined ? undefined : usageOf(pid);
       if (pid === undefined || usage === undefined) return;
-      const spent = measure.process(name, pid, usage);
+      const spent = measure.process(name, group, { pid, ...usage });
       cpu.set(group, (cpu.get(group) ?? 0) + spent);
       rss.set(group, (rss.get(group) ?? 0) + usage.rssBytes);
     };

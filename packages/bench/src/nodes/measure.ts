@@ -23,7 +23,14 @@ export interface SavedMeasure {
   readonly notes: readonly string[];
 }
 
+/** Of all processes of one kind together. */
+export interface GroupUsage {
+  cpuSeconds: number;
+  rssBytes: number;
+}
+
 interface ProcessSeen {
+  readonly group: string;
   cpuSeconds: number;
   /** Of lives that ended before: a process may be started again. */
   earlierSeconds: number;
@@ -126,12 +133,16 @@ export class Measure {
   }
 
   /** A process as it is now. */
-  process(name: string, pid: number, usage: { cpuSeconds: number; rssBytes: number }): number {
+  process(
+    name: string,
+    group: string,
+    usage: { pid: number; cpuSeconds: number; rssBytes: number },
+  ): number {
     const known = this.#processes.get(name);
-    const { cpuSeconds, rssBytes } = usage;
+    const { pid, cpuSeconds, rssBytes } = usage;
     if (known === undefined) {
-      const seen = { cpuSeconds, earlierSeconds: 0, rssMax: rssBytes, rssEnd: rssBytes, pid };
-      this.#processes.set(name, seen);
+      const memory = { rssMax: rssBytes, rssEnd: rssBytes };
+      this.#processes.set(name, { group, cpuSeconds, earlierSeconds: 0, ...memory, pid });
       return 0;
     }
     if (known.pid !== pid) {
@@ -144,6 +155,18 @@ export class Measure {
     known.rssMax = Math.max(known.rssMax, rssBytes);
     known.rssEnd = rssBytes;
     return spent;
+  }
+
+  /** As last looked at, by what the processes are. */
+  usage(): ReadonlyMap<string, GroupUsage> {
+    const groups = new Map<string, GroupUsage>();
+    for (const { group, cpuSeconds, earlierSeconds, rssEnd } of this.#processes.values()) {
+      const sum = groups.get(group) ?? { cpuSeconds: 0, rssBytes: 0 };
+      groups.set(group, sum);
+      sum.cpuSeconds += cpuSeconds + earlierSeconds;
+      sum.rssBytes += rssEnd;
+    }
+    return groups;
   }
 
   /** One point of a picture's line. */

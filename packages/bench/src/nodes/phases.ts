@@ -95,6 +95,14 @@ function batches(workloads: readonly Workload[], pods: number): Workload[][] {
   return piece.length > 0 ? [...pieces, piece] : pieces;
 }
 
+const rest: Phase = async ({ config, clock, signal, progress }) => {
+  for (let second = 0; second < config.restSeconds; second += 1) {
+    progress(`at rest: ${second} of ${config.restSeconds} s`);
+    await delay(1_000, { clock, signal });
+  }
+  return `${config.restSeconds} s with nothing but heartbeats`;
+};
+
 const latency: Phase = async (ctx) => {
   const { config, observer, run, clock, requests } = ctx;
   const count = config.latencyPods;
@@ -253,5 +261,5 @@ const drain: Phase = async (ctx) => {
 };
 
 export const phases: Readonly<Record<PhaseName, Phase>> = {
-  ...{ register, saturate, latency, churn, rolling, kill, drain },
+  ...{ register, saturate, rest, latency, churn, rolling, kill, drain },
 };

@@ -41,9 +41,16 @@ export class GroupCounter<T> {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** A text that is the same for the same labels. */
+/** Labels are asked for their key whenever a pod comes or goes; preemption tries that many times with the same pods. */
+const keys = new WeakMap<Labels, string>();
+
+/** A text that is the same for the same labels. Labels are not changed once they are known. */
 export function labelsKey(labels: Labels): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const known = keys.get(labels);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  keys.set(labels, key);
+  return key;
 }
 
 /** Groups by labels, within one namespace each. */

@@ -5,7 +5,7 @@
 import { matchesLabels, type ParsedLabelSelector } from '@kubets/api';
 import type { Random } from '@kubets/platform';
 import { MIN_PREEMPTION_NODES, MIN_PREEMPTION_PERCENT, PREEMPTION_NODES_WIDE } from '../limits.ts';
-import type { Diagnosis } from '../ports.ts';
+import type { Diagnosis, Rejection } from '../ports.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { nodesMessage } from './diagnosis.ts';
 import type { PodInfo } from './pod-info.ts';
@@ -80,17 +80,21 @@ function splitByBudgets(
 }
 
 /** Takes every less important pod off a node, then gives back as many as fit, the most important first. */
-function victimsOn(slot: number, options: PreemptionOptions): Candidate | readonly string[] {
-  const { pod, state, core, budgets } = options;
+function victimsOn(
+  slot: number,
+  options: PreemptionOptions,
+  rejection: (slot: number) => Rejection | undefined,
+): Candidate | readonly string[] {
+  const { pod, state, budgets } = options;
   const { name: node, pods } = state.table.entry(slot);
   const lesser = [...pods.values()].filter(({ priority }) => priority < pod.priority);
   if (lesser.length === 0) return [NO_VICTIMS];
   for (const other of lesser) state.remove(other.uid);
   const victims: PodInfo[] = [];
-  const rejected = core.rejection(pod, slot);
+  const rejected = rejection(slot);
   const reprieve = (other: PodInfo): boolean => {
     state.place(other, node);
-    if (core.rejection(pod, slot) === undefined) return true;
+    if (rejection(slot) === undefined) return true;
     state.remove(other.uid);
     victims.push(other);
     return false;
@@ -135,7 +139,9 @@ function candidatesWanted({ pod, state }: PreemptionOptions): number {
 
 /** Looks for the node where making room for the pod hurts least. The state is as before afterwards. */
 export function findPreemption(options: PreemptionOptions): PreemptionResult {
-  const { diagnosis, random } = options;
+  const { diagnosis, random, core, pod } = options;
+  // Made ready while every pod is where it is: what then finds nothing to forbid finds nothing with fewer of them.
+  const rejection = core.asker(pod);
   const slots = [...diagnosis.rejections].filter(([, { unresolvable }]) => !unresolvable);
   const reasons = new Array<string>(diagnosis.rejections.size - slots.length).fill(NOT_HELPFUL);
   const wanted = candidatesWanted(options);
@@ -144,7 +150,7 @@ export function findPreemption(options: PreemptionOptions): PreemptionResult {
   let found = 0;
   for (let step = 0; step < slots.length && found < wanted; step += 1) {
     const [slot = 0] = slots[(start + step) % slots.length] ?? [];
-    const result = victimsOn(slot, options);
+    const result = victimsOn(slot, options, rejection);
     if (!('victims' in result)) {
       reasons.push(...result);
       continue;

@@ -100,6 +100,18 @@ export class SchedulerCore {
     return this.#ask(this.#prepare(this.#filters, pod), pod, slot);
   }
 
+  /**
+   * Asks {@link rejection} again and again while pods come and go but nodes stay. What only looks at the node itself is made ready
+   * once.
+   */
+  asker(pod: PodInfo): (slot: number) => Rejection | undefined {
+    const prepared = this.#prepare(this.#filters, pod);
+    const isLocal = ({ plugin }: PreparedFilter): boolean =>
+      this.#filters.some(({ name, nodeLocal }) => nodeLocal && name === plugin);
+    if (!prepared.every(isLocal)) return (slot) => this.rejection(pod, slot);
+    return (slot) => this.#ask(prepared, pod, slot);
+  }
+
   /** The node that others were told to leave for this pod, once it is free. */
   #nominatedNode(pod: PodInfo): string | undefined {
     const node = this.#nominations.nodeOf(pod.uid);
