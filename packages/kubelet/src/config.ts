@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { ConfigError, type ConfigOf, flag } from '@kubets/platform';
 import { DEFAULT_MAX_PODS } from './limits.ts';
+import { isRange } from './network/plan.ts';
 
 const MAX_PORT = 65_535;
 const MAX_PODS = 10_000;
@@ -63,6 +64,12 @@ export const flags = {
     help: 'this many simulated nodes in this one process',
   }),
   'hollow-node-prefix': flag.string({ default: 'hollow', help: 'names are PREFIX-0, PREFIX-1, …' }),
+  'pod-network': flag.enum({
+    values: ['none', 'host-routes', 'vxlan'],
+    default: 'none',
+    help: 'way to the pods of other nodes; host-routes: nodes share one network; vxlan: a tunnel over UDP port 4789',
+  }),
+  'cluster-cidr': flag.string({ default: '', help: 'range of all pods, with --pod-network' }),
   'pod-cidr': flag.string({
     default: '',
     help: "the node's pod range, where no controller assigns one",
@@ -107,6 +114,20 @@ function checkCertDir(config: KubeletFlags): void {
   if (hollowNodes > 0) throw new ConfigError('--cert-dir is for one node, not for --hollow-nodes');
 }
 
+function checkNetwork({ podNetwork, clusterCidr, cniConfDir, runtime }: KubeletFlags): void {
+  if (podNetwork === 'none') return;
+  if (!isRange(clusterCidr)) {
+    throw new ConfigError(
+      `--pod-network ${podNetwork} needs --cluster-cidr, such as 10.244.0.0/16`,
+    );
+  }
+  if (runtime !== 'containerd' || cniConfDir === '') {
+    throw new ConfigError(
+      `--pod-network ${podNetwork} needs --runtime containerd and --cni-conf-dir`,
+    );
+  }
+}
+
 /** Names of the nodes this process is. @throws ConfigError for settings that do not go together */
 export function checkConfig(config: KubeletFlags): readonly string[] {
   if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');
@@ -123,6 +144,7 @@ export function checkConfig(config: KubeletFlags): readonly string[] {
     throw new ConfigError(`${all} go together`);
   }
   checkCertDir(config);
+  checkNetwork(config);
   if (config.hollowNodes === 0) return [config.nodeName || hostname().toLowerCase()];
   if (config.runtime !== 'simulated') {
     throw new ConfigError('--hollow-nodes needs --runtime simulated');

@@ -60,3 +60,8 @@ export class DoorError extends Error {
 export class CertificateRefused extends Error {
   override readonly name = 'CertificateRefused';
 }
+
+/** The network between nodes could not be brought into force. */
+export class NetworkFault extends Error {
+  override readonly name = 'NetworkFault';
+}

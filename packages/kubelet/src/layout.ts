@@ -12,6 +12,8 @@ export interface NodeLayout {
   readonly seccompDir: string;
   /** Network bridge of the node's pods. */
   readonly bridge: string;
+  /** Tunnel to the pods of other nodes, with `--pod-network vxlan`. */
+  readonly tunnel: string;
   /** Parent of the pods' cgroups. */
   readonly cgroupParent: string;
 }
@@ -25,6 +27,7 @@ export function nodeLayout(rootDir: string): NodeLayout {
     ipamDir: join(rootDir, 'ipam'),
     seccompDir: join(rootDir, 'seccomp'),
     bridge,
+    tunnel: bridge.replace('kb-', 'kx-'),
     // The bridge's name is as good as any to tell one node of this machine from another.
     cgroupParent: `/kubets/${bridge}`,
   };

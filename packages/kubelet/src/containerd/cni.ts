@@ -11,6 +11,8 @@ export interface CniOptions {
   /** Where address reservations are kept; each node its own. */
   readonly dataDir: string;
   readonly mtu?: number;
+  /** Traffic that leaves the node's range gets the node's address here; false: somebody else sees to that. By default true. */
+  readonly masquerade?: boolean;
   /** Adds rules that let pod traffic through a FORWARD chain whose policy is DROP (docker's). */
   readonly firewall?: boolean;
 }
@@ -18,8 +20,9 @@ export interface CniOptions {
 export const CNI_CONF_FILE = '10-kubets.conflist';
 
 /**
- * Bridge with hairpin (a pod reaches itself through its own Service), addresses from the node's range, host ports. Traffic that
- * leaves the node's range is masqueraded here: Services are translated before that, so pod-to-pod traffic keeps its source.
+ * Bridge with hairpin (a pod reaches itself through its own Service), addresses from the node's range, host ports. On a node by
+ * itself, traffic that leaves its range is masqueraded here; between nodes pods must keep their addresses, so with a pod
+ * network that is the network agent's work.
  */
 export function cniConf(options: CniOptions): string {
   const bridge = {
@@ -29,7 +32,7 @@ export function cniConf(options: CniOptions): string {
     isDefaultGateway: true,
     // A bridge left over from another range takes the new one's address instead of failing every pod.
     forceAddress: true,
-    ipMasq: true,
+    ipMasq: options.masquerade ?? true,
     hairpinMode: true,
     ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
     ipam: {

@@ -10,6 +10,8 @@ import { RuntimeFault } from '../errors.ts';
 import { removeCgroups } from '../host/cgroups.ts';
 import { mountsBelow } from '../host/mounts.ts';
 import { nodeLayout } from '../layout.ts';
+import { removePodNetwork } from '../network/linux.ts';
+import { systemCommands } from '../network/runtime/commands.ts';
 import { PAUSE_IMAGE, pauseArch, pauseImageTar } from '../pause/image.ts';
 import type { ContainerdOptions } from './config.ts';
 import { containerdPaths } from './config.ts';
@@ -120,7 +122,7 @@ async function unmountBelow(dir: string): Promise<void> {
 }
 
 /**
- * Stops and removes every pod of the instance, gives their networks back, and deletes the bridge and cgroups: for `down`. The
+ * Stops and removes every pod of the instance, gives their networks back, and deletes bridge, routes and cgroups: for `down`. The
  * instance must still run; stop it afterwards. One pod that resists keeps nothing else from going.
  * @returns how many pods there were
  * @throws RuntimeFault that says how many pods are left and why the first of them is, once all else is gone
@@ -128,14 +130,17 @@ async function unmountBelow(dir: string): Promise<void> {
 export async function removeAllContainers(options: RemoveAllOptions): Promise<number> {
   const cri = criOf(options);
   const { graceSeconds = 2, podsDir } = options;
-  const ofKubelet = podsDir === undefined ? undefined : nodeLayout(dirname(podsDir)).cgroupParent;
-  const cgroupParent = options.cgroupParent ?? ofKubelet;
+  const ofKubelet = podsDir === undefined ? undefined : nodeLayout(dirname(podsDir));
+  const cgroupParent = options.cgroupParent ?? ofKubelet?.cgroupParent;
   try {
     const pods = await cri.listPods();
     const ends = await Promise.allSettled(pods.map((pod) => removePod(cri, pod.uid, graceSeconds)));
     if (podsDir !== undefined) await unmountBelow(podsDir);
     if (options.bridge !== undefined) {
       await run('ip', ['link', 'delete', options.bridge]).catch(() => undefined);
+    }
+    if (ofKubelet !== undefined) {
+      await removePodNetwork(systemCommands(), { ...ofKubelet, device: ofKubelet.tunnel });
     }
     if (cgroupParent !== undefined) removeCgroups(cgroupParent);
     const left = ends.filter((one) => one.status === 'rejected');

@@ -33,6 +33,8 @@ export interface NodeParts {
   readonly probes: ProbeRunner;
   readonly objects: ObjectSource;
   readonly onPodCidr: (cidr: string) => Promise<void>;
+  /** Runs as long as the node does: what leads to the pods of other nodes. */
+  readonly network?: { start(): void; stop(): Promise<void> };
 }
 
 export interface KubeletNodeOptions extends NodeParts {
@@ -97,6 +99,7 @@ export class KubeletNode {
   /** Registers the node. Pods come through {@link update} and {@link gone}. */
   start(): void {
     this.agent.start();
+    this.#options.network?.start();
     this.#housekeeping.start();
     this.#watch = this.#options.runtime.watchPods((uid) => this.workers.trigger(uid));
   }
@@ -141,6 +144,7 @@ export class KubeletNode {
     this.#prober.stop();
     this.workers.stop();
     this.#statuses.stop();
+    await this.#options.network?.stop();
     await this.#recorder.flush();
   }
 

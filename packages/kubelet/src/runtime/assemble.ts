@@ -16,6 +16,9 @@ import { RealProbes } from '../host/probes/runner.ts';
 import { NodeVolumes } from '../host/volumes/node-volumes.ts';
 import { PodTokens } from '../host/volumes/tokens.ts';
 import { nodeLayout } from '../layout.ts';
+import { NetworkAgent } from '../network/agent.ts';
+import { LinuxNetwork } from '../network/linux.ts';
+import { systemCommands } from '../network/runtime/commands.ts';
 import type { ContainerRuntime, ObjectSource } from '../ports.ts';
 import { simulatedFiles, simulatedProbes, simulatedVolumes } from '../simulated/parts.ts';
 import { SimulatedRuntime } from '../simulated/runtime.ts';
@@ -100,6 +103,17 @@ function makeRoot(dir: string): void {
   }
 }
 
+/** What leads to the pods of other nodes, when `--pod-network` asks for it. */
+function podNetwork({ ctx, config, api }: Shared, nodeName: string): NetworkAgent | undefined {
+  const { podNetwork: mode, clusterCidr } = config;
+  if (mode === 'none') return undefined;
+  const { clock, random, log } = ctx;
+  const { bridge, tunnel: device } = nodeLayout(config.rootDir);
+  const kernel = new LinuxNetwork({ commands: systemCommands(), bridge, device, clusterCidr });
+  const nodeAddress = config.nodeIp || defaultAddress();
+  return new NetworkAgent({ api, clock, random, log, kernel, mode, nodeName, nodeAddress, device });
+}
+
 /** A node with a real container runtime. */
 export function realNode(shared: Shared, name: string): { node: KubeletNode; runtime: CriRuntime } {
   const { ctx, config, api, objects } = shared;
@@ -111,10 +125,14 @@ export function realNode(shared: Shared, name: string): { node: KubeletNode; run
   const runtime = new CriRuntime({ endpoint: config.containerRuntimeEndpoint, clock, log });
   const tokens = new PodTokens(api, clock);
   const { podsDir, logsDir, ipamDir, bridge } = layout;
+  const network = podNetwork(shared, name);
   const onPodCidr = async (podCidr: string): Promise<void> => {
     if (config.cniConfDir === '') return runtime.setPodCidr(podCidr);
     await dropStaleAddresses(runtime, ipamDir);
-    const text = cniConf({ bridge, podCidr, dataDir: ipamDir, firewall: true });
+    const mtu = await network?.usePodCidr(podCidr);
+    const masquerade = network === undefined;
+    const common = { bridge, podCidr, dataDir: ipamDir, firewall: true, masquerade };
+    const text = cniConf({ ...common, ...(mtu === undefined ? {} : { mtu }) });
     if (writeCniConf(config.cniConfDir, text)) log.info({ podCidr, bridge }, 'pod network written');
   };
   const parts: NodeParts = {
@@ -137,6 +155,7 @@ export function realNode(shared: Shared, name: string): { node: KubeletNode; run
     probes: new RealProbes(runtime, clock),
     objects,
     onPodCidr,
+    ...(network === undefined ? {} : { network }),
   };
   const pressure = (): MachinePressure => readPressure(config.rootDir);
   return { node: assemble(shared, { facts, machine, pressure, parts }), runtime };
