@@ -16,9 +16,9 @@ function makeLevel(dir: string): void {
 }
 
 /**
- * Makes a directory and those above it, for the owner alone; what is there already stays as it is. Level by level: the recursive form of
- * mkdir never returns where a file system refuses new directories, such as /proc. Making first and looking afterwards lets members
- * that start together share a parent.
+ * Makes a directory and those above it, for the owner alone; what is there already stays as it is. Level by level: the
+ * recursive form of mkdir never returns where a file system refuses new directories, such as /proc. Making first and looking
+ * afterwards lets members that start together share a parent.
  * @throws the system's error where a level cannot be made or is no directory
  */
 export function makeDir(dir: string): void {
