@@ -8,6 +8,9 @@ export const LIMITS = {
   requestMs: 1_500,
   /** How long a client waits for a connection before it takes another member for its next request. */
   connectMs: 400,
+  /** A request to the Kubernetes API, and a rolling deployment while masters fail. */
+  kubeRequestMs: 3_000,
+  rolloutMs: 120_000,
   /** One try of the probe that measures how long nothing can be written, and the pause between tries. */
   probeMs: 300,
   probePauseMs: 10,

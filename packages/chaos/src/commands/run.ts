@@ -1,15 +1,18 @@
 /** `kubets chaos run SCENARIO`. */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { errorMessage } from '@kubets/platform';
+import { errorMessage, seededRandom } from '@kubets/platform';
+import { runCluster } from '../engine/cluster-run.ts';
 import { runSession } from '../engine/session.ts';
 import { ChaosError } from '../errors.ts';
 import { writeHistory } from '../history/file.ts';
-import { scenarioNamed } from '../plan/plan.ts';
-import type { FaultRecord, Target } from '../ports.ts';
+import { judge } from '../history/judge.ts';
+import { planOf, scenarioNamed } from '../plan/plan.ts';
+import type { Ability, FaultRecord, Target } from '../ports.ts';
 import { type ReportedRun, reportHtml } from '../report/report.ts';
 import { figuresOf } from '../report/stats.ts';
 import { duration } from '../report/svg.ts';
+import { KubetsCluster } from '../runtime/kubets-cluster.ts';
 import { startTarget, targetNamed } from '../runtime/targets.ts';
 import type { Io } from './io.ts';
 
@@ -29,6 +32,7 @@ export async function run(name: string, flags: RunFlags, io: Io): Promise<boolea
   const seed = flags.seed ?? io.now() % 1_000_000;
   const faults = flags.faults ?? scenario.defaultFaults;
   const names = [flags.target, ...(flags.compare === undefined ? [] : [flags.compare])];
+  if (flags.target.includes('/')) return runOnCluster(name, flags, { seed, faults }, io);
   const wanted = names.map(targetNamed);
   io.out(`seed ${seed}: ${faults} faults of ${scenario.name} against ${names.join(' and ')}\n`);
   const targets: Target[] = [];
@@ -50,6 +54,34 @@ export async function run(name: string, flags: RunFlags, io: Io): Promise<boolea
   }
 }
 
+/** `--target DIR`: a whole cluster that runs already. */
+async function runOnCluster(
+  name: string,
+  flags: RunFlags,
+  { seed, faults }: { readonly seed: number; readonly faults: number },
+  io: Io,
+): Promise<boolean> {
+  if (flags.compare !== undefined) throw new ChaosError('a running cluster cannot be compared');
+  const cluster = new KubetsCluster(flags.target);
+  const scenario = scenarioNamed(name);
+  const abilities: ReadonlySet<Ability> = new Set(['processes'] as const);
+  const plan = planOf({ scenario, seed, faults, abilities }).filter(
+    ({ kind }) => kind !== 'restart',
+  );
+  io.out(`seed ${seed}: ${plan.length} faults of ${name} against the cluster of ${cluster.dir}\n`);
+  const startedAt = `${new Date(io.now()).toISOString().slice(0, 19)}Z`;
+  const history = await runCluster({
+    ...{ cluster, plan, random: seededRandom(seed), signal: io.signal },
+    facts: { scenario: name, seed, faultsWanted: plan.length, startedAt },
+    onFault: (record) => io.out(progressLine({ title: 'cluster' }, record, plan.length)),
+  });
+  const one = { history, verdict: judge(history) };
+  const command = `npx kubets chaos run ${name} --faults ${faults} --seed ${seed} ${flagsText(flags)}`;
+  await save([one], { command, flags, seed, name }, io);
+  io.out(summary(one));
+  return one.verdict.ok;
+}
+
 function flagsText({ target, compare, members }: RunFlags): string {
   return [
     ...(target === 'kubets' ? [] : [`--target ${target}`]),
@@ -58,7 +90,7 @@ function flagsText({ target, compare, members }: RunFlags): string {
   ].join(' ');
 }
 
-function progressLine(target: Target, record: FaultRecord, faults: number): string {
+function progressLine(target: Pick<Target, 'title'>, record: FaultRecord, faults: number): string {
   const { number, kind, member, wasLeader, withoutWritesMs, startMs, recoveredMs, detail } = record;
   const count = `${String(number).padStart(String(faults).length)}/${faults}`;
   const whom = wasLeader ? `leader ${member}` : member;

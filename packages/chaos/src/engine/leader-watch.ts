@@ -1,5 +1,5 @@
 /** Asks every member again and again who leads, for the choice of victims and for the report. */
-import { delay } from '@kubets/platform';
+import { delay, type TlsMaterial } from '@kubets/platform';
 import { LIMITS } from '../limits.ts';
 import type { LeaderSample, Member } from '../ports.ts';
 import { CallFailed, EtcdCaller } from '../workload/etcd-caller.ts';
@@ -20,8 +20,8 @@ export class LeaderWatch {
   readonly #loops: Promise<void>[];
   #stopped = false;
 
-  constructor(members: readonly Member[]) {
-    this.#callers = members.map(({ clientUrl }) => new EtcdCaller(clientUrl));
+  constructor(members: readonly Pick<Member, 'name' | 'clientUrl'>[], tls?: TlsMaterial) {
+    this.#callers = members.map(({ clientUrl }) => new EtcdCaller(clientUrl, tls));
     this.#loops = members.map(({ name }, n) => this.#follow(name, this.#callers[n]));
   }
 

@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises';
 import type { Operation, WatchRecord } from '@kubets/etcd/testing';
 import { ChaosError } from '../errors.ts';
 import type { FaultRecord, LeaderSample, LeaseRecord } from '../ports.ts';
+import type { KubeRecords } from './kube-records.ts';
 import type { History, RunFacts } from './records.ts';
 
 interface Lines {
@@ -17,6 +18,7 @@ interface Lines {
   readonly leader: LeaderSample;
   readonly seen: readonly [revision: number, ms: number];
   readonly complaint: string;
+  readonly kube: KubeRecords;
 }
 
 /** Writes a history to a file, line by line. */
@@ -35,6 +37,7 @@ export async function writeHistory(path: string, history: History): Promise<void
   for (const one of history.leaders) await line('leader', one);
   for (const one of history.seenMs) await line('seen', one);
   for (const one of history.complaints) await line('complaint', one);
+  if (history.kube !== undefined) await line('kube', history.kube);
   stream.end();
   await finished(stream);
 }
@@ -50,6 +53,7 @@ export async function readHistory(path: string): Promise<History> {
     seen: [] as [number, number][],
   };
   let run: Lines['run'] | undefined;
+  let kube: KubeRecords | undefined;
   let number = 0;
   for await (const text of file.readLines()) {
     number += 1;
@@ -63,6 +67,7 @@ export async function readHistory(path: string): Promise<History> {
     else if (value.fault !== undefined) lists.fault.push(value.fault);
     else if (value.leader !== undefined) lists.leader.push(value.leader);
     else if (value.seen !== undefined) lists.seen.push([...value.seen]);
+    else if (value.kube !== undefined) kube = value.kube;
     else if (value.complaint !== undefined) lists.complaint.push(value.complaint);
     else throw new ChaosError(`${path}:${number} is no line of a history`);
   }
@@ -74,6 +79,7 @@ export async function readHistory(path: string): Promise<History> {
     ...{ operations: lists.op, watches: lists.watch, leases: lists.lease },
     ...{ faults: lists.fault, leaders: lists.leader, complaints: lists.complaint },
     seenMs: new Map(lists.seen),
+    ...(kube !== undefined && { kube }),
   };
 }
 

@@ -13,6 +13,8 @@ import {
   type Operation,
   type WatchRecord,
 } from '@kubets/etcd/testing';
+import { checkKube } from './check-kube.ts';
+import type { KubeRecords } from './kube-records.ts';
 import type { History } from './records.ts';
 
 export interface Verdict {
@@ -32,6 +34,23 @@ export interface Verdict {
 const LINE_CHARS = 600;
 
 export function judge(history: History): Verdict {
+  return history.kube === undefined ? judgeStore(history) : judgeKube(history, history.kube);
+}
+
+function judgeKube(history: History, kube: KubeRecords): Verdict {
+  const violations = distinct([...checkKube(kube), ...history.complaints]);
+  const { requests, streams } = kube;
+  return {
+    ...{ ok: violations.length === 0, violations, operations: requests.length },
+    acknowledged: requests.filter(({ outcome }) => outcome === 'ok').length,
+    unknown: requests.filter(({ outcome }) => outcome === 'unknown').length,
+    revisions: new Set(streams.flatMap(({ events }) => events.map(({ rv }) => rv))).size,
+    watchEvents: streams.reduce((sum, one) => sum + one.events.length, 0),
+    leasesEnded: 0,
+  };
+}
+
+function judgeStore(history: History): Verdict {
   const violations: string[] = [];
   const attempt = (check: () => void): void => {
     try {

@@ -1,6 +1,7 @@
 /** Everything a run has seen: what is judged, reported, and kept in a file. */
 import type { Operation, WatchRecord } from '@kubets/etcd/testing';
 import type { FaultRecord, LeaderSample, LeaseRecord } from '../ports.ts';
+import type { KubeRecords } from './kube-records.ts';
 
 /** What a run was. Times of a history are milliseconds of one clock; `startedMs` is when traffic began by it. */
 export interface RunFacts {
@@ -17,14 +18,6 @@ export interface RunFacts {
   readonly idle: (readonly [fromMs: number, toMs: number])[];
 }
 
-/** Observations of a Kubernetes workload that its checker did not like, and what it did. */
-export interface KubeFacts {
-  readonly requests: number;
-  readonly acknowledged: number;
-  readonly events: number;
-  readonly violations: readonly string[];
-}
-
 export interface History {
   readonly facts: RunFacts;
   readonly operations: readonly Operation[];
@@ -38,4 +31,6 @@ export interface History {
   readonly bankTotal: number | undefined;
   /** What went wrong besides what clients saw: the cluster did not come back, a member died by itself. */
   readonly complaints: readonly string[];
+  /** What clients of the Kubernetes API saw, when a whole cluster was the target. */
+  readonly kube?: KubeRecords;
 }

@@ -54,14 +54,25 @@ export interface Bucket {
   readonly p99Ms: number;
 }
 
+/** Requests of whichever kind of client the run had. */
+function samplesOf({ operations, kube }: History) {
+  if (kube === undefined) {
+    return operations.map(({ begunMs, endedMs, outcome }) => {
+      return { begunMs, endedMs, isOk: outcome.type === 'ok' };
+    });
+  }
+  return kube.requests.map(({ begunMs, endedMs, outcome }) => {
+    return { begunMs, endedMs: endedMs ?? begunMs, isOk: outcome === 'ok' };
+  });
+}
+
 /** Cuts a run into so many equal spans. */
 export function bucketsOf(history: History, count: number): Bucket[] {
   const { startedMs, endedMs } = history.facts;
   const widthMs = Math.max(1, (endedMs - startedMs) / count);
   const latencies: number[][] = Array.from({ length: count }, () => []);
   const failed: number[] = Array.from({ length: count }, () => 0);
-  for (const { begunMs, endedMs: until, outcome } of history.operations) {
-    const isOk = outcome.type === 'ok';
+  for (const { begunMs, endedMs: until, isOk } of samplesOf(history)) {
     const at = Math.floor(((isOk ? until : begunMs) - startedMs) / widthMs);
     if (at < 0 || at >= count) continue;
     if (isOk) latencies[at]?.push(until - begunMs);

@@ -14,6 +14,7 @@ import {
   type WatchCreateRequest,
   type WatchResponse,
 } from '@kubets/etcd/codec';
+import type { TlsMaterial } from '@kubets/platform';
 import { LIMITS } from '../limits.ts';
 
 const SERVICES = {
@@ -81,10 +82,14 @@ export class EtcdCaller {
   readonly endpoint: string;
   readonly #client: Client;
 
-  /** @param url `http://HOST:PORT` */
-  constructor(url: string) {
+  /** @param url `http://HOST:PORT`, or `https://HOST:PORT` with `tls` */
+  constructor(url: string, tls?: TlsMaterial) {
     this.endpoint = url;
-    this.#client = new Client(new URL(url).host, credentials.createInsecure(), CHANNEL);
+    const how =
+      tls === undefined
+        ? credentials.createInsecure()
+        : credentials.createSsl(tls.ca, tls.key, tls.cert);
+    this.#client = new Client(new URL(url).host, how, CHANNEL);
   }
 
   /** Waits for a connection. @throws CallFailed `not-sent` */
