@@ -132,6 +132,7 @@ export class Coordinator {
     const send = (call: Call) => client.call(call);
     const limits = { inFlight: COORDINATOR_IN_FLIGHT, clock, random: this.#random, signal };
     const requests = new Requests<Call>({ send, ...limits });
+    measure.start(clock.now());
     await observer.start();
     await probe.start();
     this.#fleet.start({

@@ -42,7 +42,7 @@ interface ProcessSeen {
 const PIECE_SECONDS = 5;
 
 export class Measure {
-  readonly #startMs: number;
+  #startMs: number;
   #phase = 'start';
   #phaseFromS = 0;
   #api = new Map<string, Histogram>();
@@ -58,10 +58,9 @@ export class Measure {
   readonly figures: Record<string, number>;
   readonly notes: string[];
 
-  /** @param nowMs when the run began, were it never interrupted */
   constructor(nowMs: number, saved?: SavedMeasure) {
-    const earlierS = saved?.phases.at(-1)?.toS ?? 0;
-    this.#startMs = nowMs - earlierS * 1_000;
+    this.#startMs = nowMs;
+    this.start(nowMs, saved?.phases.at(-1)?.toS ?? 0);
     this.#phases = [...(saved?.phases ?? [])];
     this.#apiRows = [...(saved?.api ?? [])];
     this.#stageRows = [...(saved?.stages ?? [])];
@@ -76,6 +75,11 @@ export class Measure {
     );
     this.figures = { ...saved?.figures };
     this.notes = [...(saved?.notes ?? [])];
+  }
+
+  /** The time of the run begins, or goes on where the last finished phase ended. */
+  start(nowMs: number, earlierS: number = this.#phases.at(-1)?.toS ?? 0): void {
+    this.#startMs = nowMs - earlierS * 1_000;
   }
 
   get phase(): string {

@@ -43,6 +43,8 @@ ul{margin:4px 0}
 `;
 
 const MIB = 1024 * 1024;
+/** A text longer than this is a sentence. */
+const SENTENCE = 24;
 const LIMIT_MS = { one: 1_000, list: 30_000 };
 
 function table(
@@ -50,11 +52,15 @@ function table(
   isBad: (row: Table['rows'][number]) => boolean = () => false,
 ): string {
   if (rows.length === 0) return '';
-  const cell = (tag: 'td' | 'th', text: string | number): string =>
-    `<${tag}>${escapeHtml(String(text))}</${tag}>`;
+  // Sentences read from the left, numbers from the right.
+  const isText = head.map((_unused, at) =>
+    rows.some((row) => typeof row[at] === 'string' && row[at].length > SENTENCE),
+  );
+  const cell = (tag: 'td' | 'th', text: string | number, at: number): string =>
+    `<${tag}${isText[at] ? ' class="l"' : ''}>${escapeHtml(String(text))}</${tag}>`;
   const line = (row: Table['rows'][number]): string =>
-    `<tr${isBad(row) ? ' class="bad"' : ''}>${row.map((one) => cell('td', one)).join('')}</tr>`;
-  return `<h2>${escapeHtml(title)}</h2><div class="wrap"><table><thead><tr>${head.map((one) => cell('th', one)).join('')}</tr></thead><tbody>${rows.map(line).join('')}</tbody></table></div>`;
+    `<tr${isBad(row) ? ' class="bad"' : ''}>${row.map((one, at) => cell('td', one, at)).join('')}</tr>`;
+  return `<h2>${escapeHtml(title)}</h2><div class="wrap"><table><thead><tr>${head.map((one, at) => cell('th', one, at)).join('')}</tr></thead><tbody>${rows.map(line).join('')}</tbody></table></div>`;
 }
 
 function slo({ name, limit, measured, met }: SloResult): string {

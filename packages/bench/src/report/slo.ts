@@ -19,7 +19,7 @@ function apiLine(name: string, limitMs: number, rows: readonly ApiRow[]): SloRes
   const over = rows.filter(({ p99 }) => p99 > limitMs);
   const measured =
     worst === undefined
-      ? 'nothing asked'
+      ? 'too few asked'
       : `${duration(worst.p99)} (${worst.indicator}, ${worst.phase})`;
   return { name, limit: duration(limitMs), measured, met: over.length === 0 };
 }

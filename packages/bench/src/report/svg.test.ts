@@ -23,8 +23,8 @@ describe('lineChart', () => {
 });
 
 describe('numbers', () => {
-  it('round up to 1, 2 or 5', () => {
-    assert.deepEqual([0, 1, 1.1, 34, 501].map(roundUp), [1, 1, 2, 50, 1_000]);
+  it('are rounded up', () => {
+    assert.deepEqual([0, 1, 1.1, 34, 501].map(roundUp), [1, 1, 1.2, 40, 600]);
   });
 
   it('are short', () => {

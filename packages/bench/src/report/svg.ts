@@ -8,6 +8,8 @@ const BOTTOM = 28;
 const TOP = 26;
 const RIGHT = 10;
 const MOST_POINTS = 400;
+/** Where an axis may end, times a power of ten: its quarters are short numbers. */
+const STEPS = [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10];
 /** Told apart by people who see few colours, too (Okabe and Ito). */
 const COLOURS = [
   '#0072b2',
@@ -23,11 +25,11 @@ const COLOURS = [
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"]/g, (one) => `&#${one.charCodeAt(0)};`);
 
-/** The next round number above: 1, 2 or 5 times a power of ten. */
+/** The next round number above. */
 export function roundUp(value: number): number {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
+  return (STEPS.find((step) => step * power >= value) ?? 10) * power;
 }
 
 export function short(value: number): string {

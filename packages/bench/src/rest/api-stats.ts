@@ -33,6 +33,8 @@ export class ApiStats {
   #failures = new Map<string, number>();
 
   record(asked: Asked, ms: number, status: number): void {
+    // Only resources have indicators.
+    if (!asked.path.startsWith('/api')) return;
     const key = indicatorOf(asked);
     if (status >= 200 && status < 300) {
       const histogram = this.#latencies.get(key) ?? new Histogram();

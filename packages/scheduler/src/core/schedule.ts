@@ -101,7 +101,7 @@ export class SchedulerCore {
   }
 
   /**
-   * Asks {@link rejection} again and again while pods come and go but nodes stay. What only looks at the node itself is made ready
+   * Asks {@link rejection} again and again while pods come and go but nodes stay. What only looks at the node is made ready
    * once.
    */
   asker(pod: PodInfo): (slot: number) => Rejection | undefined {
