@@ -44,6 +44,10 @@ export interface KindRules {
   validateUpdate?(object: KubeObject, old: KubeObject, subresource: string): FieldError[];
   /** An object of this version as it was stored, brought to the present schema. May change its argument. */
   fromStore?(object: KubeObject): KubeObject;
+  /** Versions only the author's webhook can turn into each other. May fail with an `ApiError`. */
+  readonly conversion?: {
+    convert(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]>;
+  };
   /** Dotted paths a field selector may name; and those of all versions, which caches keep. */
   readonly selectable?: { readonly paths: readonly string[]; readonly cached: readonly string[] };
   readonly columns?: readonly RulesColumn[];

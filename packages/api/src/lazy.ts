@@ -45,6 +45,11 @@ export const findType: Schema['findType'] = (...args) => schema().findType(...ar
 export const typeDef: Schema['typeDef'] = (...args) => schema().typeDef(...args);
 export const typeNames: Schema['typeNames'] = (...args) => schema().typeNames(...args);
 
+type WebhookClient = typeof import('./validation/webhook-client.ts');
+const webhookClient = later<WebhookClient>('./validation/webhook-client.ts');
+export const validateWebhookClient: WebhookClient['validateWebhookClient'] = (...args) =>
+  webhookClient().validateWebhookClient(...args);
+
 type Pods = typeof import('./strategy/pod.ts');
 const pods = later<Pods>('./strategy/pod.ts');
 export const bindPod: Pods['bindPod'] = (...args) => pods().bindPod(...args);

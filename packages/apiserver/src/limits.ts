@@ -72,3 +72,6 @@ invariant(LIST_CHUNK_BYTES + MAX_BODY_BYTES < MAX_GRPC_MESSAGE_BYTES, 'a chunk f
 
 /** Protobuf messages of cached objects that are kept beside their JSON bytes. */
 export const PROTOBUF_CACHE_BYTES = 32 * 1024 * 1024;
+
+/** Events a watch may be behind its conversion webhook. */
+export const MAX_UNCONVERTED_EVENTS = 4_096;

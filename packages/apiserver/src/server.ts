@@ -122,7 +122,8 @@ export class ApiServer {
       newUid: randomUUID,
     });
     this.#definitions = new Definitions({
-      ...{ store: this.objects, kinds: this.#kinds, kindsOf, clock, log },
+      ...{ store: this.objects, kinds: this.#kinds, clock, log },
+      kindsOf: (crd) => kindsOf(crd, { store: this.objects, clock }),
       dropCache: (def) => this.#caches.drop(def),
     });
     const { gate, tasks } = gateOf(config, {

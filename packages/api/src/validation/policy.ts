@@ -28,6 +28,7 @@ import {
 } from './common.ts';
 import { goStrings } from './go-dump.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain } from './names.ts';
+import { validateWebhookClient } from './webhook-client.ts';
 
 const MAX_USER_PRIORITY = 1_000_000_000;
 /** The classes the system brings itself, and their values. */
@@ -164,25 +165,6 @@ type Webhook =
   | NonNullable<ValidatingWebhookConfiguration['webhooks']>[number]
   | NonNullable<MutatingWebhookConfiguration['webhooks']>[number];
 
-function validateClient(errors: Errors, path: string, config: Webhook['clientConfig']): void {
-  const url = config?.url;
-  if ((url === undefined) === (config?.service === undefined)) {
-    errors.push(required(path, 'exactly one of url or service is required'));
-    return;
-  }
-  if (url !== undefined) {
-    const form = 'desired format: https://host[/path]';
-    const scheme = /^([a-z]+):\/\//.exec(url)?.[1] ?? '';
-    if (scheme !== 'https') {
-      const why = `'https' is the only allowed URL scheme; ${form}`;
-      errors.push(invalid(`${path}.url`, scheme, why));
-    }
-    return;
-  }
-  requireText(errors, `${path}.service.name`, config?.service?.name);
-  requireText(errors, `${path}.service.namespace`, config?.service?.namespace);
-}
-
 function optionOf(errors: Errors, path: string, value: string | undefined, set: string[]): void {
   if (value !== undefined && !set.includes(value)) errors.push(notSupported(path, value, set));
 }
@@ -208,7 +190,7 @@ function validateWebhook(errors: Errors, path: string, hook: Webhook): void {
     const why = 'the timeout value must be between 1 and 30 seconds';
     errors.push(invalid(`${path}.timeoutSeconds`, timeout, why));
   }
-  validateClient(errors, `${path}.clientConfig`, hook.clientConfig);
+  validateWebhookClient(errors, `${path}.clientConfig`, hook.clientConfig);
   const versions = hook.admissionReviewVersions ?? [];
   const at = `${path}.admissionReviewVersions`;
   if (versions.length === 0) errors.push(required(at, 'must specify one of v1, v1beta1'));

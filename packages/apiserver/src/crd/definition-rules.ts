@@ -5,15 +5,18 @@ import {
   type CustomResourceDefinition,
   type CustomResourceDefinitionVersion,
   fieldErrors,
+  goQuote,
   type KindRules,
   type KubeObject,
+  names,
+  validateWebhookClient,
 } from '@kubets/api';
 import { isEstablished } from './conditions.ts';
 
 type Definition = CustomResourceDefinition;
 type Version = CustomResourceDefinitionVersion;
 type FieldError = fieldErrors.FieldError;
-const { invalid, notSupported, required } = fieldErrors;
+const { forbidden, invalid, notSupported, required } = fieldErrors;
 
 const load = createRequire(import.meta.url);
 
@@ -127,11 +130,38 @@ function conversionErrors(errors: FieldError[], crd: Definition): void {
   if (conversion === undefined) return;
   const { strategy, webhook } = conversion;
   const at = 'spec.conversion';
+  const versions = webhook?.conversionReviewVersions ?? [];
   if (strategy !== 'None' && strategy !== 'Webhook') {
     errors.push(notSupported(`${at}.strategy`, strategy, ['None', 'Webhook']));
-  } else if (strategy === 'Webhook' && webhook?.clientConfig === undefined) {
-    const why = 'required when strategy is set to Webhook';
-    errors.push(required(`${at}.webhookClientConfig`, why));
+  } else if (strategy === 'None') {
+    const why = 'should not be set when strategy is not set to Webhook';
+    if (webhook?.clientConfig) errors.push(forbidden(`${at}.webhookClientConfig`, why));
+    if (versions.length > 0) errors.push(forbidden(`${at}.conversionReviewVersions`, why));
+  } else {
+    if (webhook?.clientConfig === undefined) {
+      const why = 'required when strategy is set to Webhook';
+      errors.push(required(`${at}.webhookClientConfig`, why));
+    } else validateWebhookClient(errors, `${at}.webhookClientConfig`, webhook.clientConfig);
+    reviewVersionErrors(errors, versions, `${at}.conversionReviewVersions`);
+  }
+}
+
+const REVIEW_VERSIONS = ['v1', 'v1beta1'];
+
+function reviewVersionErrors(errors: FieldError[], versions: readonly string[], at: string): void {
+  if (versions.length === 0) errors.push(required(at));
+  versions.forEach((version, i) => {
+    if (versions.indexOf(version) < i) {
+      errors.push(invalid(`${at}[${i}]`, version, 'duplicate version'));
+      return;
+    }
+    const messages = names.dns1035Label(version);
+    if (messages.length > 0) errors.push(invalid(`${at}[${i}]`, version, messages.join(',')));
+  });
+  if (versions.length > 0 && !versions.some((version) => REVIEW_VERSIONS.includes(version))) {
+    const given = new fieldErrors.GoText(`[]string{${versions.map(goQuote).join(', ')}}`);
+    const known = REVIEW_VERSIONS.join(', ');
+    errors.push(invalid(at, given, `must include at least one of ${known}`));
   }
 }
 

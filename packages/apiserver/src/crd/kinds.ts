@@ -8,6 +8,7 @@ import {
   nameSchema,
   type SubresourceDef,
 } from '@kubets/api';
+import { type ConversionDeps, WebhookConversion } from './conversion.ts';
 import { schemaName } from './open-api.ts';
 import { compareVersions, rootSchema, rulesOf } from './rules.ts';
 
@@ -26,19 +27,20 @@ const SUB_VERBS = ['get', 'patch', 'update'] as const;
 type Version = CustomResourceDefinitionVersion;
 
 /** The kinds of all served versions, in the order discovery shows them. */
-export function kindsOf(crd: CustomResourceDefinition): KindDef[] {
+export function kindsOf(crd: CustomResourceDefinition, deps: ConversionDeps): KindDef[] {
+  const isHooked = crd.spec.conversion?.strategy === 'Webhook';
+  const conversion = isHooked ? new WebhookConversion(crd, deps) : undefined;
   return crd.spec.versions
-    .filter((version) => version.served && isReachable(crd, version))
+    .filter((version) => version.served)
     .sort((a, b) => compareVersions(a.name, b.name))
-    .map((version) => kindOf(crd, version));
+    .map((version) => kindOf(crd, version, conversion));
 }
 
-/** Conversion webhooks are not called: rather no version than one whose objects are wrong. */
-function isReachable(crd: CustomResourceDefinition, version: Version): boolean {
-  return version.storage || crd.spec.conversion?.strategy !== 'Webhook';
-}
-
-function kindOf(crd: CustomResourceDefinition, version: Version): KindDef {
+function kindOf(
+  crd: CustomResourceDefinition,
+  version: Version,
+  conversion: WebhookConversion | undefined,
+): KindDef {
   const { group, scope } = crd.spec;
   const names = crd.status?.acceptedNames ?? crd.spec.names;
   const stored = storageVersion(crd);
@@ -67,7 +69,7 @@ function kindOf(crd: CustomResourceDefinition, version: Version): KindDef {
     unconditionalUpdate: false,
     createOnUpdate: false,
     hasGeneration: true,
-    rules: rulesOf(crd, version),
+    rules: { ...rulesOf(crd, version), ...(conversion && { conversion }) },
   };
 }
 

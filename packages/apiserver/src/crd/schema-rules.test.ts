@@ -214,4 +214,31 @@ describe('a definition', () => {
       /spec\.conversion\.strategy: Unsupported value: "Magic": supported values: "None", "Webhook"/,
     );
   });
+
+  it('says how its webhook is reached', () => {
+    const hooked = (clientConfig: object, ...conversionReviewVersions: string[]): string =>
+      errors(
+        {},
+        {
+          conversion: { strategy: 'Webhook', webhook: { clientConfig, conversionReviewVersions } },
+        },
+      );
+    const at = 'spec.conversion.webhookClientConfig';
+    assert.equal(
+      hooked({ url: 'http://a@b/c?d' }, 'v1'),
+      [
+        `${at}.url: Invalid value: "http": 'https' is the only allowed URL scheme; desired format: https://host[/path]`,
+        `${at}.url: Invalid value: "a": user information is not permitted in the URL`,
+        `${at}.url: Invalid value: "d": query parameters are not permitted in the URL`,
+      ].join('; '),
+    );
+    assert.equal(
+      hooked({ service: { name: 'a', namespace: 'b', path: 'x' } }, 'v9', 'v9'),
+      [
+        `${at}.service.path: Invalid value: "x": must start with a '/'`,
+        'spec.conversion.conversionReviewVersions[1]: Invalid value: "v9": duplicate version',
+        'spec.conversion.conversionReviewVersions: Invalid value: []string{"v9", "v9"}: must include at least one of v1, v1beta1',
+      ].join('; '),
+    );
+  });
 });

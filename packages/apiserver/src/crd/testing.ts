@@ -86,7 +86,8 @@ export class CrdServer {
     });
     const dropCache = (def: KindDef): void => caches.drop(def);
     this.definitions = new Definitions({
-      ...{ store: this.objects, kinds, kindsOf, dropCache, clock, log },
+      ...{ store: this.objects, kinds, dropCache, clock, log },
+      kindsOf: (crd) => kindsOf(crd, { store: this.objects, clock }),
     });
     this.definitions.start();
     const user = { name: 'tester', uid: '', groups: ['system:masters'], extra: {} };

@@ -23,9 +23,10 @@ import {
   type WriteContext,
   writeBy,
 } from './context.ts';
-import { fromStorage, toStorage } from './convert.ts';
+import { fromStorage } from './convert.ts';
 import { keyOf } from './keys.ts';
 import { ttlSecondsOf } from './kind-rules.ts';
+import { storedForm } from './presented.ts';
 import { rfc3339 } from './time.ts';
 import { writtenEntry } from './written.ts';
 
@@ -114,7 +115,7 @@ async function insert(
     if (value !== undefined) throw taken(target, decodeStored(value.value, value.revision));
     return { def, object, created: true };
   }
-  const bytes = encodeStored(toStorage(def, object));
+  const bytes = encodeStored(await storedForm(def, object));
   const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, 0n, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) {

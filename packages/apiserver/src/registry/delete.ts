@@ -14,7 +14,6 @@ import {
   type Target,
   type WriteContext,
 } from './context.ts';
-import { fromStorage, toStorage } from './convert.ts';
 import {
   checkPreconditions,
   type DeleteOptions,
@@ -23,6 +22,7 @@ import {
 } from './delete-options.ts';
 import { keyOf } from './keys.ts';
 import { isCustomDefinition, isNamespace, isPod } from './kind-rules.ts';
+import { presentedObject, storedForm } from './presented.ts';
 import { rfc3339 } from './time.ts';
 
 export interface DeleteResult {
@@ -49,7 +49,7 @@ export async function deleteObject(
   let { value } = await deps.store.get(key);
   for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt += 1) {
     if (value === undefined) throw notFound(def, name);
-    const object = fromStorage(def, decodeStored(value.value, value.revision));
+    const object = await presentedObject(def, decodeStored(value.value, value.revision));
     checkPreconditions(def, object, options);
     const objects = { object: undefined, oldObject: object };
     await deps.admission.admit(admissionOf(target, 'DELETE', objects, ctx));
@@ -148,7 +148,7 @@ async function store(
   const { object, value } = present;
   const done = { done: true, result: { def, object, removed: false } } as const;
   if (ctx.dryRun) return done;
-  const bytes = encodeStored(toStorage(def, object));
+  const bytes = encodeStored(await storedForm(def, object));
   if (bytes.equals(encodeStored(decodeStored(value.value, value.revision)))) return done;
   const written = await deps.store.swap(value.key, bytes, value.revision);
   if (!written.ok) return { done: false, newest: written.current };

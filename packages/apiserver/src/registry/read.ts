@@ -11,6 +11,7 @@ import type { RegistryDeps, Target } from './context.ts';
 import { decodeContinue, encodeContinue } from './continue-token.ts';
 import { keyOf, kindPrefix, scopePrefix } from './keys.ts';
 import { checkListOptions, type ListOptions, parseRevision, selectionOf } from './list-options.ts';
+import { asksWebhook, presentedEntries } from './presented.ts';
 
 export interface ListResult {
   readonly def: KindDef;
@@ -25,6 +26,16 @@ export async function getObject(
   deps: RegistryDeps,
   target: Target,
   resourceVersion = '',
+): Promise<CacheEntry> {
+  const entry = await readObject(deps, target, resourceVersion);
+  const [shown = entry] = await presentedEntries(target.def, [entry]);
+  return shown;
+}
+
+async function readObject(
+  deps: RegistryDeps,
+  target: Target,
+  resourceVersion: string,
 ): Promise<CacheEntry> {
   const { def, namespace, name } = target;
   const key = keyOf(def, namespace, name);
@@ -43,8 +54,18 @@ export async function getObject(
   return def.rules?.fromStore ? entryOf(def, value) : servedEntry(target, value);
 }
 
-/** @throws ApiError BadRequest, Invalid, Expired, Timeout */
+/** @throws ApiError BadRequest, Invalid, Expired, Timeout; what a conversion webhook fails with */
 export async function listObjects(
+  deps: RegistryDeps,
+  target: Target,
+  options: ListOptions,
+): Promise<ListResult> {
+  const list = await readList(deps, target, options);
+  if (!asksWebhook(target.def)) return list;
+  return { ...list, entries: await presentedEntries(target.def, list.entries) };
+}
+
+async function readList(
   deps: RegistryDeps,
   target: Target,
   options: ListOptions,

@@ -31,10 +31,10 @@ import {
   type WriteContext,
   writeBy,
 } from './context.ts';
-import { fromStorage, toStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
 import { createsOnUpdate, isNamespace, needsResourceVersion, ttlSecondsOf } from './kind-rules.ts';
+import { presentedObject, storedForm } from './presented.ts';
 import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
 import { writtenEntry } from './written.ts';
@@ -133,7 +133,7 @@ async function attemptUpdate(
 ): Promise<Attempt> {
   const { target, old } = job;
   const { def } = target;
-  const oldObject = fromStorage(def, decodeStored(old.value, old.revision));
+  const oldObject = await presentedObject(def, decodeStored(old.value, old.revision));
   const object = await transform(job.pure ? oldObject : cloneJson(oldObject));
   if (job.sameUid) checkUid(job, object, oldObject);
   checkVersion(target, object, oldObject);
@@ -232,7 +232,7 @@ async function write(
     else object.metadata.managedFields = oldObject.metadata.managedFields;
     return { done: true, result };
   }
-  const bytes = encodeStored(toStorage(def, object));
+  const bytes = encodeStored(await storedForm(def, object));
   const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) return { done: false, newest: written.current };

@@ -4,6 +4,7 @@ import type { WatchSink } from '../cache/watcher.ts';
 import { FRESH_WAIT_MS } from '../limits.ts';
 import type { RegistryDeps, Target } from './context.ts';
 import { checkListOptions, type ListOptions, parseRevision, selectionOf } from './list-options.ts';
+import { asksWebhook, ConvertingSink } from './presented.ts';
 
 /**
  * Starts a watch.
@@ -43,7 +44,8 @@ export async function watchObjects(
   const after = initial ? undefined : wanted === 0n ? cache.revision : wanted;
   const bookmarks = options.allowWatchBookmarks === true;
   const markInitialEvents = options.sendInitialEvents === true;
-  const stop = cache.watch({ selection, after, bookmarks, markInitialEvents }, sink);
+  const shown = asksWebhook(def) ? new ConvertingSink(def, sink) : sink;
+  const stop = cache.watch({ selection, after, bookmarks, markInitialEvents }, shown);
   if (stop === undefined) throw expired(`too old resource version: ${wanted} (${cache.revision})`);
   return stop;
 }

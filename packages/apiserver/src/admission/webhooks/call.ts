@@ -44,31 +44,56 @@ export async function callWebhook(
   o: { store: ResourceStore; clock: Clock },
 ): Promise<WebhookResponse> {
   const seconds = hook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
-  const target = await targetOf(hook, o.store, seconds);
-  const text = await post(target, JSON.stringify(review), { hook, seconds, clock: o.clock });
+  const text = await askWebhook(hook.clientConfig, review, { ...o, seconds });
   return readResponse(text, review.request.uid);
 }
 
-async function targetOf(hook: Webhook, store: ResourceStore, seconds: number): Promise<Target> {
-  const { url: text, service } = hook.clientConfig;
+/** How a webhook of any sort is reached. */
+export interface ClientConfig {
+  readonly url?: string | undefined;
+  readonly service?:
+    | {
+        readonly namespace?: string | undefined;
+        readonly name?: string | undefined;
+        readonly port?: number | undefined;
+        readonly path?: string | undefined;
+      }
+    | undefined;
+  readonly caBundle?: string | undefined;
+}
+
+/** Posts a review; resolves with the text of the answer. @throws WebhookCallError */
+export async function askWebhook(
+  config: ClientConfig,
+  review: object,
+  o: { store: ResourceStore; clock: Clock; seconds: number },
+): Promise<string> {
+  const target = targetOf(config, o.store, o.seconds);
+  return post(target, JSON.stringify(review), { ca: config.caBundle, ...o });
+}
+
+function targetOf(config: ClientConfig, store: ResourceStore, seconds: number): Target {
+  const { url: text, service } = config;
   if (text) {
     const url = withTimeout(new URL(text), seconds);
     const host = url.hostname.replace(/^\[|\]$/g, '');
     return { url, host, port: Number(url.port || 443), servername: host };
   }
   if (!service) throw new WebhookCallError('the webhook names neither a URL nor a service');
-  const servername = `${service.name}.${service.namespace}.svc`;
-  const port = service.port ?? 443;
+  const { namespace = '', name = '', port = 443 } = service;
+  const servername = `${name}.${namespace}.svc`;
   const path = service.path ?? '/';
   const url = withTimeout(new URL(path, `https://${servername}:${port}`), seconds);
-  return { url, ...addressOf(store, { ...service, port }), servername };
+  return { url, ...addressOf(url, store, { namespace, name, port }), servername };
 }
 
-function addressOf(store: ResourceStore, ref: ServiceRef): Address {
+function addressOf(url: URL, store: ResourceStore, ref: ServiceRef): Address {
   try {
     return serviceBackend(store, ref);
   } catch (error) {
-    if (error instanceof NoBackendError) throw new WebhookCallError(error.message);
+    if (error instanceof NoBackendError) {
+      throw new WebhookCallError(`Post ${JSON.stringify(url.href)}: ${error.message}`);
+    }
     throw error;
   }
 }
@@ -81,10 +106,10 @@ function withTimeout(url: URL, seconds: number): URL {
 function post(
   target: Target,
   body: string,
-  o: { hook: Webhook; seconds: number; clock: Clock },
+  o: { ca: string | undefined; seconds: number; clock: Clock },
 ): Promise<string> {
   const { url, host, port, servername } = target;
-  const ca = o.hook.clientConfig.caBundle;
+  const { ca } = o;
   const prefix = `Post ${JSON.stringify(url.href)}`;
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => reject(new WebhookCallError(`${prefix}: ${why}`));

@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { CustomResourceDefinition, JsonObject, KindDef, KubeObject } from '@kubets/api';
+import { objectOf } from '../cache/entry.ts';
+import { plainBytes } from '../rest/encode.ts';
+import { MemoryStore } from '../storage/memory-store.ts';
+import { TestAuthority } from '../testing/certificates.ts';
+import { RecordingSink } from '../testing/index.ts';
+import { DEFINITIONS } from './controller.ts';
+import { CrdServer, GROUP } from './testing.ts';
+
+type Reply = (request: { uid: string; desiredAPIVersion: string; objects: KubeObject[] }) => object;
+
+/** v1 says `hostPort: "a:1"`, v2 `host: a, port: "1"`. */
+function convert(object: KubeObject, apiVersion: string): object {
+  const { host, port, hostPort = '' } = object.spec as Record<string, string | undefined>;
+  if (apiVersion.endsWith('v1'))
+    return { ...object, apiVersion, spec: { hostPort: `${host}:${port}` } };
+  const [h, p] = hostPort.split(':');
+  return { ...object, apiVersion, spec: { host: h, port: p } };
+}
+
+const good: Reply = ({ uid, desiredAPIVersion, objects }) => ({
+  uid,
+  result: { status: 'Success' },
+  convertedObjects: objects.map((object) => convert(object, desiredAPIVersion)),
+});
+
+let server: Server;
+let caBundle: string;
+let reply: Reply = good;
+let asked: number[] = [];
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const review = (await json(request)) as { apiVersion: string; request: Parameters<Reply>[0] };
+  asked.push(review.request.objects.length);
+  const { apiVersion } = review;
+  response.end(
+    JSON.stringify({ kind: 'ConversionReview', apiVersion, response: reply(review.request) }),
+  );
+}
+
+before(async () => {
+  const authority = await TestAuthority.create();
+  const tls = await authority.issue('CN=webhook');
+  caBundle = tls.ca.toString('base64');
+  server = createServer(tls, (request, response) => void answer(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+after(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+let store: MemoryStore;
+let scene: CrdServer;
+const def = (version: string): KindDef => {
+  const found = scene.kinds.forResource({ group: GROUP, version, resource: 'widgets' });
+  return found ?? assert.fail(`no ${version}`);
+};
+
+function versioned(): CustomResourceDefinition {
+  const text = { type: 'string' };
+  const version = (name: string, storage: boolean, fields: string[]) => ({
+    ...{ name, storage, served: true },
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: {
+          spec: {
+            type: 'object',
+            properties: Object.fromEntries(fields.map((field) => [field, text])),
+          },
+        },
+      },
+    },
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `widgets.${GROUP}` },
+    spec: {
+      group: GROUP,
+      names: { plural: 'widgets', kind: 'Widget' },
+      scope: 'Namespaced',
+      versions: [version('v1', true, ['hostPort']), version('v2', false, ['host', 'port'])],
+      conversion: {
+        strategy: 'Webhook',
+        webhook: {
+          conversionReviewVersions: ['v1'],
+          clientConfig: { url: `https://127.0.0.1:${port}/convert`, caBundle },
+        },
+      },
+    },
+  } as CustomResourceDefinition;
+}
+
+beforeEach(async () => {
+  reply = good;
+  asked = [];
+  store = new MemoryStore();
+  scene = new CrdServer(store);
+  await scene.objects.create(DEFINITIONS, versioned());
+  await scene.until((crd) => crd?.status?.conditions?.some(isEstablished) === true);
+});
+afterEach(() => scene.close());
+
+const isEstablished = (c: { type: string; status: string }): boolean =>
+  c.type === 'Established' && c.status === 'True';
+
+const place = (version: string, name: string) => ({
+  ...{ def: def(version), namespace: 'default', name, subresource: '' },
+});
+
+async function create(version: string, name: string, spec: object): Promise<KubeObject> {
+  const apiVersion = `${GROUP}/${version}`;
+  const object = { apiVersion, kind: 'Widget', metadata: { name }, spec };
+  const body = { json: JSON.stringify(object), validation: 'Strict' } as const;
+  const made = await scene.registry.create(place(version, ''), body, scene.ctx);
+  return made.object;
+}
+
+/** An object as the version's clients see it. */
+async function read(version: string, name: string): Promise<KubeObject> {
+  const found = await scene.registry.get(place(version, name), '');
+  return JSON.parse(plainBytes(def(version), found).toString()) as KubeObject;
+}
+
+describe('versions behind a conversion webhook', () => {
+  it('are all served, whichever was written', async () => {
+    await create('v1', 'a', { hostPort: 'x:1' });
+    const made = await create('v2', 'b', { host: 'y', port: '2' });
+    assert.deepEqual(made.spec, { host: 'y', port: '2' });
+    assert.deepEqual((await read('v2', 'a')).spec, { host: 'x', port: '1' });
+    assert.deepEqual((await read('v1', 'b')).spec, { hostPort: 'y:2' });
+    assert.equal((await read('v1', 'b')).metadata.uid, made.metadata.uid);
+  });
+
+  it('are converted in one go for a list, and not again', async () => {
+    for (const name of ['a', 'b', 'c']) await create('v1', name, { hostPort: `${name}:1` });
+    const list = () => scene.registry.list(place('v2', ''), { resourceVersion: '0' });
+    const { entries } = await list();
+    await list();
+    assert.deepEqual(asked, [3]);
+    const hosts = entries.map((entry) => (objectOf(entry).spec as JsonObject).host);
+    assert.deepEqual(hosts, ['a', 'b', 'c']);
+  });
+
+  it('are patched and replaced in their own terms', async () => {
+    await create('v1', 'a', { hostPort: 'x:1' });
+    const patch = { type: 'merge', patch: { spec: { port: '9' } }, validation: 'Strict' } as const;
+    const patched = await scene.registry.patch(place('v2', 'a'), patch, scene.ctx);
+    assert.deepEqual(patched.object.spec, { host: 'x', port: '9' });
+    assert.deepEqual((await read('v1', 'a')).spec, { hostPort: 'x:9' });
+  });
+
+  it('are watched in order', async () => {
+    const sink = new RecordingSink();
+    const stop = await scene.registry.watch(place('v2', ''), {}, sink);
+    await create('v1', 'a', { hostPort: 'x:1' });
+    await create('v2', 'b', { host: 'y', port: '2' });
+    await scene.registry.delete(place('v1', 'a'), {}, scene.ctx);
+    await sink.count(3);
+    stop();
+    assert.deepEqual(sink.lines(), ['ADDED a', 'ADDED b', 'DELETED a']);
+    const specs = sink.items.map(({ entry }) => entry && objectOf(entry).spec);
+    assert.deepEqual(specs[0], { host: 'x', port: '1' });
+  });
+
+  it('migrate when another version is stored', async () => {
+    await create('v1', 'a', { hostPort: 'x:1' });
+    const crd = await scene.objects.get<CustomResourceDefinition>({
+      ...DEFINITIONS,
+      namespace: '',
+      name: `widgets.${GROUP}`,
+    });
+    for (const version of crd.spec.versions) version.storage = version.name === 'v2';
+    await scene.objects.update(DEFINITIONS, crd);
+    await scene.until((one) => one?.status?.storedVersions?.includes('v2') === true);
+    assert.deepEqual((await read('v2', 'a')).spec, { host: 'x', port: '1' });
+    assert.deepEqual((await read('v1', 'a')).spec, { hostPort: 'x:1' });
+    const touch = {
+      type: 'merge',
+      patch: { metadata: { labels: { a: 'b' } } },
+      validation: 'Strict',
+    } as const;
+    await scene.registry.patch(place('v2', 'a'), touch, scene.ctx);
+    const { value } = await store.get(`/registry/${GROUP}/widgets/default/a`);
+    assert.match(String(value?.value), /"apiVersion":"example.com\/v2"/);
+  });
+});
+
+describe('a conversion webhook that fails', () => {
+  const WHO = `conversion webhook for ${GROUP}/v1, Kind=Widget`;
+  const cases: readonly [string, Reply, RegExp][] = [
+    [
+      'says so',
+      ({ uid }) => ({ uid, result: { status: 'Failed', message: 'no way' } }),
+      /^conversion webhook for example.com\/v1, Kind=Widget failed: no way$/,
+    ],
+    ['says nothing', ({ uid }) => ({ uid }), /failed: response\.result\.status was ""$/],
+    [
+      'answers somebody else',
+      () => ({ uid: 'other', result: { status: 'Success' } }),
+      /failed: expected response\.uid=".+", got "other"$/,
+    ],
+    [
+      'loses objects',
+      ({ uid }) => ({ uid, result: { status: 'Success' }, convertedObjects: [] }),
+      /returned 0 objects, expected 1$/,
+    ],
+    [
+      'converts to something else',
+      ({ uid, objects }) => ({
+        uid,
+        result: { status: 'Success' },
+        convertedObjects: objects,
+      }),
+      /invalid groupVersion \(expected example.com\/v2, received example.com\/v1\)$/,
+    ],
+    [
+      'renames objects',
+      ({ uid, objects, desiredAPIVersion }) => ({
+        uid,
+        result: { status: 'Success' },
+        convertedObjects: objects.map((one) => ({
+          ...one,
+          apiVersion: desiredAPIVersion,
+          metadata: { ...one.metadata, name: 'b' },
+        })),
+      }),
+      /returned invalid metadata: must have the same name: a != b$/,
+    ],
+  ];
+  for (const [what, answered, text] of cases) {
+    it(what, async () => {
+      await create('v1', 'a', { hostPort: 'x:1' });
+      reply = answered;
+      await assert.rejects(read('v2', 'a'), (error: Error) => {
+        assert.ok(error.message.startsWith(WHO), error.message);
+        assert.match(error.message, text);
+        return true;
+      });
+    });
+  }
+});

@@ -1,0 +1,154 @@
+/** Conversion webhooks: objects of a definition's one version turned into another by the definition's author. */
+import { randomUUID } from 'node:crypto';
+import {
+  type CustomResourceDefinition,
+  goQuote,
+  isJsonObject,
+  type JsonObject,
+  type KubeObject,
+  parseApiVersion,
+  unclassified,
+} from '@kubets/api';
+import type { Clock } from '@kubets/platform';
+import { askWebhook, WebhookCallError } from '../admission/webhooks/call.ts';
+import type { ResourceStore } from '../ports.ts';
+import { CONVERSION_TIMEOUT_SECONDS } from './limits.ts';
+
+export interface ConversionDeps {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+}
+
+const GROUP = 'apiextensions.k8s.io';
+const REVIEWS = ['v1', 'v1beta1'];
+
+export class WebhookConversion {
+  readonly #crd: CustomResourceDefinition;
+  readonly #deps: ConversionDeps;
+
+  constructor(crd: CustomResourceDefinition, deps: ConversionDeps) {
+    this.#crd = crd;
+    this.#deps = deps;
+  }
+
+  /**
+   * The objects in another version, in their order; those that have it already are not sent.
+   * @throws ApiError 500 when the webhook cannot be asked or answers nonsense
+   */
+  async convert(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]> {
+    const sent = objects.filter((object) => object.apiVersion !== apiVersion);
+    if (sent.length === 0) return [...objects];
+    const what = describe(sent[0], objects.length > 1);
+    try {
+      const made = await this.#ask(sent, apiVersion);
+      if (made.length !== sent.length) {
+        const counts = `returned ${made.length} objects, expected ${sent.length}`;
+        throw new RefusedError(counts);
+      }
+      const shown = sent.map((object, i) => checked(object, made[i], { apiVersion, index: i }));
+      return objects.map((object) =>
+        object.apiVersion === apiVersion ? object : (shown.shift() ?? object),
+      );
+    } catch (error) {
+      if (error instanceof WebhookCallError) {
+        throw unclassified(`conversion webhook for ${what} failed: ${error.message}`);
+      }
+      if (!(error instanceof RefusedError)) throw error;
+      throw unclassified(`conversion webhook for ${what} ${error.message}`);
+    }
+  }
+
+  async #ask(objects: readonly KubeObject[], desiredAPIVersion: string): Promise<unknown[]> {
+    const { webhook } = this.#crd.spec.conversion ?? {};
+    const versions = webhook?.conversionReviewVersions ?? [];
+    const version = versions.find((one) => REVIEWS.includes(one)) ?? 'v1';
+    const apiVersion = `${GROUP}/${version}`;
+    const uid = randomUUID();
+    const request = { uid, desiredAPIVersion, objects };
+    const text = await askWebhook(
+      webhook?.clientConfig ?? {},
+      { kind: 'ConversionReview', apiVersion, request },
+      { ...this.#deps, seconds: CONVERSION_TIMEOUT_SECONDS },
+    );
+    return convertedObjects(text, { uid, apiVersion });
+  }
+}
+
+/** The webhook answered, but not as it should have. */
+class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/** `stable.example.com/v1, Kind=CronTab`. */
+function describe(object: KubeObject | undefined, isList: boolean): string {
+  return `${object?.apiVersion ?? ''}, Kind=${object?.kind ?? ''}${isList ? 'List' : ''}`;
+}
+
+function convertedObjects(text: string, o: { uid: string; apiVersion: string }): unknown[] {
+  const review = parsed(text);
+  const gvk = `${o.apiVersion}, Kind=ConversionReview`;
+  const seen = `${String(review.apiVersion ?? '')}, Kind=${String(review.kind ?? '')}`;
+  if (seen !== gvk) throw new WebhookCallError(`expected webhook response of ${gvk}, got ${seen}`);
+  const { response } = review;
+  if (!isJsonObject(response)) throw new WebhookCallError('no response provided');
+  const uid = String(response.uid ?? '');
+  if (uid !== o.uid) {
+    throw new WebhookCallError(`expected response.uid=${goQuote(o.uid)}, got ${goQuote(uid)}`);
+  }
+  const result = isJsonObject(response.result) ? response.result : {};
+  if (result.status !== 'Success') {
+    const { message } = result;
+    const status = goQuote(String(result.status ?? ''));
+    const why = typeof message === 'string' && message !== '' ? message : undefined;
+    throw new WebhookCallError(why ?? `response.result.status was ${status}`);
+  }
+  return Array.isArray(response.convertedObjects) ? response.convertedObjects : [];
+}
+
+function parsed(text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return value;
+  } catch {
+    // Said below, for whatever is no object.
+  }
+  throw new WebhookCallError('the response is no JSON');
+}
+
+/** What came back for an object: of the right kind, and the same object. Of its metadata only labels and annotations count. */
+function checked(
+  from: KubeObject,
+  made: unknown,
+  { apiVersion, index }: { apiVersion: string; index: number },
+): KubeObject {
+  const where = `returned invalid converted object at index ${index}: `;
+  if (!isJsonObject(made)) throw new RefusedError(`${where}no object`);
+  const to = made as unknown as KubeObject;
+  if (to.apiVersion !== apiVersion) {
+    const got = goVersion(to.apiVersion);
+    const text = `invalid groupVersion (expected ${goVersion(apiVersion)}, received ${got})`;
+    throw new RefusedError(where + text);
+  }
+  if (to.kind !== from.kind) {
+    throw new RefusedError(`${where}invalid kind (expected ${from.kind}, received ${to.kind})`);
+  }
+  const { metadata } = to;
+  if (!isJsonObject(metadata)) throw new RefusedError(`${where}missing metadata`);
+  for (const field of ['name', 'namespace', 'uid'] as const) {
+    const [a, b] = [from.metadata[field] ?? '', to.metadata[field] ?? ''];
+    const shown = field === 'uid' ? 'UID' : field;
+    if (a !== b)
+      throw new RefusedError(
+        `returned invalid metadata: must have the same ${shown}: ${a} != ${b}`,
+      );
+  }
+  const { labels, annotations } = to.metadata;
+  const { labels: _labels, annotations: _annotations, ...kept } = from.metadata;
+  const shownMetadata = { ...kept, ...(labels && { labels }), ...(annotations && { annotations }) };
+  return { ...to, metadata: shownMetadata };
+}
+
+const goVersion = (apiVersion = ''): string => {
+  const { group, version } = parseApiVersion(apiVersion);
+  return group === '' ? version : `${group}/${version}`;
+};
