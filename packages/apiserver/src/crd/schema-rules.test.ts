@@ -233,9 +233,9 @@ describe('a definition', () => {
       ].join('; '),
     );
     assert.equal(
-      hooked({ service: { name: 'a', namespace: 'b', path: 'x' } }, 'v9', 'v9'),
+      hooked({ service: { name: 'a', namespace: 'b', path: 'xy' } }, 'v9', 'v9'),
       [
-        `${at}.service.path: Invalid value: "x": must start with a '/'`,
+        `${at}.service.path: Invalid value: "xy": must start with a '/'`,
         'spec.conversion.conversionReviewVersions[1]: Invalid value: "v9": duplicate version',
         'spec.conversion.conversionReviewVersions: Invalid value: []string{"v9", "v9"}: must include at least one of v1, v1beta1',
       ].join('; '),
