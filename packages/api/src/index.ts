@@ -84,6 +84,7 @@ export {
   type SubresourceDef,
 } from './registry.ts';
 export type { Decoded, FieldValidation } from './schema/decode.ts';
+export { checkDepth, checkDepthOf } from './schema/json-depth.ts';
 export type { FieldDef, TypeDef, TypeRef } from './schema/schema.ts';
 export {
   type FieldRequirement,

@@ -3,6 +3,8 @@ import { invariant } from '@kubets/platform';
 
 /** Largest request body. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+/** Brackets in brackets, or dashes in a line, of a YAML body. */
+export const MAX_YAML_DEPTH = 512;
 /** Largest request head. */
 export const MAX_HEADER_BYTES = 64 * 1024;
 /** Largest message on the component door; above the body limit for the envelope. */

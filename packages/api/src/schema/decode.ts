@@ -9,6 +9,7 @@ import { isJsonObject, type JsonObject, type KubeObject } from '../meta.ts';
 import { parseQuantity, QuantityError } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
 import { formatMicroTime, formatTime, parseTime, TimeError } from '../time.ts';
+import { checkDepthOf } from './json-depth.ts';
 import { findDuplicateFields } from './json-scan.ts';
 import {
   baseName,
@@ -289,12 +290,15 @@ export function duplicateFields(text: string): string[] {
 
 /** `JSON.parse`, with the message of an unreadable body. */
 export function parseJson(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw badRequest(`couldn't get version/kind; json parse error: ${why}`);
   }
+  checkDepthOf(text, value);
+  return value;
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';

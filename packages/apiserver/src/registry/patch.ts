@@ -6,6 +6,7 @@ import {
   applyStrategicMergePatch,
   badRequest,
   builtinKinds,
+  checkDepthOf,
   decodeObject,
   defaultObject,
   type FieldValidation,
@@ -45,6 +46,7 @@ export function parsePatch(type: PatchType, text: string): unknown {
   } catch (error) {
     throw badRequest(`error decoding patch: ${whyBroken(error, text)}`);
   }
+  checkDepthOf(text, patch);
   const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
   if (!fits) {
     const seen = Array.isArray(patch) ? 'array' : patch === null ? 'null' : typeof patch;

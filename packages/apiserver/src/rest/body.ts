@@ -13,6 +13,7 @@ import { yamlLibrary } from '@kubets/platform';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
+import { checkYamlDepth } from './yaml-depth.ts';
 
 const OBJECT_TYPES = [
   'application/json',
@@ -71,8 +72,10 @@ export function objectBody(contentType: string | undefined, bytes: Buffer): stri
 
 /** @throws ApiError BadRequest */
 export function yamlBody(bytes: Buffer): unknown {
+  const text = bytes.toString('utf8');
+  checkYamlDepth(text);
   try {
-    return yamlLibrary().parse(bytes.toString('utf8'));
+    return yamlLibrary().parse(text);
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
     throw badRequest(`error converting YAML to JSON: yaml: ${why}`);
@@ -105,6 +108,7 @@ export function appliedBody(
 function readYaml(text: string): { document: unknown; repeated: readonly string[] } {
   const plain = plainJson(text);
   if (plain !== undefined) return { document: plain, repeated: [] };
+  checkYamlDepth(text);
   const { LineCounter, parseDocument } = yamlLibrary();
   const lineCounter = new LineCounter();
   const parsed = parseDocument(text, { lineCounter, prettyErrors: false });
