@@ -29,10 +29,17 @@ export const flags = {
   'etcd-cafile': flag.string({ default: '', help: 'CA of the store' }),
   'etcd-certfile': flag.string({ default: '', help: 'client certificate for the store' }),
   'etcd-keyfile': flag.string({ default: '', help: 'its private key' }),
-  'tls-cert-file': flag.string({ required: true, help: 'serving certificate' }),
-  'tls-private-key-file': flag.string({ required: true, help: 'its private key' }),
+  'tls-cert-file': flag.string({
+    default: '',
+    help: 'serving certificate; default: one made for this server',
+  }),
+  'tls-private-key-file': flag.string({ default: '', help: 'its private key' }),
+  'cert-dir': flag.string({
+    default: '',
+    help: 'where a certificate made here is kept; default: in memory only',
+  }),
   'client-ca-file': flag.string({
-    required: true,
+    default: '',
     help: 'client certificates signed by this CA are identities',
   }),
   'proxy-client-cert-file': flag.string({

@@ -3,6 +3,7 @@ import { ConfigError, loadTls, runMain, type TlsMaterial } from '@kubets/platfor
 import { optionalFile } from './auth/from-config.ts';
 import { type ApiServerConfig, flags } from './config.ts';
 import { ApiServer } from './server.ts';
+import { servingTls } from './serving.ts';
 import { EtcdStore } from './storage/etcd-store.ts';
 
 function storeTls(config: ApiServerConfig): TlsMaterial | undefined {
@@ -21,11 +22,7 @@ await runMain({
   flags,
   async start(ctx, config) {
     const { log, clock, random, metrics } = ctx;
-    const tls = loadTls({
-      certFile: config.tlsCertFile,
-      keyFile: config.tlsPrivateKeyFile,
-      caFile: config.clientCaFile,
-    });
+    const tls = await servingTls(config, clock.now());
     const etcdTls = storeTls(config);
     const endpoints = config.etcdServers;
     const store = new EtcdStore({
