@@ -104,7 +104,7 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
 }
 
 /** Words that are commands about a store; without one, this process is a member. */
-const COMMANDS: ReadonlySet<string> = new Set(['snapshot', 'help']);
+const COMMANDS: ReadonlySet<string> = new Set(['snapshot', 'member', 'check', 'recover', 'help']);
 
 /** Commands are loaded only when there is one: a member needs none of them. */
 async function command(argv: readonly string[]): Promise<number> {

@@ -15,6 +15,9 @@ export interface ConnectFlags {
   readonly commandTimeout: string;
 }
 
+/** A member that has not answered by then is not there. */
+const ALIVE_MS = 1_500;
+
 /** Adds the flags to a command. */
 export function withConnection(command: Command): Command {
   const option = (flags: string, help: string, env: string) => new Option(flags, help).env(env);
@@ -57,6 +60,8 @@ export interface Connector {
   readonly endpoints: readonly string[];
   /** Runs with a client of these endpoints (absent: those of the flags), which is closed afterwards. */
   run<T>(work: (client: AdminClient) => Promise<T>, endpoints?: readonly string[]): Promise<T>;
+  /** Whether a member answers soon. */
+  isAlive(endpoints: readonly string[]): Promise<boolean>;
 }
 
 /** @throws ConfigError when the flags do not fit together */
@@ -70,10 +75,10 @@ export function connectorOf(flags: ConnectFlags, { clock }: Io): Connector {
   const [user, inUser] = (flags.user ?? '').split(/:(.*)/s);
   const password = flags.password ?? inUser;
   if (user && password === undefined) throw new ConfigError('--user needs a password');
-  return {
+  const connector = (callMs: number): Connector => ({
     endpoints: all,
     async run(work, endpoints = all) {
-      const client = new AdminClient({ endpoints, ...(tls && { tls }), clock, timeoutMs });
+      const client = new AdminClient({ endpoints, ...(tls && { tls }), clock, timeoutMs: callMs });
       try {
         if (user) await client.login(user, password ?? '');
         return await work(client);
@@ -81,5 +86,16 @@ export function connectorOf(flags: ConnectFlags, { clock }: Io): Connector {
         client.close();
       }
     },
-  };
+    async isAlive(endpoints) {
+      if (endpoints.length === 0) return false;
+      try {
+        await connector(Math.min(callMs, ALIVE_MS)).run((client) => client.status(), endpoints);
+        return true;
+      } catch {
+        // Whatever keeps it from answering: nobody should wait for it.
+        return false;
+      }
+    },
+  });
+  return connector(timeoutMs);
 }

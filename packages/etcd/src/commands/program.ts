@@ -2,7 +2,10 @@
 
 import { ConfigError, errorMessage } from '@kubets/platform';
 import { Command, CommanderError } from 'commander';
+import { addCheck } from './check.ts';
 import { CommandFailure, type Io } from './io.ts';
+import { addMember } from './member.ts';
+import { addRecover } from './recover.ts';
 import { addSnapshot, type Deps } from './snapshot.ts';
 
 const EXIT_FAILURE = 1;
@@ -21,6 +24,9 @@ function buildProgram(deps: Deps): Command {
   );
   program.showHelpAfterError('(see --help)');
   addSnapshot(program, deps);
+  addMember(program, deps);
+  addCheck(program, deps);
+  addRecover(program, deps);
   settle(program, deps.io);
   return program;
 }

@@ -21,7 +21,8 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-interface Place {
+/** A member's addresses. */
+export interface Place {
   readonly name: string;
   readonly clientUrl: string;
   readonly peerUrl: string;
@@ -81,15 +82,25 @@ export class ProcessCluster implements AsyncDisposable {
     return second;
   }
 
-  spawn(name: string): ChildProcess {
+  /** Addresses for a member that joins later; start it with {@link spawn}. */
+  async addPlace(name: string): Promise<Place> {
+    const clientUrl = `http://127.0.0.1:${await freePort()}`;
+    const place = { name, clientUrl, peerUrl: `http://127.0.0.1:${await freePort()}` };
+    this.places.push(place);
+    return place;
+  }
+
+  /** @param join the members it joins, as `--initial-cluster` names them; absent: it is of the first ones */
+  spawn(name: string, join?: string): ChildProcess {
     const place = this.places.find((p) => p.name === name);
     if (place === undefined) throw new Error(`no member ${name}`);
-    const initial = this.places.map((p) => `${p.name}=${p.peerUrl}`).join(',');
+    const initial = join ?? this.places.map((p) => `${p.name}=${p.peerUrl}`).join(',');
     const args = [
       ...[MAIN, '--name', name, '--data-dir', this.dataDir(name)],
       ...['--listen-client-urls', place.clientUrl, '--advertise-client-urls', place.clientUrl],
       ...['--listen-peer-urls', place.peerUrl, '--initial-advertise-peer-urls', place.peerUrl],
       ...['--initial-cluster', initial, '--initial-cluster-token', this.dir],
+      ...(join === undefined ? [] : ['--initial-cluster-state', 'existing']),
     ];
     const child = spawn(process.execPath, [...args, ...this.flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
