@@ -105,6 +105,9 @@ export const etcdFlags = {
   'strict-txn-permissions': flag.bool({
     help: 'check permissions inside nested transactions, and of what puts of transactions return',
   }),
+  'encryption-key-file': flag.string({
+    help: 'keys (32 bytes in base64, one a line) that encrypt what is on disk: the first encrypts, all decrypt',
+  }),
   'auto-compaction-mode': flag.enum({
     values: ['periodic', 'revision'],
     default: 'periodic',

@@ -65,6 +65,8 @@ export const LIMITS = {
   storageFlushMs: 1_000,
   /** Storage: changes put into a batch before other work gets its turn. */
   storageOpsPerTurn: 1_000,
+  /** Storage: records encrypted anew before other writes get their turn. */
+  refreshedPerTurn: 500,
   /** Storage: records waiting to be written before new writes are refused. */
   storageBacklogRecords: 2_000_000,
   /** History on disk: the smallest value it is worth it for, bytes written at once, bytes of one file. */

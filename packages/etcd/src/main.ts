@@ -20,6 +20,8 @@ import {
   peerUrlsOf,
   retentionOf,
 } from './config.ts';
+import { loadVault } from './encryption/key-file.ts';
+import type { Vault } from './encryption/vault.ts';
 import { openConsensus } from './host/open.ts';
 import { LIMITS } from './limits.ts';
 import { unhealthyReason } from './server/http.ts';
@@ -38,7 +40,7 @@ function makeDataDir(dir: string): void {
   }
 }
 
-function consensusFor(ctx: ProcessContext, config: EtcdConfig): MakeConsensus {
+function consensusFor(ctx: ProcessContext, config: EtcdConfig, vault?: Vault): MakeConsensus {
   const { clock, random, log, signal } = ctx;
   const peerUrls = peerUrlsOf(config);
   const observeSync = registerSyncTimes(ctx.metrics);
@@ -54,7 +56,7 @@ function consensusFor(ctx: ProcessContext, config: EtcdConfig): MakeConsensus {
       initialClusterToken: config.initialClusterToken,
       peerTls: peerTlsOf(config),
       peerClientCertAuth: config.peerClientCertAuth,
-      ...{ stateMachine, disk: nodeDisk, clock, random, log, signal },
+      ...{ stateMachine, disk: nodeDisk, clock, random, log, signal, vault },
       limits: {
         heartbeatMs: config.heartbeatInterval,
         electionMs: config.electionTimeout,
@@ -73,12 +75,15 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
   const listeners = listenersOf(config, tls !== undefined);
   const retention = retentionOf(config);
   const auth = authOf(config);
+  const { encryptionKeyFile: keyFile } = config;
+  const vault = keyFile === undefined ? undefined : loadVault(keyFile);
   makeDataDir(config.dataDir);
   const { clock, random, log, health, metrics } = ctx;
   const running = await startMember({
     name: config.name,
     stateDir: stateDirOf(config.dataDir),
-    makeConsensus: consensusFor(ctx, config),
+    makeConsensus: consensusFor(ctx, config, vault),
+    vault,
     listeners,
     ...(config.advertiseClientUrls.length > 0 && { clientUrls: config.advertiseClientUrls }),
     ...(tls && { tls: { ...tls, requireClientCert: config.clientCertAuth } }),

@@ -1,6 +1,7 @@
 /** From a snapshot to a data directory: the first state of a new cluster, the same for each of its members. */
 
 import { silentLogger, systemClock } from '@kubets/platform';
+import type { Vault } from '../encryption/vault.ts';
 import { foundCluster, type NewCluster } from '../host/found-cluster.ts';
 import { createRestoredLog, restoredPosition } from '../host/restored-log.ts';
 import { logDirOf, stateDirOf } from '../storage/data-dir.ts';
@@ -19,6 +20,8 @@ export interface RestoreOptions {
    * seen more than the snapshot holds are told to start over instead of missing changes. 0: neither.
    */
   readonly skipRevisions: number;
+  /** Encrypts what is written. */
+  readonly vault?: Vault | undefined;
 }
 
 /** Writes the directory. @returns the revision the cluster will start with */
@@ -35,18 +38,19 @@ export async function restoreDataDir(options: RestoreOptions): Promise<number> {
   await disk.makeDir(stateDirOf(dataDir));
   await writeState(options, { ...content, revision, compactRevision }, position);
   const [dir, clock] = [logDirOf(dataDir), systemClock];
-  await createRestoredLog({ disk, dir, clock, log: silentLogger }, first);
+  await createRestoredLog({ disk, dir, clock, log: silentLogger, vault: options.vault }, first);
   return revision;
 }
 
 async function writeState(
-  { dataDir }: RestoreOptions,
+  { dataDir, vault }: RestoreOptions,
   ...state: Parameters<LevelStorage['replace']>
 ): Promise<void> {
   let failure: Error | undefined;
   const { storage } = await LevelStorage.open({
     dir: stateDirOf(dataDir),
     clock: systemClock,
+    vault,
     onFailure: (error) => {
       failure = error;
     },

@@ -5,6 +5,8 @@ import { resolve } from 'node:path';
 import { ConfigError, silentLogger, systemRandom } from '@kubets/platform';
 import type { Command } from 'commander';
 import { copyDataDir } from '../backup/runtime/copy.ts';
+import { loadVault } from '../encryption/key-file.ts';
+import type { Vault } from '../encryption/vault.ts';
 import { DataDirLockedError } from '../host/errors.ts';
 import { DEFAULT_NODE_LIMITS } from '../host/limits.ts';
 import { recoverQuorum, type Survivor } from '../host/recover-quorum.ts';
@@ -16,6 +18,7 @@ import { hex } from './table.ts';
 interface RecoverFlags {
   readonly dataDir: string;
   readonly backup: boolean;
+  readonly encryptionKeyFile?: string;
 }
 
 async function lock(dataDir: string, { disk }: Deps): Promise<() => Promise<void>> {
@@ -28,18 +31,20 @@ async function lock(dataDir: string, { disk }: Deps): Promise<() => Promise<void
 }
 
 /** How far the stored state has come. */
-async function durableIndexOf(dataDir: string, { io }: Deps): Promise<number> {
+async function durableIndexOf(dataDir: string, vault: Vault | undefined, { io }: Deps) {
   const onFailure = (error: Error): void => io.err(`${error.message}\n`);
   const dir = stateDirOf(dataDir);
-  const { storage } = await LevelStorage.open({ dir, clock: io.clock, onFailure });
+  const { storage } = await LevelStorage.open({ dir, clock: io.clock, vault, onFailure });
   await storage.close();
   return Number(storage.durableIndex());
 }
 
-async function turn(dataDir: string, deps: Deps): Promise<Survivor> {
+async function turn(dataDir: string, file: string | undefined, deps: Deps): Promise<Survivor> {
   const { io, disk } = deps;
+  const vault = file === undefined ? undefined : loadVault(file);
+  const durableIndex = await durableIndexOf(dataDir, vault, deps);
   return recoverQuorum({
-    ...{ disk, dir: logDirOf(dataDir), durableIndex: await durableIndexOf(dataDir, deps) },
+    ...{ disk, dir: logDirOf(dataDir), durableIndex, vault },
     ...{ limits: DEFAULT_NODE_LIMITS, random: systemRandom, clock: io.clock, log: silentLogger },
   });
 }
@@ -55,7 +60,8 @@ function nextSteps({ self, removed }: Survivor): string {
   );
 }
 
-async function recover({ dataDir, backup }: RecoverFlags, deps: Deps): Promise<void> {
+async function recover(flags: RecoverFlags, deps: Deps): Promise<void> {
+  const { dataDir, backup, encryptionKeyFile } = flags;
   const { io } = deps;
   const path = resolve(dataDir);
   if (!existsSync(stateDirOf(path)) || !existsSync(logDirOf(path))) {
@@ -69,7 +75,7 @@ async function recover({ dataDir, backup }: RecoverFlags, deps: Deps): Promise<v
       await copyDataDir(path, copy);
       io.err(`what was there before is in ${copy}\n`);
     }
-    io.out(nextSteps(await turn(path, deps)));
+    io.out(nextSteps(await turn(path, encryptionKeyFile, deps)));
   } finally {
     await release();
   }
@@ -83,6 +89,7 @@ export function addRecover(program: Command, deps: Deps): void {
       'make a cluster of one member from a survivor, when more than half of the members are lost for good; everything it has on disk is kept. Of several survivors choose the one with the highest raft index',
     )
     .requiredOption('--data-dir <dir>', 'the survivor’s directory; it must not be running')
+    .option('--encryption-key-file <file>', 'the keys of data that is encrypted')
     .option('--no-backup', 'do not keep a copy of the directory beside it')
     .action((flags: RecoverFlags) => recover(flags, deps));
 }

@@ -9,6 +9,7 @@ import { restoreDataDir } from '../backup/restore.ts';
 import { saveSnapshot } from '../backup/save.ts';
 import { snapshotStatus, withSnapshot } from '../backup/snapshot-file.ts';
 import { parseInitialCluster } from '../config.ts';
+import { loadVault } from '../encryption/key-file.ts';
 import type { Disk } from '../wal/disk.ts';
 import { type ConnectFlags, connectorOf, withConnection } from './connect.ts';
 import type { Io } from './io.ts';
@@ -53,6 +54,7 @@ interface RestoreFlags {
   readonly bumpRevision: number;
   readonly markCompacted?: true;
   readonly skipHashCheck?: true;
+  readonly encryptionKeyFile?: string;
 }
 
 async function restore(file: string, flags: RestoreFlags, { io, disk }: Deps): Promise<void> {
@@ -71,6 +73,8 @@ async function restore(file: string, flags: RestoreFlags, { io, disk }: Deps): P
     initialCluster: parseInitialCluster((flags.initialCluster ?? `${name}=${peers}`).split(',')),
     initialClusterToken: flags.initialClusterToken,
   };
+  const keyFile = flags.encryptionKeyFile;
+  const vault = keyFile === undefined ? undefined : loadVault(keyFile);
   const path = resolve(dataDir);
   // Half a directory must not be taken for a whole one.
   const unfinished = `${path}.part`;
@@ -80,7 +84,7 @@ async function restore(file: string, flags: RestoreFlags, { io, disk }: Deps): P
   const mustHaveChecksum = flags.skipHashCheck !== true;
   const revision = await withSnapshot(file, { mustHaveChecksum }, (database) =>
     restoreDataDir({
-      ...{ imported: importDatabase(database), cluster, disk, dataDir: unfinished },
+      ...{ imported: importDatabase(database), cluster, disk, dataDir: unfinished, vault },
       skipRevisions: bumpRevision,
     }),
   );
@@ -127,6 +131,10 @@ function addRestore(snapshot: Command, deps: Deps): void {
         .default(0),
     )
     .option('--mark-compacted', 'give up the history, so that watchers start over')
+    .option(
+      '--encryption-key-file <file>',
+      'encrypt the data directory with the first of these keys',
+    )
     .option('--skip-hash-check', 'take a file without checksum, copied from a data directory')
     .action((file: string, flags: RestoreFlags) => restore(file, flags, deps));
 }

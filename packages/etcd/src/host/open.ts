@@ -8,6 +8,7 @@ import {
   type Random,
   type TlsMaterial,
 } from '@kubets/platform';
+import type { Vault } from '../encryption/vault.ts';
 import type { StateMachine } from '../ports.ts';
 import { logDirOf } from '../storage/data-dir.ts';
 import { GrpcTransport } from '../transport/grpc-transport.ts';
@@ -46,6 +47,8 @@ export interface ConsensusOptions {
   /** Ends the process. Called at most once. */
   readonly onFatal: (err: unknown) => void;
   readonly onWalSync?: (sync: WalSync) => void;
+  /** Encrypts the log. */
+  readonly vault?: Vault | undefined;
   /** Gives up waiting for peers. */
   readonly signal?: AbortSignal;
 }
@@ -82,6 +85,7 @@ export async function openConsensus(options: ConsensusOptions): Promise<RaftNode
       clock,
       log,
       onWalSync: options.onWalSync,
+      vault: options.vault,
     });
     undo.push(() => storage.wal.close());
     transport.identify(storage.identity, peerUrls);

@@ -1,5 +1,6 @@
 /** The log of a member whose state came from elsewhere: it says who is in the cluster, and that the rest is in the state. */
 import type { Clock, Logger } from '@kubets/platform';
+import type { Vault } from '../encryption/vault.ts';
 import type { MemberInfo, SnapshotMeta } from '../ports.ts';
 import { NONE } from '../raft/types.ts';
 import type { Disk } from '../wal/disk.ts';
@@ -14,6 +15,7 @@ export interface RestoredLogOptions {
   readonly dir: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly vault?: Vault | undefined;
 }
 
 /** The first position of a restored cluster: behind the entries that a new one of these members begins with. */

@@ -6,6 +6,7 @@
  * then says which point that was ("pending"), and is replaced now.
  */
 import type { Clock, Logger, Random } from '@kubets/platform';
+import type { Vault } from '../encryption/vault.ts';
 import type { MemberInfo } from '../ports.ts';
 import { RaftCore } from '../raft/core.ts';
 import { RaftLog } from '../raft/log.ts';
@@ -28,6 +29,8 @@ export interface StorageOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onWalSync?: ((sync: WalSync) => void) | undefined;
+  /** Encrypts the log. */
+  readonly vault?: Vault | undefined;
 }
 
 /** Who a member without a log is. */
@@ -49,9 +52,9 @@ export interface Storage {
 }
 
 function walOptions(options: StorageOptions) {
-  const { disk, dir, log, clock, onWalSync } = options;
+  const { disk, dir, log, clock, onWalSync, vault } = options;
   const onSync = onWalSync === undefined ? {} : { onSync: onWalSync };
-  return { disk, dir, log, clock, limits: options.limits.wal, ...onSync };
+  return { disk, dir, log, clock, vault, limits: options.limits.wal, ...onSync };
 }
 
 /** The first entries of a new cluster: one conf entry a member, the same bytes on every member, committed from the start. */

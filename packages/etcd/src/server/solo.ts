@@ -11,6 +11,8 @@ import {
   systemRandom,
   type TlsMaterial,
 } from '@kubets/platform';
+import { loadVault } from '../encryption/key-file.ts';
+import type { Vault } from '../encryption/vault.ts';
 import { openConsensus } from '../host/open.ts';
 import { stateDirOf } from '../storage/data-dir.ts';
 import { nodeDisk } from '../wal/runtime/node-disk.ts';
@@ -43,6 +45,8 @@ export interface MemoryEtcdOptions extends CommonOptions {
 export interface DurableEtcdOptions extends CommonOptions {
   readonly memory?: false;
   readonly dataDir: string;
+  /** Encrypts what is in it; see `--encryption-key-file`. */
+  readonly encryptionKeyFile?: string;
 }
 
 export type EtcdOptions = MemoryEtcdOptions | DurableEtcdOptions;
@@ -70,7 +74,7 @@ const inMemory: MakeConsensus = (stateMachine) => {
 
 type Fatal = (error: unknown) => void;
 
-function onDisk(options: DurableEtcdOptions, onFatal: Fatal): MakeConsensus {
+function onDisk(options: DurableEtcdOptions, onFatal: Fatal, vault?: Vault): MakeConsensus {
   const { dataDir, clock = systemClock, random = systemRandom, log = silentLogger } = options;
   return async (stateMachine) => {
     const node = await openConsensus({
@@ -78,7 +82,7 @@ function onDisk(options: DurableEtcdOptions, onFatal: Fatal): MakeConsensus {
       initialCluster: [{ name: NAME, peerUrls: [PEER_URL] }],
       initialClusterState: 'new',
       initialClusterToken: NAME,
-      ...{ stateMachine, disk: nodeDisk, clock, random, log, onFatal },
+      ...{ stateMachine, disk: nodeDisk, clock, random, log, onFatal, vault },
     });
     return { consensus: node, memberId: node.status().id, clusterId: node.clusterId };
   };
@@ -88,7 +92,9 @@ function onDisk(options: DurableEtcdOptions, onFatal: Fatal): MakeConsensus {
 export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
   const { clientPort = 0, onFatal = rethrow, ...rest } = options;
   let stateDir: string | undefined;
+  let vault: Vault | undefined;
   if (!options.memory) {
+    if (options.encryptionKeyFile !== undefined) vault = loadVault(options.encryptionKeyFile);
     stateDir = stateDirOf(options.dataDir);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   }
@@ -98,7 +104,8 @@ export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
     name: NAME,
     listeners: [{ host: HOST, port: clientPort }],
     electionMs: ELECTION_MS,
-    makeConsensus: options.memory ? inMemory : onDisk(options, onFatal),
+    makeConsensus: options.memory ? inMemory : onDisk(options, onFatal, vault),
+    vault,
     onFatal,
   });
   const port = running.ports[0] ?? 0;

@@ -12,6 +12,7 @@ import {
   systemRandom,
   type TlsMaterial,
 } from '@kubets/platform';
+import type { Vault } from '../encryption/vault.ts';
 import { LIMITS } from '../limits.ts';
 import type { Consensus, MemberId, MemberInfo, StateMachine } from '../ports.ts';
 import { KvState } from '../state/kv-state.ts';
@@ -69,6 +70,8 @@ export interface MemberOptions {
   readonly metrics?: Metrics;
   /** How users log in. */
   readonly auth?: AuthSettings;
+  /** Encrypts the state on disk. */
+  readonly vault?: Vault | undefined;
   /** Called when the member cannot go on: its process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -101,10 +104,14 @@ interface Late {
   proposer: Proposer | undefined;
 }
 
-async function openStorage(options: MemberOptions, { clock }: Base) {
+async function openStorage(options: MemberOptions, { clock, log }: Base) {
   if (options.stateDir === undefined) return { storage: undefined, loaded: undefined };
-  const { stateDir: dir, onFatal } = options;
-  return LevelStorage.open({ dir, clock, onFailure: onFatal });
+  const { stateDir: dir, onFatal, vault } = options;
+  const onRefreshed = (records: number): void => {
+    const what = 'all data is encrypted with the first key; others may leave the key file';
+    log.info({ records, key: vault?.primaryId }, what);
+  };
+  return LevelStorage.open({ dir, clock, vault, onRefreshed, onFailure: onFatal });
 }
 
 async function openState(options: MemberOptions, base: Base, late: Late): Promise<StateSide> {

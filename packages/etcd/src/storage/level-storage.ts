@@ -12,11 +12,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, errorCode, errorMessage, failpoint, type Timer } from '@kubets/platform';
 import { ClassicLevel } from 'classic-level';
+import { MissingKeyError, type Vault } from '../encryption/vault.ts';
 import { StorageError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { LogIndex } from '../ports.ts';
 import type { StateContent } from '../state/kv-state.ts';
 import type { AppliedPosition, StateStorage } from '../state/state-machine.ts';
+import { EncryptedDb } from './encrypted-db.ts';
 import {
   ChangeJournal,
   type Operation,
@@ -42,6 +44,10 @@ export interface LevelStorageOptions {
   readonly clock: Clock;
   /** The database in the directory; absent: LevelDB. */
   readonly makeDb?: (dir: string) => Db;
+  /** Encrypts what is written. Absent: nothing is, and what is encrypted is refused. */
+  readonly vault?: Vault | undefined;
+  /** Everything is encrypted with the first key again; how many records were not. */
+  readonly onRefreshed?: (records: number) => void;
   /** A write failed: the process must end, as nobody knows what the disk holds. */
   readonly onFailure: (error: StorageError) => void;
 }
@@ -81,15 +87,29 @@ export class LevelStorage implements StateStorage {
   static async open(
     options: LevelStorageOptions,
   ): Promise<{ storage: LevelStorage; loaded: Loaded | undefined }> {
-    const db = (options.makeDb ?? levelDb)(options.dir);
+    const db = new EncryptedDb((options.makeDb ?? levelDb)(options.dir), options.vault);
     try {
       await db.open();
       const found = await readAll(db);
-      return { storage: new LevelStorage(options, db, found), loaded: found.loaded };
+      const storage = new LevelStorage(options, db, found);
+      if (db.isStale) storage.refresh(db);
+      return { storage, loaded: found.loaded };
     } catch (error) {
       await db.close();
+      if (error instanceof MissingKeyError) throw error;
       throw unusable(options.dir, error);
     }
+  }
+
+  private refresh(db: EncryptedDb): void {
+    const { onRefreshed } = this.options;
+    const failed = (error: unknown): void => this.fail(error);
+    db.refresh().then((records) => records !== undefined && onRefreshed?.(records), failed);
+  }
+
+  private fail(error: unknown): void {
+    const what = `cannot write the state in ${this.options.dir}: ${errorMessage(error)}`;
+    this.options.onFailure(new StorageError(what, { cause: error }));
   }
 
   durableIndex(): LogIndex {
@@ -118,10 +138,7 @@ export class LevelStorage implements StateStorage {
     const { position } = this;
     const operations = this.journal.take(this.generation);
     this.position = undefined;
-    this.writing = this.write(operations, position).catch((error: unknown) => {
-      const what = `cannot write the state in ${this.options.dir}: ${errorMessage(error)}`;
-      this.options.onFailure(new StorageError(what, { cause: error }));
-    });
+    this.writing = this.write(operations, position).catch((error: unknown) => this.fail(error));
     await this.writing;
     this.writing = undefined;
   }

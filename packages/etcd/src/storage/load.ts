@@ -33,6 +33,8 @@ export interface Db {
   get(key: Buffer): Promise<Buffer | undefined>;
   put(key: Buffer, value: Buffer, options: Write): Promise<void>;
   clear(bounds: Bounds): Promise<void>;
+  /** Merges files, so that what was replaced or removed is gone from the disk. */
+  compactRange?(from: Buffer, to: Buffer): Promise<void>;
   iterator(bounds: Bounds): {
     nextv(count: number): Promise<[Buffer, Buffer][]>;
     close(): Promise<void>;

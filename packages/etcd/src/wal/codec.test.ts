@@ -29,7 +29,7 @@ test('numbers up to 2^53 survive', () => {
 });
 
 test('every kind of record comes back as it was', () => {
-  const buffer = new RecordBuffer(16);
+  const buffer = new RecordBuffer(undefined, 16);
   const start = {
     version: 1,
     clusterId: 0xffffffffffffffffn,

@@ -10,6 +10,7 @@
  * record of a batch has the flag {@link END_OF_BATCH}.
  */
 import { crc32 } from 'node:zlib';
+import type { Vault } from '../encryption/vault.ts';
 import type { Entry, EntryKind, HardState, LogPoint, PeerId } from '../raft/types.ts';
 
 export const HEADER_BYTES = 16;
@@ -73,15 +74,32 @@ export function alignUp(size: number): number {
   return Math.ceil(size / ALIGNMENT) * ALIGNMENT;
 }
 
+const CAPACITY_BYTES = 64 * 1024;
+
+/** What the encrypted content of an entry is bound to. */
+export function placeOf(kind: 'entry' | 'conf' | 'pending', point: LogPoint): Buffer {
+  return Buffer.from(`${kind}/${point.index}/${point.term}`);
+}
+
 /** A growing buffer of encoded records: one write to the disk. Records carry the batch number only once it is sealed. */
 export class RecordBuffer {
   #buffer: Buffer;
   #size = 0;
   #last = -1;
   #starts: number[] = [];
+  readonly #vault: Vault | undefined;
 
-  constructor(capacity = 64 * 1024) {
-    this.#buffer = Buffer.alloc(capacity);
+  /** @param vault encrypts what entries, memberships and notes of snapshots hold */
+  constructor(vault?: Vault, capacityBytes: number = CAPACITY_BYTES) {
+    this.#buffer = Buffer.alloc(capacityBytes);
+    this.#vault = vault;
+  }
+
+  /** Nothing stays nothing: there is nothing to hide. */
+  #protected(data: Uint8Array, place: () => Buffer): Uint8Array {
+    return this.#vault === undefined || data.byteLength === 0
+      ? data
+      : this.#vault.seal(data, place());
   }
 
   get size(): number {
@@ -93,7 +111,7 @@ export class RecordBuffer {
     this.#last = -1;
     this.#starts = [];
     // One huge batch must not pin its memory for ever.
-    if (this.#buffer.length > 8 * 1024 * 1024) this.#buffer = Buffer.alloc(64 * 1024);
+    if (this.#buffer.length > 8 * 1024 * 1024) this.#buffer = Buffer.alloc(CAPACITY_BYTES);
   }
 
   #begin(type: number, length: number): number {
@@ -115,11 +133,12 @@ export class RecordBuffer {
   }
 
   addEntry(entry: Entry): void {
-    const at = this.#begin(RECORD.entry, 17 + entry.data.byteLength);
+    const data = this.#protected(entry.data, () => placeOf('entry', entry));
+    const at = this.#begin(RECORD.entry, 17 + data.byteLength);
     putNumber(this.#buffer, entry.index, at);
     putNumber(this.#buffer, entry.term, at + 8);
     this.#buffer[at + 16] = entry.kind === 'conf' ? 1 : 0;
-    this.#buffer.set(entry.data, at + 17);
+    this.#buffer.set(data, at + 17);
   }
 
   addHardState(state: HardState): void {
@@ -130,16 +149,19 @@ export class RecordBuffer {
   }
 
   addConf(conf: ConfRecord): void {
-    const at = this.#begin(RECORD.conf, 8 + conf.data.byteLength);
+    const place = (): Buffer => placeOf('conf', { index: conf.index, term: 0 });
+    const data = this.#protected(conf.data, place);
+    const at = this.#begin(RECORD.conf, 8 + data.byteLength);
     putNumber(this.#buffer, conf.index, at);
-    this.#buffer.set(conf.data, at + 8);
+    this.#buffer.set(data, at + 8);
   }
 
   addSnapshotPending(pending: SnapshotPending): void {
-    const at = this.#begin(RECORD.snapshotPending, 16 + pending.data.byteLength);
+    const data = this.#protected(pending.data, () => placeOf('pending', pending.point));
+    const at = this.#begin(RECORD.snapshotPending, 16 + data.byteLength);
     putNumber(this.#buffer, pending.point.index, at);
     putNumber(this.#buffer, pending.point.term, at + 8);
-    this.#buffer.set(pending.data, at + 16);
+    this.#buffer.set(data, at + 16);
   }
 
   addSegmentStart(start: SegmentStart): void {

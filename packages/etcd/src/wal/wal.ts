@@ -10,9 +10,11 @@
  * ```
  */
 import { type Clock, failpoint, invariant, type Logger } from '@kubets/platform';
+import type { Vault } from '../encryption/vault.ts';
 import { LogWriteError } from '../host/errors.ts';
 import { type Entry, type HardState, type LogPoint, NONE } from '../raft/types.ts';
 import { type ConfRecord, RecordBuffer, type SnapshotPending } from './codec.ts';
+import { decrypted } from './decrypt.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { DEFAULT_WAL_LIMITS, type WalLimits } from './limits.ts';
 import { assemble, FORMAT_VERSION, type Recovered, readSegment } from './recover.ts';
@@ -24,6 +26,8 @@ export interface WalOptions {
   readonly log: Logger;
   readonly limits?: Partial<WalLimits>;
   readonly clock: Clock;
+  /** Encrypts what is written. Absent: nothing is, and what is encrypted is refused. */
+  readonly vault?: Vault | undefined;
   /** Told of every sync, for metrics: how long it took and how many appends shared it. */
   readonly onSync?: (sync: WalSync) => void;
 }
@@ -61,9 +65,13 @@ interface Tip {
 
 /** A batch while it gathers. */
 class Batch {
-  readonly records = new RecordBuffer();
+  readonly records: RecordBuffer;
   waiters: Waiter[] = [];
   appends: WalAppend[] = [];
+
+  constructor(vault: Vault | undefined) {
+    this.records = new RecordBuffer(vault);
+  }
 }
 
 interface Opened {
@@ -84,8 +92,8 @@ export class Wal {
   #allocated: number;
   #batchNumber: number;
   readonly #tip: Tip;
-  #gathering = new Batch();
-  #spare = new Batch();
+  #gathering: Batch;
+  #spare: Batch;
   /** Work that must not overlap: flushes, resets, releases. */
   #work: Promise<void> = Promise.resolve();
   #flushQueued = false;
@@ -93,6 +101,8 @@ export class Wal {
 
   private constructor(options: WalOptions, identity: WalIdentity, opened: Opened) {
     this.#options = options;
+    this.#gathering = new Batch(options.vault);
+    this.#spare = new Batch(options.vault);
     this.#limits = { ...DEFAULT_WAL_LIMITS, ...options.limits };
     this.#identity = identity;
     this.#segments = opened.segments;
@@ -117,7 +127,8 @@ export class Wal {
       confs: [],
       pending: undefined,
     };
-    const header = encodeHeader(identity, { number: 1, prev: tip.last, reset: false }, tip);
+    const start = { number: 1, prev: tip.last, reset: false };
+    const header = encodeHeader(options.vault, identity, start, tip);
     addTo(header, first);
     advance(tip, first);
     const bytes = header.seal(1);
@@ -137,7 +148,7 @@ export class Wal {
       const content = readSegment(path, await options.disk.read(path), at === paths.length - 1);
       parts.push({ file: path, content });
     }
-    const recovered = assemble(parts);
+    const { recovered, isStale } = decrypted(assemble(parts), options.vault);
     const last = parts.at(-1);
     invariant(last !== undefined, 'a log without segments was opened', { dir: options.dir });
     const file = await options.disk.open(last.file, { create: false });
@@ -163,6 +174,7 @@ export class Wal {
     };
     const { end, lastBatch } = last.content;
     const wal = new Wal(options, recovered, { segments, file, end, batch: lastBatch, tip });
+    if (isStale) await wal.#rewrite(recovered);
     return { wal, recovered };
   }
 
@@ -282,11 +294,14 @@ export class Wal {
     }
   }
 
-  async #roll(reset: boolean): Promise<void> {
+  /** @param content absent: the segment goes on where the one before ends */
+  async #roll(reset: boolean, content?: Pick<Recovered, 'offset' | 'entries'>): Promise<void> {
     const number = (this.#segments.at(-1)?.number ?? 0) + 1;
-    const prev = this.#tip.last;
-    const header = encodeHeader(this.#identity, { number, prev, reset }, this.#tip).seal(1);
-    const { disk, dir } = this.#options;
+    const prev = content?.offset ?? this.#tip.last;
+    const { disk, dir, vault } = this.#options;
+    const records = encodeHeader(vault, this.#identity, { number, prev, reset }, this.#tip);
+    for (const entry of content?.entries ?? []) records.addEntry(entry);
+    const header = records.seal(1);
     const file = await createSegment(disk, dir, number, header);
     await this.#file.close();
     this.#file = file;
@@ -294,6 +309,16 @@ export class Wal {
     this.#position = header.length;
     this.#allocated = header.length;
     this.#batchNumber = 1;
+  }
+
+  /** Writes the whole log anew, all or nothing: it is not encrypted as it should be. */
+  #rewrite(content: Recovered): Promise<void> {
+    const { dir, log, vault } = this.#options;
+    log.info({ dir, key: vault?.primaryId }, 'encrypting the log with the first key of the file');
+    return this.#exclusive(async () => {
+      await this.#roll(true, content);
+      await this.#removeOldest(this.#segments.length - 1);
+    });
   }
 
   /** Replaces the whole log by "everything up to `point` is in the state machine", durably, all or nothing. */
@@ -350,11 +375,12 @@ function isFull(err: unknown): boolean {
 }
 
 function encodeHeader(
+  vault: Vault | undefined,
   identity: WalIdentity,
   segment: { number: number; prev: LogPoint; reset: boolean },
   tip: Tip,
 ): RecordBuffer {
-  const records = new RecordBuffer();
+  const records = new RecordBuffer(vault);
   records.addSegmentStart({
     version: FORMAT_VERSION,
     clusterId: identity.clusterId,

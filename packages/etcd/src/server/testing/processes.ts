@@ -10,7 +10,7 @@ import { delay } from '@kubets/platform';
 import { EtcdClient } from '../../client/index.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'main.ts');
-const HEALTHY_WITHIN_MS = 30_000;
+const HEALTHY_WITHIN_MS = 90_000;
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
