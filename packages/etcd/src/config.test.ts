@@ -8,14 +8,17 @@ import {
   authOf,
   checkConfig,
   clientTlsOf,
+  dataDirOf,
   type EtcdConfig,
   etcdFlags,
   initialClusterOf,
   listenersOf,
+  metricsListenersOf,
   peerTlsOf,
   peerUrlsOf,
   retentionOf,
 } from './config.ts';
+import { withoutEffect } from './config-compat.ts';
 
 function config(...argv: string[]): EtcdConfig {
   return parseFlags(etcdFlags, ['--data-dir', '/x', ...argv], {});
@@ -34,6 +37,37 @@ describe('flags', () => {
   it('may come from etcd’s environment', () => {
     const c = parseFlags(etcdFlags, ['--data-dir', '/x'], { ETCD_QUOTA_BACKEND_BYTES: '77' });
     assert.equal(c.quotaBackendBytes, 77);
+  });
+
+  it('have a name in etcd’s environment each', () => {
+    const env = {
+      ETCD_NAME: 'e',
+      ETCD_INITIAL_CLUSTER: 'e=http://h:1,f=http://h:2',
+      ETCD_CLIENT_CERT_AUTH: 'true',
+      ETCD_AUTO_COMPACTION_MODE: 'revision',
+      ETCD_AUTO_COMPACTION_RETENTION: '1000',
+      ETCD_LISTEN_METRICS_URLS: 'http://127.0.0.1:2381',
+    };
+    const c = parseFlags(etcdFlags, ['--name', 'given'], env);
+    assert.equal(c.name, 'given');
+    assert.equal(c.clientCertAuth, true);
+    assert.equal(initialClusterOf(c).length, 2);
+    assert.deepEqual(retentionOf(c), { mode: 'revision', revisions: 1000 });
+    assert.deepEqual(metricsListenersOf(c), [{ host: '127.0.0.1', port: 2381 }]);
+    assert.equal(dataDirOf(c), 'given.etcd');
+  });
+
+  it('that mean nothing here are taken, and told of', () => {
+    const c = config(
+      ...['--logger=zap', '--pre-vote', '--strict-reconfig-check=true', '--max-wals', '5'],
+    );
+    assert.deepEqual(
+      withoutEffect(c)
+        .map((one) => one.flag)
+        .sort(),
+      [...['--logger', '--max-wals', '--pre-vote', '--strict-reconfig-check']],
+    );
+    assert.deepEqual(withoutEffect(config()), []);
   });
 
   it('say how users log in', () => {

@@ -3,11 +3,13 @@
 import {
   ConfigError,
   type ConfigOf,
+  type FlagSet,
   flag,
   loadTls,
   parseDurationMs,
   type TlsMaterial,
 } from '@kubets/platform';
+import { compatFlags } from './config-compat.ts';
 import { LIMITS } from './limits.ts';
 import { type AuthSettings, BCRYPT_COST, jwtOf } from './server/auth-settings.ts';
 import type { Retention } from './server/compactor.ts';
@@ -15,19 +17,27 @@ import type { Listener } from './server/start.ts';
 
 const url = 'comma-separated URLs, http://HOST:PORT or https://HOST:PORT';
 
-export const etcdFlags = {
-  name: flag.string({ default: 'default', help: 'name of this member', env: 'ETCD_NAME' }),
-  'data-dir': flag.string({
-    required: true,
-    help: 'directory of this member',
-    env: 'ETCD_DATA_DIR',
-  }),
+/** Every flag may come from the environment, under etcd's name for it: `--data-dir` from `ETCD_DATA_DIR`. */
+function withEnvironment<F extends FlagSet>(flags: F): F {
+  const named = Object.entries(flags).map(([name, one]) => {
+    const env = one.env ?? `ETCD_${name.toUpperCase().replaceAll('-', '_')}`;
+    return [name, { ...one, env }];
+  });
+  return Object.fromEntries(named) as F;
+}
+
+export const etcdFlags = withEnvironment({
+  name: flag.string({ default: 'default', help: 'name of this member' }),
+  'data-dir': flag.string({ help: 'directory of this member (default: NAME.etcd)' }),
   'listen-client-urls': flag.list({
     default: ['http://localhost:2379'],
     help: `where clients are served: ${url}`,
   }),
   'advertise-client-urls': flag.list({
     help: 'where clients are told to connect (default: where they are served)',
+  }),
+  'listen-metrics-urls': flag.list({
+    help: 'where /metrics, /health, /livez and /readyz are served besides, over plain HTTP: http://HOST:PORT',
   }),
   'listen-peer-urls': flag.list({
     default: ['http://localhost:2380'],
@@ -67,40 +77,34 @@ export const etcdFlags = {
     default: LIMITS.quotaBackendBytes,
     min: 0,
     help: 'stored bytes before writes are refused; 0: the default',
-    env: 'ETCD_QUOTA_BACKEND_BYTES',
   }),
   'max-request-bytes': flag.int({
     default: LIMITS.requestBytes,
     min: 1024,
     max: 64 * 1024 * 1024,
     help: 'largest request',
-    env: 'ETCD_MAX_REQUEST_BYTES',
   }),
   'max-txn-ops': flag.int({
     default: LIMITS.txnOps,
     min: 1,
     max: 100_000,
     help: 'most operations in a transaction',
-    env: 'ETCD_MAX_TXN_OPS',
   }),
   'auth-token': flag.string({
     default: 'simple',
     help: 'simple, or jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=5m',
-    env: 'ETCD_AUTH_TOKEN',
   }),
   'auth-token-ttl': flag.int({
     default: LIMITS.simpleTokenMs / 1000,
     min: 1,
     max: 1_000_000,
     help: 'seconds a simple token is good for after its last use',
-    env: 'ETCD_AUTH_TOKEN_TTL',
   }),
   'bcrypt-cost': flag.int({
     default: BCRYPT_COST,
     min: 4,
     max: 31,
     help: 'how hard passwords are to hash',
-    env: 'ETCD_BCRYPT_COST',
   }),
   'strict-txn-permissions': flag.bool({
     help: 'check permissions inside nested transactions, and of what puts of transactions return',
@@ -120,9 +124,9 @@ export const etcdFlags = {
   'experimental-watch-progress-notify-interval': flag.durationMs({
     default: '10m',
     help: 'pause between progress messages to quiet watchers that asked for them',
-    env: 'ETCD_EXPERIMENTAL_WATCH_PROGRESS_NOTIFY_INTERVAL',
   }),
-} as const;
+  ...compatFlags,
+});
 
 export type EtcdConfig = ConfigOf<typeof etcdFlags>;
 
@@ -179,6 +183,22 @@ export function peerUrlsOf(config: EtcdConfig): readonly string[] {
   return advertised.length > 0 ? advertised : listenPeerUrls;
 }
 
+/** `--data-dir`, or what etcd would take. */
+export function dataDirOf({ dataDir, name }: EtcdConfig): string {
+  return dataDir ?? `${name}.etcd`;
+}
+
+/** Where to serve metrics besides. @throws ConfigError for a URL that is none, or one with TLS */
+export function metricsListenersOf({ listenMetricsUrls }: EtcdConfig): Listener[] {
+  return listenMetricsUrls.map((text) => {
+    const [, host = '', port] = /^http:\/\/(.+):(\d+)\/?$/.exec(text) ?? [];
+    if (port === undefined) {
+      throw new ConfigError(`--listen-metrics-urls: "${text}" is not http://HOST:PORT`);
+    }
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+  });
+}
+
 /** Where to listen for clients. @throws ConfigError for a URL that is none, or https without a certificate */
 export function listenersOf(config: EtcdConfig, hasTls: boolean): Listener[] {
   return config.listenClientUrls.map((text) => {
@@ -214,7 +234,9 @@ function tlsOf(prefix: string, { cert, key, ca }: TlsNames): TlsMaterial | undef
 }
 
 export function clientTlsOf(config: EtcdConfig): TlsMaterial | undefined {
-  const { certFile: cert, keyFile: key, trustedCaFile: ca } = config;
+  const { certFile: cert, keyFile: key, trustedCaFile, clientCertAuth } = config;
+  // As in etcd: who asks clients for nothing needs no CA of theirs. The certificate stands where one is wanted.
+  const ca = trustedCaFile ?? (clientCertAuth ? undefined : cert);
   return tlsOf('', { cert, key, ca });
 }
 

@@ -12,14 +12,17 @@ import {
   authOf,
   checkConfig,
   clientTlsOf,
+  dataDirOf,
   type EtcdConfig,
   etcdFlags,
   initialClusterOf,
   listenersOf,
+  metricsListenersOf,
   peerTlsOf,
   peerUrlsOf,
   retentionOf,
 } from './config.ts';
+import { withoutEffect } from './config-compat.ts';
 import { loadVault } from './encryption/key-file.ts';
 import type { Vault } from './encryption/vault.ts';
 import { openConsensus } from './host/open.ts';
@@ -46,7 +49,7 @@ function consensusFor(ctx: ProcessContext, config: EtcdConfig, vault?: Vault): M
   const observeSync = registerSyncTimes(ctx.metrics);
   return async (stateMachine) => {
     const node = await openConsensus({
-      dataDir: config.dataDir,
+      dataDir: dataDirOf(config),
       name: config.name,
       peerUrls,
       clientUrls: config.advertiseClientUrls,
@@ -77,14 +80,17 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
   const auth = authOf(config);
   const { encryptionKeyFile: keyFile } = config;
   const vault = keyFile === undefined ? undefined : loadVault(keyFile);
-  makeDataDir(config.dataDir);
+  const metricsListeners = metricsListenersOf(config);
+  makeDataDir(dataDirOf(config));
   const { clock, random, log, health, metrics } = ctx;
+  for (const ignored of withoutEffect(config)) log.warn(ignored, 'this flag has no effect here');
   const running = await startMember({
     name: config.name,
-    stateDir: stateDirOf(config.dataDir),
+    stateDir: stateDirOf(dataDirOf(config)),
     makeConsensus: consensusFor(ctx, config, vault),
     vault,
     listeners,
+    metricsListeners,
     ...(config.advertiseClientUrls.length > 0 && { clientUrls: config.advertiseClientUrls }),
     ...(tls && { tls: { ...tls, requireClientCert: config.clientCertAuth } }),
     electionMs: config.electionTimeout,

@@ -68,13 +68,19 @@ export class AdminClient {
     return (await this.call<wire.MemberListResponse>(call)).members.map(memberOf);
   }
 
-  /** @returns the new member; it has no name until it starts */
-  async addMember(peerUrls: readonly string[], isLearner: boolean): Promise<ClusterMember> {
+  /**
+   * @returns the new member, which has no name until it starts, and all members. The cluster may not be able to tell that
+   * again before the new one runs: of two voters both are needed
+   */
+  async addMember(
+    peerUrls: readonly string[],
+    isLearner: boolean,
+  ): Promise<{ member: ClusterMember; members: readonly ClusterMember[] }> {
     const request = { peerURLs: peerUrls, isLearner };
     const call: AdminCall = { service: 'cluster', method: 'MemberAdd', request };
-    const { member } = await this.call<wire.MemberAddResponse>(call);
+    const { member, members } = await this.call<wire.MemberAddResponse>(call);
     if (member === undefined) throw statusError(CODE.internal, 'the answer names no member');
-    return memberOf(member);
+    return { member: memberOf(member), members: members.map(memberOf) };
   }
 
   async removeMember(id: bigint): Promise<void> {

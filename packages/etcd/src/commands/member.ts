@@ -41,8 +41,8 @@ interface AddFlags extends ConnectFlags {
 async function add(name: string, flags: AddFlags, { io }: Deps): Promise<void> {
   const peerUrls = flags.peerUrls.split(',');
   await connectorOf(flags, io).run(async (client) => {
-    const member = await client.addMember(peerUrls, flags.learner === true);
-    io.out(`Member ${hex(member.id)} added\n\n${joinLines(name, member, await client.members())}`);
+    const { member, members } = await client.addMember(peerUrls, flags.learner === true);
+    io.out(`Member ${hex(member.id)} added\n\n${joinLines(name, member, members)}`);
     if (flags.learner) {
       io.out(`\nOnce it runs and has caught up: kubets etcd member promote ${hex(member.id)}\n`);
     }

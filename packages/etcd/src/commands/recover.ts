@@ -56,7 +56,7 @@ function nextSteps({ self, removed }: Survivor): string {
     'Next:\n' +
     '  1. Make sure that none of those ever starts again: delete their data directories.\n' +
     '  2. Start this member with the flags it had.\n' +
-    '  3. Add new members, one after the other: kubets etcd member add NAME --peer-urls URL\n'
+    '  3. Add new members, one after the other: kubets etcd member add NAME --peer-urls URL --learner\n'
   );
 }
 

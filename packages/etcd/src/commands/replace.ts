@@ -42,7 +42,7 @@ async function learnerOf(client: AdminClient, replacement: Replacement): Promise
   const { peerUrls, old, io, name } = replacement;
   const members = await client.members();
   const known = members.find((m) => m.id !== old.id && sameUrls(m.peerUrls, peerUrls));
-  const member = known ?? (await client.addMember(peerUrls, true));
+  const member = known ?? (await client.addMember(peerUrls, true)).member;
   if (known === undefined) io.err(`added ${hex(member.id)} as a learner\n`);
   const lines = joinLines(
     name,

@@ -178,7 +178,19 @@ export class Door {
    * @throws ConfigError when the address cannot be taken
    */
   listen(host: string, port: number): Promise<number> {
-    const server = this.makeListener();
+    return this.open(this.makeListener(), host, port);
+  }
+
+  /** The same, for plain HTTP/1 alone: health and metrics, without TLS whatever the rest has. */
+  listenHttp(host: string, port: number): Promise<number> {
+    const server = createTcpServer((socket) => {
+      this.track(socket);
+      this.http1.emit('connection', socket);
+    });
+    return this.open(server, host, port);
+  }
+
+  private open(server: Server, host: string, port: number): Promise<number> {
     this.listeners.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error) => {

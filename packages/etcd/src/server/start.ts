@@ -55,6 +55,8 @@ export interface MemberOptions {
   readonly stateDir?: string;
   readonly makeConsensus: MakeConsensus;
   readonly listeners: readonly Listener[];
+  /** Where only what plain HTTP asks for is served, without TLS. */
+  readonly metricsListeners?: readonly Listener[];
   /** What others are told to reach this member's clients port by; absent: where it listens. */
   readonly clientUrls?: readonly string[];
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
@@ -280,6 +282,7 @@ async function openDoor(
   });
   const maxMessageBytes = services.member.parts.limits.requestBytes + LIMITS.requestOverheadBytes;
   const door = new Door({ ...{ clock, log, maxMessageBytes, http }, ...(tls && { tls }) });
+  for (const { host, port } of options.metricsListeners ?? []) await door.listenHttp(host, port);
   addServices(door, services);
   const ports: number[] = [];
   for (const { host, port } of options.listeners) ports.push(await door.listen(host, port));
