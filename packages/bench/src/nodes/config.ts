@@ -10,6 +10,8 @@ export interface NodesConfig {
   readonly kubeconfig: string | undefined;
   /** Of an own cluster. */
   readonly masters: number;
+  /** Nodes the own cluster's memory and pod range are made for; the same for all sizes of a law. */
+  readonly sizedFor: number;
   readonly events: boolean;
   readonly startMs: number;
   /** Pods that may be wanted but not running while the cluster is filled. */
@@ -47,6 +49,7 @@ export const NODES_USAGE = `usage: kubets bench nodes [options]
   --server URL          a running API server; with --kubeconfig FILE for the credentials. Without both: an own cluster
   --kubeconfig FILE     default: $KUBECONFIG when --server is given
   --masters N           of the own cluster (1)
+  --sized-for N         nodes the own cluster is made for (as many as there are)
   --phases LIST         ${PHASES.join(',')} (all)
   --window N            pods wanted but not yet running while filling up (2000)
   --start-ms N          what a hollow node takes to start a pod (50)
@@ -64,6 +67,7 @@ const OPTIONS = {
   'pods-per-node': { type: 'string', default: '30' },
   server: { type: 'string' },
   kubeconfig: { type: 'string' },
+  'sized-for': { type: 'string' },
   masters: { type: 'string', default: '1' },
   phases: { type: 'string', default: PHASES.join(',') },
   window: { type: 'string', default: '2000' },
@@ -126,6 +130,7 @@ export function parseNodesConfig(
     server: values.server,
     kubeconfig,
     masters,
+    sizedFor: values['sized-for'] === undefined ? nodes : number('sized-for'),
     events: !values['no-events'],
     startMs: number('start-ms', 0),
     window: number('window'),

@@ -117,7 +117,7 @@ export class Coordinator {
       say(`starting a cluster of ${config.masters} in ${config.dir}`);
       const dir = join(config.dir, 'cluster');
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      this.#cluster = await OwnCluster.start(dir, config);
+      this.#cluster = await OwnCluster.start(dir, { ...config, nodes: config.sizedFor });
       file = this.#cluster.kubeconfig;
     }
     return parseKubeconfig(readFileSync(file, 'utf8'), (path) => readFileSync(path), config.server);

@@ -19,9 +19,11 @@ import {
 import type { WorkerOrders } from './ports.ts';
 import { isStatus, type Requests } from './requests.ts';
 
+type OnEvent = (event: WatchEvent) => void;
+
 export interface HollowDeps {
   readonly requests: Requests<Call>;
-  readonly watch: (path: string, onEvent: (event: WatchEvent) => void) => Watch;
+  readonly watch: (path: string, onEvent: OnEvent | undefined) => Watch;
   readonly orders: WorkerOrders;
   readonly clock: Clock;
   readonly random: Random;
@@ -51,6 +53,7 @@ export class HollowNode {
   #uid = '';
   #lease: Json | undefined;
   #reportedMs = Number.NEGATIVE_INFINITY;
+  #forgotten = false;
   registered = false;
   /** Whether pods may be placed here: no taint keeps them off. */
   ready = false;
@@ -77,7 +80,8 @@ export class HollowNode {
     this.#follow(`/api/v1/pods?fieldSelector=${selector}`, (event) => this.#onPod(event));
     const self = encodeURIComponent(`metadata.name=${this.#name}`);
     this.#follow(`${NODES}?fieldSelector=${self}`, ({ object }) => this.#onSelf(object));
-    this.#follow('/api/v1/services?', () => undefined);
+    // A kubelet knows the Services for the environment of its pods; here nobody asks for them.
+    this.#follow('/api/v1/services?', undefined);
     this.#repeat(LEASE_RENEW_MS, () => this.#renew());
     this.#repeat(NODE_CHECK_MS, () => this.#check());
     signal.addEventListener('abort', () => {
@@ -88,6 +92,7 @@ export class HollowNode {
   /** Takes the node out of the API; its lease goes with it. */
   async forget(): Promise<void> {
     const { requests } = this.#deps;
+    this.#forgotten = true;
     await requests.sure({ verb: 'DELETE', path: `${NODES}/${this.#name}` }).catch((error) => {
       if (!isStatus(error, 404)) throw error;
     });
@@ -145,7 +150,7 @@ export class HollowNode {
     const next = (): void => {
       if (signal.aborted) return;
       clock.setTimeout(() => {
-        if (signal.aborted) return;
+        if (signal.aborted || this.#forgotten) return;
         void work().catch(onError).then(next);
       }, waitMs);
       waitMs = everyMs * (1 - JITTER * random.next());
@@ -154,7 +159,7 @@ export class HollowNode {
   }
 
   /** A list and its watch, again and again. */
-  #follow(path: string, onEvent: (event: WatchEvent) => void): void {
+  #follow(path: string, onEvent: OnEvent | undefined): void {
     const { signal, onError } = this.#deps;
     void this.#followOnce(path, onEvent)
       .catch(onError)
@@ -166,24 +171,28 @@ export class HollowNode {
       .catch(() => undefined); // Aborted while it waited.
   }
 
-  async #followOnce(path: string, onEvent: (event: WatchEvent) => void): Promise<void> {
+  async #followOnce(path: string, onEvent: OnEvent | undefined): Promise<void> {
     const list = await this.#deps.requests.sure({ verb: 'GET', path: `${path}&resourceVersion=0` });
     const { resourceVersion } = list.metadata as { resourceVersion: string };
     const { items = [] } = list as { items?: Json[] };
-    for (const object of items) onEvent({ type: 'ADDED', object });
+    for (const object of items) onEvent?.({ type: 'ADDED', object });
     let version = resourceVersion;
     while (!this.#deps.signal.aborted) {
       const from = `${path}&watch=true&allowWatchBookmarks=true&resourceVersion=${version}`;
-      const watch = this.#deps.watch(from, (event) => {
-        const { metadata } = event.object as { metadata?: { resourceVersion?: string } };
-        version = metadata?.resourceVersion ?? version;
-        if (event.type !== 'BOOKMARK') onEvent(event);
-      });
+      const watch = this.#deps.watch(
+        from,
+        onEvent &&
+          ((event) => {
+            const { metadata } = event.object as { metadata?: { resourceVersion?: string } };
+            version = metadata?.resourceVersion ?? version;
+            if (event.type !== 'BOOKMARK') onEvent(event);
+          }),
+      );
       this.#watches.add(watch);
       const status = await watch.done;
       this.#watches.delete(watch);
       // Ended in order: goes on from the last version seen. Anything else: a new list.
-      if (status !== 200) return;
+      if (status !== 200 || onEvent === undefined) return;
     }
   }
 

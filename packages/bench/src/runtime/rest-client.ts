@@ -131,7 +131,8 @@ export class RestClient {
     throw new RestFault(`GET ${path}: ${status} ${messageIn(body)}`, status);
   }
 
-  watch(path: string, onEvent: (event: WatchEvent) => void): Watch {
+  /** @param onEvent undefined: events are received, as somebody has to who watches, but not looked at */
+  watch(path: string, onEvent: ((event: WatchEvent) => void) | undefined): Watch {
     const connection = this.#watches.take();
     const stream = this.#stream(connection, { ':method': 'GET', ':path': path });
     const { promise: done, resolve } = Promise.withResolvers<number>();
@@ -141,11 +142,13 @@ export class RestClient {
     }
     let status = 0;
     let rest = '';
-    stream.setEncoding('utf8');
     stream.on('response', (headers) => {
       status = headers[':status'] ?? 0;
     });
+    if (onEvent === undefined) stream.resume();
+    else stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
+      if (onEvent === undefined) return;
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
