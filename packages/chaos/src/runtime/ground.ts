@@ -20,7 +20,8 @@ export interface GroundOptions {
 /** 198.18.0.0/15 is set aside for tests of networks (RFC 2544): no host is reached there. */
 const NETWORKS = Array.from({ length: 512 }, (_, n) => `198.${18 + (n >> 8)}.${n & 255}`);
 
-function freeNetwork(): string {
+/** The first three numbers of a network that no route of this machine leads to. */
+export function freeNetwork(): string {
   const routes = readFileSync('/proc/net/route', 'utf8');
   const isUsed = (network: string): boolean => {
     const [a = 0, b = 0, c = 0] = network.split('.').map(Number);

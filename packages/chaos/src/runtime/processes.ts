@@ -18,7 +18,7 @@ import { makeCertificates } from './certificates.ts';
 import { Ground } from './ground.ts';
 import { findProgram, isRoot } from './shell.ts';
 
-const OUR_MAIN = join(import.meta.dirname, '..', '..', '..', 'etcd', 'src', 'main.ts');
+export const OUR_MAIN = join(import.meta.dirname, '..', '..', '..', 'etcd', 'src', 'main.ts');
 const CLOCK_HOOK = join(import.meta.dirname, 'clock-hook.js');
 const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
@@ -256,7 +256,7 @@ function certificateFlags(files: MemberCertificates | undefined): Record<string,
 }
 
 /** @throws ChaosError when there is no stock etcd on this machine */
-function stockVersion(): string {
+export function stockVersion(): string {
   const program = findProgram('etcd');
   if (program === undefined) {
     throw new ChaosError(

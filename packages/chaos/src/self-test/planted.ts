@@ -29,10 +29,11 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'stale-reads',
-    what: 'a leader that was paused answers reads without asking whether it still leads',
-    file: 'raft/reads.ts',
-    find: 'if (read.seq > confirmed) break;',
-    replace: 'if (confirmed < 0) break;',
+    what: 'a leader answers reads without asking whether it still leads, as after a pause it may not',
+    file: 'server/member.ts',
+    find: 'await consensus.waitApplied(await consensus.readIndex());',
+    replace: `const { id, leader } = consensus.status();
+      if (id !== leader) await consensus.waitApplied(await consensus.readIndex());`,
     ...{ kind: 'stop', victim: 'leader', holdMs: 2_500, within: 10 },
   },
   {
@@ -71,13 +72,13 @@ export const PLANTED: readonly Planted[] = [
     name: 'leases-without-keys',
     what: 'after a restart leases have forgotten their keys',
     file: 'state/kv-state.ts',
-    find: 'if (lease !== 0n) this.lessor.attach(lease, keyName(key));',
-    replace: 'if (lease < 0n) this.lessor.attach(lease, keyName(key));',
+    find: 'if (lease !== 0n) this.lessor.attach(lease, name);',
+    replace: 'if (lease < 0n) this.lessor.attach(lease, name);',
     ...{ kind: 'kill', victim: 'any', holdMs: 0, within: 10 },
   },
   {
     name: 'durable-too-early',
-    what: 'the state claims to be on disk as soon as it is collected, and the log is skipped at the start',
+    what: 'the state claims to be on disk and is not written at all',
     file: 'storage/level-storage.ts',
     find: "    await batch.write({ sync: true });\n    failpoint('storage.afterWrite');",
     replace: "    await Promise.resolve(batch);\n    failpoint('storage.afterWrite');",

@@ -1,4 +1,4 @@
-/** What clients of the Kubernetes API do while masters fail: writers of shared objects, readers, informers, a rolling deployment. */
+/** What clients of the Kubernetes API do while masters fail: writers of shared objects, readers, informers, a deployment. */
 import { delay, type Random } from '@kubets/platform';
 import { ChaosError } from '../errors.ts';
 import type {
