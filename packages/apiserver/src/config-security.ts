@@ -111,6 +111,16 @@ const flowFlags = {
   }),
 } as const;
 
+const encryptionFlags = {
+  'encryption-provider-config': flag.string({
+    default: '',
+    help: 'EncryptionConfiguration: which resources are encrypted in the store, and how',
+  }),
+  'encryption-provider-config-automatic-reload': flag.bool({
+    help: 'take over changes of that file without a restart',
+  }),
+} as const;
+
 export const securityFlags = {
   ...authenticationFlags,
   ...oidcFlags,
@@ -118,4 +128,5 @@ export const securityFlags = {
   ...authorizationFlags,
   ...flowFlags,
   ...auditFlags,
+  ...encryptionFlags,
 } as const;

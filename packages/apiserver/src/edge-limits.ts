@@ -57,6 +57,8 @@ export const LIMITS = {
   auditLogWaitMs: 1_000,
   /** A service that audit events are sent to answers within this time. */
   auditWebhookTimeoutMs: 30_000,
+  /** How often the encryption configuration is looked at for changes. */
+  encryptionReloadMs: 10_000,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
 } as const;

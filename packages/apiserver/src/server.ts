@@ -24,6 +24,7 @@ import type { ApiServerConfig } from './config.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
 import { discoverySource } from './discovery-source.ts';
 import { createEdge, type Edge } from './edge.ts';
+import { encryptionOf } from './encryption/from-config.ts';
 import { gateOf } from './fairness/from-config.ts';
 import type { Gate } from './gate.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
@@ -83,7 +84,9 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#o = options;
-    const { config, store, tls, runtime, clock, random, log } = options;
+    const { config, tls, runtime, clock, random, log } = options;
+    const encryption = encryptionOf(config, options.store, { clock, log });
+    const { store } = encryption;
     const storageKind = (def: KindDef): KindDef => this.#storageKind(def);
     this.#caches = new CacheSet({ store, clock, random, log, storageKind });
     let registry: Registry | undefined;
@@ -133,7 +136,14 @@ export class ApiServer {
     this.#gate = gate;
     this.#auditor = auditorOf(config, { clock, log, metrics: auditMetrics(options.metrics) });
     const compactor = new Compactor({ store, clock, log });
-    this.#tasks = [...this.#edge.tasks, ...tasks, this.#definitions, this.#services, compactor];
+    this.#tasks = [
+      ...this.#edge.tasks,
+      ...tasks,
+      ...encryption.tasks,
+      this.#definitions,
+      this.#services,
+      compactor,
+    ];
     const doors = this.#doors(registry);
     this.#rest = doors.rest;
     this.#grpc = doors.grpc;

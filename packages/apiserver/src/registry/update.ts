@@ -230,7 +230,9 @@ async function write(
   if (sameContent(object, oldObject)) {
     if (oldObject.metadata.managedFields === undefined) delete object.metadata.managedFields;
     else object.metadata.managedFields = oldObject.metadata.managedFields;
-    return { done: true, result };
+    // What is encrypted with an older key is written anew although nothing changes.
+    const isStale = deps.store.isStale !== undefined && (await deps.store.isStale(key));
+    if (!isStale) return { done: true, result };
   }
   const bytes = encodeStored(await storedForm(def, object));
   const ttlSeconds = ttlSecondsOf(def);

@@ -38,6 +38,7 @@ const PROBE_KEY = Buffer.from('/registry/.revision');
 export class EtcdStore implements Store {
   readonly #client: EtcdClient;
   readonly #leases: LeasePool;
+  #open: (key: string, value: Buffer) => Buffer = (_key, value) => value;
   readonly #reads: ReadBatcher;
 
   constructor(options: EtcdStoreOptions) {
@@ -143,6 +144,10 @@ export class EtcdStore implements Store {
     this.#client.close();
   }
 
+  readThrough(open: (key: string, value: Buffer) => Buffer): void {
+    this.#open = open;
+  }
+
   #change(key: Buffer, change: Change, lease?: bigint): Promise<SwapResult> {
     const { expected, value } = change;
     const write = value === undefined ? op.delete(key) : op.put(key, value, lease ? { lease } : {});
@@ -151,7 +156,8 @@ export class EtcdStore implements Store {
       success: [write],
       failure: [op.get(key)],
     };
-    return untilKnown(change, async () => {
+    const open = (sealed: Buffer): Buffer => this.#open(key.toString('utf8'), sealed);
+    return untilKnown({ ...change, open }, async () => {
       const { succeeded, revision: at, responses } = await this.#client.txn(request);
       if (succeeded) return { ok: true, revision: at, at };
       const [step] = responses;

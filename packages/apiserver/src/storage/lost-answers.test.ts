@@ -81,6 +81,17 @@ describe('a write whose answer is lost', () => {
     assert.equal(count(), AMBIGUOUS_ATTEMPTS);
   });
 
+  it('a create that somebody changed since is known by what the sealed values hold', async () => {
+    const sealed = (text: string): Buffer => Buffer.from(Buffer.from(text).toString('hex'));
+    const open = (value: Buffer): Buffer => Buffer.from(value.toString('utf8'), 'hex');
+    const ours = { expected: 0n, value: sealed('{"uid":"u","n":1}'), open };
+    const changed = current(sealed('{"uid":"u","n":2}'), 8n, 7n);
+    const made = await send(ours, ['lost', refused(9n, changed)]).result;
+    assert.deepEqual(made, { ok: true, revision: 7n });
+    const theirs = current(sealed('{"uid":"v","n":2}'), 8n, 7n);
+    assert.equal((await send(ours, ['lost', refused(9n, theirs)]).result).ok, false);
+  });
+
   it('is not mistaken for a success when no answer was lost', async () => {
     const there = current(bytes('a'), 7n);
     const { result } = send({ expected: 5n, value: bytes('a') }, [refused(9n, there)]);

@@ -12,6 +12,8 @@ export interface Change {
   readonly expected: bigint;
   /** undefined deletes. */
   readonly value: Buffer | undefined;
+  /** Opens values that are sealed in the store. */
+  readonly open?: (value: Buffer) => Buffer;
 }
 
 /** What stands in the key's place. */
@@ -46,8 +48,9 @@ function recognise(change: Change, answer: Answer): SwapResult {
   }
   if (current?.value.equals(change.value)) return { ok: true, revision: current.revision };
   // Created by us, and changed by somebody since: the key's first version was ours.
-  const isOurs =
-    change.expected === 0n && current !== undefined && sameUid(change.value, current.value);
+  const { open = (value: Buffer): Buffer => value } = change;
+  const isCreated = change.expected === 0n && current !== undefined;
+  const isOurs = isCreated && sameUid(open(change.value), open(current.value));
   return isOurs ? { ok: true, revision: current.createRevision } : answer;
 }
 

@@ -84,5 +84,9 @@ export interface Store {
   compact(revision: bigint): Promise<void>;
   /** Events of a prefix with revision ≥ `from`. */
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch;
+  /** Whether the value of a key is kept in a form that a new write would not use. Absent: never. */
+  isStale?(key: string): Promise<boolean>;
+  /** Tells a store whose values are sealed by the one above it how to look into them. */
+  readThrough?(open: (key: string, value: Buffer) => Buffer): void;
   close(): void;
 }
