@@ -79,7 +79,9 @@ interface UpFlags extends DirOption {
 }
 
 const dataDir = () =>
-  new Option('--data-dir <dir>', 'where the cluster keeps everything').default(DEFAULT_DATA_DIR);
+  new Option('--data-dir <dir>', 'where the cluster keeps everything')
+    .default(DEFAULT_DATA_DIR)
+    .env('KUBETS_DATA_DIR');
 
 function addUp(program: Command, io: Io): void {
   const count = (flag: string, text: string, min: number, max: number) =>

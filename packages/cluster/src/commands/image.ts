@@ -1,7 +1,8 @@
 /** `kubets image load`. */
 import { existsSync } from 'node:fs';
 import { ConfigError, createLogger } from '@kubets/platform';
-import { clusterPaths } from '../paths.ts';
+import { savedHost } from '../host/store.ts';
+import { type ClusterPaths, clusterPaths } from '../paths.ts';
 import { nodeNames } from '../plan/settings.ts';
 import { lockHolder } from '../runtime/lock.ts';
 import type { Io } from './io.ts';
@@ -12,6 +13,11 @@ import { savedSettings } from './open-cluster.ts';
 export async function loadImage(dataDir: string, file: string, io: Io): Promise<void> {
   if (!existsSync(file)) throw new ConfigError(`no file ${file}`);
   const paths = clusterPaths(dataDir);
+  const host = savedHost(paths);
+  if (host?.roles.includes('node') === true && host.runtime === 'containerd') {
+    await loadInto(paths, [host.name], file, io);
+    return;
+  }
   const settings = savedSettings(paths);
   if (settings === undefined || lockHolder(paths.lock) === undefined) {
     throw new ConfigError(`no cluster runs from ${paths.dataDir}; start it with "npm start" first`);
@@ -22,8 +28,11 @@ export async function loadImage(dataDir: string, file: string, io: Io): Promise<
     );
     return;
   }
+  await loadInto(paths, nodeNames(settings), file, io);
+}
+
+async function loadInto(paths: ClusterPaths, nodes: readonly string[], file: string, io: Io) {
   const runtimes = new NodeRuntimes(paths, createLogger({ name: 'image', level: 'warn' }));
-  const nodes = nodeNames(settings);
   const names = await runtimes.load(nodes, file);
   if (names.length === 0) throw new ConfigError(`${file} holds no image with a name`);
   for (const name of names) io.out(`${name}\n`);

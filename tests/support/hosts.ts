@@ -1,0 +1,94 @@
+/** Hosts for tests: network namespaces on a bridge of their own, each with a data directory. Needs root. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must, needProgram, type Result, repo, run } from './shell.ts';
+
+const COMMAND_MS = 170_000;
+
+export interface TestHost {
+  readonly name: string;
+  readonly address: string;
+  readonly dataDir: string;
+  readonly namespace: string;
+}
+
+/** Names are unique to the process: several runs on one machine do not meet. */
+export class TestHosts {
+  readonly dir = mkdtempSync(join(tmpdir(), 'kubets-hosts-'));
+  readonly hosts: TestHost[] = [];
+  readonly #bridge = `kh${process.pid}`;
+  readonly #net = `10.${100 + (process.pid % 100)}.7`;
+
+  static async create(names: readonly string[]): Promise<TestHosts> {
+    await needProgram('ip', 'iproute2');
+    const all = new TestHosts();
+    await must('ip', ['link', 'add', all.#bridge, 'type', 'bridge']);
+    await must('ip', ['addr', 'add', `${all.#net}.1/24`, 'dev', all.#bridge]);
+    await must('ip', ['link', 'set', all.#bridge, 'up']);
+    for (const name of names) await all.#add(name);
+    return all;
+  }
+
+  async #add(name: string): Promise<void> {
+    const number = this.hosts.length + 1;
+    const namespace = `${this.#bridge}-${number}`;
+    const [outer, inner] = [`${this.#bridge}v${number}`, 'eth0'];
+    const address = `${this.#net}.${10 + number}`;
+    await must('ip', ['netns', 'add', namespace]);
+    const pair = ['type', 'veth', 'peer', 'name', inner, 'netns', namespace];
+    await must('ip', ['link', 'add', outer, ...pair]);
+    await must('ip', ['link', 'set', outer, 'master', this.#bridge, 'up']);
+    const inside = (...words: string[]) => must('ip', ['-n', namespace, ...words]);
+    await inside('addr', 'add', `${address}/24`, 'dev', inner);
+    await inside('link', 'set', inner, 'up');
+    await inside('link', 'set', 'lo', 'up');
+    await inside('route', 'add', 'default', 'via', `${this.#net}.1`);
+    const dataDir = join(this.dir, name);
+    mkdirSync(dataDir, { mode: 0o700 });
+    this.hosts.push({ name, address, dataDir, namespace });
+  }
+
+  get(name: string): TestHost {
+    const host = this.hosts.find((one) => one.name === name);
+    if (host === undefined) throw new Error(`no host ${name}`);
+    return host;
+  }
+
+  /** Runs `kubets ARGS` on a host. */
+  kubets(name: string, args: readonly string[]): Promise<Result> {
+    const { namespace, dataDir } = this.get(name);
+    const words = [process.execPath, join(repo, 'packages/cluster/bin/kubets.js'), ...args];
+    const env = { KUBETS_DATA_DIR: dataDir };
+    return run('ip', ['netns', 'exec', namespace, ...words], { env, timeoutMs: COMMAND_MS });
+  }
+
+  kubectl(name: string, args: readonly string[]): Promise<string> {
+    const { namespace, dataDir, address } = this.get(name);
+    const files = [
+      '--kubeconfig',
+      join(dataDir, 'kubeconfig'),
+      '--server',
+      `https://${address}:6443`,
+    ];
+    return must('ip', ['netns', 'exec', namespace, 'kubectl', ...files, ...args]);
+  }
+
+  /** Everything of a host ends at once, as when its plug is pulled. */
+  async kill(name: string): Promise<void> {
+    const { namespace } = this.get(name);
+    const pids = (await must('ip', ['netns', 'pids', namespace])).split('\n').filter(Boolean);
+    for (const pid of pids) spawn('kill', ['-9', pid], { stdio: 'ignore' });
+  }
+
+  async destroy(): Promise<void> {
+    for (const { name, namespace } of this.hosts) {
+      await this.kubets(name, ['reset', '--local']);
+      await this.kill(name);
+      await run('ip', ['netns', 'delete', namespace]);
+    }
+    await run('ip', ['link', 'delete', this.#bridge]);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
