@@ -10,6 +10,7 @@ import { reset } from './commands/host/reset.ts';
 import { run } from './commands/host/run.ts';
 import { tokenCreate, tokenDelete, tokenList } from './commands/host/token.ts';
 import type { Io } from './commands/io.ts';
+import { POD_NETWORKS, type PodNetwork } from './host/settings.ts';
 import { limits } from './limits.ts';
 import type { Runtime } from './plan/settings.ts';
 
@@ -53,6 +54,7 @@ interface InitFlags extends DirFlag {
   readonly name?: string;
   readonly advertiseAddress?: string;
   readonly controlPlaneEndpoint?: string;
+  readonly podNetwork: PodNetwork;
   readonly podNetworkCidr: string;
   readonly serviceCidr: string;
   readonly serviceDnsDomain: string;
@@ -73,6 +75,14 @@ function addInit(program: Command, { io }: HostCliParts): void {
     .option(
       '--control-plane-endpoint <host:port>',
       'address of all masters together, such as a balancer’s (default: this host’s)',
+    )
+    .addOption(
+      new Option(
+        '--pod-network <kind>',
+        'way to the pods of other nodes: between networks, or within one',
+      )
+        .choices(POD_NETWORKS)
+        .default('vxlan'),
     )
     .option('--pod-network-cidr <range>', 'addresses of pods', initDefaults.podNetworkCidr)
     .option('--service-cidr <range>', 'addresses of Services', initDefaults.serviceCidr)

@@ -33,6 +33,7 @@ const host: HostSettings = {
     podCidr: '10.244.0.0/16',
     serviceCidr: '10.96.0.0/16',
     clusterDomain: 'cluster.local',
+    podNetwork: 'vxlan' as const,
   },
   runtime: 'simulated',
   extraNames: ['extra'],

@@ -148,6 +148,8 @@ function kubelet(ctx: HostPlanContext): ProcessSpec {
           'container-runtime-endpoint': `unix://${containerd.socket(name)}`,
           'cni-conf-dir': containerd.cniConfDir(name),
           'cni-bin-dir': containerd.cniBinDir,
+          'pod-network': host.cluster.podNetwork,
+          'cluster-cidr': host.cluster.podCidr,
         };
   const flags = {
     apiservers: doors,

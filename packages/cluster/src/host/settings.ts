@@ -4,6 +4,10 @@ import { ConfigError } from '@kubets/platform';
 
 export type HostRole = 'master' | 'node';
 
+/** `vxlan` works between networks, `host-routes` within one, `none` leaves it to others. */
+export const POD_NETWORKS = ['vxlan', 'host-routes', 'none'] as const;
+export type PodNetwork = (typeof POD_NETWORKS)[number];
+
 export interface MasterAddress {
   readonly name: string;
   readonly address: string;
@@ -20,6 +24,8 @@ export interface ClusterFacts {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
+  /** Way to the pods of other nodes. */
+  readonly podNetwork: PodNetwork;
 }
 
 /** The lasting settings of a host. */

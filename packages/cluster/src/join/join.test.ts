@@ -97,6 +97,7 @@ describe('discovery', () => {
     podCidr: '10.244.0.0/16',
     serviceCidr: '10.96.0.0/16',
     clusterDomain: 'cluster.local',
+    podNetwork: 'vxlan' as const,
   };
   const facts = { cluster, masters: [{ name: 'm', address: '192.0.2.1' }] };
 

@@ -63,6 +63,7 @@ function settings({ endpoint, names }: ComposeOptions): HostSettings {
       podCidr: defaults.clusterCidr,
       serviceCidr: defaults.serviceCidr,
       clusterDomain: defaults.clusterDomain,
+      podNetwork: 'host-routes',
     },
     runtime: 'simulated',
     extraNames: names,

@@ -23,6 +23,7 @@ import {
   type HostRole,
   type HostSettings,
   hostPorts,
+  type PodNetwork,
   parseEndpoint,
 } from '../../host/settings.ts';
 import { hostApi, nowMs, saveHost, writeHostClientFiles } from '../../host/store.ts';
@@ -42,6 +43,7 @@ export interface InitOptions {
   readonly name?: string | undefined;
   readonly advertiseAddress?: string | undefined;
   readonly controlPlaneEndpoint?: string | undefined;
+  readonly podNetwork: PodNetwork;
   readonly podNetworkCidr: string;
   readonly serviceCidr: string;
   readonly serviceDnsDomain: string;
@@ -78,6 +80,7 @@ async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
       podCidr: options.podNetworkCidr,
       serviceCidr: options.serviceCidr,
       clusterDomain: options.serviceDnsDomain,
+      podNetwork: options.podNetwork,
     },
     runtime,
     extraNames: options.apiserverCertExtraSans,
