@@ -1,8 +1,16 @@
 import { ApiClient } from '@kubets/client';
-import { ConfigError, flag, loadTls, type ProcessContext, runMain } from '@kubets/platform';
+import {
+  ConfigError,
+  flag,
+  type Logger,
+  loadTls,
+  type ProcessContext,
+  runMain,
+} from '@kubets/platform';
 import { Proxier } from './host/proxier.ts';
 import { IptablesBackend } from './iptables/backend.ts';
-import type { Backend } from './ports.ts';
+import { NftablesBackend } from './nftables/backend.ts';
+import type { Backend, CommandRunner } from './ports.ts';
 import { ChildCommands, prepareKernel } from './runtime/commands.ts';
 import { instrument } from './runtime/instrument.ts';
 import { UserspaceBackend } from './userspace/backend.ts';
@@ -15,9 +23,9 @@ const flags = {
   'node-name': flag.string({ default: '', help: 'the node this runs on' }),
   'node-ip': flag.string({ default: '', help: "the node's address; not needed at present" }),
   mode: flag.enum({
-    values: ['auto', 'iptables', 'userspace'],
+    values: ['auto', 'iptables', 'nftables', 'userspace'],
     default: 'auto',
-    help: 'auto: iptables where rights and programs allow it',
+    help: 'auto: iptables, or else nftables, where rights and programs allow it',
   }),
   'cluster-cidr': flag.string({
     default: '',
@@ -28,25 +36,42 @@ const flags = {
 } as const;
 
 const NO_VIRTUAL_IPS =
-  'userspace mode: node ports work, cluster IPs do not; they need root and iptables on this machine';
+  'userspace mode: node ports work, cluster IPs do not; they need root and iptables or nftables on this machine';
+
+/** The kernel modes, in the order auto tries them. */
+const KERNEL_MODES = [
+  { mode: 'iptables', programs: 'the iptables programs', Backend: IptablesBackend },
+  { mode: 'nftables', programs: 'nft (nftables 1.0.1 or newer)', Backend: NftablesBackend },
+] as const;
 
 async function chooseBackend(ctx: ProcessContext, mode: string, cidr: string): Promise<Backend> {
+  const { log } = ctx;
   const commands = new ChildCommands();
-  const userspace = (): Backend => {
-    ctx.log.warn(NO_VIRTUAL_IPS);
-    return new UserspaceBackend(ctx.clock, ctx.log);
-  };
-  if (mode === 'userspace') return userspace();
-  if (!(await IptablesBackend.usable(commands))) {
-    if (mode === 'auto') return userspace();
-    throw new ConfigError(
-      '--mode iptables needs root and the iptables programs; try --mode userspace',
-    );
+  const wanted = KERNEL_MODES.filter((one) => mode === 'auto' || one.mode === mode);
+  for (const { Backend } of wanted) {
+    if (!(await Backend.usable(commands))) continue;
+    for (const problem of await prepareKernel(commands)) {
+      log.warn({ problem }, 'a kernel setting could not be made');
+    }
+    const backend = new Backend({ commands, clusterCidr: cidr, log });
+    await cleanUpOthers(backend.mode, commands, log);
+    return backend;
   }
-  for (const problem of await prepareKernel(commands)) {
-    ctx.log.warn({ problem }, 'a kernel setting could not be made');
+  const [only] = wanted;
+  if (mode !== 'auto' && only !== undefined) {
+    const { programs } = only;
+    throw new ConfigError(`--mode ${mode} needs root and ${programs}; try --mode userspace`);
   }
-  return new IptablesBackend({ commands, clusterCidr: cidr, log: ctx.log });
+  log.warn(NO_VIRTUAL_IPS);
+  return new UserspaceBackend(ctx.clock, log);
+}
+
+/** Rules of another mode would go on translating beside ours. */
+async function cleanUpOthers(mode: string, commands: CommandRunner, log: Logger): Promise<void> {
+  for (const { mode: other, Backend } of KERNEL_MODES) {
+    if (other === mode || !(await Backend.usable(commands))) continue;
+    await new Backend({ commands, clusterCidr: '', log }).cleanup();
+  }
 }
 
 await runMain({
@@ -56,8 +81,7 @@ await runMain({
   async start(ctx, config) {
     const { clock, random, log } = ctx;
     if (config.cleanup) {
-      const backend = new IptablesBackend({ commands: new ChildCommands(), clusterCidr: '', log });
-      await backend.cleanup();
+      await cleanUpOthers('', new ChildCommands(), log);
       return;
     }
     if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');

@@ -44,7 +44,7 @@ export interface CommandRunner {
 
 /** Brings service ports into force. */
 export interface Backend {
-  readonly mode: 'iptables' | 'userspace';
+  readonly mode: 'iptables' | 'nftables' | 'userspace';
   /** @param full compare with the kernel too, not only with what was loaded last. @throws CommandError */
   apply(ports: readonly ProxyServicePort[], full: boolean): Promise<void>;
   /** Takes away everything the backend made. */

@@ -1,12 +1,12 @@
 import type { Logger } from '@kubets/platform';
 import { CommandError } from '../errors.ts';
 import { LOCK_WAIT_SECONDS } from '../limits.ts';
+import { StaleFlows } from '../model/stale-flows.ts';
 import type { Backend, CommandRunner, ProxyServicePort } from '../ports.ts';
 import { jumps } from './base-rules.ts';
 import { isOwnChain } from './chains.ts';
 import { compile } from './compile.ts';
 import { cleanupText, type KernelTable, parseSaved, type Ruleset, restoreText } from './ruleset.ts';
-import { staleFlows } from './stale-flows.ts';
 
 export interface IptablesOptions {
   readonly commands: CommandRunner;
@@ -29,15 +29,15 @@ function knowsRandomFully(version: string): boolean {
 export class IptablesBackend implements Backend {
   readonly mode = 'iptables';
   readonly #options: IptablesOptions;
+  readonly #flows: StaleFlows;
   #randomFully: boolean | undefined;
   /** What the kernel holds since the last load; undefined when that is not known. */
   #kernel: Kernel | undefined;
   #loaded: Ruleset | undefined;
-  #loadedPorts: readonly ProxyServicePort[] = [];
-  #hasConntrack = true;
 
   constructor(options: IptablesOptions) {
     this.#options = options;
+    this.#flows = new StaleFlows(options.commands, options.log);
   }
 
   /** Whether the machine and our rights allow this mode. */
@@ -70,8 +70,7 @@ export class IptablesBackend implements Backend {
     ).join('');
     if (text !== '') await this.#load(text, rules);
     this.#loaded = rules;
-    await this.#endStaleFlows(ports);
-    this.#loadedPorts = ports;
+    await this.#flows.follow(ports);
   }
 
   async cleanup(): Promise<void> {
@@ -112,24 +111,6 @@ export class IptablesBackend implements Backend {
       await this.#options.commands.run('iptables', ['--version']),
     );
     return this.#randomFully;
-  }
-
-  async #endStaleFlows(ports: readonly ProxyServicePort[]): Promise<void> {
-    if (!this.#hasConntrack) return;
-    for (const args of staleFlows(this.#loadedPorts, ports)) {
-      try {
-        await this.#options.commands.run('conntrack', args);
-      } catch (error) {
-        // Exit code 1 says that there was no such flow.
-        if (!(error instanceof CommandError)) throw error;
-        if (error.exitCode !== undefined) continue;
-        this.#hasConntrack = false;
-        this.#options.log.warn(
-          'conntrack is not installed: UDP clients of endpoints that left may hang',
-        );
-        return;
-      }
-    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Names of chains, as the stock proxy forms them, so that whoever knows those finds their way. */
-import { createHash } from 'node:crypto';
+import { hash } from '../model/hash.ts';
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
 
 export const SERVICES = 'KUBE-SERVICES';
@@ -11,41 +11,30 @@ export const FORWARD = 'KUBE-FORWARD';
 export const PROXY_FIREWALL = 'KUBE-PROXY-FIREWALL';
 export const MARTIANS = 'KUBE-PROXY-MARTIANS';
 
-const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+/** iptables allows 28 characters in all. */
 const HASH_LENGTH = 16;
-const BITS = 5;
 
-/** The first characters of the SHA-256 in base 32: iptables allows 28 characters in all. */
-function hash(text: string): string {
-  const bytes = createHash('sha256').update(text).digest();
-  let out = '';
-  for (let bit = 0; out.length < HASH_LENGTH; bit += BITS) {
-    const at = bit >> 3;
-    const window = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-    out += BASE32.charAt((window >> (16 - BITS - (bit & 7))) & 31);
-  }
-  return out;
-}
+const hashOf = (text: string): string => hash(text, HASH_LENGTH);
 
 type Named = Pick<ProxyServicePort, 'name' | 'protocol'>;
 
 /** Chooses among all endpoints. */
 export const serviceChain = ({ name, protocol }: Named): string =>
-  `KUBE-SVC-${hash(name + protocol)}`;
+  `KUBE-SVC-${hashOf(name + protocol)}`;
 /** Chooses among the endpoints of this node. */
 export const localChain = ({ name, protocol }: Named): string =>
-  `KUBE-SVL-${hash(name + protocol)}`;
+  `KUBE-SVL-${hashOf(name + protocol)}`;
 /** Takes traffic from outside the cluster. */
 export const externalChain = ({ name, protocol }: Named): string =>
-  `KUBE-EXT-${hash(name + protocol)}`;
+  `KUBE-EXT-${hashOf(name + protocol)}`;
 /** Lets in who may use the load balancer address. */
 export const firewallChain = ({ name, protocol }: Named): string =>
-  `KUBE-FW-${hash(name + protocol)}`;
+  `KUBE-FW-${hashOf(name + protocol)}`;
 /** Sends to one endpoint. */
 export const endpointChain = (
   { name, protocol }: Named,
   { ip, port }: Pick<ProxyEndpoint, 'ip' | 'port'>,
-): string => `KUBE-SEP-${hash(`${name}${protocol}${ip}:${port}`)}`;
+): string => `KUBE-SEP-${hashOf(`${name}${protocol}${ip}:${port}`)}`;
 
 const OWNED_FIXED: ReadonlySet<string> = new Set([
   SERVICES,

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { ProxyServicePort } from '../ports.ts';
-import { testEndpoint, testPort } from '../testing/builders.ts';
+import { SERVICE_CASES, SERVICE_ENDPOINTS, testEndpoint, testPort } from '../testing/builders.ts';
 import { jumps } from './base-rules.ts';
 import { isOwnChain } from './chains.ts';
 import { compile } from './compile.ts';
@@ -12,7 +12,7 @@ import { cleanupText, parseSaved, restoreText } from './ruleset.ts';
 
 const OPTIONS = { clusterCidr: '10.244.0.0/16', randomFully: true };
 const EMPTY = { chains: new Map<string, number>(), jumps: [] };
-const two = [testEndpoint('10.244.0.2'), testEndpoint('10.244.1.3', { local: false })];
+const two = SERVICE_ENDPOINTS;
 
 function text(ports: readonly ProxyServicePort[], options = OPTIONS): string {
   const rules = compile(ports, options);
@@ -21,44 +21,7 @@ function text(ports: readonly ProxyServicePort[], options = OPTIONS): string {
     .join('');
 }
 
-const cases: Record<string, readonly ProxyServicePort[]> = {
-  empty: [],
-  'cluster-ip': [testPort('web', { endpoints: two })],
-  'node-port': [
-    testPort('web', { endpoints: two, nodePort: 30_080, externalIPs: ['203.0.113.5'] }),
-  ],
-  'no-endpoints': [testPort('web', { nodePort: 30_080, externalIPs: ['203.0.113.5'] })],
-  affinity: [testPort('web', { endpoints: two, affinitySeconds: 600 })],
-  'local-policies': [
-    testPort('both', {
-      endpoints: two,
-      nodePort: 30_080,
-      externalLocal: true,
-      internalLocal: true,
-    }),
-    testPort('elsewhere', {
-      clusterIP: '10.96.1.2',
-      endpoints: two.slice(1),
-      nodePort: 30_081,
-      externalLocal: true,
-      internalLocal: true,
-    }),
-  ],
-  'load-balancer': [
-    testPort('guarded', {
-      endpoints: two.slice(0, 1),
-      loadBalancerIPs: ['203.0.113.9'],
-      sourceRanges: ['198.51.100.0/24'],
-    }),
-    testPort('dns:udp', {
-      clusterIP: '10.96.1.3',
-      protocol: 'udp',
-      port: 53,
-      endpoints: two.slice(0, 1),
-      loadBalancerIPs: ['203.0.113.10'],
-    }),
-  ],
-};
+const cases = SERVICE_CASES;
 
 describe('compile', () => {
   for (const [name, ports] of Object.entries(cases)) {

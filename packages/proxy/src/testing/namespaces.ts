@@ -19,11 +19,13 @@ if (type === 'udp') {
 }`;
 
 const ASK = `
-const [ip, port] = process.argv.slice(1);
-const socket = require('node:net').connect({ host: ip, port: Number(port), timeout: 1000 });
-socket.on('timeout', () => { console.log('TIMEOUT'); socket.destroy(); });
-socket.on('error', (error) => console.log(error.code));
-socket.on('data', (data) => console.log(String(data)));`;
+const [ip, port, times] = process.argv.slice(1);
+for (let i = 0; i < Number(times); i += 1) {
+  const socket = require('node:net').connect({ host: ip, port: Number(port), timeout: 1000 });
+  socket.on('timeout', () => { console.log('TIMEOUT'); socket.destroy(); });
+  socket.on('error', (error) => console.log(error.code));
+  socket.on('data', (data) => console.log(String(data)));
+}`;
 
 /** One network namespace. */
 export class NetNamespace {
@@ -70,14 +72,15 @@ export class NetNamespace {
 
   /** What a server at an address says, or the code of the error. */
   async ask(ip: string, port: number): Promise<string> {
-    const out = await this.commands.run(process.execPath, ['-e', ASK, ip, String(port)]);
-    return out.trim();
+    const [answer = ''] = await this.askMany(ip, port, 1);
+    return answer;
   }
 
-  /** The different answers of several questions. */
+  /** The different answers of several questions, asked by one program: each is a connection of its own. */
   async askMany(ip: string, port: number, times: number): Promise<Set<string>> {
-    const answers = await Promise.all(Array.from({ length: times }, () => this.ask(ip, port)));
-    return new Set(answers);
+    const args = ['-e', ASK, ip, String(port), String(times)];
+    const out = await this.commands.run(process.execPath, args);
+    return new Set(out.trim().split('\n'));
   }
 
   async destroy(): Promise<void> {
@@ -124,8 +127,6 @@ export class TestNetwork {
     for (const [at, pod] of this.pods.entries()) await this.#attach(pod, at);
     await node.run('sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1');
     await node.run('sysctl -qw net.bridge.bridge-nf-call-iptables=1');
-    // As Docker leaves it.
-    await node.run('iptables -P FORWARD DROP');
   }
 
   async destroy(): Promise<void> {
@@ -144,18 +145,21 @@ export class TestNetwork {
   }
 }
 
+const PARTS = ['iptables', 'nftables', 'iproute2', 'conntrack'];
+
 /** Why the kernel cannot be used here; undefined when it can. */
 export async function kernelProblem(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'needs root';
   for (const [command, args] of [
     ['ip', ['netns', 'list']],
     ['iptables-save', ['-t', 'nat']],
+    ['nft', ['--version']],
   ] as const) {
     try {
       await host.run(command, args);
     } catch {
       if (process.env.CI !== 'true') return `needs ${command}`;
-      await host.run('apt-get', ['install', '-y', '-q', 'iptables', 'iproute2', 'conntrack']);
+      await host.run('apt-get', ['install', '-y', '-q', ...PARTS]);
     }
   }
   await host.run('modprobe', ['br_netfilter']).catch(() => undefined);

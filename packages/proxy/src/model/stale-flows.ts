@@ -1,6 +1,8 @@
 /** UDP flows that the kernel would go on sending to endpoints that are gone: it remembers them while packets come. */
-import { usable } from '../model/service-ports.ts';
-import type { ProxyServicePort } from '../ports.ts';
+import type { Logger } from '@kubets/platform';
+import { CommandError } from '../errors.ts';
+import type { CommandRunner, ProxyServicePort } from '../ports.ts';
+import { usable } from './service-ports.ts';
 
 const endpointsOf = (port: ProxyServicePort): Set<string> =>
   new Set(usable(port.endpoints).map(({ ip }) => ip));
@@ -34,4 +36,36 @@ export function staleFlows(
     if (had.size === 0 && left.size > 0) calls.push(...originals(old));
   }
   return calls;
+}
+
+/** Ends stale flows with `conntrack`, change after change. */
+export class StaleFlows {
+  readonly #commands: CommandRunner;
+  readonly #log: Logger;
+  #ports: readonly ProxyServicePort[] = [];
+  #hasConntrack = true;
+
+  constructor(commands: CommandRunner, log: Logger) {
+    this.#commands = commands;
+    this.#log = log;
+  }
+
+  /** To be called when rules for these ports are in force. */
+  async follow(ports: readonly ProxyServicePort[]): Promise<void> {
+    const before = this.#ports;
+    this.#ports = ports;
+    if (!this.#hasConntrack) return;
+    for (const args of staleFlows(before, ports)) {
+      try {
+        await this.#commands.run('conntrack', args);
+      } catch (error) {
+        // Exit code 1 says that there was no such flow.
+        if (!(error instanceof CommandError)) throw error;
+        if (error.exitCode !== undefined) continue;
+        this.#hasConntrack = false;
+        this.#log.warn('conntrack is not installed: UDP clients of endpoints that left may hang');
+        return;
+      }
+    }
+  }
 }
