@@ -14,7 +14,10 @@ import { mustRun, runForTest } from './testing/run.ts';
 const key = (i: number): Buffer => Buffer.from(`key/${i}`);
 
 async function fill(client: EtcdClient, count: number): Promise<void> {
-  const all = Array.from({ length: count }, (_none, i) => client.put(key(i), Buffer.from(`${i}`)));
+  const patient = { timeoutMs: 60_000 };
+  const all = Array.from({ length: count }, (_none, i) =>
+    client.put(key(i), Buffer.from(`${i}`), patient),
+  );
   await Promise.all(all);
 }
 
