@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { ClassicLevel } from 'classic-level';
-import type { EtcdClient } from '../client/index.ts';
+import { AmbiguousError, type EtcdClient } from '../client/index.ts';
 import { ProcessCluster } from '../server/testing/processes.ts';
 import { STORED, seal, unseal } from '../state/records.ts';
 import { stateDirOf } from '../storage/data-dir.ts';
@@ -19,6 +19,18 @@ async function fill(client: EtcdClient, count: number): Promise<void> {
     client.put(key(i), Buffer.from(`${i}`), patient),
   );
   await Promise.all(all);
+}
+
+/** As a client that retries does it: a write whose fate is unknown is made again. */
+async function putSurely(client: EtcdClient, key: Buffer, value: Buffer): Promise<void> {
+  for (;;) {
+    try {
+      await client.put(key, value, { timeoutMs: 60_000 });
+      return;
+    } catch (error) {
+      if (!(error instanceof AmbiguousError)) throw error;
+    }
+  }
 }
 
 async function leaderOf(cluster: ProcessCluster, client: EtcdClient): Promise<string> {
@@ -105,6 +117,30 @@ describe('a cluster of processes', { timeout: 300_000 }, () => {
     const grown = ['--endpoints', cluster.endpoints.join(',')];
     const checked = await runForTest('check', ...grown);
     assert.equal(checked.code, 0, checked.out + checked.err);
+    client.close();
+  });
+
+  it('is restarted member by member, and a client that retries notices nothing', async () => {
+    await using cluster = await ProcessCluster.start(3);
+    const client = cluster.client();
+    let over = false;
+    let written = 0;
+    const writer = (async () => {
+      for (; !over || written === 0; written++) {
+        await putSurely(client, key(written), Buffer.from(`${written}`));
+        const { kv } = await client.get(key(written), { timeoutMs: 60_000 });
+        assert.equal(kv?.value.toString(), `${written}`);
+      }
+    })();
+    for (const name of cluster.names) {
+      assert.equal(await cluster.stop(name), 0);
+      cluster.spawn(name);
+      await cluster.healthy(name);
+    }
+    over = true;
+    await writer;
+    const { count } = await client.range(Buffer.from('key/'), Buffer.from('key0'));
+    assert.equal(count, BigInt(written));
     client.close();
   });
 

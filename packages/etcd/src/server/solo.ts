@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import {
   type Clock,
+  ConfigError,
   type Logger,
   type Random,
   silentLogger,
@@ -14,6 +15,7 @@ import {
 import { loadVault } from '../encryption/key-file.ts';
 import type { Vault } from '../encryption/vault.ts';
 import { openConsensus } from '../host/open.ts';
+import type { Consensus } from '../ports.ts';
 import { stateDirOf } from '../storage/data-dir.ts';
 import { nodeDisk } from '../wal/runtime/node-disk.ts';
 import type { AuthSettings } from './auth-settings.ts';
@@ -88,7 +90,26 @@ function onDisk(options: DurableEtcdOptions, onFatal: Fatal, vault?: Vault): Mak
   };
 }
 
-/** Starts a store that serves the etcd v3 API on loopback. */
+/** Resolves once it takes writes. @throws ConfigError when it would have to wait for others */
+async function leading(consensus: Consensus): Promise<void> {
+  const { leader, members } = consensus.status();
+  if (leader !== 0n) return;
+  const voters = members.filter((member) => !member.isLearner);
+  if (voters.length > 1) {
+    throw new ConfigError(
+      `the data directory is of one of ${voters.length} members, which only go on together: start them with "kubets etcd"`,
+    );
+  }
+  await new Promise<void>((resolve) => {
+    const undo = consensus.onLeadership((status) => {
+      if (status.leader === 0n) return;
+      undo();
+      resolve();
+    });
+  });
+}
+
+/** Starts a store that serves the etcd v3 API on loopback; it takes writes when this resolves. */
 export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
   const { clientPort = 0, onFatal = rethrow, ...rest } = options;
   let stateDir: string | undefined;
@@ -108,6 +129,12 @@ export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
     vault,
     onFatal,
   });
+  try {
+    await leading(running.member.parts.consensus);
+  } catch (error) {
+    await running.stop(0);
+    throw error;
+  }
   const port = running.ports[0] ?? 0;
   const scheme = options.tls === undefined ? 'http' : 'https';
   return {
