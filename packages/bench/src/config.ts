@@ -10,6 +10,7 @@ export const ETCD_OPS = [
   'range-serializable',
   'put',
   'watch',
+  'crowd',
   'prefix',
   'restart',
   'memory',
@@ -28,6 +29,8 @@ export interface EtcdConfig {
   /** `stock` starts stock members; otherwise the address of a running server. */
   readonly vs: string;
   readonly watchers: number;
+  /** Watchers of `crowd`. */
+  readonly crowd: number;
   readonly prefixKeys: number;
   readonly restartKeys: number;
   /** Revisions and keys of `memory`. */
@@ -47,6 +50,7 @@ export const USAGE = `usage: npm run bench -- etcd [options]
   --shapes LIST       connections x streams (1x1,10x10,100x10)
   --vs stock|URL      stock members, or a running server (stock)
   --watchers N        for watch (10000)
+  --crowd N           for crowd (100000)
   --prefix-keys N     for prefix (50000)
   --restart-keys N    for restart (1000000)
   --revisions N       for memory (1000000)
@@ -82,6 +86,7 @@ const OPTIONS = {
   shapes: { type: 'string', default: '1x1,10x10,100x10' },
   vs: { type: 'string', default: 'stock' },
   watchers: { type: 'string', default: '10000' },
+  crowd: { type: 'string', default: '100000' },
   'prefix-keys': { type: 'string', default: '50000' },
   'restart-keys': { type: 'string', default: '1000000' },
   revisions: { type: 'string', default: '1000000' },
@@ -110,6 +115,7 @@ export function parseEtcdConfig(args: readonly string[]): EtcdConfig {
     seconds: wholeNumber('duration', values.duration),
     vs: values.vs.replace(/^http:\/\//, ''),
     watchers: wholeNumber('watchers', values.watchers),
+    crowd: wholeNumber('crowd', values.crowd),
     prefixKeys: wholeNumber('prefix-keys', values['prefix-keys']),
     restartKeys: wholeNumber('restart-keys', values['restart-keys']),
     revisions: wholeNumber('revisions', values.revisions),

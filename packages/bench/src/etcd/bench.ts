@@ -3,6 +3,7 @@ import type { EtcdConfig, EtcdOp } from '../config.ts';
 import { BenchError } from '../errors.ts';
 import { Cluster, needProgram } from '../runtime/cluster.ts';
 import type { Row } from '../table.ts';
+import { crowdRow } from './crowd.ts';
 import { failoverRow } from './failover.ts';
 import { type LoadOp, loadRows } from './load-ops.ts';
 import { memoryRow, steadyRow } from './memory-ops.ts';
@@ -12,7 +13,7 @@ import { watchRows } from './watch-ops.ts';
 
 const LOAD_OPS: readonly LoadOp[] = ['range', 'range-serializable', 'put'];
 /** What needs the processes themselves, not only their addresses. */
-const PROCESS_OPS: readonly EtcdOp[] = ['restart', 'memory', 'steady', 'failover'];
+const PROCESS_OPS: readonly EtcdOp[] = ['crowd', 'restart', 'memory', 'steady', 'failover'];
 
 /** Fresh clusters for one group of work: what one leaves behind does not slow the next. */
 async function withClusters<T>(
@@ -63,6 +64,9 @@ export async function benchEtcd(config: EtcdConfig, note: Note): Promise<Row[]> 
   if (wanted('watch')) {
     const plan = { watchers: config.watchers, rounds };
     rows.push(...(await withClusters(config, (_, targets) => watchRows(targets, plan, note))));
+  }
+  if (wanted('crowd')) {
+    rows.push(await withClusters(config, (clusters) => crowdRow(clusters, config.crowd, note)));
   }
   if (wanted('prefix')) {
     const plan = { keys: config.prefixKeys, rounds };

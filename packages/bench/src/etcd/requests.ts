@@ -49,6 +49,11 @@ export function watchKey(key: string): Buffer {
   return frame(bytesField(1, bytesField(1, key)));
 }
 
+/** The same for all keys in `[from, to)`. */
+export function watchRange(from: string, to: string): Buffer {
+  return frame(bytesField(1, Buffer.concat([bytesField(1, from), bytesField(2, to)])));
+}
+
 export const WATCH_PATH = '/etcdserverpb.Watch/Watch';
 export const STATUS: Request = {
   path: '/etcdserverpb.Maintenance/Status',

@@ -10,11 +10,12 @@ const PUTS_AT_ONCE = 100;
 /** Puts to the one key all watch: each makes as many events as there are watchers. */
 const SHARED_KEY_PUTS = 20;
 
-const CREATED = 3;
-const EVENTS = 11;
+/** Fields of an answer on a watch stream. */
+export const CREATED = 3;
+export const EVENTS = 11;
 
 /** Counts up to a goal. */
-class Goal {
+export class Goal {
   readonly reached: Promise<void>;
   #left: number;
   #resolve: () => void = () => undefined;

@@ -10,20 +10,23 @@ const WINDOW_BYTES = 64 * 1024 * 1024;
 /** A stream in both directions. */
 export interface Duplex {
   send(frame: Buffer): void;
+  /** Reads nothing more: what the other end sends stays there once the window is full. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
 export class Client {
   readonly #session: ClientHttp2Session;
 
-  /** @param endpoint `host:port` */
-  constructor(endpoint: string) {
+  /** @param endpoint `host:port` @param windowBytes what the other end may send ahead */
+  constructor(endpoint: string, windowBytes: number = WINDOW_BYTES) {
     this.#session = connect(`http://${endpoint}`, {
-      settings: { initialWindowSize: WINDOW_BYTES },
+      settings: { initialWindowSize: windowBytes },
     });
     // Calls fail by themselves; without a listener the event would end the process.
     this.#session.on('error', () => undefined);
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
+    this.#session.on('connect', () => this.#session.setLocalWindowSize(windowBytes));
   }
 
   /** @returns the answer's message @throws BenchError for every status but OK, and when it takes too long */
@@ -67,7 +70,12 @@ export class Client {
     const splitter = new FrameSplitter();
     stream.on('data', (chunk: Buffer) => splitter.push(chunk, onMessage));
     stream.on('error', () => undefined);
-    return { send: (bytes) => void stream.write(bytes), close: () => stream.close() };
+    return {
+      send: (bytes) => void stream.write(bytes),
+      pause: () => void stream.pause(),
+      resume: () => void stream.resume(),
+      close: () => stream.close(),
+    };
   }
 
   close(): void {

@@ -1,7 +1,8 @@
 /**
- * `node packages/etcd/src/testing/campaign-main.ts --from N --to M --log FILE [--steps S] [--members V] [--profile P]`: simulates the
- * seeds N to M-1, one line a seed in the log, whose first line is the version under test. Started again with the same log it
- * goes on where it stopped, so a range can be cut into pieces. A finding does not end it. Prints the sums, and exits 1 if there was one.
+ * `node packages/etcd/src/testing/campaign-main.ts --from N --to M --log FILE [--steps S] [--members V] [--profile P]`:
+ * simulates the seeds N to M-1, one line a seed in the log, whose first line is the version under test. Started again with
+ * the same log it goes on where it stopped, so a range can be cut into pieces. A finding does not end it. Prints the sums, and
+ * exits 1 if there was one.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';

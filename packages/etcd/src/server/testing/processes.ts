@@ -12,6 +12,9 @@ import { EtcdClient } from '../../client/index.ts';
 const MAIN = join(import.meta.dirname, '..', '..', 'main.ts');
 const HEALTHY_WITHIN_MS = 90_000;
 
+const CLIENT_PORT = 2379;
+const PEER_PORT = 2380;
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -19,6 +22,17 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Where members run, when it is not simply here. */
+export interface Surroundings {
+  /** The address of each member, loopback by default. */
+  readonly host: (name: string) => string;
+  /** Its data directory's place; by default in the cluster's own directory. */
+  readonly dataRoot: (name: string) => string;
+  /** A program that runs the member's, with its arguments. */
+  readonly wrapper: (name: string) => readonly string[];
+  readonly onSpawn: (name: string, pid: number) => void;
 }
 
 /** A member's addresses. */
@@ -36,20 +50,42 @@ export class ProcessCluster implements AsyncDisposable {
   private readonly running = new Map<string, ChildProcess>();
   private readonly outputs = new Map<string, string>();
 
-  private constructor(places: Place[], flags: readonly string[]) {
+  private readonly surroundings: Surroundings | undefined;
+
+  private constructor(
+    places: Place[],
+    flags: readonly string[],
+    surroundings: Surroundings | undefined,
+  ) {
     this.places = places;
     this.flags = flags;
+    this.surroundings = surroundings;
   }
 
-  static async start(size: number, flags: readonly string[] = []): Promise<ProcessCluster> {
+  static async start(
+    size: number,
+    flags: readonly string[] = [],
+    surroundings?: Surroundings,
+  ): Promise<ProcessCluster> {
     const places: Place[] = [];
     for (let i = 0; i < size; i++) {
-      const clientUrl = `http://127.0.0.1:${await freePort()}`;
-      places.push({ name: `m${i}`, clientUrl, peerUrl: `http://127.0.0.1:${await freePort()}` });
+      const name = `m${i}`;
+      const host = surroundings?.host(name) ?? '127.0.0.1';
+      const [client, peer] = surroundings
+        ? [CLIENT_PORT, PEER_PORT]
+        : [await freePort(), await freePort()];
+      const [clientUrl, peerUrl] = [`http://${host}:${client}`, `http://${host}:${peer}`];
+      places.push({ name, clientUrl, peerUrl });
     }
-    const cluster = new ProcessCluster(places, flags);
-    await cluster.startAll();
-    return cluster;
+    const cluster = new ProcessCluster(places, flags, surroundings);
+    try {
+      await cluster.startAll();
+      return cluster;
+    } catch (error) {
+      // Nobody else could end what has started.
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get endpoints(): string[] {
@@ -61,7 +97,7 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   dataDir(name: string): string {
-    return join(this.dir, name);
+    return join(this.surroundings?.dataRoot(name) ?? this.dir, name);
   }
 
   /** What a member has written to its log. */
@@ -102,9 +138,10 @@ export class ProcessCluster implements AsyncDisposable {
       ...['--initial-cluster', initial, '--initial-cluster-token', this.dir],
       ...(join === undefined ? [] : ['--initial-cluster-state', 'existing']),
     ];
-    const child = spawn(process.execPath, [...args, ...this.flags], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const wrapper = this.surroundings?.wrapper(name) ?? [];
+    const [program = '', ...rest] = [...wrapper, process.execPath, ...args, ...this.flags];
+    const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
+    if (child.pid !== undefined) this.surroundings?.onSpawn(name, child.pid);
     child.stderr?.on('data', (text: Buffer) => {
       this.outputs.set(name, this.output(name) + text.toString());
     });
@@ -136,6 +173,12 @@ export class ProcessCluster implements AsyncDisposable {
     });
     await Promise.all(gone);
     for (const name of names) this.running.delete(name);
+  }
+
+  /** Its process is there. */
+  runs(name: string): boolean {
+    const child = this.running.get(name);
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
   /** Sends a signal to a member, such as SIGSTOP. */

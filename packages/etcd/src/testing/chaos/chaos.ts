@@ -1,117 +1,106 @@
 /**
- * Three members as processes, whose leader is killed or stopped again and again under traffic; everything clients saw is
- * judged by the checkers of the simulation.
+ * Three real members whose leader is broken again and again under traffic; everything clients saw is judged by the checkers of
+ * the simulation.
  */
 import { delay } from '@kubets/platform';
+import { EtcdClient } from '../../client/index.ts';
 import { ProcessCluster } from '../../server/testing/processes.ts';
-import { checkHistory } from '../store/check-history.ts';
-import { checkWatch, covered } from '../store/check-watch.ts';
-import type { Change } from '../store/history.ts';
-import { modelOf } from '../store/model.ts';
+import { containerSystem } from './containers.ts';
+import { FAULTS, type Fault, processSystem, rigSystem, type System } from './faults.ts';
+import { type Judged, judge } from './judge.ts';
 import { Recorder } from './recorder.ts';
+import { Rig } from './rig.ts';
 
 const CLIENTS = 6;
-const PAUSE_MS = 3_000;
+/** How long a fault lasts at least, if it does not mend itself. */
+const LASTS_MS: Readonly<Record<Fault, number>> = {
+  ...{ kill: 0, pause: 3_000, partition: 3_000, slow: 3_000, full: 3_000 },
+};
 const SETTLE_MS = 300;
-const HEALTH_WAITS = 6;
 const PROGRESS_WITHIN_MS = 60_000;
 
 export interface ChaosOptions {
-  /** How often the leader's process is killed. */
-  readonly kills: number;
-  /** How often it is stopped for some seconds instead, and then goes on. */
-  readonly pauses: number;
+  /** How often each fault is made; without a number, never. They come evenly mixed. */
+  readonly faults: Readonly<Partial<Record<Fault, number>>>;
+  readonly inContainers?: boolean;
   /** No more faults after this long; what there was is judged. */
   readonly withinMs?: number;
   readonly onStep?: (line: string) => void;
 }
 
-export interface ChaosResult {
-  readonly kills: number;
-  readonly pauses: number;
-  readonly operations: number;
-  readonly acknowledged: number;
-  readonly unknown: number;
-  readonly revisions: number;
-  readonly watchEvents: number;
-  /** From the fault to the first write that was begun after it and acknowledged. */
-  readonly killMs: { readonly p50: number; readonly p99: number; readonly max: number };
-  readonly pauseMs: { readonly p50: number; readonly p99: number; readonly max: number };
+/** Milliseconds from a fault to the first write that was begun after it and acknowledged. */
+export interface Times {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface ChaosResult extends Judged {
+  readonly withoutWrites: Readonly<Partial<Record<Fault, Times>>>;
 }
 
 /** @throws HistoryViolation, or Error when the cluster does not come back */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { kills, pauses, onStep = () => undefined } = options;
-  await using cluster = await ProcessCluster.start(3);
-  const recorder = new Recorder(cluster.endpoints);
-  const killMs: number[] = [];
-  const pauseMs: number[] = [];
+  const plan = planOf(options.faults);
+  await using system = await systemFor(plan, options.inContainers === true);
+  const recorder = new Recorder(system.endpoints);
+  const times = new Map<Fault, number[]>();
+  const giveUpMs = performance.now() + (options.withinMs ?? Number.POSITIVE_INFINITY);
   try {
     recorder.start(CLIENTS);
     await waitForWrite(recorder, performance.now());
-    const total = kills + pauses;
-    const giveUpMs = performance.now() + (options.withinMs ?? Number.POSITIVE_INFINITY);
-    for (let n = 0; n < total && performance.now() < giveUpMs; n += 1) {
-      const pause = Math.floor(((n + 1) * pauses) / total) > Math.floor((n * pauses) / total);
-      const leader = await leaderOf(cluster);
-      const tookMs = pause
-        ? await pauseOnce(cluster, recorder, leader)
-        : await killOnce(cluster, recorder, leader);
-      (pause ? pauseMs : killMs).push(tookMs);
-      onStep(
-        `${n + 1}/${total} ${pause ? 'stopped' : 'killed'} ${leader}: ${tookMs.toFixed(0)} ms`,
-      );
+    for (const [n, fault] of plan.entries()) {
+      if (performance.now() > giveUpMs) break;
+      const leader = await leaderOf(system);
+      const tookMs = await breakOnce({ system, recorder, fault, leader });
+      times.set(fault, [...(times.get(fault) ?? []), tookMs]);
+      options.onStep?.(`${n + 1}/${plan.length} ${fault} ${leader}: ${tookMs.toFixed(0)} ms`);
       await delay(SETTLE_MS);
     }
     await recorder.stop();
-    const judged = await judge(cluster, recorder);
-    const counts = { kills: killMs.length, pauses: pauseMs.length };
-    return { ...counts, ...judged, killMs: figures(killMs), pauseMs: figures(pauseMs) };
+    const judged = await judge(system.endpoints, recorder);
+    const figures = [...times].map(([fault, all]) => [fault, figuresOf(all)]);
+    return { ...judged, withoutWrites: Object.fromEntries(figures) };
   } finally {
     await recorder.stop();
     recorder.close();
   }
 }
 
-async function killOnce(
-  cluster: ProcessCluster,
-  recorder: Recorder,
-  leader: string,
-): Promise<number> {
-  const atMs = performance.now();
-  await cluster.kill(leader);
-  const endedMs = await waitForWrite(recorder, atMs);
-  cluster.spawn(leader);
-  await backAgain(cluster, leader);
-  return endedMs - atMs;
+/** Every fault as often as wanted, spread over the whole run. */
+export function planOf(wanted: ChaosOptions['faults']): Fault[] {
+  const places = FAULTS.flatMap((fault) => {
+    const count = wanted[fault] ?? 0;
+    return Array.from({ length: count }, (_, i) => ({ fault, at: (i + 0.5) / count }));
+  });
+  return places.sort((a, b) => a.at - b.at).map(({ fault }) => fault);
 }
 
-/** On a busy machine a member may take longer than one wait for it to be healthy. */
-async function backAgain(cluster: ProcessCluster, name: string): Promise<void> {
-  for (let waits = 1; waits < HEALTH_WAITS; waits += 1) {
-    const healthy = await cluster.healthy(name).then(
-      () => true,
-      () => false,
-    );
-    if (healthy) return;
-  }
-  await cluster.healthy(name);
+async function systemFor(plan: readonly Fault[], inContainers: boolean): Promise<System> {
+  if (inContainers) return containerSystem();
+  const simple = plan.every((fault) => fault === 'kill' || fault === 'pause');
+  return simple ? processSystem(await ProcessCluster.start(3)) : rigSystem(await Rig.start());
 }
 
-async function pauseOnce(
-  cluster: ProcessCluster,
-  recorder: Recorder,
-  leader: string,
-): Promise<number> {
+interface Break {
+  readonly system: System;
+  readonly recorder: Recorder;
+  readonly fault: Fault;
+  readonly leader: string;
+}
+
+async function breakOnce({ system, recorder, fault, leader }: Break): Promise<number> {
+  const make = system.faults[fault];
+  if (make === undefined) throw new Error(`no fault ${fault} can be made here`);
   const atMs = performance.now();
-  cluster.signal(leader, 'SIGSTOP');
+  const undo = await make(leader);
   try {
     const endedMs = await waitForWrite(recorder, atMs);
-    await delay(Math.max(0, atMs + PAUSE_MS - performance.now()));
+    await delay(Math.max(0, atMs + LASTS_MS[fault] - performance.now()));
     return endedMs - atMs;
   } finally {
-    cluster.signal(leader, 'SIGCONT');
-    await backAgain(cluster, leader);
+    await undo();
   }
 }
 
@@ -125,67 +114,29 @@ async function waitForWrite(recorder: Recorder, atMs: number): Promise<number> {
   }
 }
 
-async function leaderOf(cluster: ProcessCluster): Promise<string> {
-  const client = cluster.client();
+async function leaderOf({ endpoints, names }: System): Promise<string> {
+  const client = new EtcdClient({ endpoints });
+  const giveUpMs = performance.now() + PROGRESS_WITHIN_MS;
   try {
-    for (;;) {
-      for (const [at, endpoint] of cluster.endpoints.entries()) {
+    while (performance.now() < giveUpMs) {
+      for (const [at, endpoint] of endpoints.entries()) {
         const status = await client.status(endpoint, { timeoutMs: 1_000 }).catch(() => undefined);
-        const name = cluster.names[at];
+        const name = names[at];
         if (status !== undefined && name !== undefined && status.leader === status.memberId) {
           return name;
         }
       }
       await delay(20);
     }
+    throw new Error('nobody leads');
   } finally {
     client.close();
   }
 }
 
-async function judge(cluster: ProcessCluster, recorder: Recorder) {
-  const client = cluster.client();
-  const { revision } = await client.get(Buffer.from('a'));
-  client.close();
-  const newest = Number(revision);
-  const whole = recorder.watch(cluster.endpoints);
-  const giveUpMs = performance.now() + PROGRESS_WITHIN_MS;
-  for (const record of recorder.watches) {
-    // A lease may end meanwhile: whatever comes after `newest` is no concern.
-    while (covered(record) < newest) {
-      if (performance.now() > giveUpMs) throw new Error('a watcher does not get everything');
-      await delay(20);
-    }
-    record.mustReach = newest;
-  }
-  const agreed = new Map<number, Change[]>();
-  for (const message of whole.messages) {
-    if (message.type !== 'events') continue;
-    for (const { type, kv } of message.events) {
-      agreed.set(kv.mod, [...(agreed.get(kv.mod) ?? []), { type, kv }]);
-    }
-  }
-  const model = modelOf(agreed);
-  const { operations, watches } = recorder;
-  checkHistory(model, operations);
-  for (const record of watches) checkWatch(model, record, { compactedUpTo: 0 });
-  const count = (type: string): number => operations.filter((o) => o.outcome.type === type).length;
-  return {
-    operations: operations.length,
-    acknowledged: count('ok'),
-    unknown: count('unknown'),
-    revisions: model.revision,
-    watchEvents: watches.reduce((sum, one) => sum + eventsIn(one), 0),
-  };
-}
-
-function eventsIn({ messages }: Recorder['watches'][number]): number {
-  return messages.reduce((sum, one) => sum + (one.type === 'events' ? one.events.length : 0), 0);
-}
-
-function figures(all: readonly number[]): { p50: number; p99: number; max: number } {
+function figuresOf(all: readonly number[]): Times {
   const sorted = [...all].sort((a, b) => a - b);
   const at = (share: number): number =>
     Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+  return { count: all.length, p50: at(0.5), p99: at(0.99), max: at(1) };
 }
