@@ -12,6 +12,8 @@ export interface CoreFigures {
   /** Time of one decision. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** CPU of one pod, on all threads: what a busy machine does not blur. */
+  readonly cpuMs: number;
   readonly rssBytes: number;
 }
 
