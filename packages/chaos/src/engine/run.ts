@@ -5,7 +5,7 @@
 import { delay, errorMessage, type Random } from '@kubets/platform';
 import { ChaosError } from '../errors.ts';
 import { makeFault, waitRecovered } from '../faults/faults.ts';
-import { waitServing } from '../faults/recovery.ts';
+import { lastWords, waitServing } from '../faults/recovery.ts';
 import { isLeased } from '../history/judge.ts';
 import type { History, RunFacts } from '../history/records.ts';
 import { LIMITS } from '../limits.ts';
@@ -149,8 +149,12 @@ export class Run {
     const giveUpMs = madeMs + Math.max(holdMs, LIMITS.progressMs);
     while (this.#firstWriteMs === 0) {
       if (performance.now() > giveUpMs) {
+        const { target } = this.#options;
+        const gone = target.members.filter(({ name }) => target.pid(name) === undefined);
+        const words = gone.map(({ name }) => `${name} ended by itself: ${lastWords(target, name)}`);
+        const why = words.length > 0 ? words.join('; ') : 'although every member runs';
         throw new ChaosError(
-          `no write was acknowledged for ${LIMITS.progressMs / 1_000} s although a majority is well`,
+          `no write was acknowledged for ${LIMITS.progressMs / 1_000} s: ${why}`,
         );
       }
       await delay(LOOK_MS);

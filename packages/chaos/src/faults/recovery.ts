@@ -6,7 +6,16 @@ import { CallFailed, EtcdCaller } from '../workload/etcd-caller.ts';
 
 const LOOK_MS = 10;
 const TRY_MS = 500;
-const LAST_WORDS = 6;
+const LAST_WORDS = 3;
+const WORD_CHARS = 300;
+
+/** The last lines a member has written, warnings and worse if there are some, cut to a bearable length. */
+export function lastWords(target: Target, member: string): string {
+  const lines = target.output(member).trim().split('\n');
+  const loud = lines.filter((line) => !line.includes('"level":30'));
+  const chosen = (loud.length > 0 ? loud : lines).slice(-LAST_WORDS);
+  return chosen.map((line) => line.slice(0, WORD_CHARS)).join(' / ');
+}
 
 /** Starts a member if it does not run. */
 export async function setMember(target: Target, member: string): Promise<void> {
@@ -27,9 +36,8 @@ export async function waitServing(
     while (!(await serves(caller))) {
       const gone = target.pid(member) === undefined;
       if (gone || performance.now() > giveUpMs) {
-        const words = target.output(member).trim().split('\n').slice(-LAST_WORDS).join('\n  ');
         const what = gone ? 'ended by itself' : `does not serve after ${timeoutMs} ms`;
-        throw new ChaosError(`${member} ${what}; its last words:\n  ${words}`);
+        throw new ChaosError(`${member} ${what}; its last words: ${lastWords(target, member)}`);
       }
       await delay(LOOK_MS);
     }

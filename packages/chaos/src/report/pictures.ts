@@ -12,11 +12,11 @@ const TIME_TICKS = 10;
 const LANES = {
   faults: { y: 8, height: 34 },
   leaders: { y: 54, height: 34 },
-  throughput: { y: 108, height: 120 },
-  latency: { y: 256, height: 120 },
+  throughput: { y: 118, height: 120 },
+  latency: { y: 270, height: 120 },
 } as const;
-const BOTTOM = 376;
-const HEIGHT = 408;
+const BOTTOM = 390;
+const HEIGHT = 422;
 
 const FAMILY: Readonly<Record<FaultKind, string>> = {
   ...{ kill: 'kill', stop: 'stop', restart: 'operate' },
