@@ -1,4 +1,7 @@
-/** Service ports → an nftables table. Pure: the same input gives the same table. Looking a service up costs the same however many there are. */
+/**
+ * Service ports → an nftables table. Pure: the same input gives the same table. Looking a service up costs the same however many
+ * there are.
+ */
 import { hash } from '../model/hash.ts';
 import { usable, usableLocal } from '../model/service-ports.ts';
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
