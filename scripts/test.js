@@ -2,6 +2,7 @@
 // `npm test`: plain JavaScript for any Node.js from 20 on. Sets up, then runs everything CI runs, cheapest first.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setUpParts } from './parts.js';
 import { setUp } from './set-up.js';
 
 const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
@@ -28,6 +29,9 @@ const STAGES = [
   ],
 ];
 
+/** Stages that run against stock programs. */
+const NEED_PARTS = new Set(['tests', 'end-to-end']);
+
 function run([name, program, args]) {
   process.stdout.write(`\n== ${name}\n`);
   const bin = join(root, 'node_modules', '.bin');
@@ -47,6 +51,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = STAGES.filter(([name]) => wanted.length === 0 || wanted.includes(name));
+if (chosen.some(([name]) => NEED_PARTS.has(name))) setUpParts();
 const failed = chosen.filter((stage) => !run(stage)).map(([name]) => name);
 if (failed.length > 0) {
   process.stdout.write(`\nfailed: ${failed.join(', ')}\n`);
