@@ -31,7 +31,7 @@ describe('lawsOf', () => {
       [100, 300, 1_000],
     );
     assert.ok(Math.abs(law.memory.a - 100) < 1e-6 && Math.abs(law.memory.b - 2) < 1e-9);
-    assert.ok(law.points.every((one) => Math.abs(one.heartbeatMs - 4) < 1e-9));
+    assert.ok(Math.abs(law.heartbeat.b - 0.004) < 1e-9 && Math.abs(law.heartbeat.a) < 1e-9);
     assert.ok(law.points.every((one) => Math.abs(one.podMs - 10) < 1e-9));
     assert.ok(Math.abs(law.podExponent) < 1e-9);
     assert.match(renderLaws([law]), /apiserver: 100 MiB \+ 2048 KiB a node/);

@@ -17,9 +17,9 @@ export interface SizePoint {
   readonly pods: number;
   readonly memoryMib: number;
   readonly baseMib: number;
-  /** CPU of one node's heartbeats: one lease written, one node read. */
-  readonly heartbeatMs: number;
-  /** CPU of one pod from its creation to its running, heartbeats meanwhile taken off. */
+  /** Cores busy with nothing but heartbeats, and what is done whatever the size. */
+  readonly restCores: number;
+  /** CPU of one pod from its creation to its running, what is done at rest taken off. */
   readonly podMs: number;
 }
 
@@ -34,8 +34,9 @@ export interface GroupLaw {
   readonly points: readonly SizePoint[];
   /** MiB = a + b × nodes, the pods of a node included. */
   readonly memory: Line;
-  /** x of cost ~ nodes^x: 0 when a heartbeat costs the same whatever the size. */
-  readonly heartbeatExponent: number;
+  /** Cores at rest = a + b × heartbeats a second: b is the CPU of one lease written and one node read, in seconds. */
+  readonly heartbeat: Line;
+  /** x of cost ~ nodes^x: 0 when a pod costs the same whatever the size. */
   readonly podExponent: number;
 }
 
@@ -68,14 +69,13 @@ function pointOf(result: BenchResult, group: Group): SizePoint {
     const found = result.phases.find(({ name }) => name === phase);
     return found === undefined ? 0 : found.toS - found.fromS;
   };
-  const beats = (phase: string): number => (nodes * secondsOf(phase)) / HEARTBEAT_SECONDS;
-  const perBeat = figure(cpuFigure(group, 'rest')) / Math.max(1, beats('rest'));
-  const filling = figure(cpuFigure(group, 'saturate')) - perBeat * beats('saturate');
+  const restCores = figure(cpuFigure(group, 'rest')) / Math.max(1, secondsOf('rest'));
+  const filling = figure(cpuFigure(group, 'saturate')) - restCores * secondsOf('saturate');
   return {
     ...{ nodes, pods },
     memoryMib: figure(memoryFigure(group, 'rest')),
     baseMib: figure(memoryFigure(group, 'start')),
-    heartbeatMs: perBeat * 1_000,
+    restCores,
     podMs: (Math.max(0, filling) / Math.max(1, pods)) * 1_000,
   };
 }
@@ -89,7 +89,9 @@ export function lawsOf(results: readonly BenchResult[]): GroupLaw[] {
     return {
       ...{ group, points },
       memory: fitLine(points.map(({ nodes, memoryMib }) => [nodes, memoryMib])),
-      heartbeatExponent: exponentOf(points.map((one) => [one.nodes, one.heartbeatMs])),
+      heartbeat: fitLine(
+        points.map(({ nodes, restCores }) => [nodes / HEARTBEAT_SECONDS, restCores]),
+      ),
       podExponent: exponentOf(points.map((one) => [one.nodes, one.podMs])),
     };
   });
@@ -97,17 +99,18 @@ export function lawsOf(results: readonly BenchResult[]): GroupLaw[] {
 
 export function renderLaws(laws: readonly GroupLaw[]): string {
   const head =
-    '| process | nodes | memory MiB | of these at the start | CPU ms a heartbeat | CPU ms a pod |';
+    '| process | nodes | memory MiB | of these at the start | cores at rest | CPU ms a pod |';
   const rows = laws.flatMap(({ group, points }) =>
     points.map(
       (one) =>
-        `| ${group} | ${one.nodes} | ${Math.round(one.memoryMib)} | ${Math.round(one.baseMib)} | ${one.heartbeatMs.toFixed(2)} | ${one.podMs.toFixed(2)} |`,
+        `| ${group} | ${one.nodes} | ${Math.round(one.memoryMib)} | ${Math.round(one.baseMib)} | ${one.restCores.toFixed(3)} | ${one.podMs.toFixed(2)} |`,
     ),
   );
   const text = laws.map(
-    ({ group, memory, heartbeatExponent, podExponent }) =>
+    ({ group, memory, heartbeat, podExponent }) =>
       `${group}: ${Math.round(memory.a)} MiB + ${(memory.b * 1_024).toFixed(0)} KiB a node with its pods; ` +
-      `a heartbeat costs nodes^${heartbeatExponent.toFixed(2)}, a pod nodes^${podExponent.toFixed(2)}`,
+      `${heartbeat.a.toFixed(3)} cores at rest + ${(heartbeat.b * 1_000).toFixed(2)} ms a heartbeat; ` +
+      `a pod costs nodes^${podExponent.toFixed(2)}`,
   );
   return [head, '|---|--:|--:|--:|--:|--:|', ...rows, '', ...text].join('\n');
 }

@@ -33,21 +33,23 @@ export function lawsCommand(args: readonly string[]): boolean {
   return true;
 }
 
-/** Costs as measured at the largest size, which has the least of what every size has. */
+/** A pod's costs are those of the largest size measured, which has the least of what every size has. */
 function costsOf(laws: readonly GroupLaw[], commitMs: number, faster: number): Costs {
-  const last = (group: Group) => {
-    const point = laws.find((law) => law.group === group)?.points.at(-1);
-    if (point === undefined) throw new BenchError(`the laws say nothing of ${group}`);
-    return point;
+  const of = (group: Group): GroupLaw => {
+    const law = laws.find((one) => one.group === group);
+    if (law !== undefined && law.points.length > 0) return law;
+    throw new BenchError(`the laws say nothing of ${group}`);
   };
-  const [apiserver, store] = [last('apiserver'), last('etcd')];
-  const cost = (key: 'heartbeatMs' | 'podMs') => ({
-    apiserverMs: apiserver[key] / faster,
-    storeMs: store[key] / faster,
+  const [apiserver, store] = [of('apiserver'), of('etcd')];
+  const heartbeatMs = ({ heartbeat }: GroupLaw): number => Math.max(0, heartbeat.b * 1_000);
+  const podMs = ({ points }: GroupLaw): number => points.at(-1)?.podMs ?? 0;
+  const cost = (read: (law: GroupLaw) => number) => ({
+    apiserverMs: read(apiserver) / faster,
+    storeMs: read(store) / faster,
   });
   return {
-    heartbeat: cost('heartbeatMs'),
-    pod: cost('podMs'),
+    heartbeat: cost(heartbeatMs),
+    pod: cost(podMs),
     requestsAPod: REQUESTS_A_POD,
     commitMs,
   };
