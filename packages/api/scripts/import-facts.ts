@@ -16,7 +16,7 @@ function readJson<T>(file: string): T {
 
 function readFacts(dir: string): Facts {
   const discovery = readdirSync(join(dir, 'discovery'))
-    .filter((f) => /^(api__v\d+|apis__.*__v\d+)\.json$/.test(f))
+    .filter((f) => /^(api__v\d+|apis__.*__v\d+((alpha|beta)\d+)?)\.json$/.test(f))
     .sort()
     .map((f) => readJson<Facts['discovery'][number]>(join(dir, 'discovery', f)));
   const aggregated = readJson<Facts['aggregated']>(join(dir, 'discovery', 'aggregated_v2.json'));

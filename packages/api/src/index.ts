@@ -81,6 +81,7 @@ export {
   builtinKinds,
   type KindDef,
   KindRegistry,
+  rankOf,
   type SubresourceDef,
 } from './registry.ts';
 export type { Decoded, FieldValidation } from './schema/decode.ts';

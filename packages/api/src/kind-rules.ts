@@ -38,6 +38,8 @@ export interface KindRules {
   prepareForCreate?(object: KubeObject): void;
   /** After the common preparation. */
   prepareForUpdate?(object: KubeObject, old: KubeObject, subresource: string): void;
+  /** What is wrong with a name, in place of the rule for all kinds. */
+  nameMessages?(name: string): string[];
   /** Further errors. */
   validateCreate?(object: KubeObject): FieldError[];
   /** Further errors. */

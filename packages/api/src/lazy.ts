@@ -50,6 +50,10 @@ const webhookClient = later<WebhookClient>('./validation/webhook-client.ts');
 export const validateWebhookClient: WebhookClient['validateWebhookClient'] = (...args) =>
   webhookClient().validateWebhookClient(...args);
 
+type Kinds = typeof import('./kinds/index.ts');
+const kinds = later<Kinds>('./kinds/index.ts');
+export const optionalKinds: Kinds['optionalKinds'] = () => kinds().optionalKinds();
+
 type Pods = typeof import('./strategy/pod.ts');
 const pods = later<Pods>('./strategy/pod.ts');
 export const bindPod: Pods['bindPod'] = (...args) => pods().bindPod(...args);

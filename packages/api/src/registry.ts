@@ -126,10 +126,20 @@ const CREATE_ON_UPDATE: ReadonlySet<string> = new Set([
   'rbac.authorization.k8s.io/ClusterRoleBinding',
 ]);
 
+const ADMISSION_V1 = { group: 'admissionregistration.k8s.io', version: 'v1' };
+const RESOURCE_V1BETA1 = { group: 'resource.k8s.io', version: 'v1beta1' };
+
 /** `group/version/kind` → the version its objects are stored as, where that is another one. */
 const STORED_AS: Readonly<Record<string, { group: string; version: string }>> = {
   'events.k8s.io/v1/Event': { group: '', version: 'v1' },
   'autoscaling/v1/HorizontalPodAutoscaler': { group: 'autoscaling', version: 'v2' },
+  'admissionregistration.k8s.io/v1beta1/ValidatingAdmissionPolicy': ADMISSION_V1,
+  'admissionregistration.k8s.io/v1beta1/ValidatingAdmissionPolicyBinding': ADMISSION_V1,
+  'storage.k8s.io/v1alpha1/VolumeAttributesClass': { group: 'storage.k8s.io', version: 'v1beta1' },
+  'resource.k8s.io/v1alpha3/DeviceClass': RESOURCE_V1BETA1,
+  'resource.k8s.io/v1alpha3/ResourceClaim': RESOURCE_V1BETA1,
+  'resource.k8s.io/v1alpha3/ResourceClaimTemplate': RESOURCE_V1BETA1,
+  'resource.k8s.io/v1alpha3/ResourceSlice': RESOURCE_V1BETA1,
 };
 
 function kindDef(fact: KindFact): KindDef {
@@ -222,8 +232,28 @@ export class KindRegistry {
   }
 }
 
+const isStable = ({ version }: { version: string }): boolean => /^v\d+$/.test(version);
+
+/** Reviews only the stable version of which is computed here. */
+const isStored = ({ verbs }: { verbs: readonly string[] }): boolean => verbs.includes('get');
+
 /** The kinds of Kubernetes 1.32 that a default server has on (stable ones). */
-export const builtinKinds: KindRegistry = new KindRegistry((facts as KindFact[]).map(kindDef));
+export const builtinKinds: KindRegistry = new KindRegistry(
+  (facts as KindFact[]).filter(isStable).map(kindDef),
+);
+
+/** Kinds of beta and alpha versions, without what is declared of them: see `optionalKinds`. */
+export const unstableKinds: readonly KindDef[] = (facts as KindFact[])
+  .filter((fact) => !isStable(fact) && isStored(fact))
+  .map(kindDef);
+
+/** Where a kind stands in the stock server's order of groups, versions and resources. */
+export function rankOf(def: GroupVersionResource): number {
+  return (facts as KindFact[]).findIndex(
+    ({ group, version, resource }) =>
+      group === def.group && version === def.version && resource === def.resource,
+  );
+}
 
 /** The definition of a built-in kind; throws when there is none of that name. */
 export function builtinKind(apiVersion: string, kind: string): KindDef {

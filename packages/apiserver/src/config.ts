@@ -67,6 +67,9 @@ export const flags = {
     help: 'range of cluster IPs',
   }),
   'service-node-port-range': flag.string({ default: '30000-32767', help: 'range of node ports' }),
+  'runtime-config': flag.list({
+    help: 'versions to switch on or off: api/all, api/beta, api/alpha, GROUP/VERSION[/RESOURCE], each with =true or =false',
+  }),
   'enable-admission-plugins': flag.list({ help: 'plugins to add to the default ones' }),
   'disable-admission-plugins': flag.list({ help: 'plugins to leave out' }),
   'allow-privileged': flag.bool({ default: true, help: 'let pods be privileged' }),

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
-import { builtinKinds, type KindDef, KindRegistry, type KindRules } from '@kubets/api';
+import { type KindDef, KindRegistry, type KindRules } from '@kubets/api';
 import {
   type Clock,
   GrpcHost,
@@ -36,6 +36,7 @@ import { Registry } from './registry/registry.ts';
 import { RestHandler } from './rest/handler.ts';
 import { ResourceHandler } from './rest/resource-handler.ts';
 import { RestServer } from './rest/server.ts';
+import { kindsFor } from './runtime-config.ts';
 import { Compactor } from './storage/compactor.ts';
 import { rawStore } from './storage/raw-store.ts';
 import type { Store } from './storage/store.ts';
@@ -74,7 +75,7 @@ export class ApiServer {
   readonly #tasks: readonly BackgroundTask[];
   readonly #rest: RestServer;
   readonly #grpc: GrpcHost;
-  readonly #kinds: KindRegistry = serverKinds();
+  readonly #kinds: KindRegistry;
   readonly #definitions: Definitions;
   readonly #services: ApiServices;
   readonly #gate: Gate;
@@ -87,6 +88,7 @@ export class ApiServer {
     const { config, tls, runtime, clock, random, log } = options;
     const encryption = encryptionOf(config, options.store, { clock, log });
     const { store } = encryption;
+    this.#kinds = serverKinds(config.runtimeConfig);
     const storageKind = (def: KindDef): KindDef => this.#storageKind(def);
     this.#caches = new CacheSet({ store, clock, random, log, storageKind });
     let registry: Registry | undefined;
@@ -252,12 +254,12 @@ const OWN_RULES: Readonly<Record<string, KindRules>> = {
 };
 
 /** A set of its own: custom kinds come and go. */
-function serverKinds(): KindRegistry {
+function serverKinds(runtimeConfig: readonly string[]): KindRegistry {
   const withRules = (def: KindDef): KindDef => {
     const rules = OWN_RULES[`${def.group}/${def.kind}`];
     return rules === undefined ? def : { ...def, rules };
   };
-  return new KindRegistry(builtinKinds.all().map(withRules));
+  return new KindRegistry(kindsFor(runtimeConfig).map(withRules));
 }
 
 function unbuilt(): never {

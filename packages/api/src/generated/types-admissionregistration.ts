@@ -190,3 +190,212 @@ export interface WebhookClientConfig {
   service?: ServiceReference | undefined;
   url?: string | undefined;
 }
+
+export interface ApplyConfiguration {
+  expression?: string | undefined;
+}
+
+export interface JSONPatch {
+  expression?: string | undefined;
+}
+
+export interface MatchConditionAdmissionregistration {
+  expression: string;
+  name: string;
+}
+
+export interface MatchResourcesAdmissionregistration {
+  excludeResourceRules?: NamedRuleWithOperationsAdmissionregistration[] | undefined;
+  matchPolicy?: string | undefined;
+  namespaceSelector?: LabelSelector | undefined;
+  objectSelector?: LabelSelector | undefined;
+  resourceRules?: NamedRuleWithOperationsAdmissionregistration[] | undefined;
+}
+
+export interface MutatingAdmissionPolicy {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  spec?: MutatingAdmissionPolicySpec | undefined;
+}
+
+export interface MutatingAdmissionPolicyBinding {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  spec?: MutatingAdmissionPolicyBindingSpec | undefined;
+}
+
+export interface MutatingAdmissionPolicyBindingList {
+  apiVersion?: string | undefined;
+  items: MutatingAdmissionPolicyBinding[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface MutatingAdmissionPolicyBindingSpec {
+  matchResources?: MatchResourcesAdmissionregistration | undefined;
+  paramRef?: ParamRefAdmissionregistration | undefined;
+  policyName?: string | undefined;
+}
+
+export interface MutatingAdmissionPolicyList {
+  apiVersion?: string | undefined;
+  items: MutatingAdmissionPolicy[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface MutatingAdmissionPolicySpec {
+  failurePolicy?: string | undefined;
+  matchConditions?: MatchConditionAdmissionregistration[] | undefined;
+  matchConstraints?: MatchResourcesAdmissionregistration | undefined;
+  mutations?: Mutation[] | undefined;
+  paramKind?: ParamKindAdmissionregistration | undefined;
+  reinvocationPolicy?: string | undefined;
+  variables?: VariableAdmissionregistration[] | undefined;
+}
+
+export interface Mutation {
+  applyConfiguration?: ApplyConfiguration | undefined;
+  jsonPatch?: JSONPatch | undefined;
+  patchType: string;
+}
+
+export interface NamedRuleWithOperationsAdmissionregistration {
+  apiGroups?: string[] | undefined;
+  apiVersions?: string[] | undefined;
+  operations?: string[] | undefined;
+  resourceNames?: string[] | undefined;
+  resources?: string[] | undefined;
+  scope?: string | undefined;
+}
+
+export interface ParamKindAdmissionregistration {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+}
+
+export interface ParamRefAdmissionregistration {
+  name?: string | undefined;
+  namespace?: string | undefined;
+  parameterNotFoundAction?: string | undefined;
+  selector?: LabelSelector | undefined;
+}
+
+export interface VariableAdmissionregistration {
+  expression: string;
+  name: string;
+}
+
+export interface AuditAnnotationAdmissionregistration {
+  key: string;
+  valueExpression: string;
+}
+
+export interface ExpressionWarningAdmissionregistration {
+  fieldRef: string;
+  warning: string;
+}
+
+export interface MatchConditionAdmissionregistration {
+  expression: string;
+  name: string;
+}
+
+export interface MatchResourcesAdmissionregistration {
+  excludeResourceRules?: NamedRuleWithOperationsAdmissionregistration[] | undefined;
+  matchPolicy?: string | undefined;
+  namespaceSelector?: LabelSelector | undefined;
+  objectSelector?: LabelSelector | undefined;
+  resourceRules?: NamedRuleWithOperationsAdmissionregistration[] | undefined;
+}
+
+export interface NamedRuleWithOperationsAdmissionregistration {
+  apiGroups?: string[] | undefined;
+  apiVersions?: string[] | undefined;
+  operations?: string[] | undefined;
+  resourceNames?: string[] | undefined;
+  resources?: string[] | undefined;
+  scope?: string | undefined;
+}
+
+export interface ParamKindAdmissionregistration {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+}
+
+export interface ParamRefAdmissionregistration {
+  name?: string | undefined;
+  namespace?: string | undefined;
+  parameterNotFoundAction?: string | undefined;
+  selector?: LabelSelector | undefined;
+}
+
+export interface TypeCheckingAdmissionregistration {
+  expressionWarnings?: ExpressionWarningAdmissionregistration[] | undefined;
+}
+
+export interface ValidatingAdmissionPolicyAdmissionregistration {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  spec?: ValidatingAdmissionPolicySpecAdmissionregistration | undefined;
+  status?: ValidatingAdmissionPolicyStatusAdmissionregistration | undefined;
+}
+
+export interface ValidatingAdmissionPolicyBindingAdmissionregistration {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  spec?: ValidatingAdmissionPolicyBindingSpecAdmissionregistration | undefined;
+}
+
+export interface ValidatingAdmissionPolicyBindingListAdmissionregistration {
+  apiVersion?: string | undefined;
+  items: ValidatingAdmissionPolicyBindingAdmissionregistration[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface ValidatingAdmissionPolicyBindingSpecAdmissionregistration {
+  matchResources?: MatchResourcesAdmissionregistration | undefined;
+  paramRef?: ParamRefAdmissionregistration | undefined;
+  policyName?: string | undefined;
+  validationActions?: string[] | undefined;
+}
+
+export interface ValidatingAdmissionPolicyListAdmissionregistration {
+  apiVersion?: string | undefined;
+  items: ValidatingAdmissionPolicyAdmissionregistration[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface ValidatingAdmissionPolicySpecAdmissionregistration {
+  auditAnnotations?: AuditAnnotationAdmissionregistration[] | undefined;
+  failurePolicy?: string | undefined;
+  matchConditions?: MatchConditionAdmissionregistration[] | undefined;
+  matchConstraints?: MatchResourcesAdmissionregistration | undefined;
+  paramKind?: ParamKindAdmissionregistration | undefined;
+  validations?: ValidationAdmissionregistration[] | undefined;
+  variables?: VariableAdmissionregistration[] | undefined;
+}
+
+export interface ValidatingAdmissionPolicyStatusAdmissionregistration {
+  conditions?: Condition[] | undefined;
+  observedGeneration?: number | undefined;
+  typeChecking?: TypeCheckingAdmissionregistration | undefined;
+}
+
+export interface ValidationAdmissionregistration {
+  expression: string;
+  message?: string | undefined;
+  messageExpression?: string | undefined;
+  reason?: string | undefined;
+}
+
+export interface VariableAdmissionregistration {
+  expression: string;
+  name: string;
+}

@@ -64,3 +64,14 @@ export interface UserInfo {
   uid?: string | undefined;
   username?: string | undefined;
 }
+
+export interface SelfSubjectReviewAuthentication {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  status?: SelfSubjectReviewStatusAuthentication | undefined;
+}
+
+export interface SelfSubjectReviewStatusAuthentication {
+  userInfo?: UserInfo | undefined;
+}

@@ -40,3 +40,22 @@ export interface CertificateSigningRequestStatus {
   certificate?: string | undefined;
   conditions?: CertificateSigningRequestCondition[] | undefined;
 }
+
+export interface ClusterTrustBundle {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  spec: ClusterTrustBundleSpec;
+}
+
+export interface ClusterTrustBundleList {
+  apiVersion?: string | undefined;
+  items: ClusterTrustBundle[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface ClusterTrustBundleSpec {
+  signerName?: string | undefined;
+  trustBundle: string;
+}

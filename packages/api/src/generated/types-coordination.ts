@@ -24,3 +24,26 @@ export interface LeaseSpec {
   renewTime?: MicroTime | undefined;
   strategy?: string | undefined;
 }
+
+export interface LeaseCandidate {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  spec?: LeaseCandidateSpec | undefined;
+}
+
+export interface LeaseCandidateList {
+  apiVersion?: string | undefined;
+  items: LeaseCandidate[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface LeaseCandidateSpec {
+  binaryVersion: string;
+  emulationVersion?: string | undefined;
+  leaseName: string;
+  pingTime?: MicroTime | undefined;
+  renewTime?: MicroTime | undefined;
+  strategy: string;
+}

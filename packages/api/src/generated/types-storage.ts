@@ -136,3 +136,33 @@ export interface VolumeError {
 export interface VolumeNodeResources {
   count?: number | undefined;
 }
+
+export interface VolumeAttributesClass {
+  apiVersion?: string | undefined;
+  driverName: string;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  parameters?: Record<string, string> | undefined;
+}
+
+export interface VolumeAttributesClassList {
+  apiVersion?: string | undefined;
+  items: VolumeAttributesClass[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}
+
+export interface VolumeAttributesClassStorage {
+  apiVersion?: string | undefined;
+  driverName: string;
+  kind?: string | undefined;
+  metadata: ObjectMeta;
+  parameters?: Record<string, string> | undefined;
+}
+
+export interface VolumeAttributesClassListStorage {
+  apiVersion?: string | undefined;
+  items: VolumeAttributesClassStorage[];
+  kind?: string | undefined;
+  metadata: ListMeta;
+}

@@ -2,6 +2,7 @@
 export type * from './types-admissionregistration.ts';
 export type * from './types-apiextensions.ts';
 export type * from './types-apiregistration.ts';
+export type * from './types-apiserverinternal.ts';
 export type * from './types-apps.ts';
 export type * from './types-authentication.ts';
 export type * from './types-authorization.ts';
@@ -23,3 +24,4 @@ export type * from './types-resource.ts';
 export type * from './types-runtime.ts';
 export type * from './types-scheduling.ts';
 export type * from './types-storage.ts';
+export type * from './types-storagemigration.ts';

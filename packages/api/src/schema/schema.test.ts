@@ -25,7 +25,8 @@ test('every kind and its list have a type that knows its kind', () => {
 });
 
 test('map lists have keys, and the keys are fields', () => {
-  for (const name of typeNames()) {
+  // Lists of objects are marked too, by a key the objects do not have.
+  for (const name of typeNames().filter((one) => !one.endsWith('List'))) {
     for (const field of typeDef(name).fields.values()) {
       if (field.listType !== 'map') continue;
       const [item = ''] = structNames(field.type);

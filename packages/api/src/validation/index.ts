@@ -244,7 +244,7 @@ export function validateCreate(
   options: ValidationOptions = {},
 ): FieldError[] {
   const rules = rulesOf(def);
-  const name = rules.name ?? dns1123Subdomain;
+  const name = def.rules?.nameMessages ?? rules.name ?? dns1123Subdomain;
   const errors = validateMetadata(object.metadata, { namespaced: def.namespaced, name });
   rules.object?.(errors, object as never, podRules(options));
   rules.create?.(errors, object as never);

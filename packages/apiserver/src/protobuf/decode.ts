@@ -49,11 +49,17 @@ function typeMeta(bytes: Buffer): [string, string] {
   return [apiVersion, kind];
 }
 
+/** Groups whose types are not called by the group's first part. */
+const TYPE_GROUPS: Readonly<Record<string, string>> = {
+  '': 'core',
+  'internal.apiserver.k8s.io': 'apiserverinternal',
+};
+
 /** The schema's name of a kind: `apps/v1 Deployment` → `apps.v1.Deployment`. */
 export function typeNameOf(apiVersion: string, kind: string): string {
   if (META_KINDS.has(kind)) return `meta.v1.${kind}`;
   const { group, version } = parseApiVersion(apiVersion);
-  const first = group === '' ? 'core' : (group.split('.')[0] ?? group);
+  const first = TYPE_GROUPS[group] ?? group.split('.', 1)[0] ?? group;
   return `${first}.${version}.${kind}`;
 }
 

@@ -8,6 +8,69 @@ export interface Embedded {
 }
 
 export const EMBEDDED: Readonly<Record<string, Embedded>> = {
+  'admissionregistration.v1alpha1.NamedRuleWithOperations': {
+    '2': {
+      '1': 'operations',
+      '2': {
+        '1': 'apiGroups',
+        '2': 'apiVersions',
+        '3': 'resources',
+        '4': 'scope',
+      },
+    },
+  },
+  'admissionregistration.v1alpha1.Variable': {
+    '1': 'name',
+    '2': 'expression',
+  },
+  'admissionregistration.v1beta1.NamedRuleWithOperations': {
+    '2': {
+      '1': 'operations',
+      '2': {
+        '1': 'apiGroups',
+        '2': 'apiVersions',
+        '3': 'resources',
+        '4': 'scope',
+      },
+    },
+  },
+  'admissionregistration.v1beta1.Validation': {
+    '1': 'expression',
+  },
+  'admissionregistration.v1beta1.Variable': {
+    '1': 'name',
+    '2': 'expression',
+  },
+  'resource.v1alpha3.DeviceAllocationConfiguration': {
+    '3': {
+      '1': 'opaque',
+    },
+  },
+  'resource.v1alpha3.DeviceClaimConfiguration': {
+    '2': {
+      '1': 'opaque',
+    },
+  },
+  'resource.v1alpha3.DeviceClassConfiguration': {
+    '1': {
+      '1': 'opaque',
+    },
+  },
+  'resource.v1beta1.DeviceAllocationConfiguration': {
+    '3': {
+      '1': 'opaque',
+    },
+  },
+  'resource.v1beta1.DeviceClaimConfiguration': {
+    '2': {
+      '1': 'opaque',
+    },
+  },
+  'resource.v1beta1.DeviceClassConfiguration': {
+    '1': {
+      '1': 'opaque',
+    },
+  },
   'admissionregistration.v1.MutatingWebhookConfiguration': {
     '2': 'webhooks',
   },

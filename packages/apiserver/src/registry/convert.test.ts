@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { builtinKind, type KubeObject } from '@kubets/api';
+import { builtinKind, type KubeObject, optionalKinds } from '@kubets/api';
 import { fromStorage, storedAsItself, toStorage } from './convert.ts';
 
 const newEvent = builtinKind('events.k8s.io/v1', 'Event');
@@ -83,5 +83,19 @@ describe('conversion', () => {
     assert.equal((shown.spec as { metrics?: unknown }).metrics, undefined);
     assert.deepEqual(toStorage(oldScaler, shown), v2);
     assert.equal(fromStorage(newScaler, v2), v2);
+  });
+
+  it('wraps the capacities of devices in the newer version', () => {
+    const of = (version: string) =>
+      optionalKinds().find((def) => def.kind === 'ResourceSlice' && def.version === version) ??
+      assert.fail(version);
+    const slice = (apiVersion: string, capacity: object): KubeObject => ({
+      ...{ apiVersion, kind: 'ResourceSlice', metadata: { name: 's' } },
+      spec: { driver: 'd', devices: [{ name: 'a', basic: { capacity } }] },
+    });
+    const older = slice('resource.k8s.io/v1alpha3', { memory: '1Gi' });
+    const newer = slice('resource.k8s.io/v1beta1', { memory: { value: '1Gi' } });
+    assert.deepEqual(toStorage(of('v1alpha3'), older), newer);
+    assert.deepEqual(fromStorage(of('v1alpha3'), newer), older);
   });
 });

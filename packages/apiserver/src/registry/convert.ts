@@ -40,6 +40,10 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
   }),
   'autoscaling/v1 HorizontalPodAutoscaler > autoscaling/v2': autoscalerToV2,
   'autoscaling/v2 HorizontalPodAutoscaler > autoscaling/v1': autoscalerToV1,
+  'resource.k8s.io/v1alpha3 ResourceSlice > resource.k8s.io/v1beta1': (slice) =>
+    withCapacities(slice, (value) => ({ value })),
+  'resource.k8s.io/v1beta1 ResourceSlice > resource.k8s.io/v1alpha3': (slice) =>
+    withCapacities(slice, (value) => (isJsonObject(value) ? value.value : value)),
 };
 
 function converted(object: KubeObject, to: GroupVersion): KubeObject {
@@ -128,6 +132,19 @@ function autoscalerToV1(from: JsonObject): JsonObject {
   if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
   const { currentMetrics: _metrics, conditions: _conditions, ...status } = part(from, 'status');
   return { ...from, metadata: withAnnotations(metadata, annotations), spec, status };
+}
+
+/** Devices say how much they have of something in either version, the newer one wraps the amount. */
+function withCapacities(from: JsonObject, change: (value: unknown) => unknown): JsonObject {
+  const spec = part(from, 'spec');
+  if (!Array.isArray(spec.devices)) return from;
+  const devices = spec.devices.filter(isJsonObject).map((device) => {
+    const basic = part(device, 'basic');
+    if (!isJsonObject(basic.capacity)) return device;
+    const entries = Object.entries(basic.capacity).map(([name, value]) => [name, change(value)]);
+    return { ...device, basic: { ...basic, capacity: Object.fromEntries(entries) } };
+  });
+  return { ...from, spec: { ...spec, devices } };
 }
 
 function parsedList(text: unknown): unknown[] {
