@@ -57,11 +57,15 @@ export const flags = {
     default: '',
     help: 'private key that service account tokens are signed with',
   }),
-  'service-account-issuer': flag.string({
-    default: 'https://kubernetes.default.svc.cluster.local',
-    help: 'issuer of service account tokens',
+  'service-account-issuer': flag.list({
+    default: ['https://kubernetes.default.svc.cluster.local'],
+    help: 'issuer of service account tokens; tokens of further ones are taken, but not issued',
   }),
-  'api-audiences': flag.list({ help: 'audiences of the API; default: the issuer' }),
+  'service-account-max-token-expiration': flag.durationMs({
+    default: '0s',
+    help: 'longest life of a service account token; 0: as long as asked for',
+  }),
+  'api-audiences': flag.list({ help: 'audiences of the API; default: the issuers' }),
   'service-cluster-ip-range': flag.string({
     default: '10.96.0.0/16',
     help: 'range of cluster IPs',

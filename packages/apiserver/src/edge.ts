@@ -89,11 +89,11 @@ export function createEdge(o: EdgeOptions): Edge {
   const virtuals = createVirtualResources({
     ...{ store, authenticator, authorization, admission, clock },
     issuer: tokenIssuer(config, clock),
+    maxTokenSeconds: maxTokenSeconds(config),
     newUid: randomUUID,
   });
   const { address, port } = o.advertise;
   const baseUrl = `https://${address}:${port}`;
-  const issuer = config.serviceAccountIssuer;
   const paths = createPaths({
     source: o.discovery,
     health: [...o.health, bootstrapCheck(() => bootstrap.done())],
@@ -102,7 +102,7 @@ export function createEdge(o: EdgeOptions): Edge {
       runtime: o.runtime.version,
       platform: o.runtime.platform,
     }),
-    openId: account && { issuer, keys: account.keys, baseUrl },
+    openId: account && { issuer: account.issuer, keys: account.keys, baseUrl },
   });
   return {
     ...{ authenticator, authorizer, admission, virtuals, paths },
@@ -143,8 +143,19 @@ function bootstrapCheck(done: () => boolean): HealthCheck {
 }
 
 function tokenIssuer(config: ApiServerConfig, clock: Clock): TokenIssuer | undefined {
-  const { serviceAccountSigningKeyFile: file, serviceAccountIssuer: issuer } = config;
+  const { serviceAccountSigningKeyFile: file, serviceAccountIssuer: issuers } = config;
+  const [issuer = ''] = issuers;
   return file === '' ? undefined : new TokenIssuer({ key: loadSigningKey(file), issuer, clock });
+}
+
+const MIN_LONGEST_MS = 3_600_000;
+
+/** @throws ConfigError */
+function maxTokenSeconds({ serviceAccountMaxTokenExpiration: ms }: ApiServerConfig): number {
+  if (ms !== 0 && ms < MIN_LONGEST_MS) {
+    throw new ConfigError('--service-account-max-token-expiration must be at least 1h');
+  }
+  return Math.floor(ms / 1_000);
 }
 
 function kubeletTls(config: ApiServerConfig) {
@@ -160,12 +171,14 @@ function serviceAccountKeys(config: ApiServerConfig) {
   const files = [...serviceAccountKeyFile];
   if (serviceAccountSigningKeyFile !== '') files.push(serviceAccountSigningKeyFile);
   if (files.length === 0) return undefined;
-  if (config.serviceAccountIssuer === '') {
+  const [issuer, ...formerIssuers] = config.serviceAccountIssuer;
+  if (issuer === undefined) {
     throw new ConfigError('--service-account-issuer must not be empty');
   }
   return {
     keys: loadVerifyingKeys(files),
-    issuer: config.serviceAccountIssuer,
+    issuer,
+    formerIssuers,
     audiences: config.apiAudiences,
   };
 }

@@ -51,6 +51,19 @@ describe('PodSecurity', () => {
     assert.deepEqual(await create(pod({ hostPID: true })), []);
   });
 
+  it('tells the audit log by which policy, and what another would say', async () => {
+    label({ enforce: 'privileged', audit: 'restricted' });
+    const notes: Record<string, string> = {};
+    const addAuditAnnotation = (key: string, value: string): void => {
+      notes[key] = value;
+    };
+    await podSecurity(store).validate?.(admission('CREATE', pod(), { addAuditAnnotation }));
+    assert.deepEqual(notes, {
+      'pod-security.kubernetes.io/enforce-policy': 'privileged:latest',
+      'pod-security.kubernetes.io/audit-violations': `would violate PodSecurity "restricted:latest": ${RESTRICTED_TEXT}`,
+    });
+  });
+
   it('warns about pods and about what makes pods', async () => {
     label({ warn: 'restricted', audit: 'baseline' });
     const warning = `would violate PodSecurity "restricted:latest": ${RESTRICTED_TEXT}`;

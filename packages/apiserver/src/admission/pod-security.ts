@@ -27,9 +27,12 @@ export function podSecurity(store: ResourceStore): AdmissionPlugin {
       const labels = (await filled(namespaces)).get('', a.namespace)?.metadata.labels ?? {};
       const isPod = a.resource.resource === 'pods';
       if (isPod) enforce(a, checked, policyOf(labels, 'enforce'));
+      const audit = policyOf(labels, 'audit');
+      const noted = violations(audit, checked);
+      if (noted) a.addAuditAnnotation?.(`${PREFIX}audit-violations`, would(audit, noted));
       const warn = policyOf(labels, 'warn');
       const text = violations(warn, checked);
-      if (text) a.addWarning(`would violate PodSecurity "${warn.level}:${warn.version}": ${text}`);
+      if (text) a.addWarning(would(warn, text));
     },
   };
 }
@@ -41,7 +44,11 @@ function policyOf(labels: Record<string, string>, mode: string): Policy {
   return { level: (LEVELS.includes(level) ? level : 'restricted') as Level, version };
 }
 
+const would = ({ level, version }: Policy, text: string): string =>
+  `would violate PodSecurity "${level}:${version}": ${text}`;
+
 function enforce(a: AdmissionAttributes, pod: CheckedPod, policy: Policy): void {
+  a.addAuditAnnotation?.(`${PREFIX}enforce-policy`, `${policy.level}:${policy.version}`);
   const text = violations(policy, pod);
   if (text) throw refuse(a, `violates PodSecurity "${policy.level}:${policy.version}": ${text}`);
 }

@@ -110,6 +110,23 @@ describe('authentication', () => {
     }
   });
 
+  it('takes tokens of former issuers', async () => {
+    const former = new TokenIssuer({ key, issuer: 'https://former.example', clock });
+    const draft = { claims: CLAIMS, audiences: [ISSUER], lifetimeSeconds: 3600, tokenId: 'x' };
+    const { token } = await former.issue(draft);
+    await assert.rejects(bearer(token), { code: 401 });
+    authenticator = createAuthenticator({
+      anonymousAuth: true,
+      serviceAccount: {
+        ...{ keys: parseVerifyingKeys(rsaPem, 'key'), issuer: ISSUER, audiences: [] },
+        formerIssuers: ['https://former.example'],
+      },
+      ...{ objects: boundObjectsOf(store), clock },
+    });
+    assert.equal((await bearer(token))?.name, 'system:serviceaccount:ns:sa');
+    assert.deepEqual(authenticator.apiAudiences, [ISSUER, 'https://former.example']);
+  });
+
   it('lets nobody in without credentials when anonymous requests are off', async () => {
     authenticator = create({ anonymousAuth: false });
     assert.equal(

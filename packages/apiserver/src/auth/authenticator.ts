@@ -20,7 +20,9 @@ export interface AuthenticatorOptions {
     | {
         readonly keys: readonly VerifyingKey[];
         readonly issuer: string;
-        /** Audiences the API itself goes by; the issuer when empty. */
+        /** Issuers whose tokens are still good. */
+        readonly formerIssuers?: readonly string[];
+        /** Audiences the API itself goes by; the issuers when empty. */
         readonly audiences: readonly string[];
       }
     | undefined;
@@ -49,8 +51,7 @@ export interface EdgeAuthenticator extends Authenticator {
 export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator {
   const account = o.serviceAccount;
   const verifier = account && new TokenVerifier({ ...account, clock: o.clock, objects: o.objects });
-  const configured = account?.audiences ?? [];
-  const apiAudiences = configured.length > 0 ? configured : account ? [account.issuer] : [];
+  const apiAudiences = audiencesOf(account);
 
   const chain: readonly TokenAuthenticator[] = [
     staticTokens(o.tokenAuthFile),
@@ -84,6 +85,13 @@ export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator 
       return verified.user;
     },
   };
+}
+
+/** What the API goes by: what is configured, or else the issuers of its tokens. */
+export function audiencesOf(account: AuthenticatorOptions['serviceAccount']): readonly string[] {
+  if (account === undefined) return [];
+  const { audiences, issuer, formerIssuers = [] } = account;
+  return audiences.length > 0 ? audiences : [issuer, ...formerIssuers];
 }
 
 function fromCertificate(peer: Credentials['peer']): UserInfo | undefined {

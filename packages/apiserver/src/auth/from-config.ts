@@ -5,7 +5,7 @@ import type { ApiServerConfig } from '../config.ts';
 import { OutboundClient } from '../outbound/http.ts';
 import { loadKubeconfig } from '../outbound/kubeconfig.ts';
 import type { ResourceStore } from '../ports.ts';
-import { createAuthenticator, type EdgeAuthenticator } from './authenticator.ts';
+import { audiencesOf, createAuthenticator, type EdgeAuthenticator } from './authenticator.ts';
 import { bootstrapTokens } from './bootstrap-tokens.ts';
 import { boundObjectsOf } from './bound-objects.ts';
 import type { FrontProxyOptions } from './front-proxy.ts';
@@ -68,8 +68,7 @@ function webhookOf(config: ApiServerConfig, { serviceAccount, clock, log }: Part
   }
   const client = new OutboundClient(loadKubeconfig(flagName, file), clock);
   const cacheTtlMs = config.authenticationTokenWebhookCacheTtl;
-  const own = serviceAccount?.audiences ?? [];
-  const apiAudiences = own.length > 0 || !serviceAccount ? own : [serviceAccount.issuer];
+  const apiAudiences = audiencesOf(serviceAccount);
   return [webhookTokens({ client, version, cacheTtlMs, apiAudiences, clock, log })];
 }
 

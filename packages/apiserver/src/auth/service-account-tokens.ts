@@ -95,7 +95,7 @@ export class TokenIssuer {
  */
 export class TokenVerifier {
   readonly #keys: Map<string, VerifyingKey>;
-  readonly #issuer: string;
+  readonly #issuers: string[];
   readonly #clock: Clock;
   readonly #objects: BoundObjects;
   readonly #apiAudiences: readonly string[];
@@ -104,16 +104,18 @@ export class TokenVerifier {
   constructor(o: {
     keys: readonly VerifyingKey[];
     issuer: string;
-    /** What tokens without an audience are good for; the issuer when empty. */
+    /** Issuers whose tokens are still good, but that issue none any more. */
+    formerIssuers?: readonly string[] | undefined;
+    /** What tokens without an audience are good for; the issuers when empty. */
     audiences?: readonly string[];
     clock: Clock;
     objects: BoundObjects;
   }) {
     this.#keys = new Map(o.keys.map((key) => [key.keyId, key]));
-    this.#issuer = o.issuer;
+    this.#issuers = [o.issuer, ...(o.formerIssuers ?? [])];
     this.#clock = o.clock;
     this.#objects = o.objects;
-    this.#apiAudiences = o.audiences?.length ? o.audiences : [o.issuer];
+    this.#apiAudiences = o.audiences?.length ? o.audiences : this.#issuers;
   }
 
   /** @returns undefined when the token is not good for any of the audiences, for whatever reason */
@@ -147,7 +149,7 @@ export class TokenVerifier {
       try {
         const { payload } = await jwtVerify(token, key.key, {
           algorithms: [key.algorithm],
-          issuer: isLegacy ? LEGACY_ISSUER : this.#issuer,
+          issuer: isLegacy ? LEGACY_ISSUER : this.#issuers,
           currentDate: new Date(this.#clock.now()),
           requiredClaims: isLegacy ? ['sub'] : ['exp', 'aud', 'sub'],
         });

@@ -16,6 +16,8 @@ export interface VirtualResourcesOptions {
   readonly admission: Pick<AdmissionChain, 'admit' | 'validate'>;
   /** Without a signing key no tokens are issued and `serviceaccounts/token` does not exist. */
   readonly issuer?: TokenIssuer | undefined;
+  /** Longest life of a token; 0 or absent: as long as asked for. */
+  readonly maxTokenSeconds?: number;
   readonly newUid: () => string;
   readonly clock: Clock;
 }

@@ -38,6 +38,7 @@ export interface TokenRequestOptions {
   readonly issuer: TokenIssuer;
   readonly apiAudiences: readonly string[];
   readonly admission: Pick<AdmissionChain, 'admit' | 'validate'>;
+  readonly maxTokenSeconds?: number;
   readonly newUid: () => string;
   readonly clock: Clock;
 }
@@ -62,8 +63,9 @@ async function handle(request: VirtualRequest, o: TokenRequestOptions) {
   const sent = request.object as TokenRequest;
   const spec = sent.spec ?? { audiences: [] };
   const account = await o.store.get<ServiceAccount>({ ...GVR.serviceAccounts, namespace, name });
-  const seconds = spec.expirationSeconds ?? DEFAULT_SECONDS;
-  checkSeconds(seconds);
+  const asked = spec.expirationSeconds ?? DEFAULT_SECONDS;
+  checkSeconds(asked);
+  const seconds = o.maxTokenSeconds ? Math.min(asked, o.maxTokenSeconds) : asked;
   checkName(sent, name);
   const audiences = spec.audiences?.length ? spec.audiences : [...o.apiAudiences];
   await admit(request, o.admission);

@@ -55,6 +55,7 @@ async function send(
     verb?: string;
     metadata?: object;
     dryRun?: boolean;
+    maxTokenSeconds?: number;
   } = {},
 ): Promise<Answer> {
   const [resource = '', subresource = ''] = path.split('/');
@@ -66,6 +67,7 @@ async function send(
     admission: chainOf(plugins),
     issuer: new TokenIssuer({ key, issuer: ISSUER, clock }),
     newUid: () => `uid-${++next}`,
+    maxTokenSeconds: o.maxTokenSeconds ?? 0,
     clock,
   });
   const virtual = virtuals.find(
@@ -328,6 +330,15 @@ describe('tokens', () => {
       await store.delete({ ...gvr, namespace, name });
       assert.equal(await authenticator.authenticateToken(token, [ISSUER]), undefined, kind);
     }
+  });
+
+  it('live no longer than the server lets them', async () => {
+    const spec = { expirationSeconds: 86_400 };
+    const asked = { namespace: 'ns', name: 'sa', spec, maxTokenSeconds: 7_200 };
+    const { object } = await send('serviceaccounts/token', asked);
+    assert.equal((object.spec as { expirationSeconds: number }).expirationSeconds, 7_200);
+    const { exp = 0, iat = 0 } = decodeJwt(String(object.status.token));
+    assert.equal(exp - iat, 7_200);
   });
 
   const refusals: [string, object, number, RegExp][] = [
