@@ -4,7 +4,7 @@ import { examine } from '../self-test/lab.ts';
 import { PLANTED } from '../self-test/planted.ts';
 import type { Io } from './io.ts';
 
-const SAID_CHARS = 90;
+const SAID_CHARS = 160;
 
 export interface SelfTestFlags {
   readonly only?: readonly string[];

@@ -6,6 +6,16 @@ import { type Ingredient, NEEDS, SCENARIOS, type Scenario } from './scenarios.ts
 
 const SETTLE_MS = 200;
 
+/** How a target comes to be breakable so. */
+const NEEDED_FOR: Readonly<Record<Ability, string>> = {
+  processes: 'any target',
+  network: 'root, and the packages iproute2 and iptables',
+  disks: 'root, and a target the tool starts as processes',
+  clocks: 'our own store as processes',
+  certificates: 'a target the tool starts as processes',
+  membership: 'a target the tool starts',
+};
+
 export interface PlanOptions {
   readonly scenario: Scenario;
   readonly seed: number;
@@ -31,7 +41,7 @@ export function planOf({ scenario, seed, faults, abilities }: PlanOptions): Plan
   const random = seededRandom(seed);
   const possible = scenario.ingredients.filter(({ kind }) => abilities.has(NEEDS[kind]));
   if (possible.length === 0) {
-    const needs = scenario.needs.join(', ');
+    const needs = scenario.needs.map((ability) => `${ability} (${NEEDED_FOR[ability]})`).join(', ');
     throw new ChaosError(
       `scenario ${scenario.name} needs a target with ${needs}; this one has ${[...abilities].join(', ')}`,
     );

@@ -77,7 +77,7 @@ export class ProcessTarget implements Target {
     const { members: count = 3, disks = false } = options;
     const members = Array.from({ length: count }, (_, n) => `m${n + 1}`);
     if (options.kind === 'stock-etcd') stockVersion();
-    const ground = await Ground.make({ members, network: isRoot(), disks });
+    const ground = await Ground.make({ members, network: canHaveNetworks(), disks });
     try {
       const places: Place[] = [];
       for (const name of members) places.push(await placeOf(name, ground, options));
@@ -219,6 +219,11 @@ export class ProcessTarget implements Target {
     await Promise.all(this.#places.map(({ name }) => this.kill(name)));
     await this.ground[Symbol.asyncDispose]();
   }
+}
+
+/** Without root, `ip` and `iptables` members share the machine's network. */
+function canHaveNetworks(): boolean {
+  return isRoot() && ['ip', 'iptables'].every((name) => findProgram(name) !== undefined);
 }
 
 async function placeOf(

@@ -5,7 +5,6 @@ import { ProcessTarget } from '../runtime/processes.ts';
 
 const EXPIRES_MS = 1_500;
 const [foreign] = process.argv.slice(2);
-const isRoot = process.getuid?.() === 0;
 const target = await ProcessTarget.start({ kind: 'kubets', members: 1 });
 await breakGuarded({
   what: 'stop a process',
@@ -13,7 +12,8 @@ await breakGuarded({
   undo: `kill -CONT ${foreign}`,
   expiresMs: EXPIRES_MS,
 });
-if (isRoot) await cutLinks(target, linksOf('m1', ['m1'], 'in'), { expiresMs: EXPIRES_MS });
+if (target.ground.hasNetwork)
+  await cutLinks(target, linksOf('m1', ['m1'], 'in'), { expiresMs: EXPIRES_MS });
 const { dir } = target.ground;
 const pid = target.pid('m1');
 process.stdout.write(`${JSON.stringify({ dir, pid, network: target.inNetwork('m1') })}\n`);

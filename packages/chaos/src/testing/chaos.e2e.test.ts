@@ -15,7 +15,6 @@ import { plant } from '../runtime/broken-build.ts';
 import { examine } from '../self-test/lab.ts';
 import { PLANTED } from '../self-test/planted.ts';
 
-const isRoot = process.getuid?.() === 0;
 const WITHIN_MS = 60_000;
 const never = new AbortController().signal;
 
@@ -97,7 +96,6 @@ test('when the tool is killed, its faults end at their time, and what it built g
     await until('the member has ended', () => stateOf(pid) === '');
     await until('its directory is gone', () => !existsSync(dir));
     const space = /--net=(\S+)/.exec(network)?.[1];
-    assert.equal(space === undefined, !isRoot);
     if (space !== undefined) await until('its network is gone', () => !existsSync(space));
   } finally {
     tool.kill('SIGKILL');
