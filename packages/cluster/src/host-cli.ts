@@ -1,6 +1,7 @@
 /** The words of the commands for clusters of several hosts. */
 import { ConfigError, parseDurationMs } from '@kubets/platform';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { backup, recover, restore } from './commands/host/backup.ts';
 import { certsRotate, certsStatus, certsUpload, upgrade } from './commands/host/certs.ts';
 import { type ComposeOptions, composePrepare, composePublish } from './commands/host/compose.ts';
 import { init, initDefaults } from './commands/host/init.ts';
@@ -195,6 +196,29 @@ function addRun(program: Command, { io, onRoll }: HostCliParts): void {
     .action((flags: DirFlag) => upgrade(flags.dataDir, io));
 }
 
+function addRescue(program: Command, { io }: HostCliParts): void {
+  program
+    .command('backup <file>')
+    .description('on a master: write the store, the authorities and the settings into a file')
+    .addOption(dirOption())
+    .action((file: string, flags: DirFlag) => backup(flags.dataDir, file, io));
+  program
+    .command('restore <file>')
+    .description(
+      'on a host of the same address: make the cluster in a backup anew, with this one master',
+    )
+    .addOption(dirOption())
+    .action((file: string, flags: DirFlag) => restore(flags.dataDir, file, io));
+  program
+    .command('recover')
+    .description('on the last master: go on alone when the majority is lost for good')
+    .addOption(dirOption())
+    .option('--others-are-lost', 'the other masters never come back')
+    .action((flags: DirFlag & { othersAreLost?: true }) =>
+      recover(flags.dataDir, flags.othersAreLost === true, io),
+    );
+}
+
 function addTokens(program: Command, { io }: HostCliParts): void {
   const token = program.command('token').description('tokens hosts join with');
   token
@@ -265,6 +289,7 @@ export function addHostCommands(program: Command, parts: HostCliParts): void {
   addInit(program, parts);
   addJoin(program, parts);
   addRun(program, parts);
+  addRescue(program, parts);
   addTokens(program, parts);
   addCerts(program, parts);
   addCompose(program, parts);

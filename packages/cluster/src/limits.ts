@@ -28,6 +28,8 @@ export const limits = {
   /** Processes of one host; a stage of a host waits as long as it takes. */
   storeCallMs: 5_000,
   /** Masters are looked up this often. */
+  /** A snapshot, or its restoration. */
+  storeCommandMs: 600_000,
   mastersLookMs: 10_000,
   /** A host that cannot start tries again after this long. */
   hostRetryMs: 5_000,

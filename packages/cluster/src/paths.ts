@@ -13,6 +13,8 @@ export interface ClusterPaths {
   readonly lock: string;
   /** Settings of a host that is part of a cluster of several. */
   readonly host: string;
+  /** Its presence keeps a host's processes from running. */
+  readonly paused: string;
   /** Short enough for unix sockets (108 bytes), however long the data dir's own path is. */
   readonly runDir: string;
   etcdDir(name: string): string;
@@ -36,6 +38,7 @@ export function clusterPaths(dataDir: string): ClusterPaths {
     state: join(root, 'state.json'),
     lock: join(root, 'supervisor.pid'),
     host: join(root, 'host.json'),
+    paused: join(root, 'paused'),
     runDir: `/run/kubets-${clusterHash(root)}`,
     etcdDir: (name) => join(root, 'etcd', name),
     nodeDir: (node) => join(root, 'nodes', node),

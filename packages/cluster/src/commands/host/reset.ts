@@ -87,7 +87,7 @@ export async function forget(paths: ClusterPaths, io: Io): Promise<void> {
 }
 
 /** A supervisor sees that the membership is gone, stops its processes, and ends or waits for the next one. */
-async function untilLeft(paths: ClusterPaths, holder: number): Promise<void> {
+export async function untilLeft(paths: ClusterPaths, holder: number): Promise<void> {
   const endMs = systemClock.monotonicMs() + limits.readyTimeoutMs;
   const isDone = (): boolean => {
     if (lockHolder(paths.lock) !== holder) return true;

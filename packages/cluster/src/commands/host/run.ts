@@ -19,7 +19,9 @@ export interface RunOptions {
   readonly onRoll: (listener: () => void) => void;
 }
 
-const isMember = (paths: ClusterPaths): boolean => existsSync(paths.host);
+/** Whether this host's processes are to run. */
+const isMember = (paths: ClusterPaths): boolean =>
+  existsSync(paths.host) && !existsSync(paths.paused);
 
 async function untilChanged(paths: ClusterPaths, wanted: boolean, signal: AbortSignal) {
   while (isMember(paths) !== wanted && !signal.aborted) {
@@ -65,7 +67,7 @@ async function live(paths: ClusterPaths, options: RunOptions, io: Io): Promise<b
   io.ready();
   options.onRoll(() => void running.roll(signal));
   await untilChanged(paths, false, signal);
-  const hasLeft = !isMember(paths);
+  const hasLeft = !existsSync(paths.host);
   await running.stop({ removeContainers: hasLeft });
   return hasLeft;
 }
@@ -84,7 +86,7 @@ export async function run(options: RunOptions, io: Io): Promise<void> {
   takeLock(paths.lock);
   try {
     do {
-      if (!isMember(paths)) io.err('waiting for "kubets init" or "kubets join"\n');
+      if (!existsSync(paths.host)) io.err('waiting for "kubets init" or "kubets join"\n');
       await untilChanged(paths, true, io.signal);
       if (io.signal.aborted) return;
       savedHost(paths);
