@@ -43,11 +43,17 @@ export async function backup(dataDir: string, file: string, io: Io): Promise<voi
   io.err(`${target}: keep it where only you can read it; it holds every key of the cluster\n`);
 }
 
+const firstLine = (error: unknown): string => {
+  const said =
+    typeof error === 'object' && error !== null ? String(Reflect.get(error, 'stderr') ?? '') : '';
+  return said.trim().split('\n')[0] || errorMessage(error);
+};
+
 async function unpack(file: string, dir: string): Promise<HostSettings> {
   try {
     await run('tar', ['-xzf', file, '-C', dir, '--no-same-owner']);
   } catch (error) {
-    throw new ConfigError(`${file} is no backup made by "kubets backup": ${errorMessage(error)}`);
+    throw new ConfigError(`${file} is no backup made by "kubets backup": ${firstLine(error)}`);
   }
   const missing = [...KEPT, SNAPSHOT].find((name) => !existsSync(join(dir, name)));
   if (missing !== undefined) throw new ConfigError(`${file} is no backup: it has no ${missing}`);
