@@ -34,7 +34,7 @@ export const LIMITS = {
   faultMs: 600_000,
   /** Disks of members, when the scenario needs some: what a disk holds, and what lies behind it. */
   diskBytes: 400 * 1024 * 1024,
-  diskBackingBytes: 200 * 1024 * 1024,
+  diskBackingBytes: 320 * 1024 * 1024,
   /** Operations kept for the verdict. */
   operations: 2_000_000,
   /** Bytes kept of what a member says. */

@@ -26,7 +26,7 @@ export interface FaultContext {
 }
 
 /** A fault's guard acts this much after the tool should have. */
-const GUARD_SLACK_MS = 2_000;
+const GUARD_SLACK_MS = 5_000;
 const LOSS_SHARE = 0.25;
 const MAX_STEP_MS = 3_600_000;
 

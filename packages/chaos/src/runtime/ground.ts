@@ -146,7 +146,17 @@ export class Ground implements AsyncDisposable {
     const disk = this.#disks.get(member);
     if (disk === undefined) return;
     const [mount, image] = [quoted(disk.mount), quoted(disk.image)];
-    const script = `umount ${mount}\nmount -o loop,noatime ${image} ${mount}\nstat -c '%Hd:%Ld' ${mount}`;
+    // Any program that makes a mount namespace takes our mounts along and keeps them: the file system lives on there, and
+    // would be mounted again as dead as it is. A copy of what lies on the disk is another file system.
+    const script = [
+      `umount ${mount}`,
+      `if [ -n "$(losetup -j ${image})" ]; then`,
+      `cp --sparse=always ${image} ${image}.copy`,
+      `mv -f ${image}.copy ${image}`,
+      'fi',
+      `mount -o loop,noatime ${image} ${mount}`,
+      `stat -c '%Hd:%Ld' ${mount}`,
+    ].join('\n');
     const device = (await shell(script, `mount the disk of ${member} again`)).trim();
     this.#disks.set(member, { ...disk, device });
   }

@@ -23,7 +23,7 @@ interface ClusterFile {
 }
 
 const LOOK_MS = 25;
-const GUARD_SLACK_MS = 2_000;
+const GUARD_SLACK_MS = 5_000;
 
 export class KubetsCluster {
   readonly dir: string;
