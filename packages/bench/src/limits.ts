@@ -25,6 +25,8 @@ export const SAVE_MS = 10_000;
 /** Time between two writes of the probe. */
 export const PROBE_MS = 250;
 export const PROBE_TIMEOUT_MS = 2_000;
+/** Longer between two answered writes of the probe, and the API counts as away. */
+export const OUTAGE_MS = 1_000;
 /** Writes of the coordinator under way at once. */
 export const COORDINATOR_IN_FLIGHT = 16;
 /** A phase that makes no step for so long has failed. */

@@ -1,11 +1,11 @@
 /** One object written again and again, and watched: how far the watch is behind, and when writes were refused or unanswered. */
 import type { Clock } from '@kubets/platform';
-import { PROBE_MS, PROBE_TIMEOUT_MS } from '../limits.ts';
+import { OUTAGE_MS, PROBE_MS, PROBE_TIMEOUT_MS } from '../limits.ts';
 import { Histogram } from '../report/histogram.ts';
 import type { RestClient } from '../runtime/rest-client.ts';
 import { type Json, SYSTEM_NAMESPACE } from './objects.ts';
 
-/** A time in which no write was answered; milliseconds since the run began are for the caller to work out. */
+/** From an answered write to the next one, where that was long. */
 export interface Outage {
   readonly fromMs: number;
   readonly toMs: number;
@@ -26,7 +26,6 @@ export class Probe {
   readonly lag = new Histogram();
   readonly outages: Outage[] = [];
   #lastOkMs = 0;
-  #failing = false;
 
   constructor(options: ProbeOptions) {
     this.#options = options;
@@ -57,14 +56,12 @@ export class Probe {
       .call({ verb: 'PATCH', path, body, type, timeoutMs: PROBE_TIMEOUT_MS })
       .then(() => {
         const nowMs = clock.now();
-        if (this.#failing) this.outages.push({ fromMs: this.#lastOkMs, toMs: nowMs });
-        this.#failing = false;
+        const silentMs = nowMs - this.#lastOkMs;
+        // A write that was answered late kept its client waiting as one that was refused did.
+        if (silentMs > OUTAGE_MS) this.outages.push({ fromMs: this.#lastOkMs, toMs: nowMs });
         this.#lastOkMs = nowMs;
       })
-      .catch(() => {
-        // What fails is a figure here, not a fault.
-        this.#failing = true;
-      })
+      .catch(() => undefined) // What fails is a figure here, not a fault: the next answer tells the time.
       .finally(() => clock.setTimeout(() => this.#write(), PROBE_MS));
   }
 

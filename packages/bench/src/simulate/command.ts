@@ -13,6 +13,7 @@ const SIMULATE_USAGE = `usage: kubets bench simulate --laws LAWS.json [options]
   --pods-per-second N    pods made a second beside the heartbeats (100)
   --load PERCENT         no process is to be busier than this (60)
   --p99 MS               answers (1000)
+  --follow-ms N          what every apiserver spends on every write of all (0.05)
   --commit-ms N          until a write is on a majority's disks (5)
   --faster N             cores so many times as fast as those of the laws (1)`;
 
@@ -34,7 +35,11 @@ export function lawsCommand(args: readonly string[]): boolean {
 }
 
 /** A pod's costs are those of the largest size measured, which has the least of what every size has. */
-function costsOf(laws: readonly GroupLaw[], commitMs: number, faster: number): Costs {
+function costsOf(
+  laws: readonly GroupLaw[],
+  given: { commitMs: number; followMs: number; faster: number },
+): Costs {
+  const { commitMs, followMs, faster } = given;
   const of = (group: Group): GroupLaw => {
     const law = laws.find((one) => one.group === group);
     if (law !== undefined && law.points.length > 0) return law;
@@ -51,6 +56,7 @@ function costsOf(laws: readonly GroupLaw[], commitMs: number, faster: number): C
     heartbeat: cost(heartbeatMs),
     pod: cost(podMs),
     requestsAPod: REQUESTS_A_POD,
+    followMs: followMs / faster,
     commitMs,
   };
 }
@@ -61,6 +67,7 @@ const OPTIONS = {
   'pods-per-second': { type: 'string', default: '100' },
   load: { type: 'string', default: '60' },
   p99: { type: 'string', default: '1000' },
+  'follow-ms': { type: 'string', default: '0.05' },
   'commit-ms': { type: 'string', default: '5' },
   faster: { type: 'string', default: '1' },
 } as const;
@@ -69,7 +76,11 @@ export function simulateCommand(args: readonly string[]): boolean {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   if (values.laws === undefined) throw new BenchError(SIMULATE_USAGE);
   const laws = JSON.parse(readFileSync(values.laws, 'utf8')) as GroupLaw[];
-  const costs = costsOf(laws, Number(values['commit-ms']), Number(values.faster));
+  const costs = costsOf(laws, {
+    commitMs: Number(values['commit-ms']),
+    followMs: Number(values['follow-ms']),
+    faster: Number(values.faster),
+  });
   const lines = [
     '| nodes | apiservers | shards | requests/s | load of an apiserver | of a shard | p50 ms | p99 ms | memory, all apiservers GiB | controller-manager GiB |',
     '|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|',

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { seededRandom } from '@kubets/platform';
-import { type Costs, simulate, smallestPlan } from './model.ts';
+import { type Costs, followLoad, simulate, smallestPlan } from './model.ts';
 
 const costs: Costs = {
   heartbeat: { apiserverMs: 1, storeMs: 0.3 },
   pod: { apiserverMs: 5, storeMs: 2 },
   requestsAPod: 8,
+  followMs: 0,
   commitMs: 2,
 };
 const run = () => ({ seconds: 60, random: seededRandom(7) });
@@ -26,6 +27,18 @@ describe('simulate', () => {
   it('is the same for the same seed', () => {
     const size = { nodes: 1_000, podsPerSecond: 20, apiservers: 2, shards: 1 };
     assert.deepEqual(simulate(size, costs, run()), simulate(size, costs, run()));
+  });
+});
+
+describe('following the store', () => {
+  it('costs every apiserver the same, however many there are', () => {
+    const following: Costs = { ...costs, followMs: 0.5 };
+    const load = (apiservers: number): number =>
+      simulate({ nodes: 4_000, podsPerSecond: 0, apiservers, shards: 4 }, following, run())
+        .apiserverLoad;
+    // 400 leases a second: a fifth of each process.
+    assert.ok(Math.abs(followLoad({ nodes: 4_000, podsPerSecond: 0 }, following) - 0.2) < 1e-9);
+    assert.ok(load(2) > load(100) && load(100) >= 0.2 && load(100) < 0.22);
   });
 });
 

@@ -18,6 +18,8 @@ export interface Costs {
   readonly pod: Cost;
   /** Requests the cost of a pod is made of. */
   readonly requestsAPod: number;
+  /** What every apiserver spends on every write, whoever took it: its caches follow the store. */
+  readonly followMs: number;
   /** Time until a write is on a majority's disks, shared by all writes that wait for it. */
   readonly commitMs: number;
 }
@@ -40,6 +42,9 @@ export interface Outcome {
 }
 
 const HEARTBEAT_SECONDS = 10;
+/** Beyond this nothing is left for requests; the answer is then what that looks like. */
+const MOST_FOLLOWING = 0.95;
+const LEAST_LEFT = 0.02;
 const MS = 1_000;
 
 /** When each server is free again; the client chooses one at random, as connections do. */
@@ -71,6 +76,15 @@ class Servers {
 /** Exponential: arrivals that know nothing of each other, and service times that vary as much as their mean. */
 const exponential = (mean: number, random: Random): number => -mean * Math.log(1 - random.next());
 
+/** The share of every apiserver that following the store takes: more apiservers do not make it smaller. */
+export function followLoad(
+  { nodes, podsPerSecond }: Omit<Size, 'apiservers' | 'shards'>,
+  costs: Costs,
+): number {
+  const writes = nodes / HEARTBEAT_SECONDS + podsPerSecond * costs.requestsAPod;
+  return Math.min(MOST_FOLLOWING, (writes * costs.followMs) / MS);
+}
+
 /** @param seconds of simulated time */
 export function simulate(
   size: Size,
@@ -85,6 +99,7 @@ export function simulate(
   const shards = new Servers(size.shards);
   const latencies = new Histogram();
   const untilMs = run.seconds * MS;
+  const following = followLoad(size, costs);
   for (
     let nowMs = exponential(MS / rate, random);
     nowMs < untilMs;
@@ -92,15 +107,16 @@ export function simulate(
   ) {
     const isPod = random.next() < podRequests / rate;
     const cost = isPod ? part(costs.pod, costs.requestsAPod) : part(costs.heartbeat, 2);
-    // Half of the work before the store is asked, half when it has answered.
     const server = apiservers.pick(random);
-    const asked = apiservers.serve(server, nowMs, exponential(cost.apiserverMs, random));
+    // Requests have what following leaves of the process.
+    const tookMs = exponential(cost.apiserverMs, random) / (1 - following);
+    const asked = apiservers.serve(server, nowMs, tookMs);
     const stored = shards.serve(shards.pick(random), asked, exponential(cost.storeMs, random));
     latencies.record(stored + costs.commitMs - nowMs);
   }
   return {
     rate,
-    apiserverLoad: apiservers.load(untilMs),
+    apiserverLoad: apiservers.load(untilMs) * (1 - following) + following,
     storeLoad: shards.load(untilMs),
     p50Ms: latencies.quantile(0.5),
     p99Ms: latencies.quantile(0.99),
@@ -120,14 +136,15 @@ export function smallestPlan(
 ): { size: Size; outcome: Outcome } {
   const { nodes, podsPerSecond } = want;
   const beats = nodes / HEARTBEAT_SECONDS;
-  const least = (cost: (one: Cost) => number): number => {
+  const least = (cost: (one: Cost) => number, load: number): number => {
     const busy = (beats * cost(costs.heartbeat) + podsPerSecond * cost(costs.pod)) / MS;
-    return Math.max(1, Math.ceil(busy / want.load));
+    return Math.min(MOST, Math.max(1, Math.ceil(busy / load)));
   };
+  const left = Math.max(LEAST_LEFT, want.load - followLoad(want, costs));
   let size: Size = {
     ...{ nodes, podsPerSecond },
-    apiservers: least((one) => one.apiserverMs),
-    shards: least((one) => one.storeMs),
+    apiservers: least((one) => one.apiserverMs, left),
+    shards: least((one) => one.storeMs, want.load),
   };
   for (;;) {
     const outcome = simulate(size, costs, { seconds: SECONDS, random: random() });
