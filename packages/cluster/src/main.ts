@@ -176,7 +176,10 @@ const COMPONENTS_HELP = `
   bench  how the control plane behaves, with thousands of hollow nodes too: kubets bench --help
 
 One process alone, with its own flags (each has --help):
-  etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns`;
+  etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns
+
+What is done to a store (each has --help):
+  etcd snapshot, etcd member, etcd check, etcd recover`;
 
 /** Errors of every command, however deep, come back here. */
 function strictly(program: Command): void {

@@ -127,7 +127,7 @@ async function command(argv: readonly string[]): Promise<number> {
   const io = {
     out: (text: string) => process.stdout.write(text),
     err: (text: string) => process.stderr.write(text),
-    ...{ clock: systemClock, signal: stop.signal, env: process.env },
+    ...{ clock: systemClock, signal: stop.signal },
   };
   return runCommand(argv, { io, disk: nodeDisk });
 }

@@ -10,7 +10,6 @@ export interface Io {
   readonly clock: Clock;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** A command has done its work, and what it found is not good: exit code 1 without a message of its own. */

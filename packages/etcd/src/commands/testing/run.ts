@@ -20,7 +20,7 @@ export async function runForTest(...argv: readonly string[]): Promise<CommandRes
     err(text: string) {
       err += text;
     },
-    ...{ clock: systemClock, signal: new AbortController().signal, env: {} },
+    ...{ clock: systemClock, signal: new AbortController().signal },
   };
   const code = await runCommand(argv, { io, disk: nodeDisk });
   return { code, out, err };

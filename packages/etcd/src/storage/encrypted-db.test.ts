@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { isSealed, Vault } from '../encryption/vault.ts';
+import { EncryptedDb } from './encrypted-db.ts';
+import type { Db } from './load.ts';
+
+/** A database in memory; every call takes a turn of the event loop, so that calls may overlap. */
+class MemoryDb implements Db {
+  readonly values = new Map<string, Buffer>();
+
+  async open(): Promise<void> {
+    await setImmediate();
+  }
+
+  async close(): Promise<void> {
+    await setImmediate();
+  }
+
+  async get(key: Buffer): Promise<Buffer | undefined> {
+    await setImmediate();
+    return this.values.get(key.toString('latin1'));
+  }
+
+  async put(key: Buffer, value: Buffer): Promise<void> {
+    await setImmediate();
+    this.values.set(key.toString('latin1'), value);
+  }
+
+  async clear(): Promise<void> {
+    await setImmediate();
+    this.values.clear();
+  }
+
+  iterator({ gte }: { gte: Buffer }): ReturnType<Db['iterator']> {
+    let from = gte.toString('latin1');
+    return {
+      nextv: async (count) => {
+        const names = [...this.values.keys()].sort().filter((name) => name >= from);
+        const page = names.slice(0, count).map((name): [Buffer, Buffer] => {
+          return [Buffer.from(name, 'latin1'), this.values.get(name) ?? Buffer.alloc(0)];
+        });
+        from = `${names.at(page.length - 1)}\0`;
+        await setImmediate();
+        return page;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  batch(): ReturnType<Db['batch']> {
+    const work: (() => void)[] = [];
+    return {
+      get length() {
+        return work.length;
+      },
+      put: (key, value) => work.push(() => this.values.set(key.toString('latin1'), value)),
+      del: (key) => work.push(() => this.values.delete(key.toString('latin1'))),
+      write: async () => {
+        await setImmediate();
+        for (const step of work) step();
+      },
+    };
+  }
+}
+
+const key = (i: number): Buffer => Buffer.from(`key ${String(i).padStart(5, '0')}`);
+const SYNC = { sync: true };
+
+describe('encrypting anew', () => {
+  it('reaches everything, and brings nothing back that is removed meanwhile', async () => {
+    const inner = new MemoryDb();
+    for (let i = 0; i < 2_000; i++)
+      inner.values.set(key(i).toString('latin1'), Buffer.from(`${i}`));
+    const db = new EncryptedDb(inner, new Vault([Buffer.alloc(32, 1)]));
+    assert.equal((await db.get(key(5)))?.toString(), '5');
+    assert.equal(db.isStale, true);
+    const refreshing = db.refresh();
+    for (let i = 0; i < 2_000; i += 3) {
+      const batch = db.batch();
+      batch.del(key(i));
+      batch.put(key(i + 1), Buffer.from('new'));
+      await batch.write(SYNC);
+    }
+    await refreshing;
+    for (let i = 0; i < 1_998; i++) {
+      const value = await db.get(key(i));
+      assert.equal(value?.toString(), [undefined, 'new', `${i}`][i % 3], `${i}`);
+    }
+    assert.ok([...inner.values.values()].every((value) => isSealed(value)));
+  });
+
+  it('stops when the database is closed', async () => {
+    const inner = new MemoryDb();
+    for (let i = 0; i < 5_000; i++) inner.values.set(key(i).toString('latin1'), Buffer.from('x'));
+    const db = new EncryptedDb(inner, new Vault([Buffer.alloc(32, 1)]));
+    const refreshing = db.refresh();
+    await db.close();
+    assert.equal(await refreshing, undefined);
+  });
+});
