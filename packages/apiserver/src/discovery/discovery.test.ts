@@ -232,6 +232,7 @@ describe('health', () => {
       body: 'ok',
     });
     assert.equal((await get('/readyz/etcd', { health: [ill] }))?.status, 500);
+    assert.equal((await get('/livez/etcd', { health: [ill] }))?.status, 500);
     assert.equal(await get('/readyz/nope'), undefined);
   });
 

@@ -29,7 +29,8 @@ export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
       const chosen = root === 'livez' ? all.filter((one) => one.liveness) : all;
       const name = rest.join('/');
       if (name === '') return report(root, chosen, request);
-      const one = chosen.find((check) => check.name === name);
+      // One by name may be asked for anywhere, also where it does not count.
+      const one = all.find((check) => check.name === name);
       return one && single(one);
     },
   };

@@ -266,7 +266,7 @@ export class ResourcesService {
       watch.onStop(await registry.watch(target, options, watch));
       session.leave();
       session.audit?.started(200);
-      call.once('close', () => session.done());
+      for (const event of ['cancelled', 'close']) call.once(event, () => session.done());
       this.#note('watch', request.ref, 200, startedMs);
     } catch (error) {
       session.failed(error);
