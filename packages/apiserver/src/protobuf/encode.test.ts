@@ -14,7 +14,7 @@ import { encodeProtobuf, encodeProtobufFrame, encodeProtobufList, messageOf } fr
 import { wireFields } from './wire.ts';
 import { BackWriter } from './writer.ts';
 
-const RUNS = 30;
+const RUNS = 20;
 
 /** A value without what protobuf cannot tell from nothing: empty lists and maps. */
 function bare(value: unknown): unknown {
