@@ -1,6 +1,6 @@
 // Copies what an image needs: `node select-files.js FROM TO`. Run by the Dockerfile with the project's own Node.js.
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 const [from, to] = process.argv.slice(2);
 
@@ -25,7 +25,7 @@ function installed() {
 for (const path of ['package.json', 'proto', 'packages']) copy(path);
 for (const path of installed()) {
   // Optional ones may be missing; a dependency inside another one's folder has been copied with it.
-  if (readdirSync(dirname(join(from, path))).includes(basename(path))) copy(path);
+  if (existsSync(join(from, path))) copy(path);
 }
 mkdirSync(join(to, 'node_modules/@kubets'), { recursive: true });
 for (const name of readdirSync(join(from, 'packages'))) {
