@@ -120,9 +120,10 @@ export function endProcess(pid: number): void {
   process.kill(pid, 'SIGKILL');
 }
 
-/** Keeps a process from running; stopping the cluster ends it all the same. */
-export function freezeProcess(pid: number): void {
+/** Keeps a process from running. @returns lets it run again */
+export function freezeProcess(pid: number): () => void {
   process.kill(pid, 'SIGSTOP');
+  return () => process.kill(pid, 'SIGCONT');
 }
 
 /** The figures of a process. @throws when it does not answer */

@@ -42,6 +42,7 @@ class Whole {
   readonly #cluster: OwnCluster;
   readonly #client: RestClient;
   readonly #requests: Requests<Call>;
+  #thaw: () => void = () => undefined;
 
   constructor(options: WholeOptions, cluster: OwnCluster) {
     const { clock, signal, lanes } = options;
@@ -76,6 +77,7 @@ class Whole {
   }
 
   close(): void {
+    this.#thaw();
     this.#client.close();
   }
 
@@ -87,7 +89,7 @@ class Whole {
     });
     // Nodes that nobody keeps alive would be given up, and pods with them.
     for (const { role, pid } of this.#cluster.processes()) {
-      if (role === 'controller-manager' && pid !== undefined) freezeProcess(pid);
+      if (role === 'controller-manager' && pid !== undefined) this.#thaw = freezeProcess(pid);
     }
     await this.#create('nodes', nodes, (index) => benchNode(which, index));
     await this.#each(nodes, 'nodes made ready', async (index) => {
