@@ -154,6 +154,9 @@ ${table({ title: 'Figures', head: ['figure', 'value'], rows: numbers })}${tables
 function figureBars({ figures }: BenchResult): string {
   const rates = Object.entries(figures).filter(([name]) => name.includes('more is better'));
   if (rates.length === 0) return '';
-  const rows = rates.map(([name, value]): [string, number] => [name.replace(/ \(.*/, ''), value]);
-  return barChart('Rates', 'more is better', rows);
+  const rows = rates.map(([name, value]): [string, number] => [
+    name.replace(/(, [a-z ]* a second)? \(.*/, ''),
+    value,
+  ]);
+  return barChart('Rates', 'a second; more is better', rows);
 }

@@ -8,6 +8,8 @@ const BOTTOM = 28;
 const TOP = 26;
 const RIGHT = 10;
 const MOST_POINTS = 400;
+/** Room for the names of bars. */
+const LABEL_WIDTH = 230;
 /** Where an axis may end, times a power of ten: its quarters are short numbers. */
 const STEPS = [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10];
 /** Told apart by people who see few colours, too (Okabe and Ito). */
@@ -122,9 +124,9 @@ export function barChart(
   const row = 22;
   const height = rows.length * row + 6;
   const bars = rows.map(([name, value], at) => {
-    const width = (value / top) * (WIDTH - 300);
+    const width = (value / top) * (WIDTH - LABEL_WIDTH - 70);
     const y = at * row + 4;
-    return `<text class="tick" x="190" y="${y + 12}" text-anchor="end">${escapeHtml(name)}</text><rect fill="${COLOURS[0]}" x="198" y="${y}" width="${width.toFixed(1)}" height="15"/><text class="tick" x="${(204 + width).toFixed(1)}" y="${y + 12}">${short(value)}</text>`;
+    return `<text class="tick" x="${LABEL_WIDTH - 8}" y="${y + 12}" text-anchor="end">${escapeHtml(name)}</text><rect fill="${COLOURS[0]}" x="${LABEL_WIDTH}" y="${y}" width="${width.toFixed(1)}" height="15"/><text class="tick" x="${(LABEL_WIDTH + 6 + width).toFixed(1)}" y="${y + 12}">${short(value)}</text>`;
   });
   return `<figure><figcaption>${escapeHtml(title)} <small>${escapeHtml(unit)}</small></figcaption><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeHtml(title)}">${bars.join('')}</svg></figure>`;
 }
