@@ -21,7 +21,10 @@ export function judge(request: FuzzRequest, answer: FuzzAnswer): string | undefi
   return statusProblem(answer);
 }
 
-/** A version that is no number, or none of 64 bits, is told by a Status of code 500: so the stock server does, and clients are told apart by it. */
+/**
+ * A version that is no number, or none of 64 bits, is told by a Status of code 500: so the stock server does, as the
+ * recorded exchanges show.
+ */
 const isUpstreams500 = ({ path }: FuzzRequest): boolean =>
   /[?&]resourceVersion=(?!\d{1,19}(&|$))[^&]/.test(path);
 
