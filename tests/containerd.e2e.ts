@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { execByLibrary, forwardByLibrary, logByLibrary } from './support/client-node.ts';
+import { execByLibrary, logByLibrary } from './support/client-node.ts';
 import { kubets, TestCluster } from './support/cluster.ts';
 import { BUSYBOX_IMAGE, writeBusyboxImage } from './support/image.ts';
 import { eventually, must, needProgram, run } from './support/shell.ts';
@@ -109,7 +109,7 @@ test('exec: output, exit code, standard input to its end', { skip }, async () =>
   assert.equal(echoed, 'from here');
 });
 
-test('the JavaScript client library: log, exec, port-forward', { skip }, async () => {
+test('the JavaScript client library: log and exec', { skip }, async () => {
   const path = '{.items[0].metadata.name}';
   const pods = ['get', 'pods', '-l', 'app=web', '-o', `jsonpath=${path}`];
   const pod = await cluster.kubectl(pods);
@@ -120,8 +120,6 @@ test('the JavaScript client library: log, exec, port-forward', { skip }, async (
   assert.deepEqual([echoed.out, echoed.status.status], ['from here', 'Success']);
   const failed = await execByLibrary(at, ['sh', '-c', 'exit 7']);
   assert.equal(failed.status.reason, 'NonZeroExitCode');
-  const request = 'GET / HTTP/1.0\r\n\r\n';
-  assert.match(await forwardByLibrary(at, 8080, { request, until: /web-/ }), /200 OK/);
 });
 
 test('the Service answers on its address, its name and its node port', { skip }, async () => {

@@ -1,6 +1,6 @@
 /** The JavaScript client library's streams into a pod. */
 import { PassThrough, Writable } from 'node:stream';
-import { Exec, KubeConfig, Log, PortForward, type V1Status } from '@kubernetes/client-node';
+import { Exec, KubeConfig, Log, type V1Status } from '@kubernetes/client-node';
 
 /** Keeps what is written to it. */
 class Kept extends Writable {
@@ -60,22 +60,5 @@ export async function logByLibrary(at: PodPlace, until: RegExp): Promise<string>
   const stop = await log.log(at.namespace, at.pod, at.container, out, { follow: true });
   await out.matching(until);
   stop.abort();
-  return out.text;
-}
-
-/** Sends a request to a port of the pod; resolves once the answer has what is wanted. */
-export async function forwardByLibrary(
-  at: PodPlace,
-  port: number,
-  o: { readonly request: string; readonly until: RegExp },
-): Promise<string> {
-  const out = new Kept();
-  const input = new PassThrough();
-  const forward = new PortForward(configOf(at.kubeconfig), true);
-  const socket = await forward.portForward(at.namespace, at.pod, [port], out, null, input);
-  input.write(o.request);
-  await out.matching(o.until);
-  input.end();
-  if (typeof socket !== 'function') socket.close();
   return out.text;
 }
