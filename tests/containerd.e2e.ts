@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { execByLibrary, logByLibrary } from './support/client-node.ts';
 import { kubets, TestCluster } from './support/cluster.ts';
 import { BUSYBOX_IMAGE, writeBusyboxImage } from './support/image.ts';
 import { eventually, must, needProgram, run } from './support/shell.ts';
@@ -107,19 +106,6 @@ test('exec: output, exit code, standard input to its end', { skip }, async () =>
     input: 'from here',
   });
   assert.equal(echoed, 'from here');
-});
-
-test('the JavaScript client library: log and exec', { skip }, async () => {
-  const path = '{.items[0].metadata.name}';
-  const pods = ['get', 'pods', '-l', 'app=web', '-o', `jsonpath=${path}`];
-  const pod = await cluster.kubectl(pods);
-  const kubeconfig = join(cluster.dir, 'kubeconfig');
-  const at = { kubeconfig, namespace: 'default', pod, container: 'web' };
-  assert.match(await logByLibrary(at, /hello/), /^started hello$/m);
-  const echoed = await execByLibrary(at, ['busybox', 'head', '-c', '9'], 'from here');
-  assert.deepEqual([echoed.out, echoed.status.status], ['from here', 'Success']);
-  const failed = await execByLibrary(at, ['sh', '-c', 'exit 7']);
-  assert.equal(failed.status.reason, 'NonZeroExitCode');
 });
 
 test('the Service answers on its address, its name and its node port', { skip }, async () => {
