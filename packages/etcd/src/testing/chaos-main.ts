@@ -22,6 +22,8 @@ const [kill, pause, partition, slow, full] = [
   Number(values.kill) + Number(values.kills),
   ...[values.pause, values.partition, values.slow, values.full].map(Number),
 ] as const;
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 const onStep = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
@@ -33,6 +35,7 @@ try {
     faults: { ...faults, full: full ?? 0 },
     inContainers: values.containers,
     withinMs: Number(values.seconds) * 1000,
+    signal: stop.signal,
     onStep,
   });
   process.stdout.write(`${JSON.stringify(result)}\n`);

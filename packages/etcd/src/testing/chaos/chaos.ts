@@ -25,6 +25,8 @@ export interface ChaosOptions {
   readonly inContainers?: boolean;
   /** No more faults after this long; what there was is judged. */
   readonly withinMs?: number;
+  /** No more faults from now on: what there was is judged, and everything is cleared away. */
+  readonly signal?: AbortSignal;
   readonly onStep?: (line: string) => void;
 }
 
@@ -51,7 +53,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     recorder.start(CLIENTS);
     await waitForWrite(recorder, performance.now());
     for (const [n, fault] of plan.entries()) {
-      if (performance.now() > giveUpMs) break;
+      if (performance.now() > giveUpMs || options.signal?.aborted === true) break;
       const leader = await leaderOf(system);
       const tookMs = await breakOnce({ system, recorder, fault, leader });
       times.set(fault, [...(times.get(fault) ?? []), tookMs]);
