@@ -1,5 +1,13 @@
 // Copies what an image needs: `node select-files.js FROM TO`. Run by the Dockerfile with the project's own Node.js.
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const [from, to] = process.argv.slice(2);
