@@ -174,6 +174,8 @@ export class ProcessTarget implements Target {
     const prefix = this.inNetwork(member).split(' ').filter(Boolean);
     const [first = program, ...rest] = [...prefix, program, ...words];
     const child = spawn(first, rest, {
+      // A terminal's Ctrl-C goes to the whole group of processes: members must not end by it.
+      detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...env, KUBETS_CHAOS_CLOCK: this.clockFile(member) ?? '' },
     });
