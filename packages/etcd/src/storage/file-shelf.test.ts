@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { delay, seededRandom, silentLogger } from '@kubets/platform';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { seededRandom, silentLogger } from '@kubets/platform';
 import { LIMITS } from '../limits.ts';
 import { intervalOf, MvccStore, type ShelfSegment } from '../mvcc/index.ts';
 import { FileShelf } from './runtime/file-shelf.ts';
@@ -31,17 +32,17 @@ function fill(shelf: FileShelf, bytes: number): Placed[] {
 }
 
 /** Until the disk has taken what it was given. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 50; turn += 1) await delay(2);
+async function settled(shelf: FileShelf): Promise<void> {
+  while (shelf.busy) await nextTurn();
 }
 
 test('values come back, from memory and from the disk', async () => {
   const shelf = new FileShelf(dir, silentLogger);
   // Not more at once than may be on its way.
   const placed = fill(shelf, 8 * 1024 * 1024);
-  await settled();
+  await settled(shelf);
   placed.push(...fill(shelf, 10 * 1024 * 1024));
-  await settled();
+  await settled(shelf);
   assert.ok(new Set(placed.map(({ segment }) => segment)).size > 1);
   for (const { segment, at, value } of placed) {
     assert.deepEqual(segment.read(at, value.length), value);
@@ -53,7 +54,7 @@ test('values come back, from memory and from the disk', async () => {
 test('another place holds no value', async () => {
   const shelf = new FileShelf(dir, silentLogger);
   const [first] = fill(shelf, LIMITS.shelfChunkBytes * 3);
-  await settled();
+  await settled(shelf);
   assert.ok(first);
   const { segment, at, value } = first;
   assert.throws(() => segment.read(at + 16, value.length), /checksum/);
@@ -70,7 +71,8 @@ test('what is too large or too much for now is left to the caller', () => {
 });
 
 test('a store with a shelf answers as one without', async () => {
-  const stores = [new MvccStore(), new MvccStore(undefined, new FileShelf(dir, silentLogger))];
+  const shelf = new FileShelf(dir, silentLogger);
+  const stores = [new MvccStore(), new MvccStore(undefined, shelf)];
   const random = seededRandom(11);
   for (let n = 0; n < 3_000; n += 1) {
     const key = Buffer.from(`k${random.int(40)}`);
@@ -82,7 +84,7 @@ test('a store with a shelf answers as one without', async () => {
       else txn.put(key, value, 0n);
       store.end(txn);
     }
-    if (n % 500 === 499) await settled();
+    if (n % 500 === 499) await settled(shelf);
   }
   for (const store of stores) store.compact(store.revision - 500);
   const shown = (store: MvccStore) => ({

@@ -119,6 +119,11 @@ export class FileShelf implements Shelf {
     this.current = this.open();
   }
 
+  /** Whether the disk has still to take what it was given. */
+  get busy(): boolean {
+    return this.writing > 0;
+  }
+
   get segment(): ShelfSegment {
     return this.current;
   }
