@@ -18,10 +18,16 @@ if (type === 'udp') {
   }).listen(Number(port), '0.0.0.0', () => console.log('listening'));
 }`;
 
+/**
+ * A refusal reaches the client by ICMP, which the kernel drops while the socket is still inside `connect`; the next
+ * one comes with the second SYN, a second later (RFC 6298 §2.1). So only a longer silence means that nobody answers.
+ */
+const PATIENCE_MS = 5_000;
+
 const ASK = `
 const [ip, port, times] = process.argv.slice(1);
 for (let i = 0; i < Number(times); i += 1) {
-  const socket = require('node:net').connect({ host: ip, port: Number(port), timeout: 1000 });
+  const socket = require('node:net').connect({ host: ip, port: Number(port), timeout: ${PATIENCE_MS} });
   socket.on('timeout', () => { console.log('TIMEOUT'); socket.destroy(); });
   socket.on('error', (error) => console.log(error.code));
   socket.on('data', (data) => console.log(String(data)));
