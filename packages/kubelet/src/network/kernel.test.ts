@@ -12,7 +12,7 @@ const SERVER = `require('node:net').createServer((socket) => {
   socket.on('error', () => {});
   socket.end(socket.remoteAddress.replace('::ffff:', ''));
 }).listen(8080, '0.0.0.0', () => console.log('listening'));`;
-const ASK = `const socket = require('node:net').connect({ host: process.argv[1], port: 8080, timeout: 2000 });
+const ASK = `const socket = require('node:net').connect({ host: process.argv[1], port: 8080, timeout: 5000 });
 socket.on('timeout', () => { console.log('TIMEOUT'); socket.destroy(); });
 socket.on('error', (error) => console.log(error.code));
 socket.on('data', (data) => console.log(String(data)));`;
