@@ -20,9 +20,9 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { type ApiServerConfig, flags } from './config.ts';
+import { EmbeddedAuthority } from './embedded/certificates.ts';
 import { ApiServer } from './server.ts';
 import { EtcdStore } from './storage/etcd-store.ts';
-import { TestAuthority } from './testing/certificates.ts';
 import { configMap } from './testing/index.ts';
 
 interface Running {
@@ -33,7 +33,7 @@ interface Running {
 
 let etcd: Etcd;
 let folder: string;
-let authority: TestAuthority;
+let authority: EmbeddedAuthority;
 let admin: TlsMaterial;
 let nobody: TlsMaterial;
 let first: Running;
@@ -75,7 +75,7 @@ before(async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   writeFileSync(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
   writeFileSync(join(folder, 'tokens.csv'), 'admin-token,admin,admin,"system:masters"\n');
-  authority = await TestAuthority.create();
+  authority = await EmbeddedAuthority.create(Date.now());
   admin = await authority.issue('CN=kubernetes-admin,O=system:masters');
   nobody = await authority.issue('CN=nobody');
   etcd = await startEtcd({ memory: true });
@@ -154,7 +154,7 @@ describe('who asks', () => {
   }
 
   it('a certificate of another authority is no identity', async () => {
-    const other = await TestAuthority.create();
+    const other = await EmbeddedAuthority.create(Date.now());
     const { cert, key } = await other.issue('CN=kubernetes-admin,O=system:masters');
     assert.equal((await ask(first, 'GET', MAPS, { tls: { cert, key } })).status, 403);
   });

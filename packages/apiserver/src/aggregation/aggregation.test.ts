@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { type APIService, builtinKinds, type KubeObject } from '@kubets/api';
+import { EmbeddedAuthority } from '../embedded/certificates.ts';
 import { type EmbeddedApiServer, startApiServer } from '../index.ts';
 import type { CacheChange } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { TestAuthority } from '../testing/certificates.ts';
 
 const GROUP = 'metrics.k8s.io';
 const NAME = `v1beta1.${GROUP}`;
@@ -89,7 +89,7 @@ let ca: Buffer;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'aggregation-'));
-  const authority = await TestAuthority.create();
+  const authority = await EmbeddedAuthority.create(Date.now());
   const proxy = await authority.issue('CN=front-proxy-client');
   writeFileSync(join(folder, 'proxy.crt'), proxy.cert);
   writeFileSync(join(folder, 'proxy.key'), proxy.key);

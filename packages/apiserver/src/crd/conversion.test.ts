@@ -7,9 +7,9 @@ import { json } from 'node:stream/consumers';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { CustomResourceDefinition, JsonObject, KindDef, KubeObject } from '@kubets/api';
 import { objectOf } from '../cache/entry.ts';
+import { EmbeddedAuthority } from '../embedded/certificates.ts';
 import { plainBytes } from '../rest/encode.ts';
 import { MemoryStore } from '../storage/memory-store.ts';
-import { TestAuthority } from '../testing/certificates.ts';
 import { RecordingSink } from '../testing/index.ts';
 import { DEFINITIONS } from './controller.ts';
 import { CrdServer, GROUP } from './testing.ts';
@@ -46,7 +46,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 before(async () => {
-  const authority = await TestAuthority.create();
+  const authority = await EmbeddedAuthority.create(Date.now());
   const tls = await authority.issue('CN=webhook');
   caBundle = tls.ca.toString('base64');
   server = createServer(tls, (request, response) => void answer(request, response));

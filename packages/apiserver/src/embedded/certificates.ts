@@ -32,11 +32,11 @@ export class EmbeddedAuthority {
     this.#nowMs = nowMs;
   }
 
-  /** @param nowMs what the certificates' year begins at */
-  static async create(nowMs: number): Promise<EmbeddedAuthority> {
+  /** @param nowMs what the certificates' year begins at @param name the authority's own subject */
+  static async create(nowMs: number, name = 'CN=kubets-embedded'): Promise<EmbeddedAuthority> {
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.createSelfSigned({
-      name: 'CN=kubets-embedded',
+      name,
       keys,
       signingAlgorithm: ALGORITHM,
       ...validity(nowMs),
@@ -45,8 +45,8 @@ export class EmbeddedAuthority {
     return new EmbeddedAuthority(certificate, keys, nowMs);
   }
 
-  /** A certificate for a subject such as `CN=a,O=b`, good for loopback; PEM. */
-  async issue(subject: string): Promise<TlsMaterial> {
+  /** A certificate for a subject such as `CN=a,O=b`, good for loopback and the host names given; PEM. */
+  async issue(subject: string, ...hosts: readonly string[]): Promise<TlsMaterial> {
     const keys = await newKeys();
     this.#serial += 1;
     const certificate = await X509CertificateGenerator.create({
@@ -60,7 +60,7 @@ export class EmbeddedAuthority {
       extensions: [
         new SubjectAlternativeNameExtension([
           { type: 'ip', value: '127.0.0.1' },
-          { type: 'dns', value: 'localhost' },
+          ...['localhost', ...hosts].map((value) => ({ type: 'dns', value }) as const),
         ]),
       ],
     });

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TestAuthority } from '../testing/certificates.ts';
+import { EmbeddedAuthority } from '../embedded/certificates.ts';
 
 export interface Asked {
   readonly path: string;
@@ -42,7 +42,7 @@ export class TestService {
   }
 
   static async start(): Promise<TestService> {
-    const authority = await TestAuthority.create();
+    const authority = await EmbeddedAuthority.create(Date.now());
     const { cert, key, ca } = await authority.issue('CN=service');
     const server = createServer({ cert, key });
     server.listen(0, '127.0.0.1');

@@ -4,21 +4,21 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
 import type { TlsMaterial } from '@kubets/platform';
+import { EmbeddedAuthority } from '../embedded/certificates.ts';
 import type { AnyRequest } from '../ports.ts';
-import { TestAuthority } from '../testing/certificates.ts';
 import { PeerReader, type Peers } from './peer.ts';
 
-let clients: TestAuthority;
-let proxies: TestAuthority;
-let strangers: TestAuthority;
+let clients: EmbeddedAuthority;
+let proxies: EmbeddedAuthority;
+let strangers: EmbeddedAuthority;
 let server: Server;
 let reader: PeerReader;
 let seen: (peers: Peers) => void = () => undefined;
 
 before(async () => {
-  clients = await TestAuthority.create('CN=clients');
-  proxies = await TestAuthority.create('CN=proxies');
-  strangers = await TestAuthority.create('CN=strangers');
+  clients = await EmbeddedAuthority.create(Date.now(), 'CN=clients');
+  proxies = await EmbeddedAuthority.create(Date.now(), 'CN=proxies');
+  strangers = await EmbeddedAuthority.create(Date.now(), 'CN=strangers');
   const { cert, key, ca } = await clients.issue('CN=server');
   const proxyCa = (await proxies.issue('CN=x')).ca;
   reader = new PeerReader(ca, proxyCa);
