@@ -3,7 +3,7 @@
  * file, the line and what to do instead.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root: string = join(import.meta.dirname, '..');
@@ -97,7 +97,9 @@ export function sourceFiles(): string[] {
     cwd: root,
     encoding: 'utf8',
   });
-  return list.split('\n').filter((file) => file !== '' && !file.includes('/generated/'));
+  return list
+    .split('\n')
+    .filter((file) => file !== '' && !file.includes('/generated/') && existsSync(join(root, file)));
 }
 
 const packageOf = (file: string): string | undefined => /^packages\/([^/]+)\//.exec(file)?.[1];

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { ConfigError, parseFlags, silentLogger, systemClock } from '@kubets/platform';
 import { securityFlags } from '../config-security.ts';
 import { asks, FakeStore, user } from '../edge-testing.ts';
-import { TestService } from '../outbound/testing.ts';
+import { TestService } from '../testing/outbound-service.ts';
 import { authorizationModes } from './authorization-config.ts';
 import { createAuthorizer } from './authorizer.ts';
 

@@ -5,7 +5,7 @@ import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 
 import { type ApiServerConfig, flags } from '../config.ts';
 import { LIMITS } from '../edge-limits.ts';
 import { FakeStore } from '../edge-testing.ts';
-import { TestService } from '../outbound/testing.ts';
+import { TestService } from '../testing/outbound-service.ts';
 import type { EdgeAuthenticator } from './authenticator.ts';
 import { authenticationOf } from './from-config.ts';
 
