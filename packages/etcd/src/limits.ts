@@ -55,6 +55,10 @@ export const LIMITS = {
   streamWindowBytes: 1 * MIB,
   connectionWindowBytes: 16 * MIB,
   listenBacklog: 4_096,
+  /** Door: small messages of one turn that are written together; buffers for messages to many, and how many are kept. */
+  outboxBytes: 64 * KIB,
+  frameBufferBytes: 256 * KIB,
+  frameBuffersKept: 64,
   /** Door: a client connection that answers no ping for this long is closed. */
   clientPingMs: 20_000,
 
@@ -92,6 +96,8 @@ export const LIMITS = {
   watchCatchUpBytes: 3 * MIB,
   /** Watch: events of one message for those who let their messages be split. */
   watchFragmentBytes: 1.5 * MIB,
+  /** Watch: bytes of one write to a stream when a message goes to many of its watchers. */
+  watchWriteBytes: 224 * KIB,
   watchersPerStream: 100_000,
   /** Watch: requests of one stream whose sender's rights are being looked at. */
   watchRequestsWaiting: 10_000,

@@ -9,6 +9,8 @@ const STREAMS = 10;
 const PUTS_AT_ONCE = 100;
 /** Puts to the one key all watch: each makes as many events as there are watchers. */
 const SHARED_KEY_PUTS = 20;
+/** Runs of each side before those that count. */
+const WARM_UPS = 2;
 
 /** Fields of an answer on a watch stream. */
 export const CREATED = 3;
@@ -61,12 +63,14 @@ async function fanOut(
     const goals = { created: new Goal(watched.length), events: new Goal(eventCount) };
     const streams = openWatchers(watching, watched, goals);
     await goals.created.reached;
+    const cpuBefore = target.cpuSeconds?.() ?? Number.NaN;
     const startedMs = performance.now();
     await forEachLimited(written, PUTS_AT_ONCE, (key) => writing.call(put(key)));
     await goals.events.reached;
     const seconds = (performance.now() - startedMs) / 1000;
+    const cpuSeconds = (target.cpuSeconds?.() ?? Number.NaN) - cpuBefore;
     for (const stream of streams) stream.close();
-    return { value: eventCount / seconds };
+    return { value: eventCount / seconds, cpuUs: (cpuSeconds * 1e6) / eventCount };
   } finally {
     watching.close();
     writing.close();
@@ -82,12 +86,18 @@ export async function watchRows(
   const own = Array.from({ length: watchers }, (_, i) => `bench/watch/${i}`);
   const shared = own.map(() => 'bench/watched');
   const written = Array.from({ length: SHARED_KEY_PUTS }, () => 'bench/watched');
-  const run = (watched: readonly string[], puts: readonly string[], count: number) =>
-    interleave(targets, rounds, async (target) => {
+  const run = async (watched: readonly string[], puts: readonly string[], count: number) => {
+    // A run takes a fraction of a second: the first ones would measure how long programs take to warm up, the client's too.
+    for (let i = 0; i < WARM_UPS; i++) {
+      for (const target of targets) await fanOut(target, watched, puts, count);
+    }
+    return interleave(targets, rounds, async (target) => {
       const sample = await fanOut(target, watched, puts, count);
-      note(`${target.side} watch: ${Math.round(sample.value)} events/s`);
+      const cpu = `${sample.cpuUs?.toFixed(2)} µs`;
+      note(`${target.side} watch: ${Math.round(sample.value)} events/s, ${cpu}`);
       return sample;
     });
+  };
   return [
     {
       work: `watch events, 1 key, ${watchers} watchers`,

@@ -11,6 +11,7 @@ import { TLSSocket } from 'node:tls';
 import { errorMessage, type Logger } from '@kubets/platform';
 import { CodecError, type Loose, type MessageType, type MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import { encodeStatusMessage, FRAME_HEAD_BYTES, FrameReader, sealFrame } from './frames.ts';
 
 /** What tells who a call comes from. */
@@ -54,6 +55,8 @@ export interface StreamCall<Q, R> extends Caller {
   /** Bytes written that the connection has not taken yet. */
   readonly backlogBytes: number;
   send(message: Loose<R>): void;
+  /** Sends messages that are encoded and framed already. @param onTaken the buffer is not needed any more */
+  sendFrames(frames: Buffer, onTaken: () => void): void;
   /** Ends the call well, or with an error. */
   end(error?: EtcdError): void;
   onMessage(listener: (request: Q) => void): void;
@@ -193,6 +196,9 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
   private readonly reader: FrameReader;
   private listener: ((request: Q) => void) | undefined;
   private ended = false;
+  /** Frames of this turn, not written yet. */
+  private outbox: Buffer[] = [];
+  private outboxBytes = 0;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -214,7 +220,7 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
   }
 
   get backlogBytes(): number {
-    return this.stream.writableLength;
+    return this.stream.writableLength + this.outboxBytes;
   }
 
   private take(chunk: Buffer): void {
@@ -231,11 +237,32 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
   send(message: Loose<R>): void {
     if (this.ended || this.stream.destroyed) return;
     const type = this.method.response as MessageType<R>;
-    this.stream.write(sealFrame(type.encode(message, FRAME_HEAD_BYTES)));
+    const frame = sealFrame(type.encode(message, FRAME_HEAD_BYTES));
+    // What is sent in one go is written together: each write costs more than most messages do.
+    if (this.outbox.length === 0) queueMicrotask(() => this.flush());
+    this.outbox.push(frame);
+    this.outboxBytes += frame.length;
+    if (this.outboxBytes >= LIMITS.outboxBytes) this.flush();
+  }
+
+  sendFrames(frames: Buffer, onTaken: () => void): void {
+    if (this.ended || this.stream.destroyed) return;
+    this.flush();
+    this.stream.write(frames, onTaken);
+  }
+
+  private flush(): void {
+    const frames = this.outbox;
+    if (frames.length === 0) return;
+    this.outbox = [];
+    this.outboxBytes = 0;
+    if (this.stream.destroyed) return;
+    this.stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
   }
 
   end(error?: EtcdError): void {
     if (this.ended || this.stream.destroyed) return;
+    this.flush();
     this.ended = true;
     const trailers = error === undefined ? OK_TRAILERS : trailersOf(error);
     closeWith(this.stream, trailers);

@@ -187,8 +187,9 @@ export class Claims {
   /** Calls back after changes in an interval, until stopped. */
   watch(key: Buffer, rangeEnd: Buffer, onChange: () => void): () => void {
     const stream: WatchStream = this.member.parts.hub.open({
-      send(message) {
-        if (!(message instanceof Uint8Array) && message.events?.length) setImmediate(onChange);
+      send: () => true,
+      sendToEach() {
+        setImmediate(onChange);
         return true;
       },
       end: onChange,

@@ -7,8 +7,10 @@ import { LIMITS } from '../limits.ts';
 import type { WatchStream } from '../watch/index.ts';
 import type { Access } from './access.ts';
 import type { StreamCall } from './calls.ts';
+import { giveFrameBuffer } from './frame-buffers.ts';
 import type { LeaderGuard } from './leader-guard.ts';
 import type { Member } from './member.ts';
+import { framesForEach } from './shared-frames.ts';
 
 type WatchCall = StreamCall<WatchRequest, WatchResponse>;
 
@@ -20,6 +22,11 @@ export function serveWatch(member: Member, guard: LeaderGuard, call: WatchCall):
   const stream = hub.open({
     send(message) {
       call.send(message);
+      return call.backlogBytes < LIMITS.watchBufferBytes;
+    },
+    sendToEach(message, watchIds) {
+      const frames = framesForEach(message, watchIds);
+      call.sendFrames(frames, () => giveFrameBuffer(frames));
       return call.backlogBytes < LIMITS.watchBufferBytes;
     },
     end: () => call.end(etcdError('stopped')),

@@ -22,6 +22,7 @@ import { startEtcd } from '../server/solo.ts';
 import { KvState } from '../state/kv-state.ts';
 import { WatchHub } from '../watch/index.ts';
 import { runStore } from './store/run.ts';
+import { messagesForEach } from './store/values.ts';
 
 const PROPOSAL = messageType<Proposal>('kubets.etcd.v1.Proposal');
 const CREATE = messageType<WatchCreateRequest>('etcdserverpb.WatchCreateRequest');
@@ -70,6 +71,11 @@ class Bench {
       send: (message) => {
         messages.push(RESPONSE.decode(RESPONSE.encode(message)));
         left -= 1;
+        return left > 0;
+      },
+      sendToEach: (message, ids) => {
+        messages.push(...messagesForEach(message, ids));
+        left -= ids.length;
         return left > 0;
       },
       end: () => undefined,

@@ -7,12 +7,17 @@
  * stream's buffer and nothing else.
  */
 
-import { LIMITS } from '../limits.ts';
 import type { Change } from '../mvcc/index.ts';
 import { IntervalMap } from './intervals.ts';
-import { EventEncoder } from './messages.ts';
+import { ChangeLists, EventEncoder } from './messages.ts';
 import { type WatchSink, WatchStream } from './stream.ts';
-import { concerns, type Watcher, type WatcherRegistry, type WatchHubOptions } from './watcher.ts';
+import {
+  concerns,
+  type DeliveringStream,
+  type Watcher,
+  type WatcherRegistry,
+  type WatchHubOptions,
+} from './watcher.ts';
 
 export class WatchHub implements WatcherRegistry {
   readonly options: WatchHubOptions;
@@ -58,28 +63,29 @@ export class WatchHub implements WatcherRegistry {
 
   /** Tells synced watchers of the changes just applied: whole revisions, in order. */
   notify(changes: readonly Change[]): void {
-    const first = changes[0];
-    if (first === undefined) return;
-    const matched = new Map<Watcher, Change[]>();
+    if (changes.length === 0) return;
+    const matched = this.match(changes);
+    const { store, header } = this.options;
+    this.reached = store.revision;
+    if (matched.size === 0) return;
+    const encoder = new EventEncoder(header(store.revision));
+    for (const [stream, lists] of byStream(matched)) {
+      for (const [list, watchers] of lists) stream.deliver(watchers, { list, encoder });
+    }
+  }
+
+  /** Which of the changes each watcher gets. */
+  private match(changes: readonly Change[]): Map<Watcher, readonly Change[]> {
+    const matched = new Map<Watcher, readonly Change[]>();
+    const lists = new ChangeLists();
     for (const change of changes) {
       this.synced.forEach(change.version.name, (watcher) => {
-        if (!concerns(watcher, change)) return;
-        const list = matched.get(watcher);
-        if (list === undefined) matched.set(watcher, [change]);
-        else list.push(change);
+        if (concerns(watcher, change)) {
+          matched.set(watcher, lists.with(matched.get(watcher), change));
+        }
       });
     }
-    const encoder = new EventEncoder();
-    const revision = this.options.store.revision;
-    this.reached = revision;
-    for (const [watcher, list] of matched) {
-      // Too much for the stream, or for one message: the watcher reads it from history, piece by piece.
-      if (watcher.stream.full || bytesOf(list) > LIMITS.watchCatchUpBytes) {
-        this.setUnsynced(watcher);
-        watcher.next = list[0]?.version.modRevision ?? first.version.modRevision;
-        watcher.stream.catchUp(watcher);
-      } else watcher.stream.sendEvents(watcher, { list, encoder, revision });
-    }
+    return matched;
   }
 
   /** The store's content was replaced: every watcher looks for itself what it has missed. */
@@ -98,6 +104,20 @@ export class WatchHub implements WatcherRegistry {
   }
 }
 
-function bytesOf(changes: readonly Change[]): number {
-  return changes.reduce((sum, { version }) => sum + version.name.length + version.valueBytes, 0);
+type Groups = Map<DeliveringStream, Map<readonly Change[], Watcher[]>>;
+
+/** Watchers of one stream that get the same are served together. */
+function byStream(matched: ReadonlyMap<Watcher, readonly Change[]>): Groups {
+  const groups: Groups = new Map();
+  for (const [watcher, list] of matched) {
+    let lists = groups.get(watcher.stream);
+    if (lists === undefined) {
+      lists = new Map();
+      groups.set(watcher.stream, lists);
+    }
+    const watchers = lists.get(list);
+    if (watchers === undefined) lists.set(list, [watcher]);
+    else watchers.push(watcher);
+  }
+  return groups;
 }

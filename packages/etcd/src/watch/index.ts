@@ -1,5 +1,5 @@
 /** Watchers: matching changes to intervals, catching up, delivery. */
 
 export { WatchHub } from './hub.ts';
-export type { HeaderOf } from './messages.ts';
+export type { HeaderOf, SharedMessage } from './messages.ts';
 export type { WatchSink, WatchStream } from './stream.ts';

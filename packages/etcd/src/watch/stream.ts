@@ -2,20 +2,17 @@
 
 import type { Loose, WatchCreateRequest, WatchResponse } from '../codec/index.ts';
 import { LIMITS } from '../limits.ts';
-import { inInterval, intervalOf, type Revision, toRevision } from '../mvcc/index.ts';
-import { EventEncoder, fragmentsOf } from './messages.ts';
-import {
-  concerns,
-  type DeliveringStream,
-  type Delivery,
-  type Watcher,
-  type WatcherRegistry,
-} from './watcher.ts';
+import { type Change, intervalOf, type Revision, toRevision } from '../mvcc/index.ts';
+import { EventEncoder, type SharedMessage } from './messages.ts';
+import { listsOf, Piece } from './piece.ts';
+import type { DeliveringStream, Delivery, Watcher, WatcherRegistry } from './watcher.ts';
 
 /** Where a stream's messages go. */
 export interface WatchSink {
   /** @returns false when no more should be sent until the stream is told `drained` */
   send(message: Loose<WatchResponse>): boolean;
+  /** Sends a message to several watchers, to each with its own id. @returns as `send` does */
+  sendToEach(message: SharedMessage, watchIds: readonly bigint[]): boolean;
   /** The stream is over. */
   end(): void;
 }
@@ -25,6 +22,8 @@ const NO_WATCHER = -1;
 const NOPUT = 0;
 const NODELETE = 1;
 const FIRST_KEY = Buffer.of(0);
+/** What stands before the events of a message, roughly. */
+const FRONT_BYTES = 48;
 
 export class WatchStream implements DeliveringStream {
   /** The sink wants nothing now. */
@@ -139,21 +138,50 @@ export class WatchStream implements DeliveringStream {
     }
   }
 
-  /** Sends a synced or catching-up watcher its changes. */
-  sendEvents(watcher: Watcher, { list, encoder, revision }: Delivery): void {
-    const events = list.map((change) => encoder.encode(change, watcher.prevKv));
-    const header = this.hub.options.header(revision);
-    watcher.active = true;
-    watcher.next = (list.at(-1)?.version.modRevision ?? watcher.next - 1) + 1;
-    const pieces = watcher.fragment ? fragmentsOf(events) : [events];
-    for (const [i, piece] of pieces.entries()) {
-      const fragment = i < pieces.length - 1;
-      this.send({ header, watchId: watcher.id, events: piece, fragment });
+  /** Sends synced watchers the same changes. */
+  deliver(watchers: readonly Watcher[], delivery: Delivery): void {
+    const tooMuch = bytesOf(delivery.list) > LIMITS.watchCatchUpBytes;
+    const sent = tooMuch ? 0 : this.fan(watchers, delivery);
+    // Too much for the stream, or for one message: these read it from history, piece by piece.
+    for (let i = sent; i < watchers.length; i++) {
+      const watcher = watchers[i] as Watcher;
+      this.hub.setUnsynced(watcher);
+      watcher.next = delivery.list[0]?.version.modRevision ?? watcher.next;
+      this.behind.add(watcher);
     }
+    if (sent < watchers.length) this.schedule();
+  }
+
+  /** Sends watchers the same changes, as many of them as the stream takes. @returns how many got them */
+  private fan(watchers: readonly Watcher[], { list, encoder }: Delivery): number {
+    const next = (list.at(-1)?.version.modRevision ?? 0) + 1;
+    let sent = 0;
+    while (sent < watchers.length && !this.full) {
+      const first = watchers[sent] as Watcher;
+      if (mustSplit(first, { list, encoder })) {
+        for (const message of encoder.split(list, first.prevKv)) {
+          this.send({ ...message, watchId: first.id });
+        }
+        advance(first, next);
+        sent++;
+        continue;
+      }
+      const message = encoder.shared(list, first.prevKv);
+      const most = Math.ceil(LIMITS.watchWriteBytes / (message.rest.length + FRONT_BYTES));
+      const ids: bigint[] = [];
+      for (; ids.length < most && sent < watchers.length; sent++) {
+        const watcher = watchers[sent] as Watcher;
+        if (watcher.prevKv !== first.prevKv || mustSplit(watcher, { list, encoder })) break;
+        advance(watcher, next);
+        ids.push(watcher.id);
+      }
+      if (!this.closed && !this.sink.sendToEach(message, ids)) this.full = true;
+    }
+    return sent;
   }
 
   /** Lets a watcher read the history from its next revision on. */
-  catchUp(watcher: Watcher): void {
+  private catchUp(watcher: Watcher): void {
     this.behind.add(watcher);
     this.schedule();
   }
@@ -188,36 +216,40 @@ export class WatchStream implements DeliveringStream {
     });
   }
 
-  /** One piece of history for the watcher that has waited longest. */
+  /** One piece of history for the watcher that has waited longest, and for all that are where it is. */
   private pump(): void {
-    const [watcher] = this.behind;
-    if (watcher === undefined || this.full || this.closed) return;
-    const { store } = this.hub.options;
-    this.behind.delete(watcher);
-    if (watcher.next < store.compactRevision) {
-      this.cancelCompacted(watcher, store.compactRevision);
+    const [longest] = this.behind;
+    if (longest === undefined || this.full || this.closed) return;
+    const { store, header } = this.hub.options;
+    const { next } = longest;
+    const level = [...this.behind].filter((watcher) => watcher.next === next);
+    if (next < store.compactRevision) {
+      for (const watcher of level) this.cancelCompacted(watcher, store.compactRevision);
+      this.answerProgress();
       return;
     }
-    const changes = store.changesFrom(watcher.next, LIMITS.watchCatchUpBytes);
-    const list = changes.filter(
-      (c) => inInterval(c.version.name, watcher.interval) && concerns(watcher, c),
-    );
-    if (list.length > 0) {
-      const delivery = { list, encoder: new EventEncoder(), revision: store.revision };
-      this.sendEvents(watcher, delivery);
-    }
+    const changes = store.changesFrom(next, LIMITS.watchCatchUpBytes);
+    const encoder = new EventEncoder(header(store.revision));
     const reached = changes.at(-1)?.version.modRevision ?? store.revision;
-    watcher.next = Math.max(watcher.next, reached + 1);
-    if (reached >= store.revision) this.hub.setSynced(watcher);
-    else this.behind.add(watcher);
+    for (const [list, watchers] of listsOf(level, new Piece(changes))) {
+      const sent = list.length === 0 ? watchers.length : this.fan(watchers, { list, encoder });
+      for (const watcher of watchers.slice(0, sent)) this.moved(watcher, reached);
+    }
     this.answerProgress();
+  }
+
+  /** A watcher that was behind has been sent everything up to `reached`. */
+  private moved(watcher: Watcher, reached: Revision): void {
+    this.behind.delete(watcher);
+    watcher.next = Math.max(watcher.next, reached + 1);
+    if (reached >= this.hub.options.store.revision) this.hub.setSynced(watcher);
+    else this.behind.add(watcher);
   }
 
   private cancelCompacted(watcher: Watcher, compactRevision: Revision): void {
     this.forget(watcher);
     const header = this.hub.options.header(0);
     this.send({ header, watchId: watcher.id, canceled: true, compactRevision });
-    this.answerProgress();
   }
 
   private send(message: Loose<WatchResponse>): void {
@@ -240,4 +272,17 @@ export class WatchStream implements DeliveringStream {
     this.behind.clear();
     this.onClose();
   }
+}
+
+function mustSplit({ fragment, prevKv }: Watcher, { list, encoder }: Delivery): boolean {
+  return fragment && encoder.needsSplit(list, prevKv);
+}
+
+function advance(watcher: Watcher, next: Revision): void {
+  watcher.active = true;
+  watcher.next = next;
+}
+
+function bytesOf(changes: readonly Change[]): number {
+  return changes.reduce((sum, { version }) => sum + version.name.length + version.valueBytes, 0);
 }

@@ -9,6 +9,7 @@ import {
 } from '../codec/index.ts';
 import { LIMITS } from '../limits.ts';
 import { type Change, intervalOf, keyName, MvccStore } from '../mvcc/index.ts';
+import { messagesForEach } from '../testing/store/values.ts';
 import { WatchHub } from './hub.ts';
 import { IntervalMap } from './intervals.ts';
 import type { WatchStream } from './stream.ts';
@@ -61,6 +62,8 @@ class Bench {
 class Client {
   readonly messages: WatchResponse[] = [];
   room = Number.POSITIVE_INFINITY;
+  /** Times it was sent something for several watchers together. */
+  writes = 0;
   ended = false;
   readonly stream: WatchStream;
 
@@ -69,6 +72,12 @@ class Client {
       send: (message: Loose<WatchResponse>) => {
         this.messages.push(RESPONSE.decode(RESPONSE.encode(message)));
         return --this.room > 0;
+      },
+      sendToEach: (message, ids) => {
+        this.writes++;
+        this.messages.push(...messagesForEach(message, ids));
+        this.room -= ids.length;
+        return this.room > 0;
       },
       end: () => {
         this.ended = true;
@@ -445,5 +454,55 @@ describe('watchers that are not where the store is', () => {
     assert.equal(client.last()?.canceled, false);
     bench.apply(['quiet', 'now']);
     assert.deepEqual(client.events(), ['quiet=now@23']);
+  });
+});
+
+describe('watchers of one stream that get the same', () => {
+  it('are served by one write, each with its own id', () => {
+    const bench = new Bench();
+    const client = new Client(bench.hub);
+    for (let i = 0; i < 300; i++) client.create({ key: b('a') });
+    client.create({ key: b('a'), watchId: -7n });
+    client.create({ key: b('a'), watchId: 1n << 40n });
+    const created = client.messages.length;
+    bench.apply(['a', '1']);
+    const ids = client.messages.slice(created).map((m) => m.watchId);
+    const expected = [...Array.from({ length: 300 }, (_, i) => BigInt(i)), -7n, 1n << 40n];
+    assert.deepEqual(ids, expected);
+    for (const id of ids) assert.deepEqual(client.events(id), ['a=1@2']);
+    assert.equal(client.writes, 1);
+  });
+
+  it('are told apart by what they asked for', () => {
+    const bench = new Bench();
+    bench.apply(['a', '0']);
+    const client = new Client(bench.hub);
+    client.create({ key: b('a') });
+    client.create({ key: b('a'), prevKv: true });
+    client.create({ key: b('a'), filters: [0] });
+    client.create({ key: b('a'), rangeEnd: b('c') });
+    bench.hub.notify([...bench.write(['a', '1']), ...bench.write(['b', '2'])]);
+    const previous = client.messages.map((m) => m.events.map(({ prevKv }) => `${prevKv?.value}`));
+    assert.deepEqual(client.events(0n), ['a=1@3']);
+    assert.deepEqual([client.events(1n), previous[5]], [['a=1@3'], ['0']]);
+    assert.deepEqual(client.events(2n), []);
+    assert.deepEqual(client.events(3n), ['a=1@3', 'b=2@4']);
+  });
+
+  it('do not overfill it: those there is no room for catch up together', () => {
+    const bench = new Bench();
+    const client = new Client(bench.hub);
+    for (let i = 0; i < 1_000; i++) client.create({ key: b('a'), fragment: i % 2 === 0 });
+    const value = 'x'.repeat(10_000);
+    client.room = 100;
+    for (let i = 0; i < 3; i++) bench.apply(['a', value]);
+    const sentWhileFull = client.messages.length - 1_000;
+    assert.ok(sentWhileFull < 200, `${sentWhileFull} messages to a stream that has no room`);
+    const before = client.writes;
+    client.room = Number.POSITIVE_INFINITY;
+    client.stream.drained();
+    bench.settle();
+    for (let i = 0n; i < 1_000n; i++) assert.equal(client.events(i).length, 3);
+    assert.ok(client.writes - before < 300, `${client.writes} writes`);
   });
 });

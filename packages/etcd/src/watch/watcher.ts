@@ -31,17 +31,14 @@ export interface Watcher {
 export interface DeliveringStream {
   /** It wants nothing now. */
   readonly full: boolean;
-  sendEvents(watcher: Watcher, delivery: Delivery): void;
-  /** Lets the watcher read the history from its next revision on. */
-  catchUp(watcher: Watcher): void;
+  /** Sends the same changes to watchers of the stream; those there is no room for catch up. */
+  deliver(watchers: readonly Watcher[], delivery: Delivery): void;
 }
 
-/** Changes of one watcher, ready to be sent. */
+/** Changes ready to be sent. */
 export interface Delivery {
   readonly list: readonly Change[];
   readonly encoder: EventEncoder;
-  /** The store's revision now: the header's. */
-  readonly revision: Revision;
 }
 
 /** What a stream needs of the hub. */

@@ -10,7 +10,11 @@ import {
   type RequestOp,
   type TxnRequest,
   type TxnResponse,
+  type WatchResponse,
 } from '../../codec/index.ts';
+import { FrameReader } from '../../server/frames.ts';
+import { framesForEach } from '../../server/shared-frames.ts';
+import type { SharedMessage } from '../../watch/index.ts';
 import type { Condition, Kv, Step, StepResult, Txn, WatchEvent } from './history.ts';
 
 const RESULTS = { '=': 0, '>': 1, '<': 2, '!=': 3 } as const;
@@ -20,6 +24,14 @@ const TARGETS = { version: 0, create: 1, mod: 2, value: 3 } as const;
 export function roundTrip<T>(name: string, message: Loose<T>): T {
   const type = messageType<T>(`etcdserverpb.${name}`);
   return type.decode(type.encode(message));
+}
+
+const WATCH_RESPONSE = messageType<WatchResponse>('etcdserverpb.WatchResponse');
+
+/** The messages several watchers of a stream are sent together, as their receiver would have them. */
+export function messagesForEach(message: SharedMessage, ids: readonly bigint[]): WatchResponse[] {
+  const reader = new FrameReader(Number.POSITIVE_INFINITY);
+  return reader.push(framesForEach(message, ids)).map((bytes) => WATCH_RESPONSE.decode(bytes));
 }
 
 export function kvOf(kv: Readonly<KeyValue>): Kv {

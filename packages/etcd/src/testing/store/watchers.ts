@@ -9,7 +9,7 @@ import { covered } from './check-watch.ts';
 import type { Clients } from './clients.ts';
 import type { StoreCluster, StorePart } from './cluster.ts';
 import type { WatchMessage, WatchRecord } from './history.ts';
-import { eventOf, roundTrip } from './values.ts';
+import { eventOf, messagesForEach, roundTrip } from './values.ts';
 
 interface Watching {
   readonly life: Life<StorePart>;
@@ -87,15 +87,25 @@ export class Watchers {
     const { random, loop } = this.#cluster;
     const records = new Map<number, WatchRecord>();
     const pending = new Map(wanted.map((one, id) => [id + 1, one]));
+    /** @returns false, and reads on some time later, now and then */
+    const goesOn = (): boolean => {
+      if (random.int(4) > 0) return true;
+      loop.schedule(random.next() * 300, () => {
+        if (life.alive) stream.drained();
+      });
+      return false;
+    };
     const stream: WatchStream = life.part.hub.open({
       send: (message) => {
         const seen = roundTrip<WatchResponse>('WatchResponse', message);
         this.#receive(seen, { records, pending });
-        if (random.int(4) > 0) return true;
-        loop.schedule(random.next() * 300, () => {
-          if (life.alive) stream.drained();
-        });
-        return false;
+        return goesOn();
+      },
+      sendToEach: (message, ids) => {
+        for (const seen of messagesForEach(message, ids)) {
+          this.#receive(seen, { records, pending });
+        }
+        return goesOn();
       },
       end: () => undefined,
     });
