@@ -42,7 +42,7 @@ for (const name of readdirSync(join(from, 'packages'))) {
 mkdirSync(join(to, 'node_modules/.bin'), { recursive: true });
 cpSync(process.execPath, join(to, 'node_modules/.bin/node'), { dereference: true });
 mkdirSync(join(to, 'bin'), { recursive: true });
-for (const name of ['kubets', 'health']) {
+for (const name of ['kubets', 'health', 'node']) {
   cpSync(join(from, 'deploy', 'image', name), join(to, 'bin', name));
   chmodSync(join(to, 'bin', name), 0o755);
 }
