@@ -28,6 +28,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   apiserver: ['api', 'etcd', 'platform', 'client'],
   scheduler: ['api', 'client', 'platform'],
   'controller-manager': ['api', 'client', 'platform'],
+  'cloud-controller-manager': ['api', 'client', 'controller-manager', 'platform'],
   kubelet: ['api', 'client', 'platform'],
   proxy: ['api', 'client', 'platform'],
   dns: ['api', 'client', 'platform'],

@@ -51,6 +51,7 @@ export type * from './generated/types.ts';
 export { goQuote, goValue } from './go-text.ts';
 export type { DecodedBody, KindRules, RulesColumn, ScaleRules } from './kind-rules.ts';
 export * from './lazy.ts';
+export * from './load-balancer.ts';
 export type { ApplyBy, WriteBy } from './managed-fields/index.ts';
 export {
   apiVersionOf,

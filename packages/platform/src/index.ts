@@ -1,3 +1,4 @@
+export * from './address-ranges.ts';
 export * from './backoff.ts';
 export * from './certificates.ts';
 export * from './errors.ts';

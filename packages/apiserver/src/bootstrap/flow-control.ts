@@ -155,6 +155,7 @@ const ENDPOINTS: PolicyRulesWithSubjects = {
 
 const MANAGER = 'system:kube-controller-manager';
 const SCHEDULER = 'system:kube-scheduler';
+const CLOUD = 'system:cloud-controller-manager';
 
 /** The schemas; the first two must be there, whatever an administrator does. */
 export const FLOW_SCHEMAS: readonly FlowSchema[] = [
@@ -168,7 +169,7 @@ export const FLOW_SCHEMAS: readonly FlowSchema[] = [
   schema(
     'system-leader-election',
     { level: 'leader-election', precedence: 100, by: 'ByUser' },
-    leases([...users(MANAGER, SCHEDULER), ...systemAccounts('*')]),
+    leases([...users(MANAGER, SCHEDULER, CLOUD), ...systemAccounts('*')]),
   ),
   schema(
     'endpoint-controller',

@@ -91,6 +91,17 @@ const CONTROLLER_MANAGER = `
   list watch | * | *
 `;
 
+/** Services, their nodes and where their endpoints are; nothing of what runs in the cluster. */
+const CLOUD_CONTROLLER_MANAGER = `
+  ${EVENTS}
+  ${ELECTION('cloud-controller-manager')}
+  delete get list watch | core | nodes
+  patch update | core | nodes nodes/status
+  get list watch | core | services
+  patch update | core | services services/status
+  list watch | discovery.k8s.io | endpointslices
+`;
+
 const NODE_PROXIER = `
   ${EVENTS}
   list watch | core | endpoints services
@@ -148,6 +159,7 @@ export const CLUSTER_ROLES: readonly ClusterRole[] = [
   clusterRole('system:kube-scheduler', SCHEDULER),
   clusterRole('system:volume-scheduler', VOLUME_SCHEDULER),
   clusterRole('system:kube-controller-manager', CONTROLLER_MANAGER),
+  clusterRole('system:cloud-controller-manager', CLOUD_CONTROLLER_MANAGER),
   clusterRole('system:node', KUBELET),
   clusterRole('system:node-proxier', NODE_PROXIER),
   clusterRole(

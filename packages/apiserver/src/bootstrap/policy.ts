@@ -45,6 +45,7 @@ const BINDINGS: readonly ClusterRoleBinding[] = [
   clusterBinding('system:volume-scheduler', ['User:system:kube-scheduler']),
   clusterBinding('system:kube-controller-manager', ['User:system:kube-controller-manager']),
   clusterBinding(ALL_CONTROLLERS_ROLE, ['User:system:kube-controller-manager']),
+  clusterBinding('system:cloud-controller-manager', ['User:system:cloud-controller-manager']),
   clusterBinding('system:node-proxier', ['User:system:kube-proxy']),
   clusterBinding('system:kube-dns', ['ServiceAccount:kube-system/kube-dns']),
   clusterBinding(DNS_ROLE, ['User:system:kube-dns']),

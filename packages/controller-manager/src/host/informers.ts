@@ -25,7 +25,7 @@ import type {
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { controllerRefOf, namespaceOf } from '../objects/meta.ts';
-import { trimMetadata, trimPod } from './trim.ts';
+import { trimMetadata, trimPod, trimToNodes } from './trim.ts';
 
 /** Names of the indexes on the shared informers. */
 export const INDEX = {
@@ -48,6 +48,8 @@ const TOKEN_NAMESPACE = 'kube-system';
 type Indexers<T> = Record<string, (object: T) => string[]>;
 
 interface Shape<T extends KubeObject> {
+  /** Tells informers of one resource apart that keep different parts of it. */
+  view?: string;
   indexers?: Indexers<T>;
   transform?: (object: T) => T;
   namespace?: string;
@@ -100,6 +102,12 @@ export class SharedInformers {
   get endpointSlices(): Informer<EndpointSlice> {
     const indexers = { service: byService };
     return this.#shared<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices', { indexers });
+  }
+
+  /** Only where the ready endpoints of Services are. */
+  get endpointNodes(): Informer<EndpointSlice> {
+    const shape = { view: 'nodes', indexers: { service: byService }, transform: trimToNodes };
+    return this.#shared<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices', shape);
   }
 
   get namespaces(): Informer<Namespace> {
@@ -220,8 +228,8 @@ export class SharedInformers {
   }
 
   #shared<T extends KubeObject>(gv: string, resource: string, shape: Shape<T>): Informer<T> {
-    const { namespace = '', fieldSelector = '', transform } = shape;
-    const lean = transform === trimMetadata ? 'lean' : '';
+    const { namespace = '', fieldSelector = '', transform, view } = shape;
+    const lean = view ?? (transform === trimMetadata ? 'lean' : '');
     const id = `${gv}/${resource}?${namespace}?${fieldSelector}?${lean}`;
     const known = this.#informers.get(id);
     if (known) return known as unknown as Informer<T>;

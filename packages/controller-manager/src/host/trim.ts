@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectMeta, Pod } from '@kubets/api';
+import type { EndpointSlice, KubeObject, ObjectMeta, Pod } from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
 
 const KEPT_ANNOTATIONS = [POD_DELETION_COST, 'batch.kubernetes.io/job-completion-index'];
@@ -13,6 +13,17 @@ function leanMeta(meta: ObjectMeta): ObjectMeta {
 export function trimMetadata<T extends KubeObject>(object: T): T {
   const { apiVersion, kind, metadata } = object;
   return { apiVersion, kind, metadata: leanMeta(metadata) } as T;
+}
+
+/** A slice that says on which nodes a Service has ready endpoints, and nothing else: one entry a node. */
+export function trimToNodes(slice: EndpointSlice): EndpointSlice {
+  const ready = slice.endpoints.filter((one) => one.conditions?.ready ?? true);
+  const nodes = new Set(ready.flatMap(({ nodeName }) => nodeName ?? []));
+  return {
+    ...trimMetadata(slice),
+    addressType: slice.addressType,
+    endpoints: [...nodes].sort().map((nodeName) => ({ addresses: [], nodeName })),
+  };
 }
 
 /**
