@@ -142,6 +142,16 @@ describe('the checker of watches', () => {
     judgeWatch(watcher([events({ ...E4, prev: null })], { start: 4 }), 4);
   });
 
+  it('expects nothing more of a watcher that was cancelled because its history is gone', () => {
+    const compacted: WatchMessage = { type: 'compacted', compactRevision: 4 };
+    judgeWatch(watcher([compacted], { mustReach: 4 }), 4);
+    judgeWatch(watcher([events(E1), compacted], { mustReach: 4 }), 4);
+    const goesOn = watcher([events(E1), compacted, events(E2, E3)], { mustReach: 4 });
+    assert.throws(() => judgeWatch(goesOn, 4), /after its end/);
+    const hole = watcher([events(E1), progress(3), compacted], { mustReach: 4 });
+    assert.throws(() => judgeWatch(hole, 4), HistoryViolation);
+  });
+
   const cases: [string, WatchRecord][] = [
     ['events out of order', watcher([events(E2, E3), events(E1)])],
     ['an event twice', watcher([events(E1), events(E1)])],

@@ -8,7 +8,7 @@ import type { Life } from '../sim/cluster.ts';
 import { covered } from './check-watch.ts';
 import type { Clients } from './clients.ts';
 import type { StoreCluster, StorePart } from './cluster.ts';
-import type { WatchMessage, WatchRecord } from './history.ts';
+import { HistoryViolation, type WatchMessage, type WatchRecord } from './history.ts';
 import { eventOf, messagesForEach, roundTrip } from './values.ts';
 
 interface Watching {
@@ -137,8 +137,10 @@ export class Watchers {
       return;
     }
     const seen = seenIn(message, revision);
-    const receivers = id < 0 ? [...to.records.values()] : [to.records.get(id)];
-    for (const record of receivers) record?.messages.push(seen);
+    const own = to.records.get(id);
+    if (id >= 0 && own === undefined) throw new HistoryViolation(`watcher ${id} has ended`);
+    const receivers = own === undefined ? [...to.records.values()] : [own];
+    for (const record of receivers) record.messages.push(seen);
     if (message.canceled) to.records.delete(id);
   }
 
