@@ -59,6 +59,9 @@ export const LIMITS = {
   outboxBytes: 64 * KIB,
   frameBufferBytes: 256 * KIB,
   frameBuffersKept: 64,
+  /** Ranges: pairs from which on an answer is encoded while it is sent; bytes of it under way. */
+  rangeStreamPairs: 100,
+  rangeBacklogBytes: 1 * MIB,
   /** Door: a client connection that answers no ping for this long is closed. */
   clientPingMs: 20_000,
 
@@ -67,8 +70,10 @@ export const LIMITS = {
   hashedPerTurn: 5_000,
   /** Storage: how long changes may wait in memory before they are written. */
   storageFlushMs: 1_000,
+  /** Storage: so many records are written at once: what the log's syncs then wait for on the same disk stays short. */
+  storageFlushRecords: 4_000,
   /** Storage: changes put into a batch before other work gets its turn. */
-  storageOpsPerTurn: 1_000,
+  storageOpsPerTurn: 250,
   /** Storage: records encrypted anew before other writes get their turn. */
   refreshedPerTurn: 500,
   /** Storage: records waiting to be written before new writes are refused. */

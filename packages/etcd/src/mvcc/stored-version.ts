@@ -91,6 +91,12 @@ export class StoredVersion implements Version {
     return where.read(this.at, this.valueBytes);
   }
 
+  copyValue(to: Buffer, at: number): void {
+    const { where } = this;
+    if (typeof where === 'string') to.write(where, at, where.length, 'latin1');
+    else this.value.copy(to, at);
+  }
+
   /** It has been superseded: its value leaves memory, if the shelf takes it. */
   shelve(shelf: Shelf): void {
     if (this.valueBytes < shelf.minBytes || this.at !== IN_MEMORY) return;

@@ -32,6 +32,8 @@ export interface Version {
   /** May have to be read from where history lies: ask once. */
   readonly value: Buffer;
   readonly valueBytes: number;
+  /** Writes the value into a buffer that has room for it. */
+  copyValue(to: Buffer, at: number): void;
   /** 0: none. */
   readonly lease: bigint;
   readonly tombstone: boolean;

@@ -12,7 +12,14 @@ import { errorMessage, type Logger } from '@kubets/platform';
 import { CodecError, type Loose, type MessageType, type MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { encodeStatusMessage, FRAME_HEAD_BYTES, FrameReader, sealFrame } from './frames.ts';
+import { giveFrameBuffer } from './frame-buffers.ts';
+import {
+  encodeStatusMessage,
+  FRAME_HEAD_BYTES,
+  FrameReader,
+  frameHead,
+  sealFrame,
+} from './frames.ts';
 
 /** What tells who a call comes from. */
 export interface Caller {
@@ -166,10 +173,52 @@ async function answer(
     onClose: (listener) => stream.on('close', listener),
   });
   if (stream.destroyed || stream.closed) return;
+  if (isChunked(response)) {
+    await sendChunks(stream, response);
+    return;
+  }
   const frame = sealFrame(method.response.encode(response as object, FRAME_HEAD_BYTES));
   stream.respond(OK_RAW_HEADERS, RESPOND);
   closeWith(stream, OK_TRAILERS);
   stream.end(frame);
+}
+
+/** An answer so long that it is encoded while it is sent. */
+export interface ChunkedAnswer {
+  /** Of the whole message. */
+  readonly bytes: number;
+  /** The message in pieces; each is given back ({@link giveFrameBuffer}) once it was sent. */
+  chunks(): Iterable<Buffer>;
+}
+
+function isChunked(response: unknown): response is ChunkedAnswer {
+  return typeof response === 'object' && response !== null && 'chunks' in response;
+}
+
+/** Sends it as fast as the client reads. */
+async function sendChunks(stream: ServerHttp2Stream, answer: ChunkedAnswer): Promise<void> {
+  stream.respond(OK_RAW_HEADERS, RESPOND);
+  closeWith(stream, OK_TRAILERS);
+  stream.write(frameHead(answer.bytes));
+  for (const chunk of answer.chunks()) {
+    stream.write(chunk, () => giveFrameBuffer(chunk));
+    if (stream.writableLength > LIMITS.rangeBacklogBytes) await roomIn(stream);
+    if (stream.destroyed || stream.closed) return;
+  }
+  stream.end();
+}
+
+/** Resolves when everything written was taken, or nothing more ever will be. */
+function roomIn(stream: ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
 }
 
 /** Serves one call with a stream in either direction. */

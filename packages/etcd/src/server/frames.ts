@@ -11,6 +11,13 @@ export function sealFrame(frame: Buffer): Buffer {
   return frame;
 }
 
+/** The head of a message that is sent in pieces. */
+export function frameHead(bytes: number): Buffer {
+  const head = Buffer.alloc(FRAME_HEAD_BYTES);
+  head.writeUInt32BE(bytes, 1);
+  return head;
+}
+
 /** Cuts incoming bytes into messages. */
 export class FrameReader {
   private readonly maxBytes: number;

@@ -15,11 +15,13 @@ import type {
   TxnResponse,
 } from '../codec/index.ts';
 import { etcdError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import { runRange } from '../mvcc/index.ts';
 import { hasPut, isReadOnly, isSerializable, runTxn } from '../state/txn.ts';
 import type { Caller, UnaryInfo } from './calls.ts';
 import type { Member } from './member.ts';
 import type { Quota } from './quota.ts';
+import { RangeAnswer } from './range-answer.ts';
 import { validateDelete, validatePut, validateRange, validateTxn } from './validate.ts';
 
 export class KvService {
@@ -31,13 +33,18 @@ export class KvService {
     this.quota = quota;
   }
 
-  async range(request: RangeRequest, info?: UnaryInfo): Promise<Loose<RangeResponse>> {
+  async range(
+    request: RangeRequest,
+    info?: UnaryInfo,
+  ): Promise<Loose<RangeResponse> | RangeAnswer> {
     validateRange(request);
     if (!request.serializable) await this.member.linearize();
     const { access } = this.member;
     if (!access.open) await access.checkKeys(info?.caller, 'read', request);
     const { kvs, count, more } = runRange(this.member.parts.state.store, request);
-    return { header: this.member.currentHeader(), kvs, count, more };
+    const header = this.member.currentHeader();
+    if (kvs.length < LIMITS.rangeStreamPairs) return { header, kvs, count, more };
+    return new RangeAnswer({ header, kvs, count, more });
   }
 
   async put(request: PutRequest, { raw, caller }: UnaryInfo): Promise<Loose<PutResponse>> {

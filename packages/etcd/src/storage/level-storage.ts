@@ -125,6 +125,10 @@ export class LevelStorage implements StateStorage {
     // What still happens to a state that is about to be replaced must not be written over the new one.
     if (this.replacing) return;
     this.position = position;
+    if (this.journal.size >= LIMITS.storageFlushRecords && this.writing === undefined) {
+      void this.flush();
+      return;
+    }
     this.timer ??= this.options.clock.setTimeout(() => {
       this.timer = undefined;
       void this.flush();
@@ -198,7 +202,7 @@ export class LevelStorage implements StateStorage {
     let batch = this.db.batch();
     for (const { key, value } of operationsOf(generation, content)) {
       if (value !== undefined) batch.put(key, value);
-      if (batch.length < LIMITS.storageOpsPerTurn) continue;
+      if (batch.length < LIMITS.storageFlushRecords) continue;
       await batch.write({ sync: true });
       batch = this.db.batch();
     }

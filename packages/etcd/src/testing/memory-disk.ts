@@ -66,6 +66,9 @@ export function memoryDisk(): { disk: Disk; controls: MemoryDiskControls } {
       await gate;
       if (controls.failSyncs !== undefined) throw controls.failSyncs;
     },
+    async syncAside() {
+      if (controls.failSyncs !== undefined) throw controls.failSyncs;
+    },
     close: async () => undefined,
   });
   const disk: Disk = {

@@ -20,5 +20,7 @@ export interface DiskFile {
   write(bytes: Uint8Array, position: number): Promise<void>;
   truncate(size: number): Promise<void>;
   sync(): Promise<void>;
+  /** The same, for what nobody waits for: never on the event loop. */
+  syncAside(): Promise<void>;
   close(): Promise<void>;
 }

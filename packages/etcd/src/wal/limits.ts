@@ -5,11 +5,14 @@ export interface WalLimits {
    * a whole, so this is also about what a restart reads for nothing.
    */
   readonly segmentBytes: number;
-  /** How far a segment is filled with zeros ahead of the writes, so that most syncs change no file size. */
+  /**
+   * How far a segment that was not made ahead is filled with zeros before the writes, so that most syncs change no file size. The
+   * next sync has to write it all.
+   */
   readonly allocateBytes: number;
 }
 
 export const DEFAULT_WAL_LIMITS: WalLimits = {
   segmentBytes: 16 * 1024 * 1024,
-  allocateBytes: 4 * 1024 * 1024,
+  allocateBytes: 1024 * 1024,
 };

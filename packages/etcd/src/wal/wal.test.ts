@@ -110,8 +110,8 @@ test('segments roll, and old ones go once the state machine has their entries', 
   await wal.append({ conf: conf(33) });
   assert.ok(wal.segmentCount > 3);
   await wal.release(30);
-  const files = controls.paths().length;
-  assert.equal(files, wal.segmentCount);
+  const files = controls.paths().filter((path) => path.endsWith('.wal'));
+  assert.equal(files.length, wal.segmentCount);
   await wal.append({ entries: [entry(41)] });
   await wal.close();
   const { recovered } = await Wal.open(options(disk, limits));

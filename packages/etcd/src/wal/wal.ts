@@ -18,6 +18,7 @@ import { decrypted } from './decrypt.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { DEFAULT_WAL_LIMITS, type WalLimits } from './limits.ts';
 import { assemble, FORMAT_VERSION, type Recovered, readSegment } from './recover.ts';
+import { SegmentReserve } from './reserve.ts';
 import { createSegment, listSegments, type SegmentFile, segmentPath } from './segment-files.ts';
 
 export interface WalOptions {
@@ -96,6 +97,9 @@ export class Wal {
   #spare: Batch;
   /** Work that must not overlap: flushes, resets, releases. */
   #work: Promise<void> = Promise.resolve();
+  /** Segments going away, beside everything else: nobody waits for it. */
+  #clearing: Promise<void> = Promise.resolve();
+  readonly #reserve: SegmentReserve;
   #flushQueued = false;
   #failure: LogWriteError | undefined;
 
@@ -111,6 +115,7 @@ export class Wal {
     this.#allocated = opened.end;
     this.#batchNumber = opened.batch;
     this.#tip = opened.tip;
+    this.#reserve = new SegmentReserve(options.disk, options.dir, this.#limits.segmentBytes);
   }
 
   /** Whether a log exists in the directory. */
@@ -132,7 +137,8 @@ export class Wal {
     addTo(header, first);
     advance(tip, first);
     const bytes = header.seal(1);
-    const file = await createSegment(options.disk, options.dir, 1, bytes);
+    const { disk, dir } = options;
+    const file = await createSegment(disk, { dir, number: 1 }, bytes);
     const segments = [{ number: 1, path: segmentPath(options.dir, 1), prevIndex: 0 }];
     return new Wal(options, identity, { segments, file, end: bytes.length, batch: 1, tip });
   }
@@ -273,6 +279,7 @@ export class Wal {
     failpoint('wal.beforeWrite');
     await this.#file.write(batch.records.seal(this.#batchNumber), this.#position);
     this.#position += size;
+    if (this.#position > this.#limits.segmentBytes / 2) this.#reserve.prepare();
     await this.#allocateAhead();
     failpoint('wal.beforeSync');
     await this.#file.sync();
@@ -302,12 +309,13 @@ export class Wal {
     const records = encodeHeader(vault, this.#identity, { number, prev, reset }, this.#tip);
     for (const entry of content?.entries ?? []) records.addEntry(entry);
     const header = records.seal(1);
-    const file = await createSegment(disk, dir, number, header);
+    const reserved = this.#reserve.take();
+    const file = await createSegment(disk, { dir, number }, header, reserved);
     await this.#file.close();
     this.#file = file;
     this.#segments.push({ number, path: segmentPath(dir, number), prevIndex: prev.index });
     this.#position = header.length;
-    this.#allocated = header.length;
+    this.#allocated = Math.max(header.length, reserved?.bytes ?? 0);
     this.#batchNumber = 1;
   }
 
@@ -317,7 +325,7 @@ export class Wal {
     log.info({ dir, key: vault?.primaryId }, 'encrypting the log with the first key of the file');
     return this.#exclusive(async () => {
       await this.#roll(true, content);
-      await this.#removeOldest(this.#segments.length - 1);
+      await this.#clear(() => this.#removeOldest(this.#segments.length - 1));
     });
   }
 
@@ -329,7 +337,7 @@ export class Wal {
       this.#tip.confs = [conf];
       this.#tip.pending = undefined;
       await this.#roll(true);
-      await this.#removeOldest(this.#segments.length - 1);
+      await this.#clear(() => this.#removeOldest(this.#segments.length - 1));
     });
   }
 
@@ -337,7 +345,7 @@ export class Wal {
   release(index: number): Promise<void> {
     const next = this.#segments[1];
     if (next === undefined || next.prevIndex > index) return Promise.resolve();
-    return this.#exclusive(async () => {
+    return this.#clear(async () => {
       // The membership as of the release point, and later ones, are repeated by every later segment's header.
       let count = 0;
       while ((this.#segments[count + 1]?.prevIndex ?? Number.POSITIVE_INFINITY) <= index)
@@ -346,6 +354,21 @@ export class Wal {
       const from = this.#tip.confs.findLastIndex((conf) => conf.index <= index);
       if (from > 0) this.#tip.confs = this.#tip.confs.slice(from);
     });
+  }
+
+  /** Removes segments after those that are being removed already, oldest first; a failure poisons the log. */
+  #clear(work: () => Promise<void>): Promise<void> {
+    const run = this.#clearing.then(async () => {
+      if (this.#failure !== undefined) throw this.#failure;
+      try {
+        await work();
+      } catch (err) {
+        this.#fail(err);
+        throw this.#failure;
+      }
+    });
+    this.#clearing = run.catch(() => undefined);
+    return run;
   }
 
   async #removeOldest(count: number): Promise<void> {
@@ -365,6 +388,8 @@ export class Wal {
   async close(): Promise<void> {
     await this.flushed().catch(() => undefined);
     await this.#work.catch(() => undefined);
+    await this.#clearing;
+    await this.#reserve.close();
     await this.#file.close();
   }
 }

@@ -183,18 +183,20 @@ export class SimDisk {
       inode.unsynced.push(op);
       return undefined;
     };
+    const sync = (): Promise<void> => {
+      // Covers what was written before the call, not what is written while it runs.
+      const covered = inode.unsynced.length;
+      return this.#later(alive, () => {
+        for (const op of inode.unsynced.splice(0, covered)) {
+          inode.durable = perform(inode.durable, op);
+        }
+      });
+    };
     return {
       write: (bytes, position) => change({ at: position, bytes: Buffer.from(bytes) }),
       truncate: (size) => change({ truncateTo: size }),
-      sync: () => {
-        // Covers what was written before the call, not what is written while it runs.
-        const covered = inode.unsynced.length;
-        return this.#later(alive, () => {
-          for (const op of inode.unsynced.splice(0, covered)) {
-            inode.durable = perform(inode.durable, op);
-          }
-        });
-      },
+      sync,
+      syncAside: sync,
       close: async () => undefined,
     };
   }

@@ -54,6 +54,10 @@ class NodeFile implements DiskFile {
     pace.took(performance.now() - startedMs);
   }
 
+  syncAside(): Promise<void> {
+    return datasync(this.#handle.fd);
+  }
+
   close(): Promise<void> {
     return this.#handle.close();
   }
