@@ -1,7 +1,7 @@
 /**
- * The answer to a range with many keys, encoded as it is sent. Its length goes first, so it is worked out beforehand; then pairs are
- * written straight from where the store keeps them into the buffers that are sent, as fast as the client reads. No
- * more of it exists at a time than those buffers.
+ * The answer to a range with many keys, encoded as it is sent. Its length goes first, so it is worked out beforehand; then pairs
+ * are written straight from where the store keeps them into the buffers that are sent, as fast as the client reads. No more of
+ * it exists at a time than those buffers.
  */
 
 import { type KeyValue, type Loose, messageType, type RangeResponse } from '../codec/index.ts';
