@@ -75,12 +75,7 @@ export class ClusterState {
     const entry = this.table.ensure(node);
     this.#pods.set(pod.uid, { pod, node });
     entry.pods.set(pod.uid, pod);
-    this.table.account(entry.slot, pod, 1);
-    for (const port of pod.hostPorts) {
-      const taken = entry.ports.get(portKey(port)) ?? { ...port, uses: 0 };
-      taken.uses += 1;
-      entry.ports.set(portKey(port), taken);
-    }
+    this.occupy(entry, pod);
     if (!pod.terminating) this.groups.add(pod.namespace, pod.labels, entry.slot);
     if (!hasTerms(pod.affinities)) return;
     const { namespace, labels, affinities } = pod;
@@ -91,6 +86,29 @@ export class ClusterState {
     }));
   }
 
+  /**
+   * Counts only what a pod takes of its node: resources and ports. It remains, or does not become, one of its pods and a
+   * neighbour to others. For trials, each undone with {@link vacate} at once.
+   */
+  occupy(entry: NodeEntry, pod: PodInfo): void {
+    this.table.account(entry.slot, pod, 1);
+    for (const port of pod.hostPorts) {
+      const taken = entry.ports.get(portKey(port)) ?? { ...port, uses: 0 };
+      taken.uses += 1;
+      entry.ports.set(portKey(port), taken);
+    }
+  }
+
+  /** The reverse of {@link occupy}. */
+  vacate(entry: NodeEntry, pod: PodInfo): void {
+    this.table.account(entry.slot, pod, -1);
+    for (const port of pod.hostPorts) {
+      const taken = entry.ports.get(portKey(port));
+      if (taken !== undefined) taken.uses -= 1;
+      if (taken?.uses === 0) entry.ports.delete(portKey(port));
+    }
+  }
+
   /** Counts a pod nowhere any more. @returns where it was */
   remove(uid: string): string | undefined {
     const placed = this.#pods.get(uid);
@@ -99,12 +117,7 @@ export class ClusterState {
     const entry = this.table.ensure(node);
     this.#pods.delete(uid);
     entry.pods.delete(uid);
-    this.table.account(entry.slot, pod, -1);
-    for (const port of pod.hostPorts) {
-      const taken = entry.ports.get(portKey(port));
-      if (taken !== undefined) taken.uses -= 1;
-      if (taken?.uses === 0) entry.ports.delete(portKey(port));
-    }
+    this.vacate(entry, pod);
     if (!pod.terminating) this.groups.remove(pod.namespace, pod.labels, entry.slot);
     if (hasTerms(pod.affinities)) this.affinityGroups.remove(affinityKey(pod), entry.slot);
     this.table.release(entry);

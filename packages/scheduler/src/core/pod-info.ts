@@ -37,6 +37,8 @@ export interface PodInfo {
   readonly softSpread: readonly SpreadConstraint[];
   /** Marked for deletion: it holds its resources but no longer counts as a neighbour to spread from. */
   readonly terminating: boolean;
+  /** Since when it runs; infinity before it does. */
+  readonly startMs: number;
 }
 
 function hostPortsOf(pod: Pod): HostPort[] {
@@ -52,6 +54,12 @@ function hostPortsOf(pod: Pod): HostPort[] {
       ip: hostIP || '0.0.0.0',
       port: hostPort,
     }));
+}
+
+function startOf({ status }: Pod): number {
+  if (status?.startTime === undefined) return Number.POSITIVE_INFINITY;
+  const ms = Date.parse(status.startTime);
+  return Number.isNaN(ms) ? Number.POSITIVE_INFINITY : ms;
 }
 
 /** Parses a pod. @throws QuantityError for quantities no API would have let in */
@@ -78,5 +86,6 @@ export function podInfo(pod: Pod, names: ResourceNames): PodInfo {
     hardSpread: spreadOf(pod, 'DoNotSchedule'),
     softSpread: spreadOf(pod, 'ScheduleAnyway'),
     terminating: pod.metadata.deletionTimestamp !== undefined,
+    startMs: startOf(pod),
   };
 }

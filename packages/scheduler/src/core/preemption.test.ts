@@ -49,6 +49,23 @@ describe('findPreemption', () => {
     assert.equal(outcome(cluster, urgent('1')), 'a: lowest');
   });
 
+  it('frees a port that a less important pod has, and leaves it taken', () => {
+    const cluster = new TestCluster([testNode('a')]);
+    const ports = (name: string, priority: number): Pod => {
+      const made = pod(name, { priority });
+      const [container] = made.spec?.containers ?? [];
+      if (container !== undefined) container.ports = [{ containerPort: 80, hostPort: 8080 }];
+      return made;
+    };
+    cluster.place(ports('holder', 1), 'a');
+    cluster.place(pod('bystander', { priority: 0 }), 'a');
+    assert.equal(outcome(cluster, ports('urgent', 100)), 'a: holder');
+    const taken = cluster.state.table.byName('a')?.ports.values().next().value;
+    assert.deepEqual(taken, { protocol: 'TCP', ip: '0.0.0.0', port: 8080, uses: 1 });
+    // Asked again, the answer is the same.
+    assert.equal(outcome(cluster, ports('urgent', 100)), 'a: holder');
+  });
+
   it('leaves the state as it was', () => {
     const cluster = new TestCluster([testNode('a')]);
     for (let i = 0; i < 4; i += 1) cluster.place(pod(`p${i}`, { priority: i }), 'a');

@@ -5,11 +5,12 @@
 import { matchesLabels, type ParsedLabelSelector } from '@kubets/api';
 import type { Random } from '@kubets/platform';
 import { MIN_PREEMPTION_NODES, MIN_PREEMPTION_PERCENT, PREEMPTION_NODES_WIDE } from '../limits.ts';
-import type { Diagnosis, Rejection } from '../ports.ts';
+import type { Diagnosis } from '../ports.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { nodesMessage } from './diagnosis.ts';
+import type { NodeEntry } from './node-table.ts';
 import type { PodInfo } from './pod-info.ts';
-import type { SchedulerCore } from './schedule.ts';
+import type { Asker, SchedulerCore } from './schedule.ts';
 
 /** A PodDisruptionBudget, as far as it matters here. */
 export interface Budget {
@@ -44,12 +45,9 @@ export interface PreemptionOptions {
 }
 
 const NOT_HELPFUL = 'Preemption is not helpful for scheduling';
-const NO_VICTIMS = 'No preemption victims found for incoming pod';
+const NO_VICTIMS: readonly string[] = ['No preemption victims found for incoming pod'];
 
-const startOf = ({ pod }: PodInfo): number => {
-  const ms = Date.parse(pod.status?.startTime ?? '');
-  return Number.isNaN(ms) ? Number.POSITIVE_INFINITY : ms;
-};
+const startOf = ({ startMs }: PodInfo): number => startMs;
 
 /** Higher priority first; of equals, the one that has run longer. */
 function byImportance(left: PodInfo, right: PodInfo): number {
@@ -79,35 +77,58 @@ function splitByBudgets(
   return split;
 }
 
+/** How a trial takes pods off a node and puts them back. */
+interface Trial {
+  take(pod: PodInfo): void;
+  giveBack(pod: PodInfo): void;
+}
+
+/** Where only what is taken of the node counts, nothing else is touched: maps and groups cost most of a trial. */
+function trialOn(entry: NodeEntry, state: ClusterState, { nodeLocal }: Asker): Trial {
+  if (nodeLocal) {
+    return {
+      take: (pod) => state.vacate(entry, pod),
+      giveBack: (pod) => state.occupy(entry, pod),
+    };
+  }
+  return {
+    take: (pod) => void state.remove(pod.uid),
+    giveBack: (pod) => state.place(pod, entry.name),
+  };
+}
+
 /** Takes every less important pod off a node, then gives back as many as fit, the most important first. */
 function victimsOn(
   slot: number,
   options: PreemptionOptions,
-  rejection: (slot: number) => Rejection | undefined,
+  asker: Asker,
 ): Candidate | readonly string[] {
   const { pod, state, budgets } = options;
-  const { name: node, pods } = state.table.entry(slot);
-  const lesser = [...pods.values()].filter(({ priority }) => priority < pod.priority);
-  if (lesser.length === 0) return [NO_VICTIMS];
-  for (const other of lesser) state.remove(other.uid);
+  const entry = state.table.entry(slot);
+  const lesser: PodInfo[] = [];
+  for (const other of entry.pods.values()) if (other.priority < pod.priority) lesser.push(other);
+  if (lesser.length === 0) return NO_VICTIMS;
+  const trial = trialOn(entry, state, asker);
+  for (const other of lesser) trial.take(other);
+  const rejected = asker.rejection(slot);
+  if (rejected !== undefined) {
+    for (const other of lesser) trial.giveBack(other);
+    return rejected.reasons;
+  }
   const victims: PodInfo[] = [];
-  const rejected = rejection(slot);
   const reprieve = (other: PodInfo): boolean => {
-    state.place(other, node);
-    if (rejection(slot) === undefined) return true;
-    state.remove(other.uid);
+    trial.giveBack(other);
+    if (asker.rejection(slot) === undefined) return true;
+    trial.take(other);
     victims.push(other);
     return false;
   };
   let violations = 0;
-  if (rejected === undefined) {
-    const { violating, allowed } = splitByBudgets(lesser.toSorted(byImportance), budgets);
-    for (const other of violating) if (!reprieve(other)) violations += 1;
-    for (const other of allowed) reprieve(other);
-  }
-  for (const other of lesser) state.place(other, node);
-  if (rejected !== undefined) return rejected.reasons;
-  return { node, victims: victims.toSorted(byImportance), violations };
+  const { violating, allowed } = splitByBudgets(lesser.sort(byImportance), budgets);
+  for (const other of violating) if (!reprieve(other)) violations += 1;
+  for (const other of allowed) reprieve(other);
+  for (const other of victims) trial.giveBack(other);
+  return { node: entry.name, victims: victims.sort(byImportance), violations };
 }
 
 /** How much it would hurt; compared figure by figure, less is better. */
@@ -141,25 +162,28 @@ function candidatesWanted({ pod, state }: PreemptionOptions): number {
 export function findPreemption(options: PreemptionOptions): PreemptionResult {
   const { diagnosis, random, core, pod } = options;
   // Made ready while every pod is where it is: what then finds nothing to forbid finds nothing with fewer of them.
-  const rejection = core.asker(pod);
-  const slots = [...diagnosis.rejections].filter(([, { unresolvable }]) => !unresolvable);
-  const reasons = new Array<string>(diagnosis.rejections.size - slots.length).fill(NOT_HELPFUL);
+  const asker = core.asker(pod);
+  const slots: number[] = [];
+  for (const [slot, { unresolvable }] of diagnosis.rejections) if (!unresolvable) slots.push(slot);
+  const refusals: (readonly string[])[] = [];
   const wanted = candidatesWanted(options);
   const start = slots.length > 0 ? random.int(slots.length) : 0;
   let best: Candidate | undefined;
   let found = 0;
   for (let step = 0; step < slots.length && found < wanted; step += 1) {
-    const [slot = 0] = slots[(start + step) % slots.length] ?? [];
-    const result = victimsOn(slot, options, rejection);
+    const slot = slots[(start + step) % slots.length] ?? 0;
+    const result = victimsOn(slot, options, asker);
     if (!('victims' in result)) {
-      reasons.push(...result);
+      refusals.push(result);
       continue;
     }
     found += 1;
     if (best === undefined || lessHurtful(result, best)) best = result;
   }
   if (best !== undefined) return { outcome: 'found', candidate: best };
-  return { outcome: 'none', message: nodesMessage(diagnosis.nodeCount, reasons) };
+  const reasons = new Array<string>(diagnosis.rejections.size - slots.length).fill(NOT_HELPFUL);
+  const all = reasons.concat(...refusals);
+  return { outcome: 'none', message: nodesMessage(diagnosis.nodeCount, all) };
 }
 
 /**

@@ -24,6 +24,13 @@ export interface SchedulerCoreOptions {
   readonly random: Random;
 }
 
+/** One pod's questions about many nodes. */
+export interface Asker {
+  /** Whether only what pods take of their node counts for the answers, not which pods are where. */
+  readonly nodeLocal: boolean;
+  readonly rejection: (slot: number) => Rejection | undefined;
+}
+
 interface Search {
   readonly feasible: number[];
   readonly rejections: Map<number, Rejection>;
@@ -104,12 +111,13 @@ export class SchedulerCore {
    * Asks {@link rejection} again and again while pods come and go but nodes stay. What only looks at the node is made ready
    * once.
    */
-  asker(pod: PodInfo): (slot: number) => Rejection | undefined {
+  asker(pod: PodInfo): Asker {
     const prepared = this.#prepare(this.#filters, pod);
     const isLocal = ({ plugin }: PreparedFilter): boolean =>
       this.#filters.some(({ name, nodeLocal }) => nodeLocal && name === plugin);
-    if (!prepared.every(isLocal)) return (slot) => this.rejection(pod, slot);
-    return (slot) => this.#ask(prepared, pod, slot);
+    const nodeLocal = prepared.every(isLocal);
+    if (!nodeLocal) return { nodeLocal, rejection: (slot) => this.rejection(pod, slot) };
+    return { nodeLocal, rejection: (slot) => this.#ask(prepared, pod, slot) };
   }
 
   /** The node that others were told to leave for this pod, once it is free. */

@@ -53,6 +53,23 @@ export const nodeResourcesFit: FilterPlugin = {
       has: table.allocatable(column),
       taken: table.requested(column),
     }));
+    // Nodes that are full are full for few different reasons: a crowded cluster asks for them thousands of times a pod.
+    const known = new Map<number, Rejection>();
+    const interned = (slot: number): Rejection => {
+      const code = codeOf(slot);
+      const rejection = known.get(code) ?? explain(slot);
+      known.set(code, rejection);
+      return rejection;
+    };
+    const codeOf = (slot: number): number => {
+      let code = (podCounts[slot] ?? 0) + 1 > (podLimits[slot] ?? 0) ? 1 : 0;
+      for (const { amount, has, taken } of wanted) {
+        const total = has[slot] ?? 0;
+        const fits = amount <= total - (taken[slot] ?? 0);
+        code = code * 3 + (fits ? 0 : amount > total ? 2 : 1);
+      }
+      return code;
+    };
     const explain = (slot: number): Rejection => {
       const reasons: string[] = [];
       let unresolvable = false;
@@ -69,9 +86,9 @@ export const nodeResourcesFit: FilterPlugin = {
     return {
       plugin: PLUGIN,
       reject(slot) {
-        if ((podCounts[slot] ?? 0) + 1 > (podLimits[slot] ?? 0)) return explain(slot);
+        if ((podCounts[slot] ?? 0) + 1 > (podLimits[slot] ?? 0)) return interned(slot);
         for (const { amount, has, taken } of wanted) {
-          if (amount > (has[slot] ?? 0) - (taken[slot] ?? 0)) return explain(slot);
+          if (amount > (has[slot] ?? 0) - (taken[slot] ?? 0)) return interned(slot);
         }
         return undefined;
       },
