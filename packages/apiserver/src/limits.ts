@@ -63,6 +63,8 @@ export const OBJECTS_PER_SEAT = 100;
 export const GZIP_THRESHOLD_BYTES = 128 * 1024;
 /** Bytes of list items in one chunk of the component door. */
 export const LIST_CHUNK_BYTES = 512 * 1024;
+/** Creations in one call on the component door; each takes a seat of its own. */
+export const MANY_ITEMS = 256;
 /** Events in one batch of the component door. */
 export const WATCH_BATCH_EVENTS = 256;
 /** A drain ends connections after this long. */

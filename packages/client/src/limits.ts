@@ -12,6 +12,10 @@ export const CONNECT_TRY_MS = 1_500;
 export const ENDPOINT_PAUSE_MS = 1_000;
 /** The pause between two rounds over all endpoints. */
 export const ROUND_PAUSE_MS = 200;
+/** Creations that travel in one call: so many, of so many bytes together, and such calls under way at once. */
+export const BATCH_ITEMS = 128;
+export const BATCH_BYTES = 1024 * 1024;
+export const BATCHES_IN_FLIGHT = 4;
 /** The largest message taken from an apiserver. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** An unanswered ping this old ends a connection, so that a stopped process is noticed. */
@@ -31,7 +35,7 @@ export const MAX_PENDING_EVENTS = 1_000;
 /** Events remembered so that a repetition raises a count instead of making a new object. */
 export const MAX_REMEMBERED_EVENTS = 4_096;
 /** Events written side by side; those about one object always follow one another. */
-export const EVENT_LANES = 8;
+export const EVENT_LANES = 64;
 /** How long stopping waits for events that are still to be written. */
 export const FLUSH_LIMIT_MS = 2_000;
 /** How long stopping waits for the lease to be handed over. */

@@ -66,6 +66,14 @@ export interface PatchOptions {
   readonly subresource?: string;
 }
 
+/** Where an object, or the subresource of one, is to be made. */
+export interface Place {
+  readonly namespace?: string;
+  /** Empty or absent: the name in the object counts. */
+  readonly name?: string;
+  readonly subresource?: string;
+}
+
 /**
  * One resource of the API. Namespace and name are separate; cluster-scoped objects have the namespace ''.
  * Every method rejects with an ApiError: the server's Status, or a TransportError when no answer came. A write that
@@ -76,6 +84,11 @@ export interface ResourceApi<T extends KubeObject> {
   /** @param namespace '' lists all namespaces */
   list(namespace: string, options?: ListOptions): Promise<ListResult<T>>;
   create(object: T): Promise<T>;
+  /**
+   * Creates, for callers with many of them who do not want the object back: those of one turn may travel together. Each is
+   * carried out, and fails, by itself; nothing is promised about their order.
+   */
+  submit(object: object, place: Place): Promise<void>;
   /** Replaces; the status is left as it is where the kind has a status subresource. */
   update(object: T): Promise<T>;
   /** Replaces the status only. */

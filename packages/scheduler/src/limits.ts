@@ -7,7 +7,7 @@ export const UNSCHEDULABLE_FLUSH_MS = 5 * 60_000;
 /** How often waiting pods are looked over. */
 export const QUEUE_TICK_MS = 250;
 /** Bindings under way at once. */
-export const MAX_BINDINGS_IN_FLIGHT = 128;
+export const MAX_BINDINGS_IN_FLIGHT = 256;
 /** How long scheduling goes on before other work of the process gets its turn. */
 export const SLICE_MS = 10;
 /** Clusters up to this size are searched whole. */

@@ -57,6 +57,18 @@ export interface WriteRequest {
   readonly dry_run: boolean;
 }
 
+export interface CreateManyRequest {
+  readonly items: readonly WriteRequest[];
+}
+
+export interface WriteResult {
+  readonly status: Buffer;
+}
+
+export interface CreateManyReply {
+  readonly results: readonly WriteResult[];
+}
+
 export interface PatchRequest {
   readonly ref: Ref | null;
   readonly type: string;

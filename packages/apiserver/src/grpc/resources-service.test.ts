@@ -6,7 +6,7 @@ import { builtinKinds, unauthorized } from '@kubets/api';
 import { GrpcHost, loadProto, serviceOf, silentLogger, systemClock } from '@kubets/platform';
 import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
-import { LIST_CHUNK_BYTES, WATCH_BATCH_EVENTS } from '../limits.ts';
+import { LIST_CHUNK_BYTES, MANY_ITEMS, WATCH_BATCH_EVENTS } from '../limits.ts';
 import type { VirtualResource } from '../ports.ts';
 import { FULL } from '../testing/full-gate.ts';
 import { configMap, make, podObject, type TestRegistry, testRegistry } from '../testing/index.ts';
@@ -214,6 +214,59 @@ describe('unary calls', () => {
     );
     await call('Delete', { ref: pods, options: json({ gracePeriodSeconds: 0 }) });
     await assert.rejects(call('Get', { ref: pods }), refused(404));
+  });
+});
+
+describe('several creations in one call', () => {
+  type Many = (
+    request: object,
+    done: (error: ServiceError | null, reply: { results: { status: Buffer }[] }) => void,
+  ) => void;
+
+  /** What became of each: 0 for done, or the Status' code. */
+  function createMany(items: readonly object[]): Promise<number[]> {
+    const many = (client as unknown as { CreateMany: Many }).CreateMany;
+    const codeOf = ({ status }: { status: Buffer }): number =>
+      status.length === 0 ? 0 : (JSON.parse(status.toString()) as { code: number }).code;
+    return new Promise((resolve, reject) => {
+      many.call(client, { items }, (error, reply) => {
+        if (error) reject(error);
+        else resolve(reply.results.map(codeOf));
+      });
+    });
+  }
+
+  it('are each carried out, and refused, by themselves', async () => {
+    const item = (name: string) => ({ ref: ref(), object: json(configMap(name)) });
+    await make(t, configMap('there'));
+    const nowhere = { object: json(configMap('x')) };
+    const items = [item('a'), item('there'), item('Bad_Name'), nowhere, item('b')];
+    assert.deepEqual(await createMany(items), [0, 409, 422, 400, 0]);
+    for (const name of ['a', 'b']) await call('Get', { ref: ref({ name }) });
+    assert.deepEqual(await createMany([]), []);
+  });
+
+  it('put pods on nodes, each once', async () => {
+    for (const name of ['p', 'q']) await make(t, podObject(name));
+    const bind = (name: string, node: string, uid?: string) => ({
+      ref: ref({ resource: 'pods', name, subresource: 'binding' }),
+      object: json({ metadata: { name, uid }, target: { kind: 'Node', name: node } }),
+    });
+    const items = [bind('p', 'n1'), bind('q', 'n2', 'of another'), bind('gone', 'n1')];
+    assert.deepEqual(await createMany(items), [0, 409, 404]);
+    assert.deepEqual(await createMany([bind('p', 'n2'), bind('q', 'n2')]), [409, 0]);
+    const { spec } = await call('Get', { ref: ref({ resource: 'pods', name: 'p' }) });
+    assert.equal((spec as { nodeName: string }).nodeName, 'n1');
+  });
+
+  it('need the right to each', async () => {
+    user = 'joe';
+    assert.deepEqual(await createMany([{ ref: ref(), object: json(configMap('a')) }]), [403]);
+  });
+
+  it('are refused when there are too many of them', async () => {
+    const items = Array.from({ length: MANY_ITEMS + 1 }, () => ({ ref: ref() }));
+    await assert.rejects(createMany(items), refused(400));
   });
 });
 

@@ -18,7 +18,7 @@ import {
 import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
 import type { Auditor } from '../audit/auditor.ts';
 import type { Gate } from '../gate.ts';
-import { LIST_CHUNK_BYTES } from '../limits.ts';
+import { LIST_CHUNK_BYTES, MANY_ITEMS } from '../limits.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
   AuditTrail,
@@ -39,6 +39,8 @@ import { statusOf } from '../rest/respond.ts';
 import { virtualBody } from '../rest/virtual-handler.ts';
 import { grpcError } from './errors.ts';
 import type {
+  CreateManyReply,
+  CreateManyRequest,
   DeleteRequest,
   GetRequest,
   ListChunk,
@@ -49,6 +51,7 @@ import type {
   WatchBatch,
   WatchRequest,
   WriteRequest,
+  WriteResult,
 } from './messages.ts';
 import { PATCH_TYPES } from './messages.ts';
 import { Session } from './session.ts';
@@ -70,6 +73,8 @@ export interface ResourcesDeps {
   /** Aborted when draining begins. */
   readonly signal: AbortSignal;
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
@@ -93,6 +98,7 @@ export interface ResourcesHandlers {
   List: handleServerStreamingCall<ListRequest, ListChunk>;
   Watch: handleServerStreamingCall<WatchRequest, WatchBatch>;
   Create: handleUnaryCall<WriteRequest, ObjectReply>;
+  CreateMany: handleUnaryCall<CreateManyRequest, CreateManyReply>;
   Update: handleUnaryCall<WriteRequest, ObjectReply>;
   Patch: handleUnaryCall<PatchRequest, ObjectReply>;
   Delete: handleUnaryCall<DeleteRequest, ObjectReply>;
@@ -112,6 +118,12 @@ export class ResourcesService {
       Update: this.#unary('update', (a, request) => this.#update(a, request)),
       Patch: this.#unary('patch', (a, request) => this.#patch(a, request)),
       Delete: this.#unary('delete', (a, request) => this.#delete(a, request)),
+      CreateMany: (call, callback) => {
+        this.#createMany(call).then(
+          (reply) => callback(null, reply),
+          (error: unknown) => callback(grpcError(error)),
+        );
+      },
       List: (call) => void this.#list(call),
       Watch: (call) => void this.#watch(call),
     };
@@ -122,25 +134,53 @@ export class ResourcesService {
     work: (admitted: Admitted, request: R) => Promise<Buffer>,
   ): handleUnaryCall<R, ObjectReply> {
     return (call, callback) => {
-      const startedMs = this.#o.clock.monotonicMs();
-      const session = this.#session();
       const { request } = call;
-      this.#admit(call, verb, { ref: request.ref, session })
-        .then((admitted) => work(admitted, request))
-        .then(
-          (object) => {
-            session.audit?.answered(object);
-            session.done();
-            callback(null, { object });
-            this.#note(verb, request.ref, 200, startedMs);
-          },
-          (error: unknown) => {
-            session.failed(error);
-            callback(grpcError(error));
-            this.#note(verb, request.ref, statusOf(error).code, startedMs);
-          },
-        );
+      this.#serve(call, verb, request.ref, (admitted) => work(admitted, request)).then(
+        (object) => callback(null, { object }),
+        (error: unknown) => callback(grpcError(error)),
+      );
     };
+  }
+
+  /** One request from its admission to its traces in audit log and metrics. */
+  async #serve(
+    call: AnyCall,
+    verb: string,
+    ref: Ref | null | undefined,
+    work: (admitted: Admitted) => Promise<Buffer>,
+  ): Promise<Buffer> {
+    const startedMs = this.#o.clock.monotonicMs();
+    const session = this.#session();
+    try {
+      const object = await work(await this.#admit(call, verb, { ref, session }));
+      session.audit?.answered(object);
+      session.done();
+      this.#note(verb, ref, 200, startedMs);
+      return object;
+    } catch (error) {
+      session.failed(error);
+      this.#note(verb, ref, statusOf(error).code, startedMs);
+      throw error;
+    }
+  }
+
+  /** Nothing is shared between the items but the call: one that fails does not touch the others. */
+  async #createMany(
+    call: ServerUnaryCall<CreateManyRequest, CreateManyReply>,
+  ): Promise<CreateManyReply> {
+    const { items } = call.request;
+    if (items.length > MANY_ITEMS) {
+      throw badRequest(`a call may carry ${MANY_ITEMS} items, not ${items.length}`);
+    }
+    const one = async (item: WriteRequest): Promise<WriteResult> => {
+      try {
+        await this.#serve(call, 'create', item.ref, (admitted) => this.#create(admitted, item));
+        return { status: NO_BYTES };
+      } catch (error) {
+        return { status: Buffer.from(JSON.stringify(statusOf(error).status)) };
+      }
+    };
+    return { results: await Promise.all(items.map(one)) };
   }
 
   #session(): Session {

@@ -209,6 +209,6 @@ export class EventRecorder {
         this.#correlator.forget(key);
       }
     }
-    await this.#events.create(event);
+    await this.#events.submit(event, { namespace });
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
-import { type ConfigMap, isConflict, isExpired, isNotFound } from '@kubets/api';
+import { type ConfigMap, isAlreadyExists, isConflict, isExpired, isNotFound } from '@kubets/api';
 import { type Random, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { Informer } from '../cache/informer.ts';
 import { TransportError } from '../errors.ts';
@@ -173,6 +173,55 @@ describe('ApiClient', () => {
     assert.ok(!two.door.calls.includes('Create configmaps'));
     // It was carried out all the same: that is what looking again is for.
     assert.equal((await api.get('default', 'a')).metadata.name, 'a');
+  });
+
+  it('sends what is submitted in one turn in one call, each with its own outcome', async () => {
+    const world = new FakeApi();
+    const one = await door(world);
+    const api = maps(client(one.at));
+    await api.create(configMap('there'));
+    const names = ['a', 'there', 'b'];
+    const place = { namespace: 'default' };
+    const done = await Promise.allSettled(names.map((name) => api.submit(configMap(name), place)));
+    assert.deepEqual(
+      done.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    assert.ok(done[1]?.status === 'rejected' && isAlreadyExists(done[1].reason));
+    assert.equal(world.objects('v1', 'configmaps').length, 3);
+    assert.deepEqual(
+      one.door.calls.slice(1),
+      names.map(() => 'CreateMany configmaps'),
+    );
+  });
+
+  it('submits one by one to an apiserver that knows no other way', async () => {
+    const world = new FakeApi();
+    const one = await door(world);
+    one.door.isOld = true;
+    const api = maps(client(one.at));
+    const submit = (name: string) => api.submit(configMap(name), { namespace: 'default' });
+    await Promise.all(['a', 'b'].map(submit));
+    await Promise.all(['c', 'd'].map(submit));
+    assert.deepEqual(one.door.calls, new Array(4).fill('Create configmaps'));
+    assert.equal(world.objects('v1', 'configmaps').length, 4);
+  });
+
+  it('does not know what became of a batch whose answer was lost', async () => {
+    const world = new FakeApi();
+    const one = await door(world);
+    const api = maps(client(one.at));
+    await api.list('');
+    one.door.loseAnswers = true;
+    const submitted = ['a', 'b'].map((name) =>
+      assert.rejects(api.submit(configMap(name), { namespace: 'default' }), (error) => {
+        assert.ok(error instanceof TransportError);
+        return error.ambiguous;
+      }),
+    );
+    await until(() => world.objects('v1', 'configmaps').length === 2);
+    await one.door.kill();
+    await Promise.all(submitted);
   });
 
   it('asks another apiserver when the answer to a read was lost', async () => {

@@ -8,6 +8,7 @@ import {
   systemRandom,
 } from '@kubets/platform';
 import type { Api } from '../ports.ts';
+import { Batcher } from './batcher.ts';
 import { Caller } from './caller.ts';
 import { EndpointPool } from './endpoints.ts';
 import { ResourceClient } from './resource-client.ts';
@@ -29,6 +30,7 @@ export interface ApiClientOptions {
 export class ApiClient implements Api {
   readonly #pool: EndpointPool;
   readonly #caller: Caller;
+  readonly #batcher: Batcher;
   readonly #log: Logger;
 
   /** @throws RangeError without endpoints */
@@ -36,11 +38,13 @@ export class ApiClient implements Api {
     const { clock = systemClock, random = systemRandom } = options;
     this.#pool = new EndpointPool({ ...options, clock, random });
     this.#caller = new Caller(this.#pool, clock);
+    this.#batcher = new Batcher(this.#caller);
     this.#log = options.log;
   }
 
   resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceClient<T> {
-    const parts = { pool: this.#pool, caller: this.#caller, log: this.#log };
+    const [pool, caller, batcher] = [this.#pool, this.#caller, this.#batcher];
+    const parts = { pool, caller, batcher, log: this.#log };
     return new ResourceClient<T>(parts, groupVersion, resource);
   }
 

@@ -3,7 +3,13 @@ import { type Clock, delay } from '@kubets/platform';
 import { TransportError } from '../errors.ts';
 import { CONNECT_TRY_MS, ROUND_PAUSE_MS } from '../limits.ts';
 import type { Endpoint, EndpointPool } from './endpoints.ts';
-import { errorOf, type ObjectReply, type UnaryMethod } from './wire.ts';
+import {
+  errorOf,
+  type ObjectReply,
+  type UnaryMethod,
+  type WireWrite,
+  type WireWriteResult,
+} from './wire.ts';
 
 /** How long requests may take. */
 export interface CallLimits {
@@ -32,6 +38,19 @@ export class Caller {
     return this.attempt(limits, (endpoint, deadlineMs) =>
       this.#unaryOnce(endpoint, method, { request, deadlineMs, write: limits.write }),
     );
+  }
+
+  /** Several creations in one message. @returns what became of each */
+  createMany(items: readonly WireWrite[], limits: CallLimits): Promise<WireWriteResult[]> {
+    const call = (endpoint: Endpoint, deadline: number): Promise<WireWriteResult[]> =>
+      new Promise((resolve, reject) => {
+        const metadata = this.#pool.metadata();
+        endpoint.stub.CreateMany({ items }, metadata, { deadline }, (error, reply) => {
+          if (error !== null) reject(errorOf(error, limits.write));
+          else resolve(reply?.results ?? []);
+        });
+      });
+    return this.attempt(limits, call);
   }
 
   /** @param once one try on one endpoint; rejects with an ApiError */

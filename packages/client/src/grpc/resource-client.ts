@@ -7,11 +7,13 @@ import type {
   ListResult,
   PatchOptions,
   PatchType,
+  Place,
   ResourceApi,
   WatchEvent,
   WatchHandle,
   WatchOptions,
 } from '../ports.ts';
+import type { Batcher } from './batcher.ts';
 import type { Caller, CallLimits } from './caller.ts';
 import type { EndpointPool } from './endpoints.ts';
 import { readList } from './list.ts';
@@ -22,6 +24,7 @@ import { decodeObject, encodeObject, type UnaryMethod, type WireRef } from './wi
 export interface ClientParts {
   readonly pool: EndpointPool;
   readonly caller: Caller;
+  readonly batcher: Batcher;
   readonly log: Logger;
 }
 
@@ -63,6 +66,12 @@ export class ResourceClient<T extends KubeObject> implements ResourceApi<T> {
 
   create(object: T): Promise<T> {
     return this.#write('Create', this.#refOf(object), object);
+  }
+
+  submit(object: object, place: Place): Promise<void> {
+    const { namespace = '', name = '', subresource } = place;
+    const ref = this.#ref(namespace, name, subresource);
+    return this.#parts.batcher.add({ ref, object: encodeObject(object) });
   }
 
   update(object: T): Promise<T> {

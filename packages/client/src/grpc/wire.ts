@@ -31,6 +31,16 @@ export interface WireListChunk {
   continue_token: string;
 }
 
+/** Empty status: done. */
+export interface WireWriteResult {
+  status: Buffer;
+}
+
+export interface WireWrite {
+  ref: WireRef;
+  object: Buffer;
+}
+
 export interface WireEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   object: Buffer;
@@ -58,6 +68,12 @@ type ServerStream<R> = (
 /** The client the proto loader makes. */
 export type ResourcesStub = Client &
   Record<UnaryMethod, Unary> & {
+    CreateMany: (
+      request: { items: readonly WireWrite[] },
+      metadata: Metadata,
+      options: CallOptions,
+      callback: (error: ServiceError | null, reply?: { results: WireWriteResult[] }) => void,
+    ) => ClientUnaryCall;
     List: ServerStream<WireListChunk>;
     Watch: ServerStream<WireBatch>;
   };
@@ -72,6 +88,14 @@ export function decodeObject<T>(bytes: Buffer): T {
 
 export function encodeObject(object: object): Buffer {
   return Buffer.from(JSON.stringify(object), 'utf8');
+}
+
+/** What became of one item of several; undefined: it was carried out. */
+export function failureOf({ status: bytes }: WireWriteResult): ApiError | undefined {
+  if (bytes.length === 0) return undefined;
+  const failure = fromStatus(JSON.parse(bytes.toString('utf8')));
+  if (failure.code !== 503) return failure;
+  return new TransportError(failure.message, { ambiguous: true, cause: failure });
 }
 
 const WITHOUT_STATUS: Readonly<Record<number, { code: number; reason: string }>> = {

@@ -71,6 +71,8 @@ export class FakeDoor {
   readonly calls: string[] = [];
   /** Requests are carried out, but their answers never leave. */
   loseAnswers = false;
+  /** Knows nothing of CreateMany. */
+  isOld = false;
   /** The authorization metadata of the last request. */
   authorization: string | undefined;
   readonly #watches = new Set<WatchHandle>();
@@ -107,6 +109,8 @@ export class FakeDoor {
       Delete: this.#unary('Delete', (of, { ref, options }) =>
         of.delete(ref.namespace, ref.name, parse(options) as DeleteOptions),
       ),
+      CreateMany: (call: { request: { items: Wire[] }; metadata: Metadata }, reply: Reply) =>
+        void this.#createMany(call, reply),
       List: (call: ServerStream) => void this.#list(call),
       Watch: (call: ServerStream) => this.#watch(call),
     });
@@ -137,6 +141,29 @@ export class FakeDoor {
         (error: unknown) => this.loseAnswers || reply(wireError(error)),
       );
     };
+  }
+
+  async #createMany(
+    { request, metadata }: { request: { items: Wire[] }; metadata: Metadata },
+    reply: Reply,
+  ): Promise<void> {
+    if (this.isOld) {
+      reply({ code: status.UNIMPLEMENTED, details: 'unknown method' });
+      return;
+    }
+    const results = request.items.map(async (wire) => {
+      const { ref, object } = wire;
+      const { namespace, name, subresource } = ref;
+      const of = this.#of('CreateMany', { request: wire, metadata });
+      const failure = await of.submit(parse(object), { namespace, name, subresource }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const failed = failure instanceof ApiError ? bytesOf(failure.status) : Buffer.alloc(0);
+      return { status: failed };
+    });
+    const answer = { results: await Promise.all(results) };
+    if (!this.loseAnswers) reply(null, answer);
   }
 
   async #list(call: ServerStream): Promise<void> {

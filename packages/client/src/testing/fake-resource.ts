@@ -25,6 +25,7 @@ import {
   type ListResult,
   type PatchOptions,
   type PatchType,
+  type Place,
   type ResourceApi,
   type WatchEvent,
   type WatchHandle,
@@ -112,6 +113,12 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
       throw alreadyExists(this.#gr, name);
     }
     return this.#copy(this.#world.store.put(this.#table, asObject(loose)));
+  }
+
+  async submit(object: object, place: Place): Promise<void> {
+    const { namespace = '', name = '', subresource = '' } = place;
+    if (subresource === '') await this.create(object as T);
+    else await this.createSubresource(namespace, name, subresource, object);
   }
 
   async update(object: T): Promise<T> {

@@ -38,6 +38,7 @@ function fencedResource<T extends KubeObject>(
     get: (namespace, name) => guard(() => inner.get(namespace, name)),
     list: (namespace, options) => guard(() => inner.list(namespace, options)),
     create: (object) => guard(() => inner.create(object)),
+    submit: (object, place) => guard(() => inner.submit(object, place)),
     update: (object) => guard(() => inner.update(object)),
     updateStatus: (object) => guard(() => inner.updateStatus(object)),
     patch: (namespace, name, type, body, options) =>

@@ -162,12 +162,14 @@ export class Scheduler {
     const { info } = pod;
     this.#inFlight += 1;
     try {
-      await this.#pods.createSubresource(info.namespace, info.name, 'binding', {
+      const { namespace, name, uid } = info;
+      const binding = {
         apiVersion: 'v1',
         kind: 'Binding',
-        metadata: { namespace: info.namespace, name: info.name, uid: info.uid },
+        metadata: { namespace, name, uid },
         target: { kind: 'Node', name: node },
-      });
+      };
+      await this.#pods.submit(binding, { namespace, name, subresource: 'binding' });
       this.queue.delete(info.key);
       const message = `Successfully assigned ${info.key} to ${node}`;
       events.event(subject(info), 'Normal', 'Scheduled', message);
