@@ -13,6 +13,7 @@ const COMPONENTS = [
   'apiserver',
   'scheduler',
   'controller-manager',
+  'cloud-controller-manager',
   'kubelet',
   'proxy',
   'dns',

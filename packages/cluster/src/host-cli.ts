@@ -57,6 +57,7 @@ interface InitFlags extends DirFlag {
   readonly controlPlaneEndpoint?: string;
   readonly podNetwork: PodNetwork;
   readonly podNetworkCidr: string;
+  readonly loadBalancerRanges?: string;
   readonly serviceCidr: string;
   readonly serviceDnsDomain: string;
   readonly apiserverCertExtraSans?: string[];
@@ -86,6 +87,10 @@ function addInit(program: Command, { io }: HostCliParts): void {
         .default('vxlan'),
     )
     .option('--pod-network-cidr <range>', 'addresses of pods', initDefaults.podNetworkCidr)
+    .option(
+      '--load-balancer-ranges <ranges>',
+      'addresses of the nodes’ network for Services of type LoadBalancer, RANGE,… (default: none)',
+    )
     .option('--service-cidr <range>', 'addresses of Services', initDefaults.serviceCidr)
     .option('--service-dns-domain <domain>', 'the cluster’s domain', initDefaults.serviceDnsDomain)
     .option('--apiserver-cert-extra-sans <names>', 'more names of the API, NAME,…', listOf)

@@ -74,6 +74,7 @@ interface UpFlags extends DirOption {
   readonly expectedNodes?: number;
   readonly runtime?: 'auto' | 'containerd' | 'simulated';
   readonly port?: number;
+  readonly loadBalancerRanges?: string;
   readonly install: boolean;
   readonly detach?: true;
 }
@@ -124,10 +125,15 @@ function addUp(program: Command, io: Io): void {
       ]),
     )
     .addOption(count('--port <port>', `the port kubectl talks to (default ${port})`, 1, 65_535))
+    .option(
+      '--load-balancer-ranges <ranges>',
+      `addresses for Services of type LoadBalancer, RANGE,… or none (default ${defaults.loadBalancerRanges})`,
+    )
     .option('--no-install', 'never install packages')
     .option('--detach', 'return once the cluster is ready, and leave it running')
     .action(async (flags: UpFlags) => {
-      const { masters, nodes, hollowNodes, expectedNodes, runtime, port } = flags;
+      const { masters, nodes, hollowNodes, expectedNodes, runtime, port, loadBalancerRanges } =
+        flags;
       if (masters !== undefined && masters % 2 === 0) {
         throw new ConfigError(
           `--masters ${masters}: an even count tolerates no more failures than ${masters - 1}; use an odd one`,
@@ -136,7 +142,7 @@ function addUp(program: Command, io: Io): void {
       const options = {
         dataDir: flags.dataDir,
         isDefaultDir: flags.dataDir === DEFAULT_DATA_DIR,
-        wishes: { masters, nodes, hollowNodes, expectedNodes, runtime, port },
+        wishes: { masters, nodes, hollowNodes, expectedNodes, runtime, port, loadBalancerRanges },
         mayInstall: flags.install,
         detach: flags.detach === true,
       };
@@ -176,7 +182,7 @@ const COMPONENTS_HELP = `
   bench  how the control plane behaves, with thousands of hollow nodes too: kubets bench --help
 
 One process alone, with its own flags (each has --help):
-  etcd, apiserver, scheduler, controller-manager, kubelet, proxy, dns
+  etcd, apiserver, scheduler, controller-manager, cloud-controller-manager, kubelet, proxy, dns
 
 What is done to a store (each has --help):
   etcd snapshot, etcd member, etcd check, etcd recover`;

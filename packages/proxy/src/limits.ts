@@ -20,3 +20,9 @@ export const UDP_IDLE_MS = 60_000;
 export const MAX_UDP_CLIENTS = 1_024;
 /** How long a dial to an endpoint may take. */
 export const DIAL_TIMEOUT_MS = 3_000;
+/** Times neighbours are told about an address, one second apart. */
+export const ANNOUNCE_COUNT = 2;
+/** How long telling them may take, in seconds. */
+export const ANNOUNCE_LIMIT_SECONDS = 3;
+/** Addresses told about at once. */
+export const MAX_ANNOUNCERS = 8;

@@ -5,14 +5,17 @@ import {
   type Logger,
   loadTls,
   type ProcessContext,
+  parseRanges,
   runMain,
 } from '@kubets/platform';
+import { Announcer } from './announce/announcer.ts';
 import { Proxier } from './host/proxier.ts';
 import { IptablesBackend } from './iptables/backend.ts';
 import { NftablesBackend } from './nftables/backend.ts';
 import type { Backend, CommandRunner } from './ports.ts';
 import { ChildCommands, prepareKernel } from './runtime/commands.ts';
 import { instrument } from './runtime/instrument.ts';
+import { machineLinks } from './runtime/links.ts';
 import { UserspaceBackend } from './userspace/backend.ts';
 
 const flags = {
@@ -21,7 +24,10 @@ const flags = {
   'tls-private-key-file': flag.string({ default: '', help: 'its private key, PEM' }),
   'ca-file': flag.string({ default: '', help: 'the authority of the apiservers, PEM' }),
   'node-name': flag.string({ default: '', help: 'the node this runs on' }),
-  'node-ip': flag.string({ default: '', help: "the node's address; not needed at present" }),
+  'node-ip': flag.string({ default: '', help: "the node's address" }),
+  'load-balancer-ranges': flag.list({
+    help: 'addresses the local load balancers give out, as the cloud-controller-manager was told; this node answers for those that are its own',
+  }),
   mode: flag.enum({
     values: ['auto', 'iptables', 'nftables', 'userspace'],
     default: 'auto',
@@ -44,7 +50,15 @@ const KERNEL_MODES = [
   { mode: 'nftables', programs: 'nft (nftables 1.0.1 or newer)', Backend: NftablesBackend },
 ] as const;
 
-async function chooseBackend(ctx: ProcessContext, mode: string, cidr: string): Promise<Backend> {
+interface BackendFlags {
+  readonly mode: string;
+  readonly clusterCidr: string;
+  readonly loadBalancerRanges: readonly string[];
+}
+
+async function chooseBackend(ctx: ProcessContext, config: BackendFlags): Promise<Backend> {
+  const { mode, clusterCidr } = config;
+  const heldRanges = parseRanges(config.loadBalancerRanges, '--load-balancer-ranges');
   const { log } = ctx;
   const commands = new ChildCommands();
   const wanted = KERNEL_MODES.filter((one) => mode === 'auto' || one.mode === mode);
@@ -53,7 +67,7 @@ async function chooseBackend(ctx: ProcessContext, mode: string, cidr: string): P
     for (const problem of await prepareKernel(commands)) {
       log.warn({ problem }, 'a kernel setting could not be made');
     }
-    const backend = new Backend({ commands, clusterCidr: cidr, log });
+    const backend = new Backend({ commands, clusterCidr, heldRanges, log });
     await cleanUpOthers(backend.mode, commands, log);
     return backend;
   }
@@ -74,6 +88,21 @@ async function cleanUpOthers(mode: string, commands: CommandRunner, log: Logger)
   }
 }
 
+interface AnnounceFlags {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly loadBalancerRanges: readonly string[];
+}
+
+/** Without the kernel's rules there is nothing behind an address. */
+function announcerOf(config: AnnounceFlags, backend: Backend, log: Logger): Announcer | undefined {
+  const ranges = parseRanges(config.loadBalancerRanges, '--load-balancer-ranges');
+  if (ranges.length === 0 || backend.mode === 'userspace') return undefined;
+  const { nodeName, nodeIp } = config;
+  const commands = new ChildCommands();
+  return new Announcer({ commands, nodeName, nodeIp, ranges, links: machineLinks, log });
+}
+
 await runMain({
   name: 'proxy',
   summary: 'Routes service addresses and node ports to pods.',
@@ -82,6 +111,7 @@ await runMain({
     const { clock, random, log } = ctx;
     if (config.cleanup) {
       await cleanUpOthers('', new ChildCommands(), log);
+      await Announcer.cleanupAll(new ChildCommands());
       return;
     }
     if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');
@@ -91,13 +121,15 @@ await runMain({
       keyFile: config.tlsPrivateKeyFile,
       caFile: config.caFile,
     });
-    const backend = await chooseBackend(ctx, config.mode, config.clusterCidr);
+    const backend = await chooseBackend(ctx, config);
+    const announcer = announcerOf(config, backend, log);
     const endpoints = config.apiservers;
     const api = new ApiClient({ endpoints, tls, userAgent: 'kubets-proxy', log, clock, random });
     ctx.onShutdown('api client', () => api.close());
     const proxier = new Proxier({
       api,
       backend,
+      announcer,
       nodeName: config.nodeName,
       clock,
       random,
@@ -106,6 +138,7 @@ await runMain({
     });
     ctx.onShutdown('rules', async () => {
       await proxier.stop();
+      if (config.cleanupOnExit) await announcer?.cleanup();
       if (config.cleanupOnExit || backend.mode === 'userspace') await backend.cleanup();
     });
     ctx.health.addCheck('rules', () => {

@@ -82,6 +82,9 @@ async function newSettings(options: OpenOptions): Promise<Settings> {
     token: `kubets-${randomBytes(8).toString('hex')}`,
     ports: {},
     ...(wishes.expectedNodes === undefined ? {} : { expectedNodes: wishes.expectedNodes }),
+    ...(wishes.loadBalancerRanges === undefined
+      ? {}
+      : { loadBalancerRanges: wishes.loadBalancerRanges }),
   };
 }
 

@@ -117,6 +117,7 @@ function supervisorArgs(options: UpOptions): string[] {
   add('--expected-nodes', wishes.expectedNodes);
   add('--runtime', wishes.runtime);
   add('--port', wishes.port);
+  add('--load-balancer-ranges', wishes.loadBalancerRanges);
   if (!options.mayInstall) words.push('--no-install');
   return words;
 }

@@ -102,6 +102,11 @@ describe('the plan', () => {
     assert.deepEqual(names(node), ['kubelet', 'proxy', 'dns']);
     const both = names({ ...host, roles: ['master', 'node'] });
     assert.deepEqual(both.toSorted(), [...control, 'kubelet', 'proxy', 'dns'].toSorted());
+    const cluster = { ...host.cluster, loadBalancerRanges: '192.0.2.64-192.0.2.95' };
+    assert.deepEqual(names({ ...host, cluster }), [...control, 'cloud-controller-manager']);
+    const flag = `--load-balancer-ranges=${cluster.loadBalancerRanges}`;
+    assert.ok(flagsOf({ ...host, cluster }, 'cloud-controller-manager').includes(flag));
+    assert.ok(flagsOf({ ...node, cluster }, 'proxy').includes(flag));
   });
 
   test('an apiserver asks its own member first and knows the others', () => {

@@ -33,6 +33,7 @@ export function hostLeaves(host: HostSettings, days: number): WantedLeaf[] {
     { ...leaf('admin', 'kubernetes-admin'), ...admins },
     leaf('scheduler', 'system:kube-scheduler'),
     leaf('controller-manager', 'system:kube-controller-manager'),
+    leaf('cloud-controller-manager', 'system:cloud-controller-manager'),
     ...(host.roles.includes('node')
       ? [leaf('proxy', 'system:kube-proxy'), leaf('dns', 'system:kube-dns')]
       : []),

@@ -137,6 +137,15 @@ function controllerManager(ctx: HostPlanContext): ProcessSpec {
   return make(ctx, { role: 'controller-manager', stage: 2, flags });
 }
 
+const balancerFlags = ({ host: { cluster } }: HostPlanContext): Flags =>
+  cluster.loadBalancerRanges ? { 'load-balancer-ranges': cluster.loadBalancerRanges } : {};
+
+function cloudControllerManager(ctx: HostPlanContext): ProcessSpec {
+  const role = 'cloud-controller-manager';
+  const flags = { ...clientFlags(ctx, role), identity: ctx.host.name, ...balancerFlags(ctx) };
+  return make(ctx, { role, stage: 2, flags });
+}
+
 function kubelet(ctx: HostPlanContext): ProcessSpec {
   const { host, paths, containerd } = ctx;
   const { name } = host;
@@ -176,6 +185,7 @@ function proxy(ctx: HostPlanContext): ProcessSpec {
     'node-ip': ctx.host.address,
     mode: ctx.containerd === undefined ? 'userspace' : 'auto',
     'cluster-cidr': ctx.host.cluster.podCidr,
+    ...balancerFlags(ctx),
   };
   return make(ctx, { role: 'proxy', stage: 2, flags });
 }
@@ -216,6 +226,7 @@ export function planHost(ctx: HostPlanContext): ProcessSpec[] {
     ...(isMaster ? [apiserver(ctx)] : []),
     ...(isNode ? [kubelet(ctx)] : []),
     ...(isMaster ? [controllerManager(ctx), scheduler(ctx)] : []),
+    ...(isMaster && host.cluster.loadBalancerRanges ? [cloudControllerManager(ctx)] : []),
     ...(isNode ? [proxy(ctx), dns(ctx)] : []),
   ];
 }

@@ -26,6 +26,8 @@ export interface ClusterFacts {
   readonly clusterDomain: string;
   /** Way to the pods of other nodes. */
   readonly podNetwork: PodNetwork;
+  /** Addresses for Services of type LoadBalancer, RANGE,…; absent: there are none. */
+  readonly loadBalancerRanges?: string;
 }
 
 /** The lasting settings of a host. */
@@ -62,6 +64,7 @@ export const hostPorts = {
     etcd: 12_381,
     apiserver: 16_445,
     'controller-manager': 10_257,
+    'cloud-controller-manager': 10_258,
     scheduler: 10_259,
     kubelet: 10_248,
     proxy: 10_256,

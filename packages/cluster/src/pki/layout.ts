@@ -72,6 +72,7 @@ export function wantedLeaves(input: PkiInput): WantedLeaf[] {
     { ...component('admin', 'kubernetes-admin'), ...admin },
     component('scheduler', 'system:kube-scheduler'),
     component('controller-manager', 'system:kube-controller-manager'),
+    component('cloud-controller-manager', 'system:cloud-controller-manager'),
     component('dns', 'system:kube-dns'),
     ...(input.hollowNodes ? [hollowLeaf(own, days)] : []),
   ];

@@ -33,7 +33,13 @@ const count = (ctx: PlanContext, role: string): number =>
 
 test('three masters and a node make every process once per master or node', () => {
   const ctx = planOf(settingsOf());
-  for (const role of ['etcd', 'apiserver', 'scheduler', 'controller-manager']) {
+  for (const role of [
+    'etcd',
+    'apiserver',
+    'scheduler',
+    'controller-manager',
+    'cloud-controller-manager',
+  ]) {
     assert.equal(count(ctx, role), 3, role);
   }
   for (const role of ['kubelet', 'proxy', 'dns']) assert.equal(count(ctx, role), 1, role);
@@ -47,6 +53,26 @@ test('no nodes: no kubelet, proxy or dns; hollow nodes are one process however m
   assert.equal(count(hollow, 'kubelet'), 1);
   const flags = planProcesses(hollow).find((one) => one.role === 'kubelet')?.args ?? [];
   assert.ok(flags.includes('--hollow-nodes=100'));
+});
+
+test('who gives out addresses for load balancers and who answers for them know the same', () => {
+  const flagOf = (ctx: PlanContext, role: string) =>
+    planProcesses(ctx)
+      .filter((one) => one.role === role)
+      .map(({ args }) => args.find((arg) => arg.startsWith('--load-balancer-ranges=')));
+  const given = '--load-balancer-ranges=10.97.0.0/24';
+  const ctx = planOf(settingsOf({ masters: 1 }));
+  assert.deepEqual(flagOf(ctx, 'cloud-controller-manager'), [given]);
+  assert.deepEqual(flagOf(ctx, 'proxy'), [given]);
+  const none = planOf(settingsOf({ masters: 1, loadBalancerRanges: 'none' }));
+  assert.equal(count(none, 'cloud-controller-manager'), 0);
+  assert.deepEqual(flagOf(none, 'proxy'), [undefined]);
+  const wrong = () => settingsOf({ masters: 1, loadBalancerRanges: 'here' });
+  assert.throws(wrong, /--load-balancer-ranges: "here"/);
+  assert.equal(
+    mergeWishes(settingsOf(), { loadBalancerRanges: 'none' }, '/d').loadBalancerRanges,
+    'none',
+  );
 });
 
 test('names and ports are unique, and no private key stands on a command line', () => {

@@ -5,6 +5,7 @@ import type { ClusterPaths } from '../paths.ts';
 import {
   clusterCidrOf,
   defaults,
+  loadBalancerRangesOf,
   masterNumbers,
   nodeNames,
   type Settings,
@@ -16,6 +17,7 @@ export type Role =
   | 'apiserver'
   | 'scheduler'
   | 'controller-manager'
+  | 'cloud-controller-manager'
   | 'kubelet'
   | 'proxy'
   | 'dns'
@@ -88,6 +90,7 @@ export const programs = [
   'etcd',
   'apiserver',
   'controller-manager',
+  'cloud-controller-manager',
   'scheduler',
   'kubelet',
   'proxy',
@@ -249,6 +252,19 @@ function controllerManager(ctx: PlanContext, n: number): ProcessSpec {
   return make(ctx, { name, role: 'controller-manager', stage: 2, flags });
 }
 
+/** Flags of those that give out addresses for load balancers, or answer for them. */
+function balancerFlags(ctx: PlanContext): Flags {
+  const ranges = loadBalancerRangesOf(ctx.settings);
+  return ranges === '' ? {} : { 'load-balancer-ranges': ranges };
+}
+
+function cloudControllerManager(ctx: PlanContext, n: number): ProcessSpec {
+  const role = 'cloud-controller-manager';
+  const name = `${role}-${n}`;
+  const flags = { ...clientFlags(ctx, role), identity: name, ...balancerFlags(ctx) };
+  return make(ctx, { name, role, stage: 2, flags });
+}
+
 function kubeletFlags(ctx: PlanContext, name: string): Flags {
   const { cert, key } = pem(ctx, name);
   return {
@@ -306,6 +322,7 @@ function proxy(ctx: PlanContext, node: string): ProcessSpec {
     'node-ip': ctx.settings.hostIp,
     mode: ctx.containerd === undefined ? 'userspace' : 'auto',
     'cluster-cidr': clusterCidrOf(ctx.settings),
+    ...balancerFlags(ctx),
     'cleanup-on-exit': true,
   };
   return make(ctx, { name, role: 'proxy', stage: 2, flags });
@@ -348,6 +365,9 @@ export function planProcesses(ctx: PlanContext): ProcessSpec[] {
     ...masters.map((n) => apiserver(ctx, n)),
     ...masters.map((n) => controllerManager(ctx, n)),
     ...masters.map((n) => scheduler(ctx, n)),
+    ...(loadBalancerRangesOf(settings) === ''
+      ? []
+      : masters.map((n) => cloudControllerManager(ctx, n))),
     ...nodes.map((node) => kubelet(ctx, node)),
     ...nodes.map((node) => proxy(ctx, node)),
     ...(settings.hollowNodes > 0 ? [hollow(ctx)] : []),

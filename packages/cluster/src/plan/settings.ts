@@ -1,5 +1,5 @@
 /** What a cluster is: decided at its first start, kept in `state.json`, the same after every restart. */
-import { ConfigError } from '@kubets/platform';
+import { ConfigError, parseRanges } from '@kubets/platform';
 
 export type Runtime = 'containerd' | 'simulated';
 
@@ -13,6 +13,8 @@ export interface Settings {
   /** The front door. */
   readonly port: number;
   readonly hostIp: string;
+  /** Addresses for Services of type LoadBalancer, RANGE,… or `none`; absent: the default. */
+  readonly loadBalancerRanges?: string;
   /** Nodes of other machines or simulated elsewhere that the cluster is made for; absent: few. */
   readonly expectedNodes?: number;
   /** Tells this cluster's store from any other's. */
@@ -29,6 +31,7 @@ export interface Wishes {
   readonly runtime?: Runtime | 'auto' | undefined;
   readonly port?: number | undefined;
   readonly expectedNodes?: number | undefined;
+  readonly loadBalancerRanges?: string | undefined;
 }
 
 export const defaults = {
@@ -41,6 +44,8 @@ export const defaults = {
   dnsServiceIp: '10.96.0.10',
   clusterCidr: '10.244.0.0/16',
   clusterDomain: 'cluster.local',
+  /** Beside the service range, and like it known on this machine only. */
+  loadBalancerRanges: '10.97.0.0/24',
 } as const;
 
 /** A /24 a node: more nodes than this need a wider range. */
@@ -54,6 +59,21 @@ export const sizeOf = ({ expectedNodes = 0, hollowNodes, nodes }: Settings): num
 /** The range the nodes' pod ranges are cut from. */
 export const clusterCidrOf = (settings: Settings): string =>
   sizeOf(settings) > CIDR_NODES ? WIDE_CLUSTER_CIDR : defaults.clusterCidr;
+
+/** Says that there are to be no load balancers. */
+const NO_RANGES = 'none';
+
+/**
+ * Addresses for load balancers as the processes take them; '': none.
+ * @throws ConfigError for text that is none
+ */
+export function loadBalancerRangesOf({
+  loadBalancerRanges = defaults.loadBalancerRanges,
+}: Pick<Settings, 'loadBalancerRanges'>): string {
+  if (loadBalancerRanges === NO_RANGES || loadBalancerRanges === '') return '';
+  parseRanges(loadBalancerRanges.split(','), '--load-balancer-ranges');
+  return loadBalancerRanges;
+}
 
 /** What a restart may not change, and why. */
 const FIXED = {
@@ -79,6 +99,9 @@ export function mergeWishes(saved: Settings, wishes: Wishes, dataDir: string): S
     hollowNodes: wishes.hollowNodes ?? saved.hollowNodes,
     port: wishes.port ?? saved.port,
     ...(wishes.expectedNodes === undefined ? {} : { expectedNodes: wishes.expectedNodes }),
+    ...(wishes.loadBalancerRanges === undefined
+      ? {}
+      : { loadBalancerRanges: wishes.loadBalancerRanges }),
   };
 }
 
@@ -119,7 +142,10 @@ export const nodeNames = (settings: Settings): string[] =>
   numbers(settings.nodes).map((n) => `node-${n}`);
 
 /** The loopback ports a cluster of these settings uses. */
-export function portUses(settings: Pick<Settings, 'masters' | 'nodes' | 'hollowNodes'>): string[] {
+export function portUses(
+  settings: Pick<Settings, 'masters' | 'nodes' | 'hollowNodes' | 'loadBalancerRanges'>,
+): string[] {
+  const hasBalancers = loadBalancerRangesOf(settings) !== '';
   const perMaster = numbers(settings.masters).flatMap((n) => [
     `etcd-${n}.client`,
     `etcd-${n}.peer`,
@@ -129,6 +155,7 @@ export function portUses(settings: Pick<Settings, 'masters' | 'nodes' | 'hollowN
     `apiserver-${n}.health`,
     `scheduler-${n}.health`,
     `controller-manager-${n}.health`,
+    ...(hasBalancers ? [`cloud-controller-manager-${n}.health`] : []),
   ]);
   const perNode = numbers(settings.nodes).flatMap((n) => [
     `kubelet-node-${n}.door`,

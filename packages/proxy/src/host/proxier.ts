@@ -9,6 +9,7 @@ import {
   type Random,
   type Timer,
 } from '@kubets/platform';
+import type { Announcer } from '../announce/announcer.ts';
 import { FULL_SYNC_MS, MIN_SYNC_MS, RETRY_MS } from '../limits.ts';
 import { servicePorts } from '../model/service-ports.ts';
 import type { Backend } from '../ports.ts';
@@ -19,6 +20,8 @@ const SELECTOR = '!service.kubernetes.io/headless,!service.kubernetes.io/service
 export interface ProxierOptions {
   readonly api: Api;
   readonly backend: Backend;
+  /** Holds load balancer addresses; absent: this node answers for none. */
+  readonly announcer?: Pick<Announcer, 'apply'> | undefined;
   readonly nodeName: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -105,7 +108,7 @@ export class Proxier {
 
   /** @returns when to sync again at the latest */
   async #sync(): Promise<number> {
-    const { clock, log, backend, onSync, nodeName } = this.#options;
+    const { clock, log, backend, announcer, onSync, nodeName } = this.#options;
     const startMs = clock.monotonicMs();
     let nextMs = startMs + FULL_SYNC_MS;
     // Before both lists are in, services would seem to have no endpoints.
@@ -114,6 +117,8 @@ export class Proxier {
       const ports = servicePorts(this.#services.list(), this.#slices.list(), nodeName);
       try {
         await backend.apply(ports, full);
+        // After the rules: nobody is drawn here before there is an answer.
+        await announcer?.apply(this.#services.list(), full);
         if (full) this.#lastFullMs = startMs;
         this.#backoff.reset();
         this.#problem = undefined;

@@ -1,4 +1,4 @@
-import type { Logger } from '@kubets/platform';
+import type { AddressRange, Logger } from '@kubets/platform';
 import { CommandError } from '../errors.ts';
 import { LOCK_WAIT_SECONDS } from '../limits.ts';
 import { StaleFlows } from '../model/stale-flows.ts';
@@ -12,6 +12,8 @@ export interface IptablesOptions {
   readonly commands: CommandRunner;
   readonly clusterCidr: string;
   readonly log: Logger;
+  /** Load balancer addresses that nodes hold themselves. */
+  readonly heldRanges?: readonly AddressRange[];
 }
 
 const TABLES = ['filter', 'nat'] as const;
@@ -56,6 +58,7 @@ export class IptablesBackend implements Backend {
     const rules = compile(ports, {
       clusterCidr: this.#options.clusterCidr,
       randomFully: await this.#canRandomFully(),
+      heldRanges: this.#options.heldRanges ?? [],
     });
     const kernel = (full ? undefined : this.#kernel) ?? (await this.#readKernel());
     const loaded = this.#loaded;

@@ -1,4 +1,5 @@
 /** The frame that is there without any service: marks, masquerade, forwarding, and the ways in. */
+import type { AddressRange } from '@kubets/platform';
 import {
   EXTERNAL_SERVICES,
   FORWARD,
@@ -46,6 +47,8 @@ export interface BaseOptions {
   readonly clusterCidr: string;
   /** Whether the kernel can choose source ports at random when masquerading. */
   readonly randomFully: boolean;
+  /** Load balancer addresses that nodes hold themselves. */
+  readonly heldRanges?: readonly AddressRange[];
 }
 
 function addForwarding(filter: TableRules, clusterCidr: string): void {

@@ -1,4 +1,5 @@
 /** Service ports → rules. Pure: the same input gives the same text. */
+import { inRanges } from '@kubets/platform';
 import { usable, usableLocal } from '../model/service-ports.ts';
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
 import { type BaseOptions, baseRules } from './base-rules.ts';
@@ -179,10 +180,24 @@ function addPort(port: ProxyServicePort, rules: Ruleset, options: CompileOptions
   if (usesLocal && local.length > 0) addChoice(subject, localChain(port), local);
 }
 
+/**
+ * What arrives here for a load balancer address was meant for no port of a Service, else it would have been translated: without this
+ * rule it would reach whatever listens on the node that holds the address.
+ */
+function guardHeld(ports: readonly ProxyServicePort[], rules: Ruleset, options: CompileOptions) {
+  const { heldRanges = [] } = options;
+  const held = new Set(ports.flatMap((port) => port.loadBalancerIPs));
+  for (const ip of [...held].filter((one) => inRanges(one, heldRanges)).sort()) {
+    const why = comment('no port of a load balancer');
+    rules.filter.add(EXTERNAL_SERVICES, why, `-d ${ip}/32 ! -p icmp -j REJECT`);
+  }
+}
+
 /** Everything to be in force for these services. */
 export function compile(ports: readonly ProxyServicePort[], options: CompileOptions): Ruleset {
   const rules = baseRules(options);
   for (const port of ports) addPort(port, rules, options);
+  guardHeld(ports, rules, options);
   rules.nat.add(
     SERVICES,
     comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain'),

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { silentLogger } from '@kubets/platform';
-import { endpoint, itRoutes, names, service, services } from '../testing/kernel-suite.ts';
+import {
+  endpoint,
+  heldRanges,
+  itRoutes,
+  names,
+  service,
+  services,
+} from '../testing/kernel-suite.ts';
 import { kernelProblem, NET, TestNetwork } from '../testing/namespaces.ts';
 import { IptablesBackend } from './backend.ts';
 
@@ -16,6 +23,7 @@ describe('iptables in the kernel', { skip: skip ?? false, concurrency: false }, 
     commands: network.node.commands,
     clusterCidr: NET.podCidr,
     log: silentLogger,
+    heldRanges,
   });
   let untouched = '';
   const saved = async (): Promise<string> => {

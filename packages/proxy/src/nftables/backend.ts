@@ -1,4 +1,4 @@
-import type { Logger } from '@kubets/platform';
+import type { AddressRange, Logger } from '@kubets/platform';
 import { CommandError } from '../errors.ts';
 import { StaleFlows } from '../model/stale-flows.ts';
 import type { Backend, CommandRunner, ProxyServicePort } from '../ports.ts';
@@ -17,6 +17,8 @@ export interface NftablesOptions {
   readonly commands: CommandRunner;
   readonly clusterCidr: string;
   readonly log: Logger;
+  /** Load balancer addresses that nodes hold themselves. */
+  readonly heldRanges?: readonly AddressRange[];
 }
 
 /** Uses every feature the table needs, so that a kernel or program without one is noticed before anything is changed. */
@@ -52,8 +54,8 @@ export class NftablesBackend implements Backend {
   }
 
   async apply(ports: readonly ProxyServicePort[], full: boolean): Promise<void> {
-    const { clusterCidr } = this.#options;
-    const wanted = compileNft(ports, { clusterCidr });
+    const { clusterCidr, heldRanges = [] } = this.#options;
+    const wanted = compileNft(ports, { clusterCidr, heldRanges });
     const loaded = full ? await this.#confirmed() : this.#loaded;
     const script = loaded === undefined ? replaceScript(wanted) : changeScript(wanted, loaded);
     if (script !== '') {

@@ -15,6 +15,8 @@ export const NO_ENDPOINT_SERVICES = 'no-endpoint-services';
 export const NO_ENDPOINT_NODEPORTS = 'no-endpoint-nodeports';
 /** Load balancer addresses that let only some clients in. */
 export const FIREWALL_IPS = 'firewall-ips';
+/** Load balancer addresses that nodes hold themselves: what is meant for no port of a Service ends here. */
+export const HELD_IPS = 'held-ips';
 export const REJECT_CHAIN = 'reject-chain';
 
 const IP_KEY = 'ipv4_addr . inet_proto . inet_service';
@@ -43,6 +45,7 @@ const HOOKS: readonly { name: string; hook: string; rules: readonly string[] }[]
       'ip saddr != 127.0.0.0/8 ip daddr 127.0.0.0/8 ct state != { established, related } ct status ! dnat drop',
       'ct state new jump nodeport-endpoints-check',
       'ct state new jump service-endpoints-check',
+      `ct state new meta l4proto != icmp ip daddr vmap @${HELD_IPS}`,
     ],
   },
   {
@@ -77,6 +80,7 @@ const HOOKS: readonly { name: string; hook: string; rules: readonly string[] }[]
 export function baseTable(): NftTable {
   const table = new NftTable();
   for (const map of [SERVICE_IPS, NO_ENDPOINT_SERVICES, FIREWALL_IPS]) table.map(map, IP_KEY);
+  table.map(HELD_IPS, 'ipv4_addr');
   for (const map of [SERVICE_NODEPORTS, NO_ENDPOINT_NODEPORTS]) table.map(map, PORT_KEY);
   table.add(REJECT_CHAIN, 'reject');
   table.add('firewall-check', `${BY_IP} vmap @${FIREWALL_IPS}`);

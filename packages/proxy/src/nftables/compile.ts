@@ -2,12 +2,14 @@
  * Service ports → an nftables table. Pure: the same input gives the same table. Looking a service up costs the same however many
  * there are.
  */
+import { type AddressRange, inRanges } from '@kubets/platform';
 import { hash } from '../model/hash.ts';
 import { usable, usableLocal } from '../model/service-ports.ts';
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
 import {
   baseTable,
   FIREWALL_IPS,
+  HELD_IPS,
   MARK_MASQ,
   NO_ENDPOINT_NODEPORTS,
   NO_ENDPOINT_SERVICES,
@@ -20,6 +22,8 @@ import type { NftTable } from './ruleset.ts';
 export interface NftOptions {
   /** The addresses of pods; '': unknown. */
   readonly clusterCidr: string;
+  /** Load balancer addresses that nodes hold themselves. */
+  readonly heldRanges?: readonly AddressRange[];
 }
 
 type Kind = 'service' | 'service-local' | 'external' | 'firewall';
@@ -159,5 +163,9 @@ function addPort(port: ProxyServicePort, table: NftTable, { clusterCidr }: NftOp
 export function compileNft(ports: readonly ProxyServicePort[], options: NftOptions): NftTable {
   const table = baseTable();
   for (const port of ports) addPort(port, table, options);
+  const held = ports.flatMap((port) => port.loadBalancerIPs);
+  for (const ip of held.filter((one) => inRanges(one, options.heldRanges ?? []))) {
+    table.element(HELD_IPS, ip, `goto ${REJECT_CHAIN}`);
+  }
   return table;
 }

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { silentLogger } from '@kubets/platform';
-import { endpoint, itRoutes, names, service, services } from '../testing/kernel-suite.ts';
+import {
+  endpoint,
+  heldRanges,
+  itRoutes,
+  names,
+  service,
+  services,
+} from '../testing/kernel-suite.ts';
 import { kernelProblem, NET, TestNetwork } from '../testing/namespaces.ts';
 import { NftablesBackend } from './backend.ts';
 
@@ -13,7 +20,8 @@ describe('nftables in the kernel', { skip: skip ?? false, concurrency: false }, 
   const [first, second] = network.pods;
   assert.ok(first && second);
   const { commands } = network.node;
-  const backend = new NftablesBackend({ commands, clusterCidr: NET.podCidr, log: silentLogger });
+  const options = { commands, clusterCidr: NET.podCidr, log: silentLogger, heldRanges };
+  const backend = new NftablesBackend(options);
   const listed = (): Promise<string> => network.node.run('nft list table ip kube-proxy');
   const web = (at: number, more = {}) => service('web', '10.96.1.1', [endpoint(at)], more);
 

@@ -1,6 +1,7 @@
 /** What every kernel mode must do, seen by pods, the node and clients, in network namespaces of their own. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { parseRanges } from '@kubets/platform';
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
 import { testPort } from './builders.ts';
 import { NET, type TestNetwork } from './namespaces.ts';
@@ -35,6 +36,9 @@ export const services = [
   }),
   service('open', '10.96.1.8', both, { loadBalancerIPs: ['203.0.113.8'] }),
 ];
+
+/** Addresses of the local load balancers; those of `guarded` are somebody else's. */
+export const heldRanges = parseRanges(['203.0.113.8'], '--load-balancer-ranges');
 
 export const names = (answers: Set<string>): string[] =>
   [...new Set([...answers].map((answer) => answer.split(' ')[0] ?? ''))].sort();
@@ -75,6 +79,15 @@ export function itRoutes(network: TestNetwork): void {
 
   it('lets nobody through a load balancer address but those the service names', async () => {
     assert.equal(await network.client.ask('203.0.113.6', 80), 'TIMEOUT');
+  });
+
+  it('shows nothing of a node behind a load balancer address that it holds', async () => {
+    await network.node.run('ip addr add 203.0.113.8/32 dev lo');
+    await network.node.serve('node', 9191);
+    assert.match(await network.client.ask(NET.nodeIP, 9191), /^node /);
+    assert.equal(await network.client.ask('203.0.113.8', 9191), 'ECONNREFUSED');
+    assert.deepEqual(names(await network.client.askMany('203.0.113.8', 80, 24)), ['pod0', 'pod1']);
+    assert.deepEqual(names(await network.node.askMany('203.0.113.8', 80, 24)), ['pod0', 'pod1']);
   });
 
   it('refuses at once where there are no endpoints', async () => {

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isNotFound } from '@kubets/api';
 import type { ApiClient } from '@kubets/client';
-import { delay, errorMessage, publicKeyPin, systemClock } from '@kubets/platform';
+import { delay, errorMessage, parseRanges, publicKeyPin, systemClock } from '@kubets/platform';
 import { StartError } from '../../errors.ts';
 import { makePrivateDir, readIfThere } from '../../files.ts';
 import { checkAddress, checkPorts, checkUnused } from '../../host/checks.ts';
@@ -45,6 +45,8 @@ export interface InitOptions {
   readonly controlPlaneEndpoint?: string | undefined;
   readonly podNetwork: PodNetwork;
   readonly podNetworkCidr: string;
+  /** Addresses for Services of type LoadBalancer, RANGE,…; undefined: there are none. */
+  readonly loadBalancerRanges?: string | undefined;
   readonly serviceCidr: string;
   readonly serviceDnsDomain: string;
   readonly apiserverCertExtraSans: readonly string[];
@@ -61,6 +63,7 @@ async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
   const address = options.advertiseAddress ?? (await hostAddress());
   checkAddress(address);
   for (const cidr of [options.podNetworkCidr, options.serviceCidr]) addressIn(cidr, 1);
+  parseRanges(options.loadBalancerRanges?.split(',') ?? [], '--load-balancer-ranges');
   const endpoint = parseEndpoint(options.controlPlaneEndpoint ?? address);
   const roles: HostRole[] = options.node ? ['master', 'node'] : ['master'];
   const say = (line: string): void => io.err(`${line}\n`);
@@ -81,6 +84,9 @@ async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
       serviceCidr: options.serviceCidr,
       clusterDomain: options.serviceDnsDomain,
       podNetwork: options.podNetwork,
+      ...(options.loadBalancerRanges === undefined
+        ? {}
+        : { loadBalancerRanges: options.loadBalancerRanges }),
     },
     runtime,
     extraNames: options.apiserverCertExtraSans,
