@@ -181,8 +181,8 @@ function addPort(port: ProxyServicePort, rules: Ruleset, options: CompileOptions
 }
 
 /**
- * What arrives here for a load balancer address was meant for no port of a Service, else it would have been translated: without this
- * rule it would reach whatever listens on the node that holds the address.
+ * What arrives here for a load balancer address was meant for no port of a Service, else it would have been translated: without
+ * this rule it would reach whatever listens on the node that holds the address.
  */
 function guardHeld(ports: readonly ProxyServicePort[], rules: Ruleset, options: CompileOptions) {
   const { heldRanges = [] } = options;
