@@ -42,3 +42,8 @@ export function goQuantity(text: string, shown: boolean): GoText {
   const i = `i:resource.int64Amount{value:${value}, scale:${scale}}`;
   return new GoText(`resource.Quantity{${i}, ${d}, s:${s}, Format:"DecimalSI"}`);
 }
+
+/** A structure whose dump tells nothing a client could use: its type and its JSON. */
+export function goDump(type: string, value: unknown): GoText {
+  return new GoText(value === undefined ? `(*${type})(nil)` : `${type}${JSON.stringify(value)}`);
+}

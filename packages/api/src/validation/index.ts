@@ -34,6 +34,7 @@ import * as quota from './quota.ts';
 import * as rbac from './rbac.ts';
 import * as service from './service.ts';
 import * as storage from './storage.ts';
+import * as claims from './storage-claims.ts';
 import * as workloads from './workloads.ts';
 
 export interface ValidationOptions {
@@ -103,10 +104,14 @@ const CORE: Readonly<Record<string, KindRules>> = {
     },
   },
   '/PersistentVolume': {
-    object: storage.validatePersistentVolume,
-    update: storage.validatePersistentVolumeUpdate,
+    object: claims.validatePersistentVolume,
+    update: claims.validatePersistentVolumeUpdate,
   },
-  '/PersistentVolumeClaim': { object: storage.validateClaim, update: storage.validateClaimUpdate },
+  '/PersistentVolumeClaim': {
+    object: claims.validateClaim,
+    update: claims.validateClaimUpdate,
+    status: claims.validateClaimStatus,
+  },
 };
 
 const REPLICA_PARTS = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
@@ -186,8 +191,14 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     object: storage.validateStorageClass,
     update: storage.validateStorageClassUpdate,
   },
-  'storage.k8s.io/CSINode': { object: storage.validateCsiNode },
-  'storage.k8s.io/CSIDriver': { object: storage.validateCsiDriver },
+  'storage.k8s.io/CSINode': {
+    object: storage.validateCsiNode,
+    update: storage.validateCsiNodeUpdate,
+  },
+  'storage.k8s.io/CSIDriver': {
+    object: storage.validateCsiDriver,
+    update: storage.validateCsiDriverUpdate,
+  },
   'storage.k8s.io/VolumeAttachment': {
     object: storage.validateVolumeAttachment,
     update: storage.validateVolumeAttachmentUpdate,
@@ -271,7 +282,6 @@ export function validateUpdate(
   if (o.subresource === undefined) {
     const own: Errors = [];
     rules.update?.(own, object as never, old as never);
-    if (def.kind === 'Pod') return [...errors, ...own];
     rules.object?.(errors, object as never, podRules(o));
     errors.push(...own);
   } else if (o.subresource === 'status') {

@@ -21,11 +21,11 @@ function maskTrailingDash(prefix: string): string {
   return prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -2)}a` : prefix;
 }
 
-function validateAnnotations(
+export function validateAnnotations(
   errors: Errors,
+  path: string,
   annotations: Record<string, string> | undefined,
 ): void {
-  const path = 'metadata.annotations';
   let bytes = 0;
   for (const [key, value] of Object.entries(annotations ?? {})) {
     addMessages(errors, path, key, qualifiedName(key.toLowerCase()));
@@ -113,7 +113,7 @@ export function validateMetadata(meta: ObjectMeta, rules: MetadataRules): FieldE
   validateNames(errors, meta, rules);
   notNegative(errors, 'metadata.generation', meta.generation);
   validateLabels(errors, 'metadata.labels', meta.labels);
-  validateAnnotations(errors, meta.annotations);
+  validateAnnotations(errors, 'metadata.annotations', meta.annotations);
   validateOwners(errors, meta.ownerReferences);
   validateFinalizers(errors, meta.finalizers);
   return errors;
@@ -155,7 +155,7 @@ export function validateMetadataUpdate(meta: ObjectMeta, old: ObjectMeta): Field
     }
   }
   validateLabels(errors, 'metadata.labels', meta.labels);
-  validateAnnotations(errors, meta.annotations);
+  validateAnnotations(errors, 'metadata.annotations', meta.annotations);
   validateOwners(errors, meta.ownerReferences);
   return errors;
 }

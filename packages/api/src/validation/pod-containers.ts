@@ -12,15 +12,14 @@ import type {
   ContainerPort,
   EphemeralContainer,
   PodSpec,
-  SecurityContext,
   Volume,
-  VolumeMount,
 } from '../generated/types.ts';
-import { addMessages, type Errors, requireText, UniqueNames, validateIp } from './common.ts';
+import { addMessages, type Errors, requireText, UniqueNames } from './common.ts';
 import { dns1123Label, portName, portNumber } from './names.ts';
 import { validateEnv, validateEnvFrom } from './pod-env.ts';
+import { validateMounts } from './pod-mounts.ts';
 import { validateHooks } from './pod-probes.ts';
-import { localPath } from './pod-volumes.ts';
+import { validateSecurity } from './pod-security-context.ts';
 import { validateRequirements } from './resources.ts';
 
 export interface PodRules {
@@ -49,98 +48,6 @@ function validatePort(errors: Errors, path: string, p: ContainerPort, names: Uni
   else if (!PROTOCOLS.includes(p.protocol)) {
     errors.push(notSupported(`${path}.protocol`, p.protocol, PROTOCOLS));
   }
-  if (p.hostIP) validateIp(errors, `${path}.hostIP`, p.hostIP);
-}
-
-function validateMount(
-  errors: Errors,
-  path: string,
-  at: string,
-  m: VolumeMount,
-  context: ContainerContext & { mounted: Set<string>; privileged: boolean },
-): void {
-  requireText(errors, `${at}.name`, m.name);
-  if (!context.volumes.has(m.name)) errors.push(notFoundField(`${at}.name`, m.name));
-  requireText(errors, `${at}.mountPath`, m.mountPath);
-  if (context.mounted.has(m.mountPath)) {
-    errors.push(invalid(`${at}.mountPath`, m.mountPath, 'must be unique'));
-  }
-  context.mounted.add(m.mountPath);
-  if (m.subPath) localPath(errors, `${path}.subPath`, m.subPath);
-  if (m.subPathExpr) {
-    if (m.subPath) {
-      const why = 'subPathExpr and subPath are mutually exclusive';
-      errors.push(invalid(`${at}.subPathExpr`, m.subPathExpr, why));
-    }
-    localPath(errors, `${path}.subPathExpr`, m.subPathExpr);
-  }
-  if (m.mountPropagation === 'Bidirectional' && !context.privileged) {
-    const why = 'Bidirectional mount propagation is available only to privileged containers';
-    errors.push(forbidden(`${at}.mountPropagation`, why));
-  }
-  const modes = ['Bidirectional', 'HostToContainer', 'None'];
-  if (m.mountPropagation !== undefined && !modes.includes(m.mountPropagation)) {
-    errors.push(notSupported(`${at}.mountPropagation`, m.mountPropagation, modes));
-  }
-}
-
-const MAX_ID = 2 ** 31 - 1;
-const ID_TEXT = `must be between 0 and ${MAX_ID}, inclusive`;
-
-/** A numeric user or group. */
-export function validateId(errors: Errors, path: string, id: number | undefined): void {
-  if (id !== undefined && (id < 0 || id > MAX_ID)) errors.push(invalid(path, id, ID_TEXT));
-}
-
-const SECCOMP_TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined'];
-
-export function validateSeccomp(
-  errors: Errors,
-  path: string,
-  profile: SecurityContext['seccompProfile'],
-): void {
-  if (!profile) return;
-  if (!profile.type) {
-    errors.push(required(`${path}.type`, 'type is required when seccompProfile is set'));
-  } else if (!SECCOMP_TYPES.includes(profile.type)) {
-    errors.push(notSupported(`${path}.type`, profile.type, SECCOMP_TYPES));
-  }
-  if (profile.type === 'Localhost') {
-    if (profile.localhostProfile === undefined) {
-      errors.push(
-        required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost'),
-      );
-    } else localPath(errors, `${path}.localhostProfile`, profile.localhostProfile);
-  } else if (profile.localhostProfile !== undefined) {
-    const why = 'can only be set when seccomp type is Localhost';
-    errors.push(invalid(`${path}.localhostProfile`, profile.localhostProfile, why));
-  }
-}
-
-function validateSecurity(
-  errors: Errors,
-  path: string,
-  s: SecurityContext | undefined,
-  rules: PodRules,
-): void {
-  if (!s) return;
-  if (s.privileged && !rules.allowPrivileged) {
-    errors.push(forbidden(`${path}.privileged`, 'disallowed by cluster policy'));
-  }
-  validateId(errors, `${path}.runAsUser`, s.runAsUser);
-  validateId(errors, `${path}.runAsGroup`, s.runAsGroup);
-  const mounts = ['Default', 'Unmasked'];
-  if (s.procMount !== undefined && !mounts.includes(s.procMount)) {
-    errors.push(notSupported(`${path}.procMount`, s.procMount, mounts));
-  }
-  validateSeccomp(errors, `${path}.seccompProfile`, s.seccompProfile);
-  if (s.allowPrivilegeEscalation === false) {
-    const text = 'cannot set `allowPrivilegeEscalation` to false and';
-    if (s.privileged) errors.push(invalid(path, s, `${text} \`privileged\` to true`));
-    if (s.capabilities?.add?.includes('CAP_SYS_ADMIN')) {
-      errors.push(invalid(path, s, `${text} \`capabilities.Add\` CAP_SYS_ADMIN`));
-    }
-  }
 }
 
 const TERMINATION_POLICIES = ['File', 'FallbackToLogsOnError'];
@@ -166,18 +73,18 @@ function validateCommon(
   });
   validateEnv(errors, `${path}.env`, c.env);
   validateEnvFrom(errors, `${path}.envFrom`, c.envFrom);
-  const mounted = new Set<string>();
-  const privileged = c.securityContext?.privileged ?? false;
-  (c.volumeMounts ?? []).forEach((m, i) => {
-    const at = `${path}.volumeMounts`;
-    validateMount(errors, at, `${at}[${i}]`, m, { ...context, mounted, privileged });
-  });
+  validateMounts(errors, path, c, context.volumes);
   if (!c.imagePullPolicy) errors.push(required(`${path}.imagePullPolicy`));
   else if (!PULL_POLICIES.includes(c.imagePullPolicy)) {
     errors.push(notSupported(`${path}.imagePullPolicy`, c.imagePullPolicy, PULL_POLICIES));
   }
   validateRequirements(errors, `${path}.resources`, c.resources);
-  validateSecurity(errors, `${path}.securityContext`, c.securityContext, context.rules);
+  validateSecurity(
+    errors,
+    `${path}.securityContext`,
+    c.securityContext,
+    context.rules.allowPrivileged,
+  );
 }
 
 function hostPortConflicts(errors: Errors, path: string, containers: readonly Container[]): void {
@@ -236,7 +143,15 @@ function validateInit(errors: Errors, path: string, spec: PodSpec, ctx: Containe
   });
 }
 
-const EPHEMERAL_FORBIDDEN = [...INIT_ONLY, 'ports', 'resources'] as const;
+/** In the order of the container's fields. */
+const EPHEMERAL_FORBIDDEN = [
+  'ports',
+  'resources',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+] as const;
 
 function validateEphemeral(
   errors: Errors,
@@ -248,20 +163,31 @@ function validateEphemeral(
   for (const c of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
     names.add([], '', c.name);
   }
+  const targets = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((t) => t.name);
   (spec.ephemeralContainers ?? []).forEach((c, i) => {
     const at = `${path}[${i}]`;
     validateCommon(errors, at, c, ctx);
+    if (c.image !== undefined && c.image.trim() !== c.image) {
+      const why = 'must not have leading or trailing whitespace';
+      errors.push(invalid(`${at}.image`, c.image, why));
+    }
     names.add(errors, `${at}.name`, c.name);
+    if (c.targetContainerName && !targets.includes(c.targetContainerName)) {
+      errors.push(notFoundField(`${at}.targetContainerName`, c.targetContainerName));
+    }
     for (const field of EPHEMERAL_FORBIDDEN) {
       const value = c[field];
       const empty = value === undefined || Object.keys(value).length === 0;
       if (!empty)
         errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
     }
-    const targets = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((t) => t.name);
-    if (c.targetContainerName && !targets.includes(c.targetContainerName)) {
-      errors.push(notFoundField(`${at}.targetContainerName`, c.targetContainerName));
-    }
+    (c.volumeMounts ?? []).forEach((m, j) => {
+      for (const field of ['subPath', 'subPathExpr'] as const) {
+        if (!m[field]) continue;
+        const where = `${at}.volumeMounts[${j}].${field}`;
+        errors.push(forbidden(where, 'cannot be set for an Ephemeral Container'));
+      }
+    });
   });
 }
 

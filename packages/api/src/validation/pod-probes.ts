@@ -20,8 +20,9 @@ function httpGet(errors: Errors, path: string, get: NonNullable<Handler['httpGet
 }
 
 function sleep(errors: Errors, path: string, seconds: number, graceSeconds: number): void {
-  if (seconds >= 0 && seconds <= graceSeconds) return;
-  const why = `must be greater than 0 and less than terminationGracePeriodSeconds (${graceSeconds})`;
+  if (seconds > 0 && seconds <= graceSeconds) return;
+  const gate = 'Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.';
+  const why = `must be greater than 0 and less than terminationGracePeriodSeconds (${graceSeconds}). ${gate}`;
   errors.push(invalid(path, seconds, why));
 }
 

@@ -11,12 +11,17 @@ import type {
   TopologySpreadConstraint,
 } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
-import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
+import { addMessages, type Errors, validateSelector } from './common.ts';
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from './names.ts';
 
 export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-function nodeRequirement(errors: Errors, path: string, r: NodeSelectorRequirement): void {
+function nodeRequirement(
+  errors: Errors,
+  path: string,
+  r: NodeSelectorRequirement,
+  anyValue: boolean,
+): void {
   const count = r.values?.length ?? 0;
   switch (r.operator) {
     case 'In':
@@ -44,6 +49,7 @@ function nodeRequirement(errors: Errors, path: string, r: NodeSelectorRequiremen
       errors.push(invalid(`${path}.operator`, r.operator, 'not a valid selector operator'));
   }
   addMessages(errors, `${path}.key`, r.key, qualifiedName(r.key));
+  if (anyValue) return;
   (r.values ?? []).forEach((v, i) => {
     addMessages(errors, `${path}.values[${i}]`, v, labelValue(v));
   });
@@ -65,9 +71,10 @@ function nodeField(errors: Errors, path: string, r: NodeSelectorRequirement): vo
   });
 }
 
-function nodeTerm(errors: Errors, path: string, term: NodeSelectorTerm): void {
+/** Terms that are only preferred may look for values no label can have. */
+function nodeTerm(errors: Errors, path: string, term: NodeSelectorTerm, anyValue: boolean): void {
   (term.matchExpressions ?? []).forEach((r, i) => {
-    nodeRequirement(errors, `${path}.matchExpressions[${i}]`, r);
+    nodeRequirement(errors, `${path}.matchExpressions[${i}]`, r, anyValue);
   });
   (term.matchFields ?? []).forEach((r, i) => {
     nodeField(errors, `${path}.matchFields[${i}]`, r);
@@ -81,7 +88,7 @@ export function validateNodeSelector(errors: Errors, path: string, s: NodeSelect
     errors.push(required(`${path}.nodeSelectorTerms`, 'must have at least one node selector term'));
   }
   terms.forEach((t, i) => {
-    nodeTerm(errors, `${path}.nodeSelectorTerms[${i}]`, t);
+    nodeTerm(errors, `${path}.nodeSelectorTerms[${i}]`, t, false);
   });
 }
 
@@ -97,14 +104,49 @@ function podTerm(errors: Errors, path: string, term: PodAffinityTerm): void {
   for (const ns of term.namespaces ?? []) {
     addMessages(errors, `${path}.namespace`, ns, dns1123Label(ns));
   }
+  validateLabelKeys(errors, path, term);
   if (!term.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
   addMessages(errors, `${path}.topologyKey`, term.topologyKey, qualifiedName(term.topologyKey));
+}
+
+/** Keys whose values come from the pod itself; its creation has added them to the selector. */
+function validateLabelKeys(errors: Errors, path: string, term: PodAffinityTerm): void {
+  const { matchLabelKeys: match = [], mismatchLabelKeys: mismatch = [], labelSelector } = term;
+  for (const [field, keys] of [
+    ['matchLabelKeys', match],
+    ['mismatchLabelKeys', mismatch],
+  ] as const) {
+    if (keys.length === 0) continue;
+    if (!labelSelector) {
+      const why = 'must not be specified when labelSelector is not set';
+      errors.push(forbidden(`${path}.${field}`, why));
+      continue;
+    }
+    keys.forEach((key, i) => {
+      addMessages(errors, `${path}.${field}[${i}]`, key, qualifiedName(key));
+    });
+  }
+  const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  for (const { key } of labelSelector?.matchExpressions ?? []) {
+    const at = match.lastIndexOf(key);
+    if (at >= 0 && seen.has(key)) {
+      const why = 'exists in both matchLabelKeys and labelSelector';
+      errors.push(invalid(`${path}[${at}]`, key, why));
+    }
+    seen.add(key);
+  }
+  match.forEach((key, i) => {
+    if (!mismatch.includes(key)) return;
+    const why = 'exists in both matchLabelKeys and mismatchLabelKeys';
+    errors.push(invalid(`${path}.matchLabelKeys[${i}]`, key, why));
+  });
 }
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
 
-function validateAffinity(errors: Errors, path: string, a: Affinity): void {
+/** The affinity of a pod's spec. */
+export function validateAffinity(errors: Errors, path: string, a: Affinity): void {
   const node = a.nodeAffinity;
   if (node?.[REQUIRED]) {
     validateNodeSelector(errors, `${path}.nodeAffinity.${REQUIRED}`, node[REQUIRED]);
@@ -112,7 +154,7 @@ function validateAffinity(errors: Errors, path: string, a: Affinity): void {
   (node?.[PREFERRED] ?? []).forEach((p, i) => {
     const at = `${path}.nodeAffinity.${PREFERRED}[${i}]`;
     checkWeight(errors, at, p.weight);
-    nodeTerm(errors, `${at}.preference`, p.preference);
+    nodeTerm(errors, `${at}.preference`, p.preference, true);
   });
   for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
     (a[kind]?.[REQUIRED] ?? []).forEach((t, i) => {
@@ -170,13 +212,23 @@ export function validateTolerations(errors: Errors, path: string, list: Tolerati
 const SPREAD_ACTIONS = ['DoNotSchedule', 'ScheduleAnyway'];
 const SPREAD_POLICIES = ['Honor', 'Ignore'];
 
-function validateSpread(errors: Errors, path: string, c: TopologySpreadConstraint): void {
+function validateSpread(
+  errors: Errors,
+  path: string,
+  c: TopologySpreadConstraint,
+  later: readonly TopologySpreadConstraint[],
+): void {
   if (c.maxSkew <= 0)
     errors.push(invalid(`${path}.maxSkew`, c.maxSkew, 'must be greater than zero'));
   if (!c.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
-  else addMessages(errors, `${path}.topologyKey`, c.topologyKey, qualifiedName(c.topologyKey));
   if (!SPREAD_ACTIONS.includes(c.whenUnsatisfiable)) {
     errors.push(notSupported(`${path}.whenUnsatisfiable`, c.whenUnsatisfiable, SPREAD_ACTIONS));
+  }
+  const same = (o: TopologySpreadConstraint) =>
+    o.topologyKey === c.topologyKey && o.whenUnsatisfiable === c.whenUnsatisfiable;
+  if (later.some(same)) {
+    const pair = `{${c.topologyKey}, ${c.whenUnsatisfiable}}`;
+    errors.push(duplicate(`${path}.{topologyKey, whenUnsatisfiable}`, pair));
   }
   if (c.minDomains !== undefined) {
     if (c.minDomains <= 0) {
@@ -193,23 +245,37 @@ function validateSpread(errors: Errors, path: string, c: TopologySpreadConstrain
       errors.push(notSupported(`${path}.${field}`, value, SPREAD_POLICIES));
     }
   }
+  validateSpreadKeys(errors, `${path}.matchLabelKeys`, c);
   validateSelector(errors, `${path}.labelSelector`, c.labelSelector);
 }
 
-function validateSpreads(errors: Errors, path: string, spec: PodSpec): void {
-  const seen = new Set<string>();
-  (spec.topologySpreadConstraints ?? []).forEach((c, i) => {
-    const at = `${path}[${i}]`;
-    validateSpread(errors, at, c);
-    const pair = `{${c.topologyKey}, ${c.whenUnsatisfiable}}`;
-    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
+function validateSpreadKeys(errors: Errors, path: string, c: TopologySpreadConstraint): void {
+  const keys = c.matchLabelKeys ?? [];
+  if (keys.length === 0) return;
+  if (!c.labelSelector) {
+    errors.push(forbidden(path, 'must not be specified when labelSelector is not set'));
+  }
+  const selected = new Set([
+    ...Object.keys(c.labelSelector?.matchLabels ?? {}),
+    ...(c.labelSelector?.matchExpressions ?? []).map((e) => e.key),
+  ]);
+  keys.forEach((key, i) => {
+    addMessages(errors, `${path}[${i}]`, key, qualifiedName(key));
+    if (!selected.has(key)) return;
+    const why = 'exists in both matchLabelKeys and labelSelector';
+    errors.push(invalid(`${path}[${i}]`, key, why));
   });
 }
 
-/** Affinity, gates and spreading; tolerations come later in the order of the messages. */
+function validateSpreads(errors: Errors, path: string, spec: PodSpec): void {
+  const all = spec.topologySpreadConstraints ?? [];
+  all.forEach((c, i) => {
+    validateSpread(errors, `${path}[${i}]`, c, all.slice(i + 1));
+  });
+}
+
+/** Gates and spreading; tolerations come later in the order of the messages. */
 export function validatePlacement(errors: Errors, path: string, spec: PodSpec): void {
-  if (spec.affinity) validateAffinity(errors, `${path}.affinity`, spec.affinity);
   (spec.readinessGates ?? []).forEach((g, i) => {
     const at = `${path}.readinessGates[${i}].conditionType`;
     addMessages(errors, at, g.conditionType, qualifiedName(g.conditionType));
@@ -217,9 +283,7 @@ export function validatePlacement(errors: Errors, path: string, spec: PodSpec): 
   const gates = new Set<string>();
   (spec.schedulingGates ?? []).forEach((g, i) => {
     const at = `${path}.schedulingGates[${i}]`;
-    if (requireText(errors, `${at}.name`, g.name)) {
-      addMessages(errors, at, g.name, qualifiedName(g.name));
-    }
+    addMessages(errors, at, g.name, qualifiedName(g.name));
     if (gates.has(g.name)) errors.push(duplicate(at, g.name));
     gates.add(g.name);
   });

@@ -31,7 +31,7 @@ describe('volumes that lack something', () => {
       ],
     ],
     [
-      { iscsi: { targetPortal: '', iqn: 'i', lun: 300 } },
+      { iscsi: { targetPortal: '', iqn: 'iqn.2024-01.example.com:a', lun: 300 } },
       [
         `${V}.iscsi.targetPortal: Required value`,
         `${V}.iscsi.lun: Invalid value: 300: must be between 0 and 255, inclusive`,
@@ -58,8 +58,27 @@ describe('volumes that lack something', () => {
     ],
     [{ vsphereVolume: { volumePath: '' } }, [`${V}.vsphereVolume.volumePath: Required value`]],
     [{ portworxVolume: { volumeID: '' } }, [`${V}.portworxVolume.volumeID: Required value`]],
-    [{ azureDisk: { diskName: '', diskURI: '' } }, [`${V}.azureDisk.diskName: Required value`]],
-    [{ csi: { driver: '' } }, [`${V}.csi.driver: Required value`]],
+    [
+      { azureDisk: { diskName: '', diskURI: 'https://a/b/c.vhd' } },
+      [`${V}.azureDisk.diskName: Required value`],
+    ],
+    [
+      { csi: { driver: 'd', nodePublishSecretRef: {} } },
+      [`${V}.csi.nodePublishSecretRef.name: Required value`],
+    ],
+    [
+      { fc: { targetWWNs: ['a'], wwids: ['b'] } },
+      [
+        `${V}.fc.targetWWNs: Invalid value: []string{"a"}: targetWWNs and wwids can not be specified simultaneously`,
+        `${V}.fc.lun: Required value: lun is required if targetWWNs is specified`,
+      ],
+    ],
+    [
+      { flexVolume: { driver: 'd', options: { 'a.k8s.io/x': 'y' } } },
+      [
+        `${V}.flexVolume.options[a.k8s.io/x]: Invalid value: "a.k8s.io/x": kubernetes.io and k8s.io namespaces are reserved`,
+      ],
+    ],
     [{ ephemeral: {} }, [`${V}.ephemeral.volumeClaimTemplate: Required value`]],
     [{ image: {} }, [`${V}.image.reference: Required value`]],
     [
@@ -76,7 +95,7 @@ describe('volumes that lack something', () => {
 
 describe('files out of the pod itself', () => {
   const file = (item: object) => complaints({ downwardAPI: { items: [{ path: 'f', ...item }] } });
-  const I = `${V}.downwardAPI.items[0]`;
+  const I = `${V}.downwardAPI`;
 
   test('labels, annotations and limits are fine', () => {
     assert.deepEqual(file({ fieldRef: { fieldPath: 'metadata.labels' } }), []);
@@ -125,7 +144,7 @@ describe('projections', () => {
 
   test('one kind a source, with a name', () => {
     assert.deepEqual(projected({ secret: { name: 's' }, configMap: { name: 'c' } }), [
-      `${S}.configMap: Forbidden: may not specify more than 1 volume type per source`,
+      `${S}: Forbidden: may not specify more than 1 volume type per source`,
     ]);
     assert.deepEqual(projected({ secret: {} }), [`${S}.secret.name: Required value`]);
   });
@@ -139,12 +158,13 @@ describe('projections', () => {
   test('no two files at one place', () => {
     const items = [{ key: 'k', path: 'p' }];
     const found = projected({ secret: { name: 's', items } }, { configMap: { name: 'c', items } });
-    assert.deepEqual(found, [`${V}.projected: Invalid value: "p": conflicting duplicate paths`]);
+    assert.deepEqual(found, [`${V}.projected: Invalid value: "c": conflicting duplicate paths`]);
   });
 });
 
 test('the claim of an ephemeral volume needs a name that fits', () => {
-  const ephemeral = { volumeClaimTemplate: { spec: {} } };
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1' } } };
+  const ephemeral = { volumeClaimTemplate: { spec } };
   const name = 'v'.repeat(63);
   assert.deepEqual(podComplaints({ volumes: [{ name, ephemeral }] }), []);
 });

@@ -1,5 +1,5 @@
 /** Volumes of a pod. */
-import { duplicate, forbidden, invalid, notSupported, required } from '../field-error.ts';
+import { duplicate, forbidden, invalid, required } from '../field-error.ts';
 import type {
   DownwardAPIVolumeFile,
   KeyToPath,
@@ -11,6 +11,8 @@ import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, requireText, UniqueNames } from './common.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
 import { validateFieldRef, validateResourceFieldRef } from './pod-env.ts';
+import { validateClaimTemplate } from './storage-claims.ts';
+import { noBacksteps, SHARED_SOURCES, validateInlineCsi } from './volume-sources.ts';
 
 const MODE_TEXT = 'must be a number between 0 and 0777 (octal), both inclusive';
 
@@ -22,10 +24,6 @@ function checkMode(errors: Errors, path: string, mode: number | undefined): void
 export function localPath(errors: Errors, path: string, value: string): void {
   if (value.startsWith('/')) errors.push(invalid(path, value, 'must be a relative path'));
   noBacksteps(errors, path, value);
-}
-
-export function noBacksteps(errors: Errors, path: string, value: string): void {
-  if (value.split('/').includes('..')) errors.push(invalid(path, value, "must not contain '..'"));
 }
 
 function localNonReserved(errors: Errors, path: string, value: string): void {
@@ -64,7 +62,7 @@ function downwardFile(errors: Errors, path: string, file: DownwardAPIVolumeFile)
   if (file.fieldRef) {
     validateFieldRef(errors, `${path}.fieldRef`, file.fieldRef, DOWNWARD_FIELDS);
     if (file.resourceFieldRef) {
-      const why = '`fieldRef` and `resourceFieldRef` can not be specified simultaneously';
+      const why = 'fieldRef and resourceFieldRef can not be specified simultaneously';
       errors.push(invalid(path, 'resource', why));
     }
   } else if (file.resourceFieldRef) {
@@ -75,96 +73,103 @@ function downwardFile(errors: Errors, path: string, file: DownwardAPIVolumeFile)
   checkMode(errors, `${path}.mode`, file.mode);
 }
 
+/** The stock server does not say which of the files it means. */
 function downwardFiles(
   errors: Errors,
   path: string,
   items: DownwardAPIVolumeFile[] | undefined,
 ): void {
-  (items ?? []).forEach((item, i) => {
-    downwardFile(errors, `${path}[${i}]`, item);
-  });
+  for (const item of items ?? []) downwardFile(errors, path, item);
 }
 
 type Projection = NonNullable<ProjectedVolumeSource['sources']>[number];
 
-function projectedToken(errors: Errors, path: string, source: Projection): void {
+function projectedToken(errors: Errors, path: string, at: string, source: Projection): void {
   const token = source.serviceAccountToken;
   if (!token) return;
   const seconds = token.expirationSeconds ?? 0;
   if (seconds < 600) {
     const why = 'may not specify a duration less than 10 minutes';
-    errors.push(invalid(`${path}.expirationSeconds`, seconds, why));
+    errors.push(invalid(`${at}.expirationSeconds`, seconds, why));
   }
   if (seconds > 2 ** 32) {
     const why = 'may not specify a duration larger than 2^32 seconds';
-    errors.push(invalid(`${path}.expirationSeconds`, seconds, why));
+    errors.push(invalid(`${at}.expirationSeconds`, seconds, why));
   }
   if (requireText(errors, `${path}.path`, token.path)) {
     localNonReserved(errors, `${path}.path`, token.path);
   }
 }
 
-function projectedSource(errors: Errors, path: string, source: Projection): void {
-  let kinds = 0;
-  const start = (kind: string, given: unknown): boolean => {
-    if (!given) return false;
-    kinds += 1;
-    if (kinds > 1) {
-      errors.push(
-        forbidden(`${path}.${kind}`, 'may not specify more than 1 volume type per source'),
-      );
-      return false;
-    }
-    return true;
-  };
-  if (start('secret', source.secret)) {
-    requireText(errors, `${path}.secret.name`, source.secret?.name);
-    keysToPaths(errors, `${path}.secret.items`, source.secret?.items);
-  }
-  if (start('configMap', source.configMap)) {
-    requireText(errors, `${path}.configMap.name`, source.configMap?.name);
-    keysToPaths(errors, `${path}.configMap.items`, source.configMap?.items);
-  }
-  if (start('downwardAPI', source.downwardAPI)) {
-    downwardFiles(errors, `${path}.downwardAPI.items`, source.downwardAPI?.items);
-  }
-  if (start('serviceAccountToken', source.serviceAccountToken)) {
-    projectedToken(errors, `${path}.serviceAccountToken`, source);
-  }
-  start('clusterTrustBundle', source.clusterTrustBundle);
+/** `seen` holds the files of all sources; a second one at the same path is shown as `shown`. */
+function noteFile(
+  errors: Errors,
+  path: string,
+  file: string,
+  o: { seen: Set<string>; shown: string },
+): void {
+  if (file === '') return;
+  if (o.seen.has(file)) errors.push(invalid(path, o.shown, 'conflicting duplicate paths'));
+  o.seen.add(file);
 }
 
-function projectedPaths(source: Projection): string[] {
-  const items = source.secret?.items ?? source.configMap?.items ?? source.downwardAPI?.items ?? [];
-  return items.map((i) => i.path);
+function projectedSource(
+  errors: Errors,
+  path: string,
+  source: Projection,
+  o: { at: string; seen: Set<string> },
+): void {
+  let kinds = 0;
+  for (const kind of ['secret', 'configMap'] as const) {
+    const given = source[kind];
+    if (!given) continue;
+    kinds += 1;
+    requireText(errors, `${o.at}.${kind}.name`, given.name);
+    (given.items ?? []).forEach((item, i) => {
+      keyToPath(errors, `${o.at}.${kind}.items[${i}]`, item);
+      noteFile(errors, path, item.path, { seen: o.seen, shown: given.name ?? '' });
+    });
+  }
+  if (source.downwardAPI) {
+    kinds += 1;
+    for (const file of source.downwardAPI.items ?? []) {
+      downwardFile(errors, `${o.at}.downwardAPI`, file);
+      noteFile(errors, path, file.path, { seen: o.seen, shown: file.path });
+    }
+  }
+  if (source.serviceAccountToken) {
+    kinds += 1;
+    projectedToken(errors, path, `${o.at}.serviceAccountToken`, source);
+  }
+  if (kinds > 1) errors.push(forbidden(o.at, 'may not specify more than 1 volume type per source'));
 }
 
 function projected(errors: Errors, path: string, p: ProjectedVolumeSource): void {
   checkMode(errors, `${path}.defaultMode`, p.defaultMode);
   const seen = new Set<string>();
   (p.sources ?? []).forEach((source, i) => {
-    projectedSource(errors, `${path}.sources[${i}]`, source);
-    for (const file of projectedPaths(source)) {
-      if (seen.has(file)) {
-        errors.push(invalid(path, file, 'conflicting duplicate paths'));
-      }
-      seen.add(file);
-    }
+    projectedSource(errors, path, source, { at: `${path}.sources[${i}]`, seen });
   });
 }
 
-const HOST_PATH_TYPES = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
+type Check = (errors: Errors, path: string, v: Volume) => void;
 
-type Check = (errors: Errors, path: string, v: Volume, meta: ObjectMeta | undefined) => void;
+/** A check of a kind that persistent volumes have, too. */
+function shared(kind: keyof Volume): [keyof Volume, Check] {
+  return [
+    kind,
+    (errors, path, v) => {
+      SHARED_SOURCES[kind]?.(errors, path, v[kind] as never, { persistent: false });
+    },
+  ];
+}
+
+const checkEphemeral: Check = (errors, path, v) => {
+  const template = v.ephemeral?.volumeClaimTemplate;
+  const at = `${path}.volumeClaimTemplate`;
+  if (template) validateClaimTemplate(errors, at, template);
+  else errors.push(required(at));
+};
 
 /** The kinds of volumes in the order they are looked at, with what is checked of each. */
 const CHECKS: readonly [keyof Volume, Check][] = [
@@ -178,19 +183,7 @@ const CHECKS: readonly [keyof Volume, Check][] = [
       }
     },
   ],
-  [
-    'hostPath',
-    (errors, path, v) => {
-      const host = v.hostPath;
-      if (!host) return;
-      if (requireText(errors, `${path}.path`, host.path)) {
-        noBacksteps(errors, `${path}.path`, host.path);
-      }
-      if (!HOST_PATH_TYPES.includes(host.type ?? '')) {
-        errors.push(notSupported(`${path}.type`, host.type, HOST_PATH_TYPES));
-      }
-    },
-  ],
+  shared('hostPath'),
   [
     'gitRepo',
     (errors, path, v) => {
@@ -198,14 +191,8 @@ const CHECKS: readonly [keyof Volume, Check][] = [
       localPath(errors, `${path}.directory`, v.gitRepo?.directory ?? '');
     },
   ],
-  [
-    'gcePersistentDisk',
-    (e, p, v) => void requireText(e, `${p}.pdName`, v.gcePersistentDisk?.pdName),
-  ],
-  [
-    'awsElasticBlockStore',
-    (e, p, v) => void requireText(e, `${p}.volumeID`, v.awsElasticBlockStore?.volumeID),
-  ],
+  shared('gcePersistentDisk'),
+  shared('awsElasticBlockStore'),
   [
     'secret',
     (errors, path, v) => {
@@ -214,62 +201,26 @@ const CHECKS: readonly [keyof Volume, Check][] = [
       keysToPaths(errors, `${path}.items`, v.secret?.items);
     },
   ],
-  [
-    'nfs',
-    (errors, path, v) => {
-      requireText(errors, `${path}.server`, v.nfs?.server);
-      const at = v.nfs?.path ?? '';
-      if (requireText(errors, `${path}.path`, at) && !at.startsWith('/')) {
-        errors.push(invalid(`${path}.path`, at, 'must be an absolute path'));
-      }
-    },
-  ],
-  [
-    'iscsi',
-    (errors, path, v) => {
-      requireText(errors, `${path}.targetPortal`, v.iscsi?.targetPortal);
-      requireText(errors, `${path}.iqn`, v.iscsi?.iqn);
-      const lun = v.iscsi?.lun ?? 0;
-      if (lun < 0 || lun > 255) {
-        errors.push(invalid(`${path}.lun`, lun, 'must be between 0 and 255, inclusive'));
-      }
-    },
-  ],
-  [
-    'glusterfs',
-    (errors, path, v) => {
-      requireText(errors, `${path}.endpoints`, v.glusterfs?.endpoints);
-      requireText(errors, `${path}.path`, v.glusterfs?.path);
-    },
-  ],
+  shared('nfs'),
+  shared('iscsi'),
+  shared('glusterfs'),
   [
     'persistentVolumeClaim',
     (e, p, v) => void requireText(e, `${p}.claimName`, v.persistentVolumeClaim?.claimName),
   ],
-  [
-    'rbd',
-    (errors, path, v) => {
-      if ((v.rbd?.monitors ?? []).length === 0) errors.push(required(`${path}.monitors`));
-      requireText(errors, `${path}.image`, v.rbd?.image);
-    },
-  ],
-  ['cinder', (e, p, v) => void requireText(e, `${p}.volumeID`, v.cinder?.volumeID)],
-  [
-    'cephfs',
-    (errors, path, v) => {
-      if ((v.cephfs?.monitors ?? []).length === 0) errors.push(required(`${path}.monitors`));
-    },
-  ],
-  ['flocker', () => {}],
+  shared('rbd'),
+  shared('cinder'),
+  shared('cephfs'),
+  shared('flocker'),
   [
     'downwardAPI',
     (errors, path, v) => {
       checkMode(errors, `${path}.defaultMode`, v.downwardAPI?.defaultMode);
-      downwardFiles(errors, `${path}.items`, v.downwardAPI?.items);
+      downwardFiles(errors, path, v.downwardAPI?.items);
     },
   ],
-  ['fc', () => {}],
-  ['flexVolume', (e, p, v) => void requireText(e, `${p}.driver`, v.flexVolume?.driver)],
+  shared('fc'),
+  shared('flexVolume'),
   [
     'configMap',
     (errors, path, v) => {
@@ -278,49 +229,34 @@ const CHECKS: readonly [keyof Volume, Check][] = [
       keysToPaths(errors, `${path}.items`, v.configMap?.items);
     },
   ],
-  [
-    'azureFile',
-    (errors, path, v) => {
-      requireText(errors, `${path}.secretName`, v.azureFile?.secretName);
-      requireText(errors, `${path}.shareName`, v.azureFile?.shareName);
-    },
-  ],
-  [
-    'vsphereVolume',
-    (e, p, v) => void requireText(e, `${p}.volumePath`, v.vsphereVolume?.volumePath),
-  ],
-  ['photonPersistentDisk', () => {}],
-  ['portworxVolume', (e, p, v) => void requireText(e, `${p}.volumeID`, v.portworxVolume?.volumeID)],
-  ['azureDisk', (e, p, v) => void requireText(e, `${p}.diskName`, v.azureDisk?.diskName)],
-  ['storageos', () => {}],
+  shared('azureFile'),
+  shared('vsphereVolume'),
+  shared('photonPersistentDisk'),
+  shared('portworxVolume'),
+  shared('azureDisk'),
+  shared('storageos'),
   ['projected', (e, p, v) => v.projected && projected(e, p, v.projected)],
-  ['scaleIO', () => {}],
-  ['csi', (e, p, v) => void requireText(e, `${p}.driver`, v.csi?.driver)],
-  [
-    'ephemeral',
-    (errors, path, v, meta) => {
-      const template = v.ephemeral?.volumeClaimTemplate;
-      if (!template) {
-        errors.push(required(`${path}.volumeClaimTemplate`));
-        return;
-      }
-      const claim = `${meta?.name ?? ''}-${v.name}`;
-      if (!meta?.name) return;
-      for (const message of dns1123Subdomain(claim)) {
-        const why = `PVC name "${claim}": ${message}`;
-        errors.push(invalid(path.replace(/\.ephemeral$/, '.name'), v.name, why));
-      }
-    },
-  ],
+  shared('scaleIO'),
+  ['csi', (e, p, v) => v.csi && validateInlineCsi(e, p, v.csi)],
+  ['ephemeral', checkEphemeral],
   ['image', (e, p, v) => void requireText(e, `${p}.reference`, v.image?.reference)],
 ];
 
-function validateSource(
+/** A claim made for a pod's volume is named after both. */
+function validateClaimName(
   errors: Errors,
   path: string,
   v: Volume,
   meta: ObjectMeta | undefined,
 ): void {
+  if (!v.ephemeral || !meta?.name || meta.generateName) return;
+  const claim = `${meta.name}-${v.name}`;
+  for (const message of dns1123Subdomain(claim)) {
+    errors.push(invalid(path, v.name, `PVC name "${claim}": ${message}`));
+  }
+}
+
+function validateSource(errors: Errors, path: string, v: Volume): void {
   let found = 0;
   for (const [kind, check] of CHECKS) {
     if (v[kind] === undefined) continue;
@@ -328,7 +264,7 @@ function validateSource(
     if (found > 1) {
       errors.push(forbidden(`${path}.${kind}`, 'may not specify more than 1 volume type'));
     } else {
-      check(errors, `${path}.${kind}`, v, meta);
+      check(errors, `${path}.${kind}`, v);
     }
   }
   if (found === 0) errors.push(required(path, 'must specify a volume type'));
@@ -346,10 +282,11 @@ export function validateVolumes(
   (volumes ?? []).forEach((v, i) => {
     const at = `${path}[${i}]`;
     const own: Errors = [];
-    validateSource(own, at, v, meta);
+    validateSource(own, at, v);
     if (!v.name) own.push(required(`${at}.name`));
     else addMessages(own, `${at}.name`, v.name, dns1123Label(v.name));
     if (v.name && names.has(v.name)) own.push(duplicate(`${at}.name`, v.name));
+    validateClaimName(own, `${at}.name`, v, meta);
     if (own.length === 0) {
       names.add(own, at, v.name);
       out.set(v.name, v);

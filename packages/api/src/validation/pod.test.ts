@@ -465,7 +465,7 @@ describe('updates', () => {
   test('containers can not come or go', () => {
     assert.deepEqual(
       complaints((p) => {
-        specOf(p).containers.push({ name: 'd', image: 'i' });
+        specOf(p).containers.push({ ...(specOf(pod()).containers[0] ?? { name: '' }), name: 'd' });
       }),
       ['spec.containers: Forbidden: pod updates may not add or remove containers'],
     );
@@ -505,7 +505,7 @@ describe('updates', () => {
   test('status: addresses are addresses', () => {
     const old = pod();
     const next = structuredClone(old);
-    next.status = { podIPs: [{ ip: 'bad' }] };
+    next.status = { ...next.status, podIPs: [{ ip: 'bad' }] };
     const [error] = validateUpdate(podDef, next, old, 'status');
     assert.match(String(error), /^status\.podIPs\[0\]: Invalid value: "bad": must be a valid IP/);
   });

@@ -1,71 +1,38 @@
 /** Pods and pod templates. */
-import { duplicate, forbidden, invalid, notSupported, required } from '../field-error.ts';
-import type { Pod, PodSecurityContext, PodSpec, PodTemplateSpec } from '../generated/types.ts';
-import { addMessages, type Errors, requireText, validateIp, validateLabels } from './common.ts';
+import { forbidden, invalid, notSupported, required } from '../field-error.ts';
+import type { Pod, PodSpec, PodTemplateSpec } from '../generated/types.ts';
+import { addMessages, type Errors, validateIp, validateLabels } from './common.ts';
 import { goStrings } from './go-dump.ts';
+import { validateAnnotations } from './metadata.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
-import {
-  type PodRules,
-  validateContainers,
-  validateId,
-  validateSeccomp,
-} from './pod-containers.ts';
-import { validatePlacement, validateTolerations } from './pod-scheduling.ts';
+import { validatePodAnnotations, validateProfileAnnotations } from './pod-annotations.ts';
+import { type PodRules, validateContainers } from './pod-containers.ts';
+import { validateHostProcesses, validateOs } from './pod-os.ts';
+import { validateAffinity, validatePlacement, validateTolerations } from './pod-scheduling.ts';
+import { validatePodSecurity } from './pod-security-context.ts';
 import { validateVolumes } from './pod-volumes.ts';
-import { validateAmount } from './resources.ts';
+import { validateRequirements } from './resources.ts';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 const MAX_INT32 = 2 ** 31 - 1;
 
-function validateHostNetwork(errors: Errors, path: string, spec: PodSpec): void {
+/** In a template a host port may still be filled in. */
+function validateHostNetwork(errors: Errors, path: string, spec: PodSpec, isPod: boolean): void {
   if (!spec.hostNetwork) return;
-  for (const kind of ['containers', 'initContainers'] as const) {
-    (spec[kind] ?? []).forEach((c, i) => {
-      (c.ports ?? []).forEach((p, j) => {
-        if ((p.hostPort ?? 0) === p.containerPort) return;
-        const why = 'must match `containerPort` when `hostNetwork` is true';
-        errors.push(invalid(`${path}.${kind}[${i}].ports[${j}].hostPort`, p.hostPort ?? 0, why));
-      });
+  (spec.containers ?? []).forEach((c, i) => {
+    (c.ports ?? []).forEach((p, j) => {
+      const host = p.hostPort ?? 0;
+      if (host === p.containerPort || (host === 0 && !isPod)) return;
+      const why = 'must match `containerPort` when `hostNetwork` is true';
+      errors.push(invalid(`${path}.containers[${i}].ports[${j}].hostPort`, host, why));
     });
-  }
-}
-
-function validatePodSecurity(
-  errors: Errors,
-  path: string,
-  s: PodSecurityContext | undefined,
-): void {
-  if (!s) return;
-  validateId(errors, `${path}.fsGroup`, s.fsGroup);
-  validateId(errors, `${path}.runAsUser`, s.runAsUser);
-  validateId(errors, `${path}.runAsGroup`, s.runAsGroup);
-  (s.supplementalGroups ?? []).forEach((g, i) => {
-    validateId(errors, `${path}.supplementalGroups[${i}]`, g);
   });
-  const seen = new Set<string>();
-  (s.sysctls ?? []).forEach((c, i) => {
-    const at = `${path}.sysctls[${i}].name`;
-    if (!c.name) errors.push(required(at));
-    else if (
-      !/^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*([a-z0-9]([-_a-z0-9]*[a-z0-9])?)$/.test(c.name)
-    ) {
-      const text =
-        'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$';
-      errors.push(invalid(at, c.name, text));
-    }
-    if (seen.has(c.name)) errors.push(duplicate(at, c.name));
-    seen.add(c.name);
-  });
-  const policies = ['Always', 'OnRootMismatch'];
-  if (s.fsGroupChangePolicy !== undefined && !policies.includes(s.fsGroupChangePolicy)) {
-    errors.push(notSupported(`${path}.fsGroupChangePolicy`, s.fsGroupChangePolicy, policies));
-  }
-  validateSeccomp(errors, `${path}.seccompProfile`, s.seccompProfile);
 }
 
 const MAX_NAMESERVERS = 3;
 const MAX_SEARCHES = 32;
+const MAX_SEARCH_CHARACTERS = 2048;
 
 function validateDns(errors: Errors, path: string, spec: PodSpec): void {
   const config = spec.dnsConfig;
@@ -89,6 +56,10 @@ function validateDns(errors: Errors, path: string, spec: PodSpec): void {
   const searches = config?.searches ?? [];
   if (searches.length > MAX_SEARCHES) {
     const why = `must not have more than ${MAX_SEARCHES} search paths`;
+    errors.push(invalid(`${path}.searches`, goStrings(searches), why));
+  }
+  if (searches.join(' ').length > MAX_SEARCH_CHARACTERS) {
+    const why = `must not have more than ${MAX_SEARCH_CHARACTERS} characters (including spaces) in the search list`;
     errors.push(invalid(`${path}.searches`, goStrings(searches), why));
   }
   searches.forEach((search, i) => {
@@ -119,8 +90,8 @@ function validateNamesInSpec(errors: Errors, path: string, spec: PodSpec): void 
   validateTolerations(errors, `${path}.tolerations`, spec.tolerations);
   (spec.hostAliases ?? []).forEach((a, i) => {
     validateIp(errors, `${path}.hostAliases[${i}].ip`, a.ip);
-    (a.hostnames ?? []).forEach((h) => {
-      addMessages(errors, `${path}.hostAliases[${i}].hostnames`, h, dns1123Subdomain(h));
+    (a.hostnames ?? []).forEach((h, j) => {
+      addMessages(errors, `${path}.hostAliases[${i}].hostnames[${j}]`, h, dns1123Subdomain(h));
     });
   });
   subdomain('priorityClassName');
@@ -129,8 +100,9 @@ function validateNamesInSpec(errors: Errors, path: string, spec: PodSpec): void 
     addMessages(errors, `${path}.runtimeClassName`, runtime, dns1123Subdomain(runtime));
   }
   const preemption = spec.preemptionPolicy;
-  const policies = ['Never', 'PreemptLowerPriority'];
-  if (preemption !== undefined && !policies.includes(preemption)) {
+  const policies = ['PreemptLowerPriority', 'Never'];
+  if (preemption === '') errors.push(required(`${path}.preemptionPolicy`));
+  else if (preemption !== undefined && !policies.includes(preemption)) {
     errors.push(notSupported(`${path}.preemptionPolicy`, preemption, policies));
   }
 }
@@ -157,29 +129,17 @@ export function validatePodSpec(
 ): void {
   const volumes = validateVolumes(errors, `${path}.volumes`, spec.volumes, o.meta);
   validateContainers(errors, path, spec, { volumes, rules: o.rules });
-  validateHostNetwork(errors, path, spec);
+  validateHostNetwork(errors, path, spec, o.meta !== undefined);
   validatePolicies(errors, path, spec);
   validateLabels(errors, `${path}.nodeSelector`, spec.nodeSelector);
-  validatePodSecurity(errors, `${path}.securityContext`, spec.securityContext);
-  (spec.imagePullSecrets ?? []).forEach((s, i) => {
-    requireText(errors, `${path}.imagePullSecrets[${i}].name`, s.name);
-  });
+  validatePodSecurity(errors, path, spec);
+  if (spec.affinity) validateAffinity(errors, `${path}.affinity`, spec.affinity);
   validateDns(errors, `${path}.dnsConfig`, spec);
   validatePlacement(errors, path, spec);
+  validateHostProcesses(errors, path, spec, o.rules.allowPrivileged);
   validateNamesInSpec(errors, path, spec);
-  const grace = spec.terminationGracePeriodSeconds;
-  if (grace !== undefined && grace < 0) {
-    const why = 'must be greater than or equal to 0';
-    errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, why));
-  }
-  for (const [name, amount] of Object.entries(spec.overhead ?? {})) {
-    validateAmount(errors, `${path}.overhead[${name}]`, name, amount);
-  }
-  const os = spec.os?.name;
-  if (spec.os && os !== 'linux' && os !== 'windows') {
-    if (!os) errors.push(required(`${path}.os.name`));
-    else errors.push(notSupported(`${path}.os`, os, ['linux', 'windows']));
-  }
+  validateRequirements(errors, `${path}.overhead`, { limits: spec.overhead });
+  validateOs(errors, path, spec);
 }
 
 function hasOuterSpace(image: string | undefined): boolean {
@@ -189,6 +149,7 @@ function hasOuterSpace(image: string | undefined): boolean {
 /** What is asked of a pod beyond its spec, at creation and at updates. */
 export function validatePod(errors: Errors, pod: Pod, rules: PodRules): void {
   const spec = pod.spec ?? { containers: [] };
+  validatePodAnnotations(errors, 'metadata.annotations', pod.metadata.annotations, spec);
   validatePodSpec(errors, 'spec', spec, { meta: pod.metadata, rules });
   if (!spec.serviceAccountName) {
     (spec.volumes ?? []).forEach((v, i) => {
@@ -218,6 +179,7 @@ export function validatePodCreate(errors: Errors, pod: Pod): void {
       forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'),
     );
   }
+  if (pod.spec) validateProfileAnnotations(errors, 'spec', pod.spec, pod.metadata.annotations);
 }
 
 /** A template inside a workload. */
@@ -227,8 +189,13 @@ export function validatePodTemplate(
   template: PodTemplateSpec,
   rules: PodRules,
 ): void {
-  validateLabels(errors, `${path}.labels`, template.metadata?.labels);
-  validatePodSpec(errors, `${path}.spec`, template.spec ?? { containers: [] }, { rules });
+  const spec = template.spec ?? { containers: [] };
+  const { labels, annotations } = template.metadata ?? {};
+  validateLabels(errors, `${path}.labels`, labels);
+  validateAnnotations(errors, `${path}.annotations`, annotations);
+  validatePodAnnotations(errors, `${path}.annotations`, annotations, spec);
+  validatePodSpec(errors, `${path}.spec`, spec, { rules });
+  validateProfileAnnotations(errors, `${path}.spec`, spec, annotations);
   if ((template.spec?.ephemeralContainers ?? []).length > 0) {
     const why = 'ephemeral containers not allowed in pod template';
     errors.push(forbidden(`${path}.spec.ephemeralContainers`, why));

@@ -1,182 +1,11 @@
 /** Persistent volumes, claims, storage classes and the CSI kinds. */
 import { semanticEqual } from '../equal.ts';
-import { duplicate, forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
-import type {
-  CSIDriver,
-  CSINode,
-  PersistentVolume,
-  PersistentVolumeClaim,
-  StorageClass,
-  VolumeAttachment,
-} from '../generated/types.ts';
-import { parseQuantity } from '../quantity.ts';
-import { addMessages, type Errors, IMMUTABLE, requireText, validateSelector } from './common.ts';
-import { goStrings } from './go-dump.ts';
+import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../field-error.ts';
+import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../generated/types.ts';
+import { addMessages, type Errors, IMMUTABLE, notNegative, requireText } from './common.ts';
+import { goDump, goStrings } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
-import { validateNodeSelector } from './pod-scheduling.ts';
-
-const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
-const RECLAIM_POLICIES = ['Delete', 'Recycle', 'Retain'];
-const VOLUME_MODES = ['Block', 'Filesystem'];
-
-function validateAccessModes(errors: Errors, modes: string[] | undefined, ifNone: string): void {
-  const path = 'spec.accessModes';
-  if ((modes ?? []).length === 0) errors.push(required(path, ifNone));
-  for (const mode of modes ?? []) {
-    if (!ACCESS_MODES.includes(mode)) errors.push(notSupported(path, mode, ACCESS_MODES));
-  }
-  if (modes?.includes('ReadWriteOncePod') && modes.length > 1) {
-    const why = 'may not use ReadWriteOncePod with other access modes';
-    errors.push(forbidden(path, why));
-  }
-}
-
-function positiveStorage(errors: Errors, path: string, amount: string): void {
-  if (parseQuantity(amount).nanos > 0n) return;
-  errors.push(invalid(path, amount, 'must be greater than zero'));
-}
-
-const PV_SOURCES = [
-  'hostPath',
-  'gcePersistentDisk',
-  'awsElasticBlockStore',
-  'glusterfs',
-  'flocker',
-  'nfs',
-  'rbd',
-  'quobyte',
-  'cephfs',
-  'iscsi',
-  'cinder',
-  'fc',
-  'flexVolume',
-  'azureFile',
-  'vsphereVolume',
-  'photonPersistentDisk',
-  'portworxVolume',
-  'azureDisk',
-  'scaleIO',
-  'local',
-  'storageos',
-  'csi',
-] as const;
-
-export function validatePersistentVolume(errors: Errors, pv: PersistentVolume): void {
-  const spec = pv.spec ?? {};
-  validateAccessModes(errors, spec.accessModes, '');
-  const capacity = Object.entries(spec.capacity ?? {});
-  if (capacity.length === 0) errors.push(required('spec.capacity'));
-  if (spec.capacity && (capacity.length > 1 || !('storage' in spec.capacity))) {
-    errors.push(
-      notSupported('spec.capacity', new GoText('core.ResourceList') as never, ['storage']),
-    );
-  }
-  for (const [name, amount] of capacity) {
-    if (parseQuantity(amount).nanos < 0n) {
-      const why = 'must be a valid resource quantity';
-      errors.push(invalid(`spec.capacity[${name}]`, amount, why));
-    }
-    positiveStorage(errors, `spec.capacity[${name}]`, amount);
-  }
-  const policy = spec.persistentVolumeReclaimPolicy ?? '';
-  if (policy !== '' && !RECLAIM_POLICIES.includes(policy)) {
-    errors.push(notSupported('spec.persistentVolumeReclaimPolicy', policy, RECLAIM_POLICIES));
-  }
-  if (spec.nodeAffinity?.required) {
-    validateNodeSelector(errors, 'spec.nodeAffinity.required', spec.nodeAffinity.required);
-  }
-  const sources = PV_SOURCES.filter((s) => spec[s] !== undefined);
-  for (const extra of sources.slice(1)) {
-    errors.push(forbidden(`spec.${extra}`, 'may not specify more than 1 volume type'));
-  }
-  if (sources.length === 0) errors.push(required('spec', 'must specify a volume type'));
-  if (spec.hostPath) requireText(errors, 'spec.hostPath.path', spec.hostPath.path);
-  if (spec.nfs) {
-    requireText(errors, 'spec.nfs.server', spec.nfs.server);
-    requireText(errors, 'spec.nfs.path', spec.nfs.path);
-  }
-  if (spec.local && !spec.nodeAffinity) {
-    errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
-  }
-  if (spec.storageClassName) {
-    const messages = dns1123Subdomain(spec.storageClassName);
-    addMessages(errors, 'spec.storageClassName', spec.storageClassName, messages);
-  }
-  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) {
-    errors.push(notSupported('spec.volumeMode', spec.volumeMode, VOLUME_MODES));
-  }
-}
-
-export function validatePersistentVolumeUpdate(
-  errors: Errors,
-  pv: PersistentVolume,
-  old: PersistentVolume,
-): void {
-  const source = (o: PersistentVolume) => PV_SOURCES.map((s) => o.spec?.[s]);
-  if (!semanticEqual(source(pv), source(old))) {
-    const why = 'spec.persistentvolumesource is immutable after creation';
-    errors.push(forbidden('spec.persistentvolumesource', why));
-  }
-  if (!semanticEqual(pv.spec?.volumeMode, old.spec?.volumeMode)) {
-    errors.push(invalid('spec.volumeMode', pv.spec?.volumeMode ?? null, IMMUTABLE));
-  }
-}
-
-export function validateClaim(errors: Errors, claim: PersistentVolumeClaim): void {
-  const spec = claim.spec ?? {};
-  validateAccessModes(errors, spec.accessModes, 'at least 1 access mode is required');
-  validateSelector(errors, 'spec.selector', spec.selector);
-  const storage = spec.resources?.requests?.storage;
-  if (storage === undefined) errors.push(required('spec.resources[storage]'));
-  else {
-    positiveStorage(errors, 'spec.resources[storage]', storage);
-  }
-  if (spec.storageClassName) {
-    const messages = dns1123Subdomain(spec.storageClassName);
-    addMessages(errors, 'spec.storageClassName', spec.storageClassName, messages);
-  }
-  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) {
-    errors.push(notSupported('spec.volumeMode', spec.volumeMode, VOLUME_MODES));
-  }
-  const source = spec.dataSource;
-  if (source) {
-    requireText(errors, 'spec.dataSource.name', source.name);
-    requireText(errors, 'spec.dataSource.kind', source.kind);
-    if (!source.apiGroup && source.kind !== 'PersistentVolumeClaim') {
-      const why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
-      errors.push(invalid('spec.dataSource', source.kind, why));
-    }
-  }
-}
-
-const CLAIM_FIXED =
-  'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
-
-export function validateClaimUpdate(
-  errors: Errors,
-  claim: PersistentVolumeClaim,
-  old: PersistentVolumeClaim,
-): void {
-  const now = structuredClone(claim.spec ?? {});
-  const was = structuredClone(old.spec ?? {});
-  const bound = old.status?.phase === 'Bound';
-  if (!was.volumeName && now.volumeName) delete now.volumeName;
-  if (bound) {
-    if (now.resources) now.resources.requests = was.resources?.requests;
-    now.volumeAttributesClassName = was.volumeAttributesClassName;
-  }
-  if (!was.storageClassName && now.storageClassName) now.storageClassName = was.storageClassName;
-  if (!semanticEqual(now, was)) errors.push(forbidden('spec', `${CLAIM_FIXED}\n`));
-  const size = claim.spec?.resources?.requests?.storage;
-  const before = old.spec?.resources?.requests?.storage;
-  const capacity = old.status?.capacity?.storage;
-  if (size === undefined || before === undefined) return;
-  if (parseQuantity(size).cmp(parseQuantity(before)) >= 0) return;
-  if (capacity === undefined || parseQuantity(size).cmp(parseQuantity(capacity)) < 0) {
-    const what = capacity === undefined ? 'previous value' : 'status.capacity';
-    errors.push(forbidden('spec.resources.requests.storage', `field can not be less than ${what}`));
-  }
-}
+import { validateDriverName } from './volume-sources.ts';
 
 export function validateStorageClass(errors: Errors, sc: StorageClass): void {
   if (!sc.provisioner) errors.push(required('provisioner', sc.provisioner));
@@ -187,9 +16,7 @@ export function validateStorageClass(errors: Errors, sc: StorageClass): void {
       sc.provisioner.toLowerCase(),
       qualifiedName(sc.provisioner.toLowerCase()),
     );
-  for (const key of Object.keys(sc.parameters ?? {})) {
-    if (key === '') errors.push(invalid('parameters', key, 'field can not be empty.'));
-  }
+  validateParameters(errors, sc.parameters ?? {});
   const policies = ['Delete', 'Retain'];
   const policy = sc.reclaimPolicy ?? '';
   if (policy !== '' && !policies.includes(policy)) {
@@ -199,6 +26,47 @@ export function validateStorageClass(errors: Errors, sc: StorageClass): void {
   const modes = ['Immediate', 'WaitForFirstConsumer'];
   if (mode === undefined) errors.push(required('volumeBindingMode'));
   else if (!modes.includes(mode)) errors.push(notSupported('volumeBindingMode', mode, modes));
+  validateTopologies(errors, sc);
+}
+
+const MAX_PARAMETERS = 512;
+const MAX_PARAMETER_BYTES = 256 * 1024;
+
+function validateParameters(errors: Errors, parameters: Record<string, string>): void {
+  const pairs = Object.entries(parameters);
+  if (pairs.length > MAX_PARAMETERS) {
+    errors.push(tooLong('parameters', '', MAX_PARAMETERS));
+    return;
+  }
+  let bytes = 0;
+  for (const [key, value] of pairs) {
+    if (key === '') errors.push(invalid('parameters', key, 'field can not be empty.'));
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+  }
+  if (bytes > MAX_PARAMETER_BYTES) errors.push(tooLong('parameters', '', MAX_PARAMETER_BYTES));
+}
+
+/** Terms are not counted in the paths of what is wrong inside them. */
+function validateTopologies(errors: Errors, sc: StorageClass): void {
+  const terms = new Set<string>();
+  (sc.allowedTopologies ?? []).forEach((term, i) => {
+    const keys = new Map<string, string[]>();
+    (term.matchLabelExpressions ?? []).forEach((e, j) => {
+      const at = `allowedTopologies.matchLabelExpressions[${j}]`;
+      if ((e.values ?? []).length === 0) errors.push(required(`${at}.values`));
+      (e.values ?? []).forEach((v, k) => {
+        if (e.values.indexOf(v) < k) errors.push(duplicate(`${at}.values[${k}]`, v));
+      });
+      addMessages(errors, `${at}.key`, e.key, qualifiedName(e.key));
+      if (keys.has(e.key)) errors.push(duplicate(`${at}.key`, e.key));
+      keys.set(e.key, [...new Set(e.values ?? [])].sort());
+    });
+    const shape = JSON.stringify([...keys].sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (terms.has(shape)) {
+      errors.push(duplicate(`allowedTopologies[${i}].matchLabelExpressions`, ''));
+    }
+    terms.add(shape);
+  });
 }
 
 export function validateStorageClassUpdate(
@@ -220,16 +88,53 @@ export function validateStorageClassUpdate(
   }
 }
 
+const MAX_NODE_ID = 192;
+
 export function validateCsiNode(errors: Errors, node: CSINode): void {
   const names = new Set<string>();
   (node.spec?.drivers ?? []).forEach((d, i) => {
     const at = `spec.drivers[${i}]`;
-    requireText(errors, `${at}.name`, d.name);
+    validateDriverName(errors, `${at}.name`, d.name ?? '');
     requireText(errors, `${at}.nodeID`, d.nodeID);
+    if ((d.nodeID ?? '').length > MAX_NODE_ID) {
+      const why = `must be ${MAX_NODE_ID} characters or less`;
+      errors.push(invalid(`${at}.nodeID`, d.nodeID, why));
+    }
+    notNegative(errors, `${at}.allocatable.count`, d.allocatable?.count);
     if (names.has(d.name)) errors.push(duplicate(`${at}.name`, d.name));
     names.add(d.name);
-    for (const key of d.topologyKeys ?? []) addMessages(errors, at, key, qualifiedName(key));
+    const keys = new Set<string>();
+    for (const key of d.topologyKeys ?? []) {
+      if (key === '') errors.push(required(at));
+      if (keys.has(key)) errors.push(duplicate(at, key));
+      keys.add(key);
+      addMessages(errors, at, key, qualifiedName(key));
+    }
   });
+}
+
+/** A driver's entry comes and goes; it never changes. */
+export function validateCsiNodeUpdate(errors: Errors, node: CSINode, old: CSINode): void {
+  for (const was of old.spec?.drivers ?? []) {
+    for (const now of node.spec?.drivers ?? []) {
+      if (now.name !== was.name || semanticEqual(now, was)) continue;
+      errors.push(invalid('CSINodeDriver', goDump('storage.CSINodeDriver', now), IMMUTABLE));
+    }
+  }
+}
+
+export function validateCsiDriverUpdate(errors: Errors, driver: CSIDriver, old: CSIDriver): void {
+  const { attachRequired, fsGroupPolicy, volumeLifecycleModes: modes } = driver.spec;
+  if (attachRequired !== old.spec.attachRequired) {
+    errors.push(invalid('spec.attachedRequired', attachRequired ?? null, IMMUTABLE));
+  }
+  if (fsGroupPolicy !== old.spec.fsGroupPolicy) {
+    errors.push(invalid('spec.fsGroupPolicy', fsGroupPolicy ?? null, IMMUTABLE));
+  }
+  if (!semanticEqual(modes, old.spec.volumeLifecycleModes)) {
+    const shown = goStrings(modes, '[]storage.VolumeLifecycleMode');
+    errors.push(invalid('spec.volumeLifecycleModes', shown, IMMUTABLE));
+  }
 }
 
 export function validateCsiDriver(errors: Errors, driver: CSIDriver): void {
