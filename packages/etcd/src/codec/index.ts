@@ -5,4 +5,4 @@ export type * from './internal-messages.ts';
 export { type Loose, MessageType } from './message-type.ts';
 export type * from './messages.ts';
 export { type MethodPlan, messageType, serviceMethods } from './schema.ts';
-export { CodecError } from './wire.ts';
+export { CodecError, Reader } from './wire.ts';

@@ -62,6 +62,26 @@ export class Reader {
     throw new CodecError('varint longer than 10 bytes');
   }
 
+  /** Steps over this one-byte tag if it comes next. */
+  take(tag: number): boolean {
+    if (this.pos >= this.end || this.buf[this.pos] !== tag) return false;
+    this.pos++;
+    return true;
+  }
+
+  /** A varint as a number. @throws CodecError for one that a number cannot hold exactly */
+  safeVarint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 8; i++) {
+      const b = this.byte();
+      value += (b & 0x7f) * scale;
+      if (b < 0x80 && value <= Number.MAX_SAFE_INTEGER) return value;
+      scale *= 128;
+    }
+    throw new CodecError('varint larger than a number can hold');
+  }
+
   /** A length-delimited field's bytes: a view, not a copy. */
   bytes(): Buffer {
     const length = this.uint32();

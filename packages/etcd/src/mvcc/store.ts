@@ -262,7 +262,9 @@ export class MvccStore {
     changes.sort(inOrder);
     for (const version of changes) this.history.append(version);
     // A sweep may have been cut short when this was stored.
-    for (const { name } of this.index.all()) this.doomed.add(name);
+    for (const { name, versions } of this.index.all()) {
+      if (versions.length > 1 || versions[0]?.tombstone) this.doomed.add(name);
+    }
     this.currentRevision = state.revision;
     this.compactedRevision = state.compactRevision;
   }

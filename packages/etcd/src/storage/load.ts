@@ -5,15 +5,8 @@ import type { Lease } from '../lease/lessor.ts';
 import type { Version } from '../mvcc/index.ts';
 import type { Alarm } from '../state/alarms.ts';
 import type { StateContent } from '../state/kv-state.ts';
-import {
-  AuthDraft,
-  alarmOf,
-  leaseOf,
-  positionOf,
-  STORED,
-  unseal,
-  versionOf,
-} from '../state/records.ts';
+import { readVersion } from '../state/read-version.ts';
+import { AuthDraft, alarmOf, leaseOf, positionOf, STORED, unseal } from '../state/records.ts';
 import type { AppliedPosition } from '../state/state-machine.ts';
 import { CURRENT_KEY, generationRange, KIND, kindOf } from './keys.ts';
 
@@ -91,13 +84,18 @@ async function readGeneration(db: Db, generation: number): Promise<Loaded | unde
   const auth = new AuthDraft();
   let position: AppliedPosition | undefined;
   const iterator = db.iterator(generationRange(generation));
+  // The next records are read, on another thread, while these are taken in.
+  let coming = iterator.nextv(READ_AT_ONCE);
   for (;;) {
-    const entries = await iterator.nextv(READ_AT_ONCE);
+    const entries = await coming;
     if (entries.length === 0) break;
+    coming = iterator.nextv(READ_AT_ONCE);
+    // A record that is refused ends the reading; what was asked for already may fail as it likes.
+    coming.catch(() => undefined);
     for (const [key, sealed] of entries) {
       const value = unseal(key, sealed);
       const kind = kindOf(key);
-      if (kind === KIND.revision) versions.push(versionOf(STORED.revision.decode(value)));
+      if (kind === KIND.revision) versions.push(readVersion(value));
       else if (kind === KIND.lease) leases.push(leaseOf(STORED.lease.decode(value)));
       else if (kind === KIND.alarm) alarms.push(alarmOf(STORED.alarm.decode(value)));
       else if (kind === KIND.auth) auth.setAuth(STORED.auth.decode(value));
