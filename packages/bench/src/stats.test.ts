@@ -23,3 +23,11 @@ test('the values stay in their order', () => {
   quantile(values, 0.5);
   assert.deepEqual(values, [3, 1, 2]);
 });
+
+test('the slope of a line is its own, and noise around it does not matter', () => {
+  assert.equal(slopeOf([]), 0);
+  assert.equal(slopeOf([5]), 0);
+  assert.equal(slopeOf([1, 3, 5, 7]), 2);
+  assert.equal(slopeOf([4, 4, 4]), 0);
+  assert.ok(Math.abs(slopeOf([0, 2, 1, 3, 2, 4, 3, 5]) - 0.5) < 0.2);
+});

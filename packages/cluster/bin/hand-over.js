@@ -21,6 +21,9 @@ const COMPONENTS = [
   'bench',
 ];
 
+/** Memory that is free goes back to the system; `kubets up` starts its processes the same way. What is set already stays. */
+const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+
 /** The program behind the first word, and what is left for it to read. */
 function programOf(args) {
   const [first, ...rest] = args;
@@ -41,7 +44,7 @@ export async function handOver(args) {
   }
   const { main, rest } = programOf(args);
   const cache = process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'kubets');
-  const env = { ...process.env, NODE_COMPILE_CACHE: cache };
+  const env = { ...ALLOCATOR, ...process.env, NODE_COMPILE_CACHE: cache };
   const child = spawn(node, ['--disable-warning=DEP0123', main, ...rest], {
     stdio: 'inherit',
     env,

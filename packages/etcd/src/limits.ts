@@ -88,6 +88,8 @@ export const LIMITS = {
   shelfRefusals: 10_000,
   /** Storage: tables LevelDB keeps open; each may be mapped into memory. */
   storageOpenTables: 24,
+  /** Storage: blocks LevelDB keeps. Everything is read once, at the start, and never again. */
+  storageCacheBytes: 1 * MIB,
   /** Snapshots: bytes of one chunk, and of one record. */
   snapshotChunkBytes: 256 * KIB,
   snapshotRecordBytes: 64 * MIB,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, forEachLimited } from '../runtime/client.ts';
 import type { Cluster } from '../runtime/cluster.ts';
-import { median } from '../stats.ts';
+import { median, slopeOf } from '../stats.ts';
 import type { Row, Sample } from '../table.ts';
 import { bytesIn, numberIn } from '../wire.ts';
 import { compact, put } from './requests.ts';
@@ -13,6 +13,8 @@ const PUTS_AT_ONCE = 500;
 const CALM_MS = 5_000;
 const LIMIT_MIB = 350;
 const SAMPLE_MS = 1_000;
+/** Every so many samples one is told. */
+const NOTED_SAMPLES = 10;
 const KEPT_REVISIONS = 10_000;
 const STEADY_KEYS = 1_000;
 /** How much more a member may take in the last quarter of a steady load than in its second. */
@@ -58,11 +60,15 @@ export async function steadyRow(
 ): Promise<Row> {
   const samples: Record<Cluster['side'], Sample[]> = { ours: [], stock: [] };
   for (const cluster of clusters) {
-    const taken = await underLoad(cluster, plan.seconds);
+    const taken = await underLoad(cluster, plan.seconds, note);
     const quarter = Math.floor(taken.length / 4);
     const early = median(taken.slice(quarter, 2 * quarter));
     const late = median(taken.slice(-quarter));
-    note(`${cluster.side} steady load, MiB: ${Math.round(early)}, later ${Math.round(late)}`);
+    const perMinute = (slopeOf(taken.slice(2 * quarter)) * 60_000) / SAMPLE_MS;
+    const growth = `${Math.round(early)}, later ${Math.round(late)}`;
+    note(
+      `${cluster.side} steady load, MiB: ${growth}; ${perMinute.toFixed(2)} a minute at the end`,
+    );
     samples[cluster.side].push({ value: late / early });
   }
   const work = `memory after a load of ${plan.seconds} s to before`;
@@ -70,7 +76,7 @@ export async function steadyRow(
 }
 
 /** @returns the largest member's memory, second by second */
-async function underLoad(cluster: Cluster, seconds: number): Promise<number[]> {
+async function underLoad(cluster: Cluster, seconds: number, note: Note): Promise<number[]> {
   const client = new Client(await cluster.leader());
   const untilMs = performance.now() + seconds * 1000;
   const taken: number[] = [];
@@ -86,7 +92,11 @@ async function underLoad(cluster: Cluster, seconds: number): Promise<number[]> {
     let compacted = 0;
     while (performance.now() < untilMs) {
       await sleep(SAMPLE_MS);
-      taken.push(Math.max(...cluster.memoryMib()));
+      const now = cluster.memoryMib();
+      taken.push(Math.max(...now));
+      if (taken.length % NOTED_SAMPLES === 0) {
+        note(`${cluster.side} after ${taken.length} s, revision ${revision}, MiB: ${shown(now)}`);
+      }
       const old = revision - KEPT_REVISIONS;
       if (old <= compacted + KEPT_REVISIONS) continue;
       await client.call(compact(old));

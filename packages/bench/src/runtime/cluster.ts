@@ -20,6 +20,9 @@ const READY_MS = 60_000;
 const STOP_MS = 20_000;
 const OURS = join(import.meta.dirname, '..', '..', '..', 'etcd', 'src', 'main.ts');
 
+/** As `kubets up` and `kubets etcd` start members: memory that is free goes back to the system. */
+const OUR_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+
 interface Member {
   readonly name: string;
   readonly endpoint: string;
@@ -128,7 +131,8 @@ export class Cluster {
     const profiled = this.#profileDir === undefined ? [] : this.#profileFlags(member.name);
     const own = ['--health-address', ''];
     const args = [...profiled, OURS, ...member.args, ...own];
-    member.child = spawn(process.execPath, args, { stdio: [...stdio] });
+    const env = { ...process.env, ...OUR_ENVIRONMENT };
+    member.child = spawn(process.execPath, args, { stdio: [...stdio], env });
   }
 
   #profileFlags(name: string): string[] {

@@ -57,6 +57,7 @@ function levelDb(dir: string): Db {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     maxOpenFiles: LIMITS.storageOpenTables,
+    cacheSize: LIMITS.storageCacheBytes,
   });
 }
 
