@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { median, quantile } from './stats.ts';
+import { median, quantile, slopeOf } from './stats.ts';
 
 test('the median is the middle, or between the two in the middle', () => {
   assert.equal(median([5]), 5);
