@@ -86,8 +86,39 @@ function syncApparmor(pod: Pod): void {
   }
 }
 
+/** Keys of affinity terms take their values from the pod's own labels, once. */
+function selectByOwnLabels(pod: Pod): void {
+  const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
+  for (const affinity of [podAffinity, podAntiAffinity]) {
+    const terms = [
+      ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+      ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+        (p) => p.podAffinityTerm,
+      ),
+    ];
+    for (const term of terms) {
+      const selector = term.labelSelector;
+      if (!selector) continue;
+      for (const [keys, operator] of [
+        [term.matchLabelKeys, 'In'],
+        [term.mismatchLabelKeys, 'NotIn'],
+      ] as const) {
+        for (const key of keys ?? []) {
+          const value = pod.metadata.labels?.[key];
+          if (value === undefined) continue;
+          selector.matchExpressions = [
+            ...(selector.matchExpressions ?? []),
+            { key, operator, values: [value] },
+          ];
+        }
+      }
+    }
+  }
+}
+
 /** A new pod is Pending, whatever the client says. */
 export function preparePodForCreate(pod: Pod): void {
+  selectByOwnLabels(pod);
   syncApparmor(pod);
   pod.status = { phase: 'Pending', qosClass: podQosClass(pod) };
   if ((pod.spec?.schedulingGates ?? []).length > 0) {

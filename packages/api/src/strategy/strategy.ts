@@ -14,6 +14,7 @@ import type {
 import type { JsonObject, KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { emptyField } from '../schema/decode.ts';
+import { dropGatedFields } from './gated-fields.ts';
 import { generateJobSelector } from './job.ts';
 import { preparePodForCreate, preparePodForStatusUpdate } from './pod.ts';
 import { prepareServiceForCreate, prepareServiceForUpdate } from './service.ts';
@@ -113,6 +114,7 @@ export function prepareForCreate(def: KindDef, object: KubeObject): void {
   if (def.subresources.status && !STATUS_KEPT_ON_CREATE.has(key)) {
     object.status = emptyField(def.typeName, 'status');
   }
+  dropGatedFields(def, object);
   CREATE_STEPS[key]?.(object as never);
 }
 
@@ -157,6 +159,7 @@ function bumpGeneration(def: KindDef, object: KubeObject, old: KubeObject): void
 
 function prepareMainUpdate(def: KindDef, object: KubeObject, old: KubeObject): void {
   const key = `${def.group}/${def.kind}`;
+  dropGatedFields(def, object, old);
   if (def.subresources.status) {
     if (old.status === undefined) delete object.status;
     else object.status = structuredClone(old.status);

@@ -95,7 +95,11 @@ const CORE: Readonly<Record<string, KindRules>> = {
     create: core.validateNewEvent,
   },
   '/LimitRange': { object: quota.validateLimitRange },
-  '/ResourceQuota': { object: quota.validateResourceQuota },
+  '/ResourceQuota': {
+    object: quota.validateResourceQuota,
+    update: quota.validateResourceQuotaUpdate,
+    status: quota.validateResourceQuotaStatus,
+  },
   '/ReplicationController': {
     object: workloads.validateReplicationController,
     status: (errors: Errors, o: ReplicaSet) => {

@@ -80,7 +80,6 @@ describe('volumes that lack something', () => {
       ],
     ],
     [{ ephemeral: {} }, [`${V}.ephemeral.volumeClaimTemplate: Required value`]],
-    [{ image: {} }, [`${V}.image.reference: Required value`]],
     [
       { emptyDir: { sizeLimit: '-1' } },
       [`${V}.emptyDir.sizeLimit: Forbidden: SizeLimit field must be a valid resource quantity`],

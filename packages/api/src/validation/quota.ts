@@ -2,9 +2,15 @@
 import { forbidden, GoText, invalid, required } from '../field-error.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota } from '../generated/types.ts';
 import { parseQuantity } from '../quantity.ts';
-import { type Errors, UniqueNames } from './common.ts';
-import { goQuantity, goStrings } from './go-dump.ts';
-import { validateAmount, validateResourceName } from './resources.ts';
+import { addMessages, type Errors, IMMUTABLE, UniqueNames } from './common.ts';
+import { goDump, goQuantity, goStrings } from './go-dump.ts';
+import { qualifiedName } from './names.ts';
+import {
+  overcommits,
+  validateAmount,
+  validateContainerResourceName,
+  validateResourceName,
+} from './resources.ts';
 
 const LIMIT_TYPES = ['Container', 'Pod', 'PersistentVolumeClaim'];
 
@@ -20,9 +26,13 @@ const LIMIT_ORDER: readonly [
   ['min', 'min', ['min', 'max', 'min', 'max']],
   ['defaultRequest', 'defaultRequest', ['min', 'defaultRequest', 'min', 'default request']],
   ['defaultRequest', 'defaultRequest', ['defaultRequest', 'max', 'default request', 'max']],
-  ['defaultRequest', 'defaultRequest', ['defaultRequest', 'default', 'default request', 'default']],
+  [
+    'defaultRequest',
+    'defaultRequest',
+    ['defaultRequest', 'default', 'default request', 'default limit'],
+  ],
   ['default', 'min', ['min', 'default', 'min', 'default']],
-  ['default', 'default', ['default', 'max', 'default', 'max']],
+  ['default', 'max', ['default', 'max', 'default', 'max']],
 ];
 
 function amountOf(item: LimitRangeItem, field: keyof LimitRangeItem, name: string) {
@@ -46,28 +56,80 @@ function validateLimitAmounts(errors: Errors, path: string, item: LimitRangeItem
       const why = `${lowWord} value ${a} is greater than ${highWord} value ${b}`;
       errors.push(invalid(`${path}.${blame}[${name}]`, shown, why));
     }
+    validateRatio(errors, path, item, name);
+    const whole = amountOf(item, 'default', name);
+    const request = amountOf(item, 'defaultRequest', name);
+    if (whole === undefined || request === undefined || overcommits(name)) continue;
+    if (parseQuantity(whole).cmp(parseQuantity(request)) === 0) continue;
+    const why = `default value ${whole} must equal to defaultRequest value ${request} in ${name}`;
+    errors.push(invalid(`${path}.defaultRequest[${name}]`, goQuantity(request, true), why));
   }
+}
+
+const MAX_MILLI = (2n ** 63n - 1n) / 1000n;
+
+/** How far a limit may be above its request: at least one, at most what minimum and maximum leave. */
+function validateRatio(errors: Errors, path: string, item: LimitRangeItem, name: string): void {
+  const text = amountOf(item, 'maxLimitRequestRatio', name);
+  if (text === undefined) return;
+  const at = `${path}.maxLimitRequestRatio[${name}]`;
+  const ratio = parseQuantity(text);
+  if (ratio.cmp(parseQuantity('1')) < 0) {
+    errors.push(invalid(at, goQuantity(text, true), `ratio ${text} is less than 1`));
+  }
+  const [min, max] = [amountOf(item, 'min', name), amountOf(item, 'max', name)];
+  if (min === undefined || max === undefined) return;
+  const up = (nanos: bigint, unit: bigint) => (nanos + unit - 1n) / unit;
+  const all = [ratio, parseQuantity(min), parseQuantity(max)].map((q) => q.nanos);
+  const small = all.every((n) => up(n, 1_000_000_000n) < MAX_MILLI);
+  const unit = small ? 1_000_000n : 1_000_000_000n;
+  const [r = 0, low = 0, high = 0] = all.map((n) => Number(up(n, unit)));
+  const most = high / low;
+  if ((small ? r / 1000 : r) <= most) return;
+  const why = `ratio ${text} is greater than max/min = ${most.toFixed(6)}`;
+  errors.push(invalid(at, goQuantity(text, true), why));
+}
+
+/** Names in the order they are looked at; those of a pod's defaults are refused as a whole. */
+function validateLimitNames(errors: Errors, path: string, item: LimitRangeItem): void {
+  const own = item.type === 'Pod' || item.type === 'Container';
+  const check = (field: keyof LimitRangeItem): void => {
+    for (const name of Object.keys((item[field] as Record<string, string> | undefined) ?? {})) {
+      const at = `${path}.${field}[${name}]`;
+      if (own) validateContainerResourceName(errors, at, name);
+      else validateResourceName(errors, at, name);
+    }
+  };
+  check('max');
+  check('min');
+  if (item.type === 'Pod') {
+    for (const field of ['default', 'defaultRequest'] as const) {
+      if (Object.keys(item[field] ?? {}).length === 0) continue;
+      errors.push(forbidden(`${path}.${field}`, "may not be specified when `type` is 'Pod'"));
+    }
+  } else {
+    check('default');
+    check('defaultRequest');
+  }
+  if (item.type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage) {
+    const why = 'either minimum or maximum storage value is required, but neither was provided';
+    errors.push(required(`${path}.limits`, why));
+  }
+  check('maxLimitRequestRatio');
 }
 
 export function validateLimitRange(errors: Errors, range: LimitRange): void {
   const types = new UniqueNames();
   (range.spec?.limits ?? []).forEach((item, i) => {
     const at = `spec.limits[${i}]`;
-    if (!LIMIT_TYPES.includes(item.type) && !item.type.includes('/')) {
+    const messages = qualifiedName(item.type);
+    addMessages(errors, `${at}.type`, item.type, messages);
+    if (messages.length === 0 && !LIMIT_TYPES.includes(item.type) && !item.type.includes('/')) {
       const why = 'must be a standard limit type or fully qualified';
       errors.push(invalid(`${at}.type`, item.type, why));
     }
     types.add(errors, `${at}.type`, item.type);
-    if (item.type === 'Pod') {
-      for (const field of ['default', 'defaultRequest'] as const) {
-        if (Object.keys(item[field] ?? {}).length === 0) continue;
-        errors.push(forbidden(`${at}.${field}`, "may not be specified when `type` is 'Pod'"));
-      }
-    }
-    if (item.type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage) {
-      const why = 'either minimum or maximum storage value is required, but neither was provided';
-      errors.push(required(`${at}.limits`, why));
-    }
+    validateLimitNames(errors, at, item);
     validateLimitAmounts(errors, at, item);
   });
 }
@@ -94,24 +156,84 @@ function validateScopes(errors: Errors, quota: ResourceQuota): void {
   const scopes = quota.spec?.scopes ?? [];
   if (scopes.length === 0) return;
   const shown = goStrings(scopes, '[]core.ResourceQuotaScope');
-  const fits = (name: string, scope: string) =>
-    name === 'pods' || (scope !== 'BestEffort' && POD_COUNTED.has(name));
-  const names = Object.keys(quota.spec?.hard ?? {}).filter((n) => STANDARD_QUOTA.test(n));
+  const names = countedNames(quota);
   for (const scope of scopes) {
-    if (!QUOTA_SCOPES.has(scope)) {
-      errors.push(invalid('spec.scopes', shown, 'unsupported scope'));
-      continue;
-    }
+    if (!QUOTA_SCOPES.has(scope)) errors.push(invalid('spec.scopes', shown, 'unsupported scope'));
     for (const _ of names.filter((n) => !fits(n, scope))) {
       errors.push(invalid('spec.scopes', shown, 'unsupported scope applied to resource'));
     }
   }
-  const set = new Set(scopes);
-  const clash = [
+  reportClashes(errors, new Set(scopes), shown);
+}
+
+/** Does a scope make sense for what is counted? */
+function fits(name: string, scope: string): boolean {
+  if (scope === 'BestEffort') return name === 'pods';
+  return !QUOTA_SCOPES.has(scope) || name === 'pods' || POD_COUNTED.has(name);
+}
+
+function countedNames(quota: ResourceQuota): string[] {
+  return Object.keys(quota.spec?.hard ?? {})
+    .filter((n) => STANDARD_QUOTA.test(n))
+    .sort();
+}
+
+function reportClashes(errors: Errors, set: ReadonlySet<string>, shown: GoText): void {
+  for (const [a, b] of [
     ['BestEffort', 'NotBestEffort'],
     ['Terminating', 'NotTerminating'],
-  ].some(([a = '', b = '']) => set.has(a) && set.has(b));
-  if (clash) errors.push(invalid('spec.scopes', shown, 'conflicting scopes'));
+  ] as const) {
+    if (set.has(a) && set.has(b)) errors.push(invalid('spec.scopes', shown, 'conflicting scopes'));
+  }
+}
+
+const ONLY_EXISTS =
+  "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
+
+function validateScopeSelector(errors: Errors, quota: ResourceQuota): void {
+  const selector = quota.spec?.scopeSelector;
+  if (!selector) return;
+  const path = 'spec.scopeSelector.matchExpressions';
+  const expressions = selector.matchExpressions ?? [];
+  for (const { scopeName, operator, values } of expressions) {
+    if (!QUOTA_SCOPES.has(scopeName)) {
+      errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
+    }
+    for (const _ of countedNames(quota).filter((n) => !fits(n, scopeName))) {
+      const shown = goDump('core.ScopeSelector', selector);
+      errors.push(invalid(path, shown, 'unsupported scope applied to resource'));
+    }
+    const valued = scopeName === 'PriorityClass' || !QUOTA_SCOPES.has(scopeName);
+    if (!valued && operator !== 'Exists') {
+      errors.push(invalid(`${path}.operator`, operator, ONLY_EXISTS));
+    }
+    const count = (values ?? []).length;
+    if (operator === 'In' || operator === 'NotIn') {
+      const why =
+        "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector";
+      if (count === 0) errors.push(required(`${path}.values`, why));
+    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+      const why =
+        "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";
+      if (count > 0) errors.push(invalid(`${path}.values`, goStrings(values), why));
+    } else {
+      errors.push(invalid(`${path}.operator`, operator, 'not a valid selector operator'));
+    }
+  }
+  const shown = goStrings(quota.spec?.scopes, '[]core.ResourceQuotaScope');
+  reportClashes(errors, new Set(expressions.map((e) => e.scopeName)), shown);
+}
+
+/** What a quota counts by stays the same. */
+export function validateResourceQuotaUpdate(
+  errors: Errors,
+  quota: ResourceQuota,
+  old: ResourceQuota,
+): void {
+  const set = (q: ResourceQuota) => [...new Set(q.spec?.scopes ?? [])].sort().join();
+  if (set(quota) === set(old)) return;
+  const shown = goStrings(quota.spec?.scopes, '[]core.ResourceQuotaScope');
+  errors.push(invalid('spec.scopes', shown, IMMUTABLE));
 }
 
 function isQuotaResource(name: string): boolean {
@@ -128,16 +250,26 @@ const STANDARD_QUOTA = new RegExp(
   ].join('|')})$`,
 );
 
-export function validateResourceQuota(errors: Errors, quota: ResourceQuota): void {
-  for (const section of ['spec', 'status'] as const) {
-    for (const [name, amount] of Object.entries(quota[section]?.hard ?? {})) {
-      const at = `${section}.hard[${name}]`;
-      validateResourceName(errors, at, name);
-      if (!isQuotaResource(name)) {
-        errors.push(invalid(at, new GoText(name), 'must be a standard resource for quota'));
-      }
-      validateAmount(errors, at, name, amount);
+type Amounts = Record<string, string> | undefined;
+
+function validateAmounts(errors: Errors, path: string, amounts: Amounts): void {
+  for (const [name, amount] of Object.entries(amounts ?? {})) {
+    const at = `${path}[${name}]`;
+    validateResourceName(errors, at, name);
+    if (!isQuotaResource(name)) {
+      errors.push(invalid(at, new GoText(name), 'must be a standard resource for quota'));
     }
+    validateAmount(errors, at, name, amount);
   }
+}
+
+export function validateResourceQuota(errors: Errors, quota: ResourceQuota): void {
+  validateAmounts(errors, 'spec.hard', quota.spec?.hard);
   validateScopes(errors, quota);
+  validateScopeSelector(errors, quota);
+}
+
+export function validateResourceQuotaStatus(errors: Errors, quota: ResourceQuota): void {
+  validateAmounts(errors, 'status.hard', quota.status?.hard);
+  validateAmounts(errors, 'status.used', quota.status?.used);
 }

@@ -58,7 +58,8 @@ function isExtended(name: string): boolean {
   return qualifiedName(`requests.${name}`).length === 0;
 }
 
-function overcommits(name: string): boolean {
+/** May more be promised of it than there is? */
+export function overcommits(name: string): boolean {
   return isNative(name) && !isHugePages(name);
 }
 
@@ -74,7 +75,8 @@ export function validateResourceName(errors: Errors, path: string, name: string)
   }
 }
 
-function validateContainerResourceName(errors: Errors, path: string, name: string): void {
+/** A resource a container, a pod or a limit on them may name. */
+export function validateContainerResourceName(errors: Errors, path: string, name: string): void {
   if (CONTAINER.has(name)) return;
   validateResourceName(errors, path, name);
   const shown = new GoText(name);
@@ -110,7 +112,20 @@ function entries(errors: Errors, path: string, list: List): void {
     const at = `${path}[${name}]`;
     validateContainerResourceName(errors, at, name);
     validateAmount(errors, at, name, text);
+    if (isHugePages(name)) validateHugePages(errors, at, name, text);
   }
+}
+
+/** Whole pages only. */
+function validateHugePages(errors: Errors, path: string, name: string, text: string): void {
+  const size = name.slice('hugepages-'.length);
+  const amount = parseQuantity(text);
+  if (/^[+-]?(\d+\.?\d*|\.\d+)([a-zA-Z0-9+-]*)$/.test(size)) {
+    const page = parseQuantity(size).nanos;
+    if (page > 0n && amount.nanos % page === 0n) return;
+  }
+  const shown = amount.toString();
+  errors.push(invalid(path, shown, `${shown} is not positive integer multiple of ${name}`));
 }
 
 function compare(errors: Errors, path: string, name: string, r: ResourceRequirements): void {
@@ -141,8 +156,11 @@ export function validateRequirements(
 ): void {
   entries(errors, `${path}.limits`, r?.limits);
   for (const [name, text] of Object.entries(r?.requests ?? {})) {
-    entries(errors, `${path}.requests`, { [name]: text });
+    const at = `${path}.requests[${name}]`;
+    validateContainerResourceName(errors, at, name);
+    validateAmount(errors, at, name, text);
     if (r) compare(errors, path, name, r);
+    if (isHugePages(name)) validateHugePages(errors, at, name, text);
   }
   const names = [...Object.keys(r?.limits ?? {}), ...Object.keys(r?.requests ?? {})];
   if (names.some(isHugePages) && !names.includes('cpu') && !names.includes('memory')) {

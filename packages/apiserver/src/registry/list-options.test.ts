@@ -14,6 +14,7 @@ describe('resource versions', () => {
     assert.equal(parseRevision(''), 0n);
     assert.equal(parseRevision('0'), 0n);
     assert.equal(parseRevision('9007199254740993'), 9_007_199_254_740_993n);
+    assert.equal(parseRevision('18446744073709551615'), 2n ** 64n - 1n);
     for (const text of ['-1', 'abc', '1.5', '0x1', ' 1', '99999999999999999999']) {
       assert.throws(() => parseRevision(text), refusal(500, '', /strconv\.ParseUint/));
     }
@@ -158,4 +159,11 @@ describe('selections', () => {
       refusal(400, 'BadRequest', /field label not supported: spec\.containers/),
     );
   });
+});
+
+test('a version beyond what a number can hold is out of range, however long its text', () => {
+  for (const text of ['18446744073709551616', '9'.repeat(100_000)]) {
+    assert.throws(() => parseRevision(text), refusal(500, '', /value out of range$/));
+  }
+  assert.equal(parseRevision(`${'0'.repeat(100)}7`), 7n);
 });

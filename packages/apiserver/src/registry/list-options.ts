@@ -32,11 +32,19 @@ const MATCHES = ['Exact', 'NotOlderThan', ''];
 /** Parses a resourceVersion; the stock server's text when it is no number. */
 export function parseRevision(text: string): bigint {
   if (text === '') return 0n;
-  if (!/^\d{1,19}$/.test(text)) {
-    const why = `strconv.ParseUint: parsing "${text}": invalid syntax`;
-    throw unclassified(`resourceVersion: Invalid value: "${text}": ${why}`);
-  }
-  return BigInt(text);
+  const number = /^\d+$/.test(text) ? parseDigits(text) : undefined;
+  if (number !== undefined && number <= MAX_UINT64) return number;
+  const problem = number === undefined ? 'invalid syntax' : 'value out of range';
+  const why = `strconv.ParseUint: parsing "${text}": ${problem}`;
+  throw unclassified(`resourceVersion: Invalid value: "${text}": ${why}`);
+}
+
+const MAX_UINT64 = 2n ** 64n - 1n;
+
+/** Of a text of any length in time that grows with its first digits only. */
+function parseDigits(text: string): bigint {
+  const digits = text.replace(/^0+(?=\d)/, '');
+  return digits.length > 20 ? MAX_UINT64 + 1n : BigInt(digits);
 }
 
 /** @throws ApiError Invalid for combinations that make no sense */
