@@ -76,6 +76,16 @@ export const flags = {
   }),
   'enable-admission-plugins': flag.list({ help: 'plugins to add to the default ones' }),
   'disable-admission-plugins': flag.list({ help: 'plugins to leave out' }),
+  'default-not-ready-toleration-seconds': flag.int({
+    default: 300,
+    min: 0,
+    help: 'how long pods that do not say stay on a node that is not ready',
+  }),
+  'default-unreachable-toleration-seconds': flag.int({
+    default: 300,
+    min: 0,
+    help: 'how long pods that do not say stay on a node that cannot be reached',
+  }),
   'allow-privileged': flag.bool({ default: true, help: 'let pods be privileged' }),
   ...securityFlags,
 } as const;

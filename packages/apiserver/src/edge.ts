@@ -77,6 +77,10 @@ export function createEdge(o: EdgeOptions): Edge {
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     disabled: config.disableAdmissionPlugins,
+    tolerationSeconds: {
+      notReady: config.defaultNotReadyTolerationSeconds,
+      unreachable: config.defaultUnreachableTolerationSeconds,
+    },
     enabled: config.enableAdmissionPlugins,
   });
   const services = createServiceAllocation({

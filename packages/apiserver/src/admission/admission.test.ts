@@ -119,6 +119,15 @@ describe('DefaultTolerationSeconds', () => {
   ];
 
   it('adds both', () => assert.deepEqual(added({}), both));
+  it('for as long as it is told', () => {
+    const one = pod({});
+    const plugin = defaultTolerationSeconds({ notReady: 20, unreachable: 30 });
+    plugin.admit?.(admission('CREATE', one));
+    assert.deepEqual(
+      one.spec.tolerations?.map((t) => t.tolerationSeconds),
+      [20, 30],
+    );
+  });
   it('adds the one that is missing', () => {
     const own = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' };
     assert.deepEqual(added({ tolerations: [own] }).slice(1), both.slice(1));

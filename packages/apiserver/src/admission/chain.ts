@@ -23,7 +23,11 @@ import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
-import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
+import {
+  defaultTolerationSeconds,
+  type TolerationSeconds,
+  taintNodesByCondition,
+} from './tolerations.ts';
 import { objectWarnings } from './warnings.ts';
 import { mutatingWebhooks, validatingWebhooks } from './webhooks/plugins.ts';
 
@@ -37,6 +41,8 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Logger;
+  /** How long pods stay on nodes that are away; default: five minutes. */
+  readonly tolerationSeconds?: TolerationSeconds;
   /** Names to leave out of, and to add to, the default set. */
   readonly disabled?: readonly string[];
   readonly enabled?: readonly string[];
@@ -100,7 +106,7 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     alwaysPullImages(),
     podSecurity(store),
     priority(store),
-    defaultTolerationSeconds(),
+    defaultTolerationSeconds(o.tolerationSeconds),
     defaultStorageClass(store),
     storageInUseProtection(),
     claimResize(store),

@@ -6,8 +6,17 @@ const NOT_READY = 'node.kubernetes.io/not-ready';
 const UNREACHABLE = 'node.kubernetes.io/unreachable';
 const DEFAULT_SECONDS = 300;
 
-/** Pods tolerate an unready or unreachable node for five minutes unless they say otherwise. */
-export function defaultTolerationSeconds(): AdmissionPlugin {
+/** How long pods stay where the node is away, in seconds. */
+export interface TolerationSeconds {
+  readonly notReady: number;
+  readonly unreachable: number;
+}
+
+/** Pods tolerate an unready or unreachable node for a while, five minutes by default, unless they say otherwise. */
+export function defaultTolerationSeconds(
+  seconds: TolerationSeconds = { notReady: DEFAULT_SECONDS, unreachable: DEFAULT_SECONDS },
+): AdmissionPlugin {
+  const all = { [NOT_READY]: seconds.notReady, [UNREACHABLE]: seconds.unreachable };
   return {
     name: 'DefaultTolerationSeconds',
     admit(a) {
@@ -15,7 +24,7 @@ export function defaultTolerationSeconds(): AdmissionPlugin {
       const { spec } = objectAs<Pod>(a);
       if (!spec) return;
       const before = spec.tolerations ?? [];
-      const missing = [NOT_READY, UNREACHABLE].filter((key) => !tolerates(before, key));
+      const missing = Object.entries(all).filter(([key]) => !tolerates(before, key));
       if (missing.length > 0) spec.tolerations = [...before, ...missing.map(tolerationFor)];
     },
   };
@@ -27,8 +36,8 @@ function tolerates(tolerations: Toleration[], key: string): boolean {
   );
 }
 
-function tolerationFor(key: string): Toleration {
-  return { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: DEFAULT_SECONDS };
+function tolerationFor([key, tolerationSeconds]: [string, number]): Toleration {
+  return { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds };
 }
 
 /** A new node takes no pods until the node controller has seen it ready. */
