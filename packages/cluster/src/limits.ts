@@ -44,5 +44,7 @@ export const limits = {
   /** Clocks may differ by this much: certificates are dated back five minutes. */
   clockSkewMs: 120_000,
   tokenTtlMs: 24 * 3_600_000,
+  /** Pods without a wish of their own stay bound to a node that is away for this long. */
+  lostNodeTolerationSeconds: 30,
   certificateKeyTtlMs: 2 * 3_600_000,
 } as const;

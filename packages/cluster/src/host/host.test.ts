@@ -8,7 +8,14 @@ import { clusterPaths } from '../paths.ts';
 import { checkAddress, checkPorts, withPresentAddress } from './checks.ts';
 import { hostLeaves } from './leaves.ts';
 import { planHost } from './plan.ts';
-import { changeMasters, createToken, deleteToken, listTokens, publishFacts } from './publish.ts';
+import {
+  changeMasters,
+  createToken,
+  deleteToken,
+  listTokens,
+  publishClusterInfo,
+  publishFacts,
+} from './publish.ts';
 import {
   addressIn,
   apiServiceIp,
@@ -114,6 +121,12 @@ describe('the plan', () => {
     assert.ok(flagsOf(host, 'apiserver').includes(wanted));
   });
 
+  test('pods leave a lost node half a minute after it is noticed', () => {
+    for (const state of ['not-ready', 'unreachable']) {
+      assert.ok(flagsOf(host, 'apiserver').includes(`--default-${state}-toleration-seconds=30`));
+    }
+  });
+
   test('everything else goes through the host’s own door', () => {
     const door = `--apiservers=127.0.0.1:${hostPorts.grpcDoor}`;
     for (const name of ['kubelet', 'proxy', 'dns']) assert.ok(flagsOf(node, name).includes(door));
@@ -177,6 +190,22 @@ describe('what masters publish', () => {
       (one: { name: string }) => one.name,
     );
     assert.deepEqual(names.toSorted(), ['m1', 'm2', 'm3', 'm4']);
+  });
+
+  test('what is published again keeps the signatures of tokens', async () => {
+    const api = new FakeApi();
+    const info = () => api.objects<ConfigMap>('v1', 'configmaps')[0];
+    await publishClusterInfo(api, 'api.example:6443', 'authority');
+    const first = info();
+    assert.ok(first !== undefined);
+    const data = { ...first.data, 'jws-kubeconfig-abcdef': 'signature' };
+    await api.resource<ConfigMap>('v1', 'configmaps').update({ ...first, data });
+    const signed = info();
+    await publishClusterInfo(api, 'api.example:6443', 'authority');
+    assert.deepEqual(info(), signed);
+    await publishClusterInfo(api, 'other.example:6443', 'authority');
+    assert.match(info()?.data?.kubeconfig ?? '', /other\.example/);
+    assert.equal(info()?.data?.['jws-kubeconfig-abcdef'], 'signature');
   });
 
   test('tokens come and go', async () => {

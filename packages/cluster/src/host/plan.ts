@@ -1,5 +1,6 @@
 /** Settings of a host → its processes with their command lines. Pure. */
 import { join } from 'node:path';
+import { limits } from '../limits.ts';
 import type { ClusterPaths } from '../paths.ts';
 import { type ContainerdPlan, nodeFlags, type ProcessSpec, type Role } from '../plan/processes.ts';
 import {
@@ -104,6 +105,8 @@ function apiserver(ctx: HostPlanContext): ProcessSpec {
     'service-cluster-ip-range': host.cluster.serviceCidr,
     'allow-privileged': true,
     'enable-bootstrap-token-auth': true,
+    'default-not-ready-toleration-seconds': limits.lostNodeTolerationSeconds,
+    'default-unreachable-toleration-seconds': limits.lostNodeTolerationSeconds,
   };
   return make(ctx, { role: 'apiserver', stage: 1, flags });
 }
