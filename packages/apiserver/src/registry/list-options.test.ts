@@ -161,7 +161,7 @@ describe('selections', () => {
   });
 });
 
-test('a version beyond what a number can hold is out of range, however long its text', () => {
+it('a version beyond what a number can hold is out of range, however long its text', () => {
   for (const text of ['18446744073709551616', '9'.repeat(100_000)]) {
     assert.throws(() => parseRevision(text), refusal(500, '', /value out of range$/));
   }
