@@ -62,6 +62,8 @@ export class Coordinator {
   profiles: ReadonlyMap<string, CpuProfile> = new Map();
   #done: PhaseName[];
   #cluster: OwnCluster | undefined;
+  /** What processes had used when the phase under way began. */
+  #meter: ReadonlyMap<string, GroupUsage & { readonly spentBefore: number }> | undefined;
   #lagMs: number[] = [];
   #lists = 0;
 
@@ -164,11 +166,18 @@ export class Coordinator {
   async #phase(name: PhaseName, context: RunContext): Promise<void> {
     const { clock, say } = this.#options;
     this.#sampleProcesses(clock.now());
-    const before = this.#measure.usage();
+    this.#meter = new Map(
+      [...this.#measure.usage()].map(([group, usage]) => [
+        group,
+        // What an interrupted phase has cost before counts, too.
+        { ...usage, spentBefore: this.#measure.figures[cpuFigure(group, name)] ?? 0 },
+      ]),
+    );
     this.#measure.begin(name, clock.now());
     const note = await phases[name](context);
     this.#sampleProcesses(clock.now());
-    this.#noteUsage(name, before);
+    this.#noteUsage(name);
+    this.#meter = undefined;
     await this.#lookAtStore();
     this.#measure.addApi(this.#stats.take().api);
     this.#measure.end(clock.now(), note, context.observer.stages);
@@ -178,21 +187,22 @@ export class Coordinator {
   }
 
   /** What a phase cost, by what the processes are: the laws of growth are made of this. */
-  #noteUsage(phase: PhaseName, before: ReadonlyMap<string, GroupUsage>): void {
+  #noteUsage(phase: string): void {
     const { figures } = this.#measure;
     for (const [group, { cpuSeconds, rssBytes }] of this.#measure.usage()) {
-      const spent = cpuSeconds - (before.get(group)?.cpuSeconds ?? 0);
-      figures[cpuFigure(group, phase)] = spent;
+      const before = this.#meter?.get(group);
+      const spent = cpuSeconds - (before?.cpuSeconds ?? 0);
+      figures[cpuFigure(group, phase)] = (before?.spentBefore ?? 0) + spent;
       figures[memoryFigure(group, phase)] = rssBytes / MIB;
       if (phase === 'register') {
-        const first = before.get(group)?.rssBytes ?? 0;
-        figures[memoryFigure(group, 'start')] = first / MIB;
+        figures[memoryFigure(group, 'start')] ??= (before?.rssBytes ?? 0) / MIB;
       }
     }
   }
 
   #state(): RunState {
     const { run, startedAt, clock } = this.#options;
+    if (this.#meter !== undefined) this.#noteUsage(this.#measure.phase);
     const measure = this.#measure.sections(clock.now());
     return { run, startedAt, done: this.#done, measure };
   }

@@ -21,6 +21,8 @@ export interface SavedMeasure {
   readonly series: Readonly<Record<string, Series>>;
   readonly figures: Readonly<Record<string, number>>;
   readonly notes: readonly string[];
+  /** The phase under way when it was saved: gone on with, its time counts from where it was first begun. */
+  readonly began?: { readonly phase: string; readonly fromS: number };
 }
 
 /** Of all processes of one kind together. */
@@ -40,10 +42,19 @@ interface ProcessSeen {
 }
 
 const PIECE_SECONDS = 5;
+const START = 'start';
+const BETWEEN = 'between';
+const NO_PHASES: ReadonlySet<string> = new Set([START, BETWEEN]);
+
+/** Seconds from the run's beginning to the last thing that is known of it. */
+function endOf({ phases, series }: SavedMeasure): number {
+  const lines = Object.values(series).map(({ points }) => points.at(-1)?.[0] ?? 0);
+  return Math.max(0, phases.at(-1)?.toS ?? 0, ...lines);
+}
 
 export class Measure {
   #startMs: number;
-  #phase = 'start';
+  #phase = START;
   #phaseFromS = 0;
   #api = new Map<string, Histogram>();
   #recent = { read: new Histogram(), write: new Histogram() };
@@ -57,10 +68,13 @@ export class Measure {
   readonly #series: Map<string, { name: string; points: [number, number][] }>;
   readonly figures: Record<string, number>;
   readonly notes: string[];
+  readonly #earlierS: number;
+  readonly #began: SavedMeasure['began'];
 
   constructor(nowMs: number, saved?: SavedMeasure) {
-    this.#startMs = nowMs;
-    this.start(nowMs, saved?.phases.at(-1)?.toS ?? 0);
+    this.#began = saved?.began;
+    this.#earlierS = saved === undefined ? 0 : endOf(saved);
+    this.#startMs = nowMs - this.#earlierS * 1_000;
     this.#phases = [...(saved?.phases ?? [])];
     this.#apiRows = [...(saved?.api ?? [])];
     this.#stageRows = [...(saved?.stages ?? [])];
@@ -77,9 +91,9 @@ export class Measure {
     this.notes = [...(saved?.notes ?? [])];
   }
 
-  /** The time of the run begins, or goes on where the last finished phase ended. */
-  start(nowMs: number, earlierS: number = this.#phases.at(-1)?.toS ?? 0): void {
-    this.#startMs = nowMs - earlierS * 1_000;
+  /** The time of the run begins, or goes on where it was last looked at: time that nobody measured does not count. */
+  start(nowMs: number): void {
+    this.#startMs = nowMs - this.#earlierS * 1_000;
   }
 
   get phase(): string {
@@ -92,8 +106,18 @@ export class Measure {
 
   begin(phase: string, nowMs: number): void {
     this.#phase = phase;
-    this.#phaseFromS = this.seconds(nowMs);
+    const again = this.#began?.phase === phase;
+    this.#phaseFromS = again ? this.#began.fromS : this.seconds(nowMs);
     this.#api = new Map();
+    if (again)
+      this.notes.push(
+        `${phase} was interrupted: its latencies are those after it was gone on with`,
+      );
+  }
+
+  /** How long the phase under way has lasted, what it lasted before an interruption included. */
+  phaseSeconds(nowMs: number): number {
+    return this.seconds(nowMs) - this.#phaseFromS;
   }
 
   /** The phase is over: its latencies and stages become rows. */
@@ -105,7 +129,7 @@ export class Measure {
       this.#apiRows.push({ phase, indicator, ...histogram.summary() });
     }
     if (stages !== undefined) this.#endStages(stages, phase, nowMs);
-    this.#phase = 'between';
+    this.#phase = BETWEEN;
   }
 
   #endStages(stages: PodStages, phase: string, nowMs: number): void {
@@ -209,6 +233,9 @@ export class Measure {
       series: Object.fromEntries(this.#series),
       figures: this.figures,
       notes: this.notes,
+      ...(NO_PHASES.has(this.#phase)
+        ? {}
+        : { began: { phase: this.#phase, fromS: this.#phaseFromS } }),
     };
   }
 

@@ -54,7 +54,6 @@ const register: Phase = async (ctx) => {
 const saturate: Phase = async (ctx) => {
   const { workloads, observer, config, run, clock } = ctx;
   const total = workloads.reduce((sum, { replicas }) => sum + replicas, 0);
-  const startMs = clock.monotonicMs();
   const namespaces = [...new Set(workloads.map((one) => one.namespace))];
   await eachOf(namespaces, (name) => ensure(ctx, '/api/v1/namespaces', namespace(name, run)));
   let wanted = 0;
@@ -73,8 +72,7 @@ const saturate: Phase = async (ctx) => {
     await reach(ctx, { count: running, goal, text: `${text} (${total} in the end)` });
   }
   await reach(ctx, { count: running, goal: total, text });
-  const seconds = (clock.monotonicMs() - startMs) / 1_000;
-  const rate = total / seconds;
+  const rate = total / ctx.measure.phaseSeconds(clock.now());
   ctx.measure.figures['pods started a second while filling up (more is better)'] ??= rate;
   return `${total} pods in ${workloads.length} Deployments, ${rate.toFixed(0)} pods a second`;
 };
