@@ -121,6 +121,12 @@ export const LIMITS = {
   clientReadAttemptMs: 3_000,
   /** Client: an answer's size. */
   clientAnswerBytes: 512 * MIB,
+  /** Client: what a connection may hold of answers that nobody has read yet, and of everything under way. */
+  clientWindowBytes: 16 * MIB,
+  clientSessionMemoryMb: 1_000,
+  /** Client: a connection that was silent for so long is tried beside the next call, and must answer soon. */
+  clientQuietMs: 10_000,
+  clientPingAnswerMs: 5_000,
   /** Client: a watch stream that is not confirmed by then is given up. */
   clientWatchOpenMs: 5_000,
   /** Client: pause before a retry, at first and at most. */

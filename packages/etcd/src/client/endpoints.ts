@@ -3,7 +3,7 @@
  * endpoint until its time is over; one that may have taken effect is only repeated when it is a read.
  */
 
-import { type Client, Client as GrpcClient, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type Client, Client as GrpcClient, type Metadata } from '@grpc/grpc-js';
 import {
   type ClientTls,
   type Clock,
@@ -16,9 +16,16 @@ import {
   type Random,
 } from '@kubets/platform';
 import type { MethodPlan } from '../codec/index.ts';
-import { AmbiguousError, CODE, EtcdError, type EtcdErrorKind, statusError } from '../errors.ts';
+import {
+  AmbiguousError,
+  CODE,
+  type EtcdError,
+  type EtcdErrorKind,
+  statusError,
+} from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallOptions } from './types.ts';
+import { UnaryChannel } from './unary-channel.ts';
 
 export interface EndpointsOptions {
   /** `host:port`, `http://host:port` or `https://host:port`; https needs `tls`. */
@@ -67,7 +74,10 @@ type Outcome =
 
 interface Connection {
   readonly name: string;
+  /** For streams; it connects when the first one is opened. */
   readonly client: Client;
+  /** For everything else. */
+  readonly channel: UnaryChannel;
 }
 
 function parseEndpoint(text: string, hasTls: boolean): string {
@@ -88,14 +98,14 @@ export class Endpoints {
   private closed = false;
 
   constructor(options: EndpointsOptions) {
-    const { endpoints, tls } = options;
+    const { endpoints, tls, clock } = options;
     if (endpoints.length === 0) throw new ConfigError('no etcd endpoint was given');
     this.options = options;
     this.connections = endpoints.map((endpoint) => {
       const name = parseEndpoint(endpoint, tls !== undefined);
-      const plain = endpoint.trim().startsWith('http://');
-      const credentials = channelCredentials(plain ? undefined : tls);
-      return { name, client: new GrpcClient(name, credentials, CHANNEL) };
+      const used = endpoint.trim().startsWith('http://') ? undefined : tls;
+      const client = new GrpcClient(name, channelCredentials(used), CHANNEL);
+      return { name, client, channel: new UnaryChannel({ name, tls: used, clock }) };
     });
   }
 
@@ -105,7 +115,10 @@ export class Endpoints {
 
   close(): void {
     this.closed = true;
-    for (const { client } of this.connections) client.close();
+    for (const { client, channel } of this.connections) {
+      client.close();
+      channel.close();
+    }
   }
 
   /** The connection in use, for streams. */
@@ -156,44 +169,29 @@ export class Endpoints {
     options: CallOptions,
     deadlineMs: number,
   ): Promise<Outcome> {
-    const leftMs = Math.max(1, deadlineMs - this.options.clock.monotonicMs());
-    const notReached = await this.reach(connection, Math.min(leftMs, LIMITS.clientConnectMs));
-    if (notReached !== undefined) return { kind: 'retry', error: notReached };
-    if (options.signal?.aborted) return { kind: 'refused', error: GIVEN_UP };
-    const sendMs = Math.max(1, deadlineMs - this.options.clock.monotonicMs());
+    const { clock } = this.options;
+    const { channel } = connection;
+    if (!channel.isReady) {
+      const leftMs = Math.max(1, deadlineMs - clock.monotonicMs());
+      const notReached = await channel.reach(Math.min(leftMs, LIMITS.clientConnectMs));
+      if (notReached !== undefined) return { kind: 'retry', error: notReached };
+    }
+    const { signal } = options;
+    if (signal?.aborted) return { kind: 'refused', error: GIVEN_UP };
+    const sendMs = Math.max(1, deadlineMs - clock.monotonicMs());
     const timeoutMs = call.read ? Math.min(sendMs, LIMITS.clientReadAttemptMs) : sendMs;
-    const sent = await send(connection.client, call, this.options.clock.now() + timeoutMs, options);
-    if (!(sent instanceof EtcdError)) return { kind: 'done', value: sent };
-    if (NOT_APPLIED.has(sent.kind)) return { kind: 'retry', error: sent };
+    const { method, request, metadata } = call;
+    const headers = metadata?.toHttp2Headers();
+    const sent = await channel.send({ method, request, timeoutMs, signal, headers });
+    if ('value' in sent) return { kind: 'done', value: sent.value };
+    const { error } = sent;
+    if (NOT_APPLIED.has(error.kind)) return { kind: 'retry', error };
     // A timeout or a lost leader is as unsure as a broken connection. A read that the caller gave up is just over.
-    const over = call.read && options.signal?.aborted === true;
-    return { kind: FATE_UNKNOWN.has(sent.code) && !over ? 'unsure' : 'refused', error: sent };
-  }
-
-  /** Waits for a connection. @returns why there is none */
-  private reach({ name, client }: Connection, timeoutMs: number): Promise<EtcdError | undefined> {
-    const channel = client.getChannel();
-    if (channel.getConnectivityState(true) === READY) return Promise.resolve(undefined);
-    const untilMs = this.options.clock.now() + timeoutMs;
-    return new Promise((resolve) => {
-      const fail = () => resolve(statusError(CODE.unavailable, `no connection to etcd at ${name}`));
-      const look = (): void => {
-        const state = channel.getConnectivityState(!this.closed);
-        if (state === READY) resolve(undefined);
-        else if (this.closed || state === TRANSIENT_FAILURE || state === SHUTDOWN) fail();
-        else channel.watchConnectivityState(state, untilMs, (error) => (error ? fail() : look()));
-      };
-      look();
-    });
+    const over = call.read && signal?.aborted === true;
+    return { kind: FATE_UNKNOWN.has(error.code) && !over ? 'unsure' : 'refused', error };
   }
 }
 
-// The connectivity states' numbers (gRPC's): the enum itself is a const enum, gone at run time.
-const READY = 2;
-const TRANSIENT_FAILURE = 3;
-const SHUTDOWN = 4;
-
-const NO_METADATA = new Metadata();
 const GIVEN_UP = statusError(CODE.cancelled, 'the caller gave the request up before it was sent');
 
 const CHANNEL = {
@@ -205,32 +203,6 @@ const CHANNEL = {
 function ambiguous(error: EtcdError): AmbiguousError {
   const what = `etcd may or may not have applied the write: ${error.message}`;
   return new AmbiguousError(error.kind, error.code, what, { cause: error });
-}
-
-/** Sends once. Resolves with the answer, or with the error as a value. */
-function send(
-  client: Client,
-  { method, request, metadata = NO_METADATA }: UnaryCall,
-  deadlineEpochMs: number,
-  { signal }: CallOptions,
-): Promise<unknown> {
-  return new Promise((resolve) => {
-    const abort = (): void => running.cancel();
-    const done = (error: ServiceError | null, value: unknown): void => {
-      signal?.removeEventListener('abort', abort);
-      resolve(error === null ? value : EtcdError.fromWire(error.code, error.details));
-    };
-    const running = client.makeUnaryRequest(
-      method.path,
-      (value: unknown) => method.request.encode(value as never),
-      (bytes: Buffer) => method.response.decode(bytes),
-      request,
-      metadata,
-      { deadline: deadlineEpochMs },
-      done,
-    );
-    signal?.addEventListener('abort', abort, { once: true });
-  });
 }
 
 export type { Connection };
