@@ -1,7 +1,14 @@
 /** The entries of `metadata.managedFields`: who set which fields, when, how. */
 import type { ManagedFieldsEntry, ObjectMeta } from '../generated/types.ts';
 import { isJsonObject } from '../meta.ts';
-import { canonical, EMPTY_SET, type FieldSet, isEmptySet, isFieldSet, union } from './field-set.ts';
+import {
+  canonicalShared,
+  EMPTY_SET,
+  type FieldSet,
+  isEmptySet,
+  isFieldSet,
+  union,
+} from './field-set.ts';
 
 /** Managers that update (not apply) an object may be this many; older ones are merged into one. */
 export const MAX_UPDATE_MANAGERS = 10;
@@ -82,7 +89,7 @@ function encodeEntry(owned: Owned): ManagedFieldsEntry {
     apiVersion: owned.apiVersion,
     ...(owned.time === undefined ? {} : { time: owned.time }),
     fieldsType: FIELDS_TYPE,
-    fieldsV1: canonical(owned.fields) as NonNullable<ManagedFieldsEntry['fieldsV1']>,
+    fieldsV1: canonicalShared(owned.fields) as NonNullable<ManagedFieldsEntry['fieldsV1']>,
     ...(owned.subresource === '' ? {} : { subresource: owned.subresource }),
   };
 }
@@ -139,9 +146,22 @@ export function setFields(managed: Managed, key: string, owned: Owned): void {
 /** Longest name of a field manager, in bytes. */
 const MAX_MANAGER_BYTES = 128;
 
+/** Clients are few, and each says the same with every request. */
+const MAX_KNOWN_PRODUCTS = 256;
+const knownProducts = new Map<string, string>();
+
 /** The field manager of a request that names none: its user agent up to the version, what is printable of it. */
 export function managerOfUserAgent(userAgent: string): string {
   const [product = ''] = userAgent.split('/', 1);
+  const known = knownProducts.get(product);
+  if (known !== undefined) return known;
+  const name = printable(product);
+  if (knownProducts.size >= MAX_KNOWN_PRODUCTS) knownProducts.clear();
+  knownProducts.set(product, name);
+  return name;
+}
+
+function printable(product: string): string {
   let name = '';
   let size = 0;
   for (const char of product) {

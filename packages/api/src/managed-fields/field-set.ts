@@ -165,6 +165,26 @@ export function membersOf(set: FieldSet, prefix: FieldPath = []): FieldPath[] {
   return out;
 }
 
+/** Sets of which objects made alike share one. */
+const MAX_SHARED = 256;
+const MAX_SHARED_TEXT = 16_384;
+const shared = new Map<string, FieldSet>();
+
+/**
+ * As {@link canonical}. Objects of one author set the same fields again and again: those of a set that was seen before get the
+ * same one, which must not be changed.
+ */
+export function canonicalShared(set: FieldSet): FieldSet {
+  const text = JSON.stringify(set);
+  const known = shared.get(text);
+  if (known !== undefined) return known;
+  const made = canonical(set);
+  if (text.length > MAX_SHARED_TEXT) return made;
+  if (shared.size >= MAX_SHARED) shared.clear();
+  shared.set(text, made);
+  return made;
+}
+
 /** The same set with its keys in canonical order. */
 export function canonical(set: FieldSet): FieldSet {
   const out: Building = {};
