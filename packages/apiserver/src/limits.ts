@@ -18,6 +18,10 @@ export const RING_EVENTS = 1_024;
 export const RING_BYTES = 4 * 1024 * 1024;
 /** Own writes whose events have not come yet, a resource; what is beyond is parsed again. */
 export const EXPECTED_WRITES = 2_048;
+/** Events that watchers get in one write at most. */
+export const UNTOLD_EVENTS = 256;
+/** With so many watchers of a resource the events of a turn are gathered for them. */
+export const MANY_WATCHERS = 32;
 /** A watch whose client has this much unread is cut off. */
 export const MAX_WATCH_BACKLOG_BYTES = 8 * 1024 * 1024;
 /** How long a read waits for a cache to catch up with the store. */

@@ -1,9 +1,18 @@
-/** Entries in key order: an array kept sorted, found by binary search, with an index by one field. */
+/**
+ * Entries in key order, with an index by some fields. Keys that come and go are put into the sorted array only when somebody
+ * reads a range: a write then costs the same however many entries there are.
+ */
 import type { CacheEntry } from './entry.ts';
+
+/** So many keys are put in place one by one; for more, the whole array is gone through once. */
+const FEW = 32;
 
 export class SortedEntries {
   readonly #byKey = new Map<string, CacheEntry>();
-  readonly #sorted: CacheEntry[] = [];
+  /** Each key of the map stands either here or among the fresh ones, and so does each that is gone. */
+  #sorted: string[] = [];
+  #fresh: string[] = [];
+  readonly #gone = new Set<string>();
   readonly #indexedFields: readonly string[];
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
 
@@ -13,7 +22,7 @@ export class SortedEntries {
   }
 
   get size(): number {
-    return this.#sorted.length;
+    return this.#byKey.size;
   }
 
   get(key: string): CacheEntry | undefined {
@@ -22,11 +31,11 @@ export class SortedEntries {
 
   /** Puts an entry; returns the one it replaces. */
   set(entry: CacheEntry): CacheEntry | undefined {
-    const old = this.#byKey.get(entry.key);
-    const at = this.#lowerBound(entry.key);
-    this.#sorted.splice(at, old === undefined ? 0 : 1, entry);
-    this.#byKey.set(entry.key, entry);
-    this.#reindex(entry.key, old, entry);
+    const { key } = entry;
+    const old = this.#byKey.get(key);
+    if (old === undefined && !this.#gone.delete(key)) this.#fresh.push(key);
+    this.#byKey.set(key, entry);
+    this.#reindex(key, old, entry);
     return old;
   }
 
@@ -34,7 +43,7 @@ export class SortedEntries {
     const old = this.#byKey.get(key);
     if (old === undefined) return undefined;
     this.#byKey.delete(key);
-    this.#sorted.splice(this.#lowerBound(key), 1);
+    this.#gone.add(key);
     this.#reindex(key, old, undefined);
     return old;
   }
@@ -42,22 +51,27 @@ export class SortedEntries {
   /** Replaces everything. */
   reset(entries: readonly CacheEntry[]): void {
     this.#byKey.clear();
+    this.#gone.clear();
+    this.#fresh = [];
     for (const index of this.#indexes.values()) index.clear();
     for (const entry of entries) {
       this.#byKey.set(entry.key, entry);
       this.#reindex(entry.key, undefined, entry);
     }
-    this.#sorted.splice(0, this.#sorted.length);
-    for (const entry of this.#byKey.values()) this.#sorted.push(entry);
-    this.#sorted.sort((a, b) => (a.key < b.key ? -1 : 1));
+    this.#sorted = [...this.#byKey.keys()].sort();
   }
 
   /** The entries whose key starts with the prefix, in key order. */
   withPrefix(prefix: string): CacheEntry[] {
-    const from = this.#lowerBound(prefix);
-    let to = from;
-    while (to < this.#sorted.length && this.#sorted[to]?.key.startsWith(prefix)) to += 1;
-    return this.#sorted.slice(from, to);
+    this.#settle();
+    const found: CacheEntry[] = [];
+    for (let at = this.#lowerBound(prefix); at < this.#sorted.length; at += 1) {
+      const key = this.#sorted[at] ?? '';
+      if (!key.startsWith(prefix)) break;
+      const entry = this.#byKey.get(key);
+      if (entry !== undefined) found.push(entry);
+    }
+    return found;
   }
 
   /** The entries with this value in an indexed field, in key order; undefined when the field has no index. */
@@ -68,13 +82,49 @@ export class SortedEntries {
     return keys.map((key) => this.#byKey.get(key)).filter((entry) => entry !== undefined);
   }
 
+  /** Puts the sorted array in order. */
+  #settle(): void {
+    const changes = this.#fresh.length + this.#gone.size;
+    if (changes === 0) return;
+    if (changes <= FEW) this.#settleFew();
+    else this.#settleMany();
+    this.#fresh = [];
+    this.#gone.clear();
+  }
+
+  #settleFew(): void {
+    for (const key of this.#gone) {
+      const at = this.#lowerBound(key);
+      if (this.#sorted[at] === key) this.#sorted.splice(at, 1);
+    }
+    for (const key of this.#fresh) {
+      if (!this.#gone.has(key)) this.#sorted.splice(this.#lowerBound(key), 0, key);
+    }
+  }
+
+  #settleMany(): void {
+    const fresh = this.#fresh.filter((key) => !this.#gone.has(key)).sort();
+    const merged: string[] = [];
+    let next = 0;
+    for (const key of this.#sorted) {
+      if (this.#gone.has(key)) continue;
+      for (; next < fresh.length; next += 1) {
+        const one = fresh[next] ?? key;
+        if (one > key) break;
+        merged.push(one);
+      }
+      merged.push(key);
+    }
+    for (; next < fresh.length; next += 1) merged.push(fresh[next] ?? '');
+    this.#sorted = merged;
+  }
+
   #lowerBound(key: string): number {
     let low = 0;
     let high = this.#sorted.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const entry = this.#sorted[middle];
-      if (entry !== undefined && entry.key < key) low = middle + 1;
+      if ((this.#sorted[middle] ?? '') < key) low = middle + 1;
       else high = middle;
     }
     return low;

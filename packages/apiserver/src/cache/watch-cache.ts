@@ -13,7 +13,13 @@ import {
   type Random,
   type Timer,
 } from '@kubets/platform';
-import { CACHE_PAGE_KEYS, EXPECTED_WRITES, PROGRESS_POLL_MS } from '../limits.ts';
+import {
+  CACHE_PAGE_KEYS,
+  EXPECTED_WRITES,
+  MANY_WATCHERS,
+  PROGRESS_POLL_MS,
+  UNTOLD_EVENTS,
+} from '../limits.ts';
 import type { Store, StoredValue, StoreEvent, StoreWatch } from '../storage/store.ts';
 import { type CacheEntry, entryAtRevision, entryOf } from './entry.ts';
 import { type CacheEvent, EventRing } from './ring.ts';
@@ -54,6 +60,9 @@ export class WatchCache {
   readonly #backoff: { nextMs(): number; reset(): void };
   /** Entries of this server's own writes, by key, until their events come. */
   readonly #expected = new Map<string, CacheEntry>();
+  /** Changes the watchers have not been told of yet: those of one turn go to each in one write. */
+  #untold: CacheEvent[] = [];
+  #turn: NodeJS.Immediate | undefined;
   #waiters: Waiter[] = [];
   #watch: StoreWatch | undefined;
   #revision = 0n;
@@ -100,6 +109,7 @@ export class WatchCache {
 
   /** Ends every watch and the store watch. */
   close(): void {
+    this.#tellWatchers();
     this.#state = 'closed';
     this.#watch?.cancel();
     this.#poll?.cancel();
@@ -188,6 +198,7 @@ export class WatchCache {
   /** Sends bookmarks to the watches that take them, and asks the store how far it is. */
   bookmark(): void {
     if (!this.#filled || this.#watchers.size === 0) return;
+    this.#tellWatchers();
     for (const watcher of this.#watchers.all()) watcher.sendBookmark(this.#revision);
     this.#watch?.requestProgress();
   }
@@ -262,25 +273,41 @@ export class WatchCache {
     this.#watch?.cancel();
     this.#watch = undefined;
     this.#expected.clear();
+    this.#tellWatchers();
     for (const watcher of this.#watchers.drain()) watcher.end('expired');
     void this.#fill();
   }
 
   #apply(events: readonly StoreEvent[], revision: bigint): void {
-    const changes: CacheEvent[] = [];
     for (const event of events) {
       if (event.revision <= this.#revision) continue;
       const change = event.type === 'put' ? this.#put(event) : this.#remove(event);
       if (change === undefined) continue;
-      changes.push(change);
       this.#ring.push(change);
-    }
-    for (const [watcher, some] of this.#watchers.interested(changes)) this.#send(watcher, some);
-    for (const change of changes) {
-      change.encodings = undefined;
       this.#tell(change);
+      if (this.#watchers.size > 0) this.#untold.push(change);
     }
+    this.#tellSoon();
     this.#advance(revision);
+  }
+
+  /** Few watchers are told at once; for many, what comes in this turn is gathered into one write to each. */
+  #tellSoon(): void {
+    const waiting = this.#untold.length;
+    if (waiting === 0) return;
+    if (this.#watchers.size < MANY_WATCHERS || waiting >= UNTOLD_EVENTS) this.#tellWatchers();
+    else this.#turn ??= setImmediate(() => this.#tellWatchers());
+  }
+
+  /** Sends what has gathered; bookmarks and ends come after it. */
+  #tellWatchers(): void {
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    const changes = this.#untold;
+    if (changes.length === 0) return;
+    this.#untold = [];
+    for (const [watcher, some] of this.#watchers.interested(changes)) this.#send(watcher, some);
+    for (const change of changes) change.encodings = undefined;
   }
 
   /** One watch that fails must not keep others from their events. */

@@ -59,17 +59,21 @@ export class WatcherSet {
   }
 
   /** Each watcher that might want some of the events, with those events in order. */
-  interested(events: readonly CacheEvent[]): Map<Watcher, CacheEvent[]> {
-    const found = new Map<Watcher, CacheEvent[]>();
+  interested(events: readonly CacheEvent[]): Map<Watcher, readonly CacheEvent[]> {
+    const found = new Map<Watcher, readonly CacheEvent[]>();
+    const indexed = new Map<Watcher, CacheEvent[]>();
     if (events.length === 0) return found;
-    for (const watcher of this.#general) found.set(watcher, [...events]);
+    // Whoever wants all that comes shares one list.
+    for (const watcher of this.#general) found.set(watcher, events);
+    if (this.#fields.size === 0) return found;
     for (const event of events) {
       for (const watcher of this.#indexedFor(event)) {
-        const some = found.get(watcher);
-        if (some === undefined) found.set(watcher, [event]);
+        const some = indexed.get(watcher);
+        if (some === undefined) indexed.set(watcher, [event]);
         else some.push(event);
       }
     }
+    for (const [watcher, some] of indexed) found.set(watcher, some);
     return found;
   }
 

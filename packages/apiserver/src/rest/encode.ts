@@ -241,17 +241,42 @@ export function frameOf(type: string, object: Buffer, format: Representation['fo
   return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, CLOSE_FRAME]);
 }
 
+/** Names of a frame's encodings, by the type of event. */
+export type FrameKeys = Readonly<Record<WatchItem['type'], string>>;
+
+const MAX_FRAME_KEYS = 1_024;
+const frameKeys = new Map<string, FrameKeys>();
+
+/** What watches of one kind and representation have in common: the very same texts, so that looking them up is quick. */
+export function frameKeysOf(def: KindDef, c: Omit<EncodeContext, 'nowMs'>): FrameKeys {
+  const { as, metaVersion, format } = c.representation;
+  const include = as === 'table' ? c.includeObject : '';
+  const form = `${def.apiVersion} ${as} ${metaVersion} ${format} ${include}`;
+  const known = frameKeys.get(form);
+  if (known !== undefined) return known;
+  const of = (type: string): string => `${type} ${form}`;
+  const keys = {
+    ADDED: of('ADDED'),
+    MODIFIED: of('MODIFIED'),
+    DELETED: of('DELETED'),
+    BOOKMARK: of('BOOKMARK'),
+  };
+  if (frameKeys.size >= MAX_FRAME_KEYS) frameKeys.clear();
+  frameKeys.set(form, keys);
+  return keys;
+}
+
 /** One line of a watch stream. Watchers of the same event and representation share the buffer. */
 export function encodeFrame(
   def: KindDef,
   item: WatchItem,
-  c: EncodeContext,
+  c: EncodeContext & { readonly keys?: FrameKeys },
   first: boolean,
 ): Buffer {
   const { event, type } = item;
-  const { as, metaVersion, format } = c.representation;
-  const columns = as === 'table' && first ? 'columns' : '';
-  const key = `${def.apiVersion} ${type} ${as} ${metaVersion} ${format} ${c.includeObject} ${columns}`;
+  const { as, format } = c.representation;
+  const name = (c.keys ?? frameKeysOf(def, c))[type];
+  const key = as === 'table' && first ? `${name} columns` : name;
   const shared = event?.encodings?.get(key);
   if (shared !== undefined) return shared;
   const frame = frameOf(type, frameObject(def, item, c, first), format);

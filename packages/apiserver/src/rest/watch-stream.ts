@@ -7,7 +7,14 @@ import type { Clock, Random, Timer } from '@kubets/platform';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import { MAX_WATCH_BACKLOG_BYTES, MIN_WATCH_TIMEOUT_MS } from '../limits.ts';
 import type { AnyResponse } from '../ports.ts';
-import { type EncodeContext, encodeFrame, frameOf, write } from './encode.ts';
+import {
+  type EncodeContext,
+  encodeFrame,
+  type FrameKeys,
+  frameKeysOf,
+  frameOf,
+  write,
+} from './encode.ts';
 import { goneSignal } from './gone.ts';
 import { CONTENT_TYPES, statusOf } from './respond.ts';
 
@@ -23,12 +30,29 @@ export interface WatchStreamOptions {
   readonly onFrame: () => void;
 }
 
+/** What was joined last: watches that get the same events in one go share the joined bytes, too. */
+let last: { readonly frames: readonly Buffer[]; readonly bytes: Buffer } | undefined;
+/** Longer ones are not kept. */
+const MAX_SHARED_BYTES = 1024 * 1024;
+
+function joined(frames: readonly Buffer[]): Buffer {
+  const [only] = frames;
+  if (only !== undefined && frames.length === 1) return only;
+  const isLast =
+    last?.frames.length === frames.length && last.frames.every((frame, i) => frame === frames[i]);
+  if (last !== undefined && isLast) return last.bytes;
+  const bytes = Buffer.concat(frames);
+  last = bytes.length <= MAX_SHARED_BYTES ? { frames, bytes } : undefined;
+  return bytes;
+}
+
 /**
  * Collects what a watch delivers and writes it. Frames that come before the response has begun wait; a client that reads
  * slower than events come is cut off once its backlog is too long, and comes back from where it was.
  */
 export class WatchStream implements WatchSink {
   readonly #o: WatchStreamOptions;
+  readonly #keys: FrameKeys;
   #timer: Timer | undefined;
   #stop: (() => void) | undefined;
   #begun = false;
@@ -38,6 +62,7 @@ export class WatchStream implements WatchSink {
 
   constructor(options: WatchStreamOptions) {
     this.#o = options;
+    this.#keys = frameKeysOf(options.def, options.encode);
     const { response, signal } = options;
     const gone = goneSignal(response);
     if (gone.aborted) this.#ended = true;
@@ -71,14 +96,14 @@ export class WatchStream implements WatchSink {
   deliver(items: readonly WatchItem[]): void {
     if (this.#ended) return;
     const { def, response, encode, clock, onFrame } = this.#o;
-    const context = { ...encode, nowMs: clock.now() };
+    const context = { ...encode, nowMs: clock.now(), keys: this.#keys };
     const frames = items.map((item) => {
       const frame = encodeFrame(def, item, context, this.#isFirst);
       this.#isFirst = false;
       onFrame();
       return frame;
     });
-    const bytes = frames.length === 1 && frames[0] ? frames[0] : Buffer.concat(frames);
+    const bytes = joined(frames);
     // The first delivery is the present state, however large it is.
     const allowed = this.#begun ? MAX_WATCH_BACKLOG_BYTES : MAX_WATCH_BACKLOG_BYTES + bytes.length;
     this.begin();
