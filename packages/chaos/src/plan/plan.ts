@@ -4,7 +4,7 @@ import { ChaosError } from '../errors.ts';
 import type { Ability, PlannedFault } from '../ports.ts';
 import { type Ingredient, NEEDS, SCENARIOS, type Scenario } from './scenarios.ts';
 
-const SETTLE_MS = 200;
+const SETTLE_MS = 100;
 
 /** How a target comes to be breakable so. */
 const NEEDED_FOR: Readonly<Record<Ability, string>> = {
