@@ -24,6 +24,11 @@ describe('planWorkloads', () => {
 });
 
 describe('shareOf', () => {
+  it('takes at least one where there is one', () => {
+    assert.equal(podsOf(shareOf(planWorkloads(30), 0.1)), 5);
+    assert.deepEqual(shareOf([], 0.1), []);
+  });
+
   it('takes about a tenth', () => {
     for (const pods of [600, 30_000]) {
       const part = podsOf(shareOf(planWorkloads(pods), 0.1));

@@ -33,7 +33,10 @@ function inNamespace(namespace: string, pods: number): Workload[] {
   return [...of('large', large), ...of('medium', medium), ...of('small', small), ...odd];
 }
 
-/** The workloads that hold about so large a share of all pods, one from here and one from there. */
+/**
+ * The workloads that hold about so large a share of all pods, one from here and one from there. Of very few pods it is the
+ * smallest workload, though it is more than the share.
+ */
 export function shareOf(workloads: readonly Workload[], share: number): Workload[] {
   const total = workloads.reduce((sum, { replicas }) => sum + replicas, 0);
   const chosen: Workload[] = [];
@@ -47,5 +50,6 @@ export function shareOf(workloads: readonly Workload[], share: number): Workload
       pods += workload.replicas;
     }
   }
-  return chosen;
+  if (chosen.length > 0 || share === 0) return chosen;
+  return workloads.toSorted((a, b) => a.replicas - b.replicas).slice(0, 1);
 }

@@ -85,7 +85,8 @@ export class SchedulerCore {
     const { feasible, rejections, evaluated } = this.#search(pod);
     const [only] = feasible;
     if (only === undefined) {
-      const plugins = new Set([...rejections.values()].map(({ plugin }) => plugin));
+      const plugins = new Set<string>();
+      for (const { plugin } of rejections.values()) plugins.add(plugin);
       return { outcome: 'unschedulable', diagnosis: { nodeCount, rejections, plugins } };
     }
     const best = feasible.length === 1 ? only : this.#best(pod, feasible);
