@@ -53,6 +53,23 @@ describe('sorted entries', () => {
     assert.equal(sorted.size, 0);
   });
 
+  it('puts many keys that came and went in place at once', () => {
+    const sorted = new SortedEntries();
+    const name = (i: number): string => `k/${String((i * 7_919) % 1_000).padStart(4, '0')}`;
+    for (let i = 0; i < 1_000; i += 1) sorted.set(entry(name(i)));
+    assert.equal(sorted.withPrefix('k/').length, 1_000);
+    for (let i = 0; i < 1_000; i += 2) sorted.delete(name(i));
+    // Some come back before anybody has looked, some come and go again, some are new.
+    for (let i = 0; i < 200; i += 4) sorted.set(entry(name(i)));
+    for (let i = 0; i < 100; i += 4) sorted.delete(name(i));
+    for (const key of ['a/1', 'k/05', 'z/1']) sorted.set(entry(key));
+    for (const key of ['k/05', 'z/1']) sorted.delete(key);
+    const gone = (i: number): boolean => i % 2 === 0 && (i < 100 || i >= 200 || i % 4 !== 0);
+    const left = Array.from({ length: 1_000 }, (_, i) => i).filter((i) => !gone(i));
+    assert.deepEqual(keys(sorted.withPrefix('')), ['a/1', ...left.map(name).sort()]);
+    assert.equal(sorted.size, left.length + 1);
+  });
+
   it('is the same as sorting a map, for any history', () => {
     const name = fc.constantFrom('a/1', 'a/2', 'b/1', 'b/2', 'c/1', 'c');
     const step = fc.record({ name, remove: fc.boolean(), node: fc.constantFrom('x', 'y') });

@@ -184,8 +184,8 @@ export class Endpoints {
     const headers = metadata?.toHttp2Headers();
     const sent = await channel.send({ method, request, timeoutMs, signal, headers });
     if ('value' in sent) return { kind: 'done', value: sent.value };
-    const { error } = sent;
-    if (NOT_APPLIED.has(error.kind)) return { kind: 'retry', error };
+    const { error, isUnsent = false } = sent;
+    if (isUnsent || NOT_APPLIED.has(error.kind)) return { kind: 'retry', error };
     // A timeout or a lost leader is as unsure as a broken connection. A read that the caller gave up is just over.
     const over = call.read && signal?.aborted === true;
     return { kind: FATE_UNKNOWN.has(error.code) && !over ? 'unsure' : 'refused', error };

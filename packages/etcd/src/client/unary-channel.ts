@@ -36,7 +36,10 @@ export interface Call {
 }
 
 /** The answer, or what went wrong, as a value: an error thrown costs more than the call. */
-export type Answer = { readonly value: unknown } | { readonly error: EtcdError };
+export type Answer =
+  | { readonly value: unknown }
+  /** `isUnsent`: the other side has seen nothing of the call. */
+  | { readonly error: EtcdError; readonly isUnsent?: boolean };
 
 const CONTENT = { 'content-type': 'application/grpc', te: 'trailers' } as const;
 
@@ -57,12 +60,13 @@ export class UnaryChannel {
 
   /** Whether a call can be sent at once. */
   get isReady(): boolean {
-    return this.#isReady;
+    const session = this.#session;
+    return this.#isReady && session !== undefined && !session.closed && !session.destroyed;
   }
 
   /** Waits for a connection. @returns why there is none */
   reach(timeoutMs: number): Promise<EtcdError | undefined> {
-    if (this.#isReady) return Promise.resolve(undefined);
+    if (this.isReady) return Promise.resolve(undefined);
     if (this.#closed) return Promise.resolve(this.#unreachable('the client is closed'));
     this.#connecting ??= this.#connect(timeoutMs).finally(() => {
       this.#connecting = undefined;
@@ -73,7 +77,9 @@ export class UnaryChannel {
   /** Sends once; call {@link reach} before. Never rejects. */
   send(call: Call): Promise<Answer> {
     const session = this.#session;
-    if (session === undefined) return Promise.resolve({ error: this.#unreachable('it was lost') });
+    if (session === undefined || !this.isReady) {
+      return Promise.resolve({ error: this.#unreachable('it was lost'), isUnsent: true });
+    }
     this.#lookAfter(session);
     if (this.#running === 0) session.ref();
     this.#running += 1;
@@ -103,6 +109,7 @@ export class UnaryChannel {
         maxSessionMemory: LIMITS.clientSessionMemoryMb,
         settings: { enablePush: false, initialWindowSize: LIMITS.clientWindowBytes },
       });
+      this.#lost(this.#session);
       this.#session = session;
       const timer = clock.setTimeout(() => session.destroy(), timeoutMs);
       let why = 'it did not answer in time';
@@ -186,9 +193,10 @@ class Exchange {
         ...headers,
       });
       stream.end(frame);
-    } catch (error) {
-      // Nothing was sent: the connection closes, or the request cannot be written down.
-      this.#conclude({ error: statusError(CODE.unavailable, errorMessage(error)) });
+    } catch (cause) {
+      // The connection closes, or the request cannot be written down.
+      const error = statusError(CODE.unavailable, errorMessage(cause));
+      this.#conclude({ error, isUnsent: true });
       return;
     }
     this.#stream = stream;
