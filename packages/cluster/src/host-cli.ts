@@ -22,6 +22,7 @@ export interface HostCliParts {
   readonly io: Io;
   readonly fail: () => void;
   readonly onRoll: (listener: () => void) => void;
+  readonly exchange: () => void;
 }
 
 interface DirFlag {
@@ -146,7 +147,7 @@ async function joinOptions(endpoint: string | undefined, flags: JoinFlags, io: I
   };
 }
 
-function addJoin(program: Command, { io, onRoll }: HostCliParts): void {
+function addJoin(program: Command, { io, onRoll, exchange }: HostCliParts): void {
   program
     .command('join [host:port]')
     .description('make this host a master or a node of a cluster there is')
@@ -173,18 +174,18 @@ function addJoin(program: Command, { io, onRoll }: HostCliParts): void {
     .action(async (endpoint: string | undefined, flags: JoinFlags) => {
       const options = () => joinOptions(endpoint, flags, io);
       if (flags.run !== true) return join(await options(), io);
-      return joinAndRun({ run: { onRoll }, join: options, dataDir: flags.dataDir }, io);
+      return joinAndRun({ run: { onRoll, exchange }, join: options, dataDir: flags.dataDir }, io);
     });
 }
 
-function addRun(program: Command, { io, onRoll }: HostCliParts): void {
+function addRun(program: Command, { io, onRoll, exchange }: HostCliParts): void {
   program
     .command('run')
     .description('run this host’s part of its cluster in the foreground (systemd and compose do)')
     .addOption(dirOption())
     .option('--wait', 'wait for "kubets init" or "kubets join" if there is nothing to run yet')
     .action((flags: DirFlag & { wait?: true }) =>
-      run({ dataDir: flags.dataDir, wait: flags.wait === true, onRoll }, io),
+      run({ dataDir: flags.dataDir, wait: flags.wait === true, onRoll, exchange }, io),
     );
   program
     .command('reset')
@@ -196,7 +197,7 @@ function addRun(program: Command, { io, onRoll }: HostCliParts): void {
     );
   program
     .command('upgrade')
-    .description('start this host’s processes from the installed release, one at a time')
+    .description('start this host’s supervisor and processes from the installed release')
     .addOption(dirOption())
     .action((flags: DirFlag) => upgrade(flags.dataDir, io));
 }

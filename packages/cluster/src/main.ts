@@ -201,6 +201,12 @@ function onRoll(listener: () => void): void {
   process.on('SIGUSR2', listener);
 }
 
+/** The same process with the program there is now: whoever started it, and the lock, see no difference. */
+function exchange(): void {
+  const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, words, process.env);
+}
+
 function buildProgram(io: Io): Command {
   const program = new Command('kubets')
     .description('A Kubernetes control plane and node agent in TypeScript.')
@@ -227,6 +233,7 @@ function buildProgram(io: Io): Command {
       process.exitCode = EXIT_FAILURE;
     },
     onRoll,
+    exchange,
   });
   strictly(program);
   return program;

@@ -15,6 +15,8 @@ export interface ClusterPaths {
   readonly host: string;
   /** Its presence keeps a host's processes from running. */
   readonly paused: string;
+  /** Its presence tells the supervisor to make room for the one that is installed now. */
+  readonly exchange: string;
   /** Short enough for unix sockets (108 bytes), however long the data dir's own path is. */
   readonly runDir: string;
   etcdDir(name: string): string;
@@ -39,6 +41,7 @@ export function clusterPaths(dataDir: string): ClusterPaths {
     lock: join(root, 'supervisor.pid'),
     host: join(root, 'host.json'),
     paused: join(root, 'paused'),
+    exchange: join(root, 'exchange'),
     runDir: `/run/kubets-${clusterHash(root)}`,
     etcdDir: (name) => join(root, 'etcd', name),
     nodeDir: (node) => join(root, 'nodes', node),

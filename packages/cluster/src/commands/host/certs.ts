@@ -9,7 +9,7 @@ import {
   systemClock,
 } from '@kubets/platform';
 import { StartError } from '../../errors.ts';
-import { readIfThere } from '../../files.ts';
+import { readIfThere, writeAtomic } from '../../files.ts';
 import { hostLeaves } from '../../host/leaves.ts';
 import { kubeletCertDir } from '../../host/plan.ts';
 import { changeFacts, uploadAuthorities } from '../../host/publish.ts';
@@ -64,14 +64,15 @@ export function certsStatus(dataDir: string, io: Io): boolean {
   return all.every((row) => leftMs(row) > 0);
 }
 
-/** Asks the supervisor to start every process again, one at a time, and waits until the last one serves. */
-async function roll(paths: ClusterPaths, io: Io): Promise<void> {
+/** Asks the supervisor to start every process again and waits until the last one serves. */
+async function roll(paths: ClusterPaths, io: Io, whole = false): Promise<void> {
   const holder = lockHolder(paths.lock);
   if (holder === undefined) {
     throw new ConfigError('this host’s supervisor does not run; start it with "kubets run"');
   }
   const before = clusterFile(paths);
   const since = nowMs();
+  if (whole) writeAtomic(paths.exchange, 'asked for by "kubets upgrade"\n');
   process.kill(holder, 'SIGUSR2');
   let shown = '';
   const isRolled = (file: ClusterFile): boolean => {
@@ -147,14 +148,17 @@ export async function certsUpload(dataDir: string, io: Io): Promise<void> {
   }
 }
 
-/** Starts this host's processes from the programs that are installed now, one at a time, each watched until it serves. */
+/**
+ * Starts this host's supervisor from the programs that are installed now, and by its plan the processes, stage by stage, each
+ * watched until it serves. A plan of the release before would not know the flags of the next.
+ */
 export async function upgrade(dataDir: string, io: Io): Promise<void> {
   const paths = clusterPaths(dataDir);
   const host = requireHost(paths);
   const release = ownRelease();
   io.err(`${host.name}: ${host.cluster.release} → ${release}\n`);
-  await roll(paths, io);
-  saveHost(paths, { ...host, cluster: { ...host.cluster, release } });
+  await roll(paths, io, true);
+  saveHost(paths, { ...requireHost(paths), cluster: { ...host.cluster, release } });
   if (host.roles.includes('master')) {
     const api = hostApi(paths, host);
     try {

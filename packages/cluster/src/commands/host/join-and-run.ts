@@ -1,5 +1,6 @@
 /** `kubets join --from FILE --run`: for containers, which join once and then run, whichever of both is due. */
-import { delay } from '@kubets/platform';
+import { delay, errorMessage } from '@kubets/platform';
+import { StartError } from '../../errors.ts';
 import { savedHost } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
 import { clusterPaths } from '../../paths.ts';
@@ -19,22 +20,35 @@ export async function awaitJoinFile(file: string, io: Io): Promise<JoinFile> {
 }
 
 export interface JoinAndRunOptions {
-  readonly run: Pick<RunOptions, 'onRoll'>;
+  readonly run: Pick<RunOptions, 'onRoll' | 'exchange'>;
   /** Asked for only when the host has not joined yet. */
   readonly join: () => Promise<JoinOptions>;
   readonly dataDir: string;
 }
 
-/** Stays in the foreground. A join that fails ends it: whoever started it starts it again. */
+/** Joins once the cluster answers: its masters may start later than this host. What only the user can mend ends it. */
+async function joinStubbornly(options: JoinAndRunOptions, io: Io): Promise<void> {
+  for (;;) {
+    try {
+      return await join(await options.join(), io);
+    } catch (error) {
+      if (!(error instanceof StartError) || io.signal.aborted) throw error;
+      io.err(`kubets: ${errorMessage(error)}; trying again\n`);
+      await delay(limits.hostRetryMs, { signal: io.signal });
+    }
+  }
+}
+
+/** Stays in the foreground. */
 export async function joinAndRun(options: JoinAndRunOptions, io: Io): Promise<void> {
   const { dataDir } = options;
   const isMember = savedHost(clusterPaths(dataDir)) !== undefined;
   const failed = new AbortController();
   const runIo: Io = { ...io, signal: AbortSignal.any([io.signal, failed.signal]) };
-  const running = run({ dataDir, wait: !isMember, onRoll: options.run.onRoll }, runIo);
+  const running = run({ dataDir, wait: !isMember, ...options.run }, runIo);
   if (!isMember) {
     try {
-      await join(await options.join(), io);
+      await joinStubbornly(options, io);
     } catch (error) {
       failed.abort();
       await running;

@@ -1,5 +1,5 @@
 /** `kubets run`: this host's part of the cluster, in the foreground; what systemd and compose start. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { ConfigError, delay, errorMessage } from '@kubets/platform';
 import { withPresentAddress } from '../../host/checks.ts';
 import { RunningHost } from '../../host/running-host.ts';
@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly wait: boolean;
   /** Told to start every process again. */
   readonly onRoll: (listener: () => void) => void;
+  /** Makes this process the program that is installed now, with the same words; comes back only where that cannot be. */
+  readonly exchange: () => void;
 }
 
 /** Whether this host's processes are to run. */
@@ -65,10 +67,19 @@ async function live(paths: ClusterPaths, options: RunOptions, io: Io): Promise<b
   }
   io.err('this host’s part of the cluster is up\n');
   io.ready();
-  options.onRoll(() => void running.roll(signal));
-  await untilChanged(paths, false, signal);
+  const exchanging = new AbortController();
+  const onRoll = (): void => {
+    if (existsSync(paths.exchange)) exchanging.abort();
+    else void running.roll(signal);
+  };
+  options.onRoll(onRoll);
+  // Told while it was still starting.
+  if (existsSync(paths.exchange)) exchanging.abort();
+  await untilChanged(paths, false, AbortSignal.any([signal, exchanging.signal]));
   const hasLeft = !existsSync(paths.host);
   await running.stop({ removeContainers: hasLeft });
+  rmSync(paths.exchange, { force: true });
+  if (exchanging.signal.aborted && !hasLeft && !io.signal.aborted) options.exchange();
   return hasLeft;
 }
 
