@@ -1,6 +1,7 @@
 /** Hosts of their own become a cluster: init, join, work, lose a master, leave. With stock kubectl. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TestHosts } from './support/hosts.ts';
 import { eventually } from './support/shell.ts';
@@ -40,15 +41,102 @@ test('the first master prints how others join', { skip }, async () => {
   assert.ok(joinNode.includes('--node'));
 });
 
+/** The words with one flag's value exchanged. */
+const swap = (args: readonly string[], flag: string, value: string): string[] =>
+  args.map((word, i) => (args[i - 1] === flag ? value : word));
+const at = (endpoint: string, args: readonly string[]): string[] => [
+  'join',
+  endpoint,
+  ...args.slice(2),
+];
+const pin = '--discovery-token-ca-cert-hash';
+const zeros = '0'.repeat(64);
+
+/** What is wrong, the words typed on n1, and the one line with the next step. */
+const REFUSALS: readonly [string, () => string[], RegExp][] = [
+  [
+    'an unknown token',
+    () => swap(joinNode, '--token', 'aaaaaa.0123456789abcdef'),
+    /token is not valid.*kubets token create/,
+  ],
+  ['half a token', () => swap(joinNode, '--token', 'aaaaaa'), /kubets token create/],
+  [
+    'no token',
+    () => joinNode.filter((_w, i, all) => ![all[i], all[i - 1]].includes('--token')),
+    /--token is needed/,
+  ],
+  [
+    'the hash of another authority',
+    () => swap(joinNode, pin, `sha256:${zeros}`),
+    /another cluster, or somebody in between/,
+  ],
+  ['half a hash', () => swap(joinNode, pin, 'sha256:00'), /64 hexadecimal digits/],
+  [
+    'no hash',
+    () => joinNode.filter((_w, i, all) => ![all[i], all[i - 1]].includes(pin)),
+    /--discovery-token-ca-cert-hash is needed/,
+  ],
+  [
+    'an address of somebody else',
+    () => [...joinNode, '--advertise-address', '192.0.2.1'],
+    /no address of this host.*--advertise-address/,
+  ],
+  ['a name no Node can have', () => [...joinNode, '--name', 'No_Name'], /name it with --name/],
+  ['no address at all', () => at('what ever', joinNode), /is not HOST:PORT/],
+  [
+    'a port nobody listens on',
+    () => at(`${hosts.get('m1').address}:6999`, joinNode),
+    /cannot reach .*nothing listens there.*kubets status/,
+  ],
+  [
+    'a host that is not there',
+    () => at(`${hosts.get('m1').address.replace(/\d+$/, '250')}:6443`, joinNode),
+    /cannot reach .*\.250:6443: .*(routes|firewalls)/,
+  ],
+  [
+    'a port that does not speak for the cluster',
+    () => at(`${hosts.get('m1').address}:2379`, joinNode),
+    /cannot reach|does not trust|instead of the cluster/,
+  ],
+  [
+    'a master without a key',
+    () => joinMaster.filter((_w, i, all) => ![all[i], all[i - 1]].includes('--certificate-key')),
+    /needs --certificate-key.*kubets certs upload/,
+  ],
+  ['a wrong key', () => swap(joinMaster, '--certificate-key', zeros), /kubets certs upload/],
+  [
+    'the name of a master there is',
+    () => [...joinMaster, '--name', 'm1'],
+    /has a master called m1.*--name/,
+  ],
+];
+
 test('what cannot work is refused, and nothing is left of it', { skip }, async () => {
-  const swap = (args: string[], flag: string, value: string) =>
-    args.map((word, i) => (args[i - 1] === flag ? value : word));
-  const token = swap(joinNode, '--token', 'aaaaaa.0123456789abcdef');
-  await refused('n1', token, /token is not valid/);
-  const hash = `sha256:${'0'.repeat(64)}`;
-  const pin = swap(joinNode, '--discovery-token-ca-cert-hash', hash);
-  await refused('n1', pin, /another cluster, or somebody in between/);
-  await refused('n1', [...joinNode, '--advertise-address', '192.0.2.1'], /no address of this host/);
+  for (const [what, words, text] of REFUSALS) {
+    const result = await hosts.kubets('n1', words());
+    assert.notEqual(result.code, 0, what);
+    assert.match(result.err, text, what);
+    const own = result.err.split('\n').filter((line) => line.startsWith('kubets: '));
+    assert.equal(own.length, 1, `${what}: ${result.err}`);
+    assert.doesNotMatch(result.err, /\n\s+at /, `${what}: a stack`);
+    assert.deepEqual(readdirSync(hosts.get('n1').dataDir), [], what);
+  }
+});
+
+test('a port that is taken is named', { skip }, async () => {
+  const free = await hosts.occupy('n1', 10_250);
+  await refused('n1', joinNode, /port 10250 is taken by another process; "ss -ltnp/);
+  await free();
+});
+
+test('a cluster of another release is refused', { skip }, async () => {
+  const map = ['-n', 'kube-system', 'configmap', 'kubets-config'];
+  const facts = await hosts.kubectl('m1', ['get', ...map, '-o', 'jsonpath={.data.cluster}']);
+  const say = (cluster: string) =>
+    hosts.kubectl('m1', ['patch', ...map, '-p', JSON.stringify({ data: { cluster } })]);
+  await say(facts.replace(/"release": "[^"]*"/, '"release": "99.1.0"'));
+  await refused('n1', joinNode, /the cluster runs 99\.1\.0; install 99\.1 here, or upgrade/);
+  await say(facts);
 });
 
 test('masters and a node join, and work is done', { skip }, async () => {
@@ -73,6 +161,45 @@ test('masters and a node join, and work is done', { skip }, async () => {
     'jsonpath={.items[0].metadata.name}',
   ]);
   await hosts.kubectl('m1', ['logs', pod]);
+});
+
+test('a host that belongs to a cluster joins no other', { skip }, async () => {
+  const again = await hosts.kubets('n1', joinNode);
+  assert.equal(again.code, 2);
+  assert.match(again.err, /already belongs to the cluster.*"kubets reset" takes it out/);
+});
+
+const pidsOf = (host: string): { supervisor: number; processes: number[] } => {
+  const file = JSON.parse(readFileSync(join(hosts.get(host).dataDir, 'cluster.json'), 'utf8'));
+  return {
+    supervisor: file.supervisor,
+    processes: file.processes.map((one: { pid: number }) => one.pid),
+  };
+};
+
+test('a node’s certificates are made anew, one process after the other', { skip }, async () => {
+  const before = pidsOf('n1');
+  await kubets('n1', ['certs', 'rotate']);
+  assert.equal((await hosts.kubets('n1', ['certs', 'status'])).code, 0);
+  const now = pidsOf('n1');
+  assert.equal(now.supervisor, before.supervisor);
+  for (const pid of before.processes) assert.ok(!now.processes.includes(pid));
+});
+
+test('an upgrade exchanges the supervisor, too', { skip }, async () => {
+  const before = pidsOf('n1');
+  // Where the kernel puts the stack differs from one program to the next.
+  const place = () =>
+    readFileSync(`/proc/${before.supervisor}/maps`, 'utf8').match(/^(\S+) .*\[stack\]$/m)?.[1];
+  const old = place();
+  const { err } = await kubets('n1', ['upgrade']);
+  assert.match(err, /go on with the next host/);
+  const now = pidsOf('n1');
+  // The same process, as whoever started it sees it, with another program in it.
+  assert.equal(now.supervisor, before.supervisor);
+  assert.notEqual(place(), old);
+  for (const pid of before.processes) assert.ok(!now.processes.includes(pid));
+  await hosts.kubectl('m2', ['wait', '--for=condition=Ready', 'node/n1', '--timeout=60s']);
 });
 
 test('the cluster goes on without the master whose plug is pulled', { skip }, async () => {

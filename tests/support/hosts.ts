@@ -1,5 +1,6 @@
 /** Hosts for tests: network namespaces on a bridge of their own, each with a data directory. Needs root. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +74,20 @@ export class TestHosts {
       `https://${address}:6443`,
     ];
     return must('ip', ['netns', 'exec', namespace, 'kubectl', ...files, ...args]);
+  }
+
+  /** Listens on a port of a host. @returns what ends that */
+  async occupy(name: string, port: number): Promise<() => Promise<void>> {
+    const { namespace } = this.get(name);
+    const script = `require('net').createServer().listen(${port}, () => console.log('there'))`;
+    const words = ['netns', 'exec', namespace, process.execPath, '-e', script];
+    const child = spawn('ip', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = once(child, 'exit');
+    await once(child.stdout, 'data');
+    return async () => {
+      child.kill('SIGKILL');
+      await gone;
+    };
   }
 
   /** Everything of a host ends at once, as when its plug is pulled. */

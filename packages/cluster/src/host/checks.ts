@@ -40,6 +40,11 @@ export function checkAddress(address: string): void {
   const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   if (own.some((one) => one.address === address)) return;
   const others = own.filter((one) => !one.internal && one.family === 'IPv4');
+  if (others.length === 0) {
+    throw new ConfigError(
+      'this host has no address others could reach; bring a network up ("ip addr" shows them)',
+    );
+  }
   throw new ConfigError(
     `${address} is no address of this host; it has ${others.map((one) => one.address).join(', ')}: name one with --advertise-address`,
   );
