@@ -139,6 +139,23 @@ test('what is not wanted is refused or skipped', async () => {
   await assert.rejects(snapshots.receive(header(50), stateAt(50)), /another snapshot/);
 });
 
+test('a newer snapshot that arrives during an installation takes nothing away from it', async () => {
+  const { core, machine, snapshots } = await follower();
+  let refused: Promise<void> | undefined;
+  // etcd 18055: the file of the first was deleted when the second arrived, before the first was applied.
+  const meanwhile = async function* (): AsyncGenerator<Uint8Array> {
+    refused = assert.rejects(snapshots.receive(header(60), stateAt(60)), /another snapshot/);
+    await refused;
+    yield* stateAt(40);
+  };
+  await snapshots.receive(header(40), meanwhile());
+  assert.ok(refused, 'the second came in between');
+  assert.equal(core.log.lastIndex, 40);
+  assert.equal(machine.read('k')?.index, 40);
+  await snapshots.receive(header(60), stateAt(60));
+  assert.equal(core.log.lastIndex, 60);
+});
+
 test('a state that is new while the log cannot follow ends the member', async () => {
   const { ctx, snapshots, controls } = await follower();
   // The note can be written, the new log cannot.

@@ -39,16 +39,35 @@ export function checkHistory(
   const clear = operations.filter(({ request }) => request.type !== 'revoke');
   const revokes = operations.filter(({ request }) => request.type === 'revoke');
   const ordered = [...clear, ...revokes];
-  const points = ordered.flatMap((operation) => place(model, operation, owners) ?? []);
+  const told = operations.filter(({ serializable }) => !serializable);
+  const points = ordered.flatMap((operation) => {
+    const tooLate = operation.request.type === 'revoke' && cameAfter(operation, told, facts);
+    return place(model, operation, { owners, tooLate }) ?? [];
+  });
   checkRealTime(points);
   checkCompactions(operations);
   explainRest(model, { operations, owners, facts });
 }
 
+/** True when the revision an operation was answered with was there before the operation began: it is another's work. */
+function cameAfter(
+  { begunMs, outcome }: Operation,
+  told: readonly Operation[],
+  { appliedAtMs }: HistoryFacts,
+): boolean {
+  if (outcome.type !== 'ok') return false;
+  const { revision } = outcome;
+  if ((appliedAtMs?.get(revision) ?? Number.POSITIVE_INFINITY) < begunMs) return true;
+  return told.some(
+    (one) =>
+      one.outcome.type === 'ok' && one.outcome.revision >= revision && one.endedMs < begunMs,
+  );
+}
+
 function place(
   model: Model,
   operation: Operation,
-  owners: Map<number, Operation>,
+  { owners, tooLate }: { owners: Map<number, Operation>; tooLate: boolean },
 ): Point | undefined {
   const { request, outcome, serializable } = operation;
   if (outcome.type !== 'ok') return undefined;
@@ -63,7 +82,7 @@ function place(
     isDeepStrictEqual(claimed.changes, model.changesAt(revision)) &&
     isDeepStrictEqual(claimed.result, result);
   const other = owners.get(revision);
-  if (mine && !(request.type === 'revoke' && other !== undefined)) {
+  if (mine && !tooLate && !(request.type === 'revoke' && other !== undefined)) {
     if (other !== undefined) fail(`two owners of revision ${revision}`, [other, operation]);
     owners.set(revision, operation);
     return { operation, revision, changes: true };

@@ -81,6 +81,24 @@ describe('the checker of histories', () => {
     judge([PUT_A, { ...TXN, endedMs: Number.POSITIVE_INFINITY, outcome: { type: 'unknown' } }]);
   });
 
+  it('accepts the end of a lease whose keys somebody else deleted, whose fate is unknown', () => {
+    const gone = { type: 'delete', key: 'b', end: '', prevKv: false } as const;
+    const deletion = operation(gone, [4, Number.POSITIVE_INFINITY], { type: 'unknown' });
+    const revoke = operation({ type: 'revoke', lease: '7' }, [8, 9], {
+      ...{ type: 'ok', revision: 4, result: { type: 'done' } },
+    });
+    const seen = read(4, [6, 7], [A2]);
+    judge([PUT_A, TXN, deletion, seen, revoke]);
+    judge([PUT_A, TXN, deletion, revoke], new Map([[4, 5]]));
+    judge([PUT_A, TXN, { ...revoke, begunMs: 4 }, seen]);
+    // Too late to have made the revision, and nobody else did.
+    const granted = operation({ type: 'grant', lease: '7' }, [1, 2], {
+      ...{ type: 'ok', revision: 2, result: { type: 'lease', ttlMs: 2000 } },
+    });
+    const alone = [PUT_A, granted, TXN, revoke];
+    assert.throws(() => judge(alone, new Map([[4, 5]])), HistoryViolation);
+  });
+
   const expiry = operation({ type: 'grant', lease: '7' }, [1, 2], {
     ...{ type: 'ok', revision: 2, result: { type: 'lease', ttlMs: 2000 } },
   });
