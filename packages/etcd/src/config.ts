@@ -90,6 +90,12 @@ export const etcdFlags = withEnvironment({
     max: 100_000,
     help: 'most operations in a transaction',
   }),
+  'max-learners': flag.int({
+    default: LIMITS.learners,
+    min: 1,
+    max: 100,
+    help: 'most members without a vote at a time',
+  }),
   'auth-token': flag.string({
     default: 'simple',
     help: 'simple, or jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=5m',

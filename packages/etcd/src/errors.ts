@@ -40,8 +40,9 @@ const TABLE = {
 
   memberExists: [CODE.failedPrecondition, 'etcdserver: member ID already exist'],
   peerUrlExists: [CODE.failedPrecondition, 'etcdserver: Peer URLs already exists'],
+  // The original, too, names no code for this one.
   memberNotEnoughStarted: [
-    CODE.failedPrecondition,
+    CODE.unknown,
     'etcdserver: re-configuration failed due to not enough started members',
   ],
   memberBadUrls: [CODE.invalidArgument, 'etcdserver: given member URLs are invalid'],

@@ -15,6 +15,8 @@ export const LIMITS = {
   requestOverheadBytes: 512 * KIB,
   /** Operations in one transaction, at every level of nesting, as etcd's `--max-txn-ops`. */
   txnOps: 128,
+  /** Learners at a time, as etcd's `--max-learners`. */
+  learners: 1,
   /** Bytes of the writes that share one log entry; a larger single write has one to itself. */
   entryBytes: 1 * MIB,
   /** Writes under way at one member before more are refused. */

@@ -98,6 +98,7 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
     limits: {
       requestBytes: config.maxRequestBytes,
       txnOps: config.maxTxnOps,
+      learners: config.maxLearners,
       quotaBytes: config.quotaBackendBytes || LIMITS.quotaBackendBytes,
     },
     watchProgressMs: config.experimentalWatchProgressNotifyInterval,

@@ -63,6 +63,8 @@ function etcd(ctx: HostPlanContext): ProcessSpec {
     'initial-cluster': host.store.members.join(','),
     'initial-cluster-state': host.store.state,
     'initial-cluster-token': host.cluster.token,
+    // Several hosts may join at the same time.
+    'max-learners': 5,
     'cert-file': file(ctx, 'etcd.crt'),
     'key-file': file(ctx, 'etcd.key'),
     'trusted-ca-file': file(ctx, 'etcd-ca.crt'),

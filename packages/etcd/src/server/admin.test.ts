@@ -62,7 +62,7 @@ function bench(...members: MemberInfo[]) {
   const parts = {
     ...{ memberId: ME, clusterId: 77n, state, consensus: consensus as unknown as Consensus },
     ...{ clock: new ManualClock(), log: silentLogger },
-    limits: { requestBytes: 1, txnOps: 1, quotaBytes: 1_000 },
+    limits: { requestBytes: 1, txnOps: 1, learners: 1, quotaBytes: 1_000 },
   } as unknown as MemberParts;
   const member = new Member(parts);
   const cluster = new ClusterService(member);
@@ -115,6 +115,23 @@ describe('adding a member', () => {
   it('as a learner does not ask for a quorum', async () => {
     const { cluster } = bench(info(1n), info(2n, { name: '' }), info(3n, { name: '' }));
     assert.equal(await refusal(() => cluster.add({ peerURLs: [url], isLearner: true })), 'ok');
+  });
+
+  it('as a learner is refused while there is one', async () => {
+    const { cluster, consensus } = bench(info(1n), info(2n, { isLearner: true }));
+    const more = { peerURLs: [url], isLearner: true };
+    assert.equal(await refusal(() => cluster.add(more)), 'tooManyLearners');
+    assert.equal(consensus.changes.length, 0);
+    assert.equal(await refusal(() => cluster.add({ ...more, isLearner: false })), 'ok');
+  });
+
+  it('keeps its URLs in order', async () => {
+    const { cluster, consensus } = bench(info(1n));
+    const peerURLs = ['http://10.0.0.9:2380', 'http://10.0.0.8:2380'];
+    await cluster.add({ peerURLs, isLearner: true });
+    const [change] = consensus.changes;
+    assert.ok(change?.type === 'add');
+    assert.deepEqual(change.member.peerUrls, [...peerURLs].reverse());
   });
 
   it('to a lone one is allowed', async () => {

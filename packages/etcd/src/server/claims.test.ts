@@ -170,6 +170,14 @@ describe('an election', () => {
     await assert.rejects(late.answer, /election: not leader/);
   });
 
+  it('cannot be spoken for without a key', async () => {
+    const asked = [
+      start(ELECTION.Proclaim, { leader: { name: b('/e') }, value: b('x') }),
+      start(ELECTION.Resign, { leader: { name: b('/e') } }),
+    ];
+    for (const { answer } of asked) await assert.rejects(answer, /UNKNOWN.*key is not provided/);
+  });
+
   it('that nobody stands for has no leader', async () => {
     const asked = start(ELECTION.Leader, { name: b('/nobody') });
     await assert.rejects(asked.answer, /election: no leader/);

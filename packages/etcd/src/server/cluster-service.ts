@@ -52,8 +52,13 @@ export class ClusterService {
     const known = new Set(this.members.flatMap((m) => m.peerUrls));
     if (peerURLs.some((url) => known.has(url))) throw etcdError('peerUrlExists');
     if (!isLearner) this.checkQuorum({ added: 1 });
+    const learners = this.members.filter((m) => m.isLearner).length;
+    if (isLearner && learners >= this.member.parts.limits.learners) {
+      throw etcdError('tooManyLearners');
+    }
     const id = randomBytes(8).readBigUInt64BE() || 1n;
-    const member = { id, name: '', peerUrls: peerURLs, clientUrls: [], isLearner };
+    // In order, as a stock etcd keeps those of a new member; an update keeps the order it was given.
+    const member = { id, name: '', peerUrls: [...peerURLs].sort(), clientUrls: [], isLearner };
     const members = await this.change({ type: 'add', member });
     return { ...this.answer(members), member: storedMember(member) };
   }

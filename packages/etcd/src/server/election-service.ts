@@ -12,7 +12,7 @@ import type {
   ResignRequest,
   ResignResponse,
 } from '../codec/index.ts';
-import { CODE, statusError } from '../errors.ts';
+import { CODE, etcdError, statusError } from '../errors.ts';
 import { toRevision } from '../mvcc/index.ts';
 import type { Caller, StreamCall, UnaryInfo } from './calls.ts';
 import { type Claims, unknownOnFailure } from './claims.ts';
@@ -21,6 +21,7 @@ import type { Member } from './member.ts';
 /** @throws EtcdError when there is none */
 function given(leader: LeaderKey | undefined): LeaderKey {
   if (leader === undefined) throw statusError(CODE.unknown, '"leader" field must be provided');
+  if (leader.key.length === 0) throw etcdError('emptyKey');
   return leader;
 }
 

@@ -17,6 +17,8 @@ import { fromConsensus, type Proposer } from './proposer.ts';
 export interface ServerLimits {
   readonly requestBytes: number;
   readonly txnOps: number;
+  /** Members without a vote at a time. */
+  readonly learners: number;
   readonly quotaBytes: number;
 }
 

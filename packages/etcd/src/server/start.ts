@@ -150,6 +150,7 @@ function serverLimits(options: MemberOptions): ServerLimits {
   return {
     requestBytes: LIMITS.requestBytes,
     txnOps: LIMITS.txnOps,
+    learners: LIMITS.learners,
     quotaBytes: LIMITS.quotaBackendBytes,
     ...options.limits,
   };

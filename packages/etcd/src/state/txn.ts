@@ -57,10 +57,16 @@ export function checkPut({ store, lessor }: KeySpace, put: PutRequest): void {
   if (put.lease !== 0n && !lessor.has(put.lease)) throw etcdError('leaseNotFound');
 }
 
+/** Within a transaction a revision before all others is taken at its word, unlike in a read of its own. */
+function checkRead(store: MvccStore, revision: bigint): void {
+  if (revision < 0n && revision < store.compactRevision) throw etcdError('compacted');
+  store.checkReadable(toRevision(revision));
+}
+
 function check(space: KeySpace, { steps }: Chosen): void {
   for (const { op, nested } of steps) {
     if (op.requestPut) checkPut(space, op.requestPut);
-    if (op.requestRange) space.store.checkReadable(toRevision(op.requestRange.revision));
+    if (op.requestRange) checkRead(space.store, op.requestRange.revision);
     if (nested) check(space, nested);
   }
 }

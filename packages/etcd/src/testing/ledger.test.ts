@@ -205,12 +205,14 @@ describe('what has gone wrong in etcd', () => {
       for (let n = 0; n < 5; n += 1) bench.put('a');
       bench.compact(5);
       if (swept) bench.state.store.sweep();
-      const read = { requestRange: { key: b('a'), revision: 3 } };
       const write = { requestPut: { key: b('c'), value: b('1') } };
-      assert.throws(
-        () => bench.apply({ txn: { success: [write, read] } }),
-        (err) => err instanceof EtcdError && err.kind === 'compacted',
-      );
+      for (const revision of [3, -1]) {
+        const read = { requestRange: { key: b('a'), revision } };
+        assert.throws(
+          () => bench.apply({ txn: { success: [write, read] } }),
+          (err) => err instanceof EtcdError && err.kind === 'compacted',
+        );
+      }
       assert.equal(bench.state.store.revision, 6);
       assert.equal(bench.state.store.latest('c'), undefined);
     }

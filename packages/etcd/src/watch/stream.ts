@@ -2,7 +2,7 @@
 
 import type { Loose, WatchCreateRequest, WatchResponse } from '../codec/index.ts';
 import { LIMITS } from '../limits.ts';
-import { type Change, intervalOf, type Revision, toRevision } from '../mvcc/index.ts';
+import { type Change, intervalOf, type Revision } from '../mvcc/index.ts';
 import { EventEncoder, type SharedMessage } from './messages.ts';
 import { listsOf, Piece } from './piece.ts';
 import type { DeliveringStream, Delivery, Watcher, WatcherRegistry } from './watcher.ts';
@@ -53,13 +53,14 @@ export class WatchStream implements DeliveringStream {
     const revision = this.hub.options.store.revision;
     const key = request.key.length === 0 ? FIRST_KEY : request.key;
     const interval = intervalOf(key, request.rangeEnd);
-    const id = request.watchId === 0n ? this.freeId() : request.watchId;
-    const wrong = this.whyNot(id, interval.to === undefined || interval.from < interval.to);
+    const nonEmpty = interval.to === undefined || interval.from < interval.to;
+    const wrong = this.whyNot(request.watchId, nonEmpty);
     if (wrong !== undefined) {
       this.refuse(wrong);
       return;
     }
-    const start = toRevision(request.startRevision);
+    const id = request.watchId === 0n ? this.freeId() : request.watchId;
+    const start = Number(request.startRevision);
     const watcher: Watcher = {
       stream: this,
       id,
@@ -88,7 +89,8 @@ export class WatchStream implements DeliveringStream {
 
   private whyNot(id: bigint, nonEmpty: boolean): string | undefined {
     if (!nonEmpty) return 'mvcc: watcher range is empty';
-    if (this.watchers.has(id)) return 'mvcc: duplicate watch ID provided on the WatchStream';
+    if (id !== 0n && this.watchers.has(id))
+      return 'mvcc: duplicate watch ID provided on the WatchStream';
     if (this.watchers.size >= LIMITS.watchersPerStream) return 'etcdserver: too many watchers';
     return undefined;
   }
@@ -223,7 +225,7 @@ export class WatchStream implements DeliveringStream {
     const { store, header } = this.hub.options;
     const { next } = longest;
     const level = [...this.behind].filter((watcher) => watcher.next === next);
-    if (next < store.compactRevision) {
+    if (next < 0 || next < store.compactRevision) {
       for (const watcher of level) this.cancelCompacted(watcher, store.compactRevision);
       this.answerProgress();
       return;

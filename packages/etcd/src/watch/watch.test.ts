@@ -195,6 +195,27 @@ describe('a watcher that starts in the past', () => {
     assert.deepEqual(client.events(1n), ['a=2@3', 'a=3@4']);
   });
 
+  it('cannot begin before there was anything', () => {
+    for (const startRevision of [-1n, -7n]) {
+      const bench = new Bench();
+      bench.apply(['a', '1']);
+      const client = new Client(bench.hub);
+      client.create({ ...EVERYTHING, startRevision });
+      bench.settle();
+      assert.deepEqual(
+        client.messages.map(({ created, canceled }) => [created, canceled]),
+        [
+          [true, false],
+          [false, true],
+        ],
+      );
+      assert.equal(client.last()?.compactRevision, -1n);
+      bench.apply(['a', '2']);
+      bench.settle();
+      assert.deepEqual(client.events(), []);
+    }
+  });
+
   it('gets large histories in several messages, never part of a revision', () => {
     const bench = new Bench();
     const value = 'x'.repeat(700_000);
@@ -334,6 +355,13 @@ describe('watch ids', () => {
       client.messages.map((m) => m.watchId),
       [1n, 0n, 2n],
     );
+  });
+
+  it('are not used up by what is refused', () => {
+    const client = new Client(new Bench().hub);
+    client.create({ key: b('b'), rangeEnd: b('a') });
+    client.create(EVERYTHING);
+    assert.equal(client.last()?.watchId, 0n);
   });
 
   it('cannot be used twice, nor for nothing', () => {

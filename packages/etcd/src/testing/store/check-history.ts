@@ -59,8 +59,7 @@ function cameAfter(
   const { revision } = outcome;
   if ((appliedAtMs?.get(revision) ?? Number.POSITIVE_INFINITY) < begunMs) return true;
   return told.some(
-    (one) =>
-      one.outcome.type === 'ok' && one.outcome.revision >= revision && one.endedMs < begunMs,
+    (one) => one.outcome.type === 'ok' && one.outcome.revision >= revision && one.endedMs < begunMs,
   );
 }
 

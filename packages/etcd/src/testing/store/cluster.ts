@@ -216,7 +216,12 @@ export class StoreCluster extends BaseCluster<StorePart> {
     });
     part.proposer = proposer;
     node.onLeadership(() => proposer.onLeadership());
-    const limits = { requestBytes: REQUEST_BYTES, txnOps: 128, quotaBytes: QUOTA_BYTES };
+    const limits = {
+      requestBytes: REQUEST_BYTES,
+      txnOps: 128,
+      learners: 1,
+      quotaBytes: QUOTA_BYTES,
+    };
     const parts = { state, stateMachine, hub, proposer, consensus: node, limits };
     const server = new ServerMember({ memberId, clusterId: 7n, ...parts, clock, log });
     const sizeBytes = (): number => state.store.sizeBytes;
