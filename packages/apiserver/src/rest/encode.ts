@@ -147,12 +147,17 @@ export function isEntry(found: CacheEntry | KubeObject): found is CacheEntry {
   return 'bytes' in found && Buffer.isBuffer(found.bytes);
 }
 
+const heads = new WeakMap<KindDef, Buffer>();
+
 /** Whether the bytes of an entry are already in the version asked for: their head says so. */
 function isOfKind(def: KindDef, entry: CacheEntry): boolean {
-  const head = `{"kind":"${def.kind}","apiVersion":"${def.apiVersion}",`;
-  return (
-    entry.metadataAt === head.length && entry.bytes.toString('latin1', 0, head.length) === head
-  );
+  let head = heads.get(def);
+  if (head === undefined) {
+    head = Buffer.from(`{"kind":"${def.kind}","apiVersion":"${def.apiVersion}",`, 'latin1');
+    heads.set(def, head);
+  }
+  const { length } = head;
+  return entry.metadataAt === length && head.compare(entry.bytes, 0, length) === 0;
 }
 
 function partialOf(object: KubeObject, c: EncodeContext): object {

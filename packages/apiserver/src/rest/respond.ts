@@ -9,8 +9,8 @@ import { write } from './encode.ts';
 import { goneSignal } from './gone.ts';
 import type { Representation } from './negotiate.ts';
 
-/** How much of a list is gathered before it is written. */
-const WRITE_CHUNK_BYTES = 64 * 1024;
+/** How much of a list is gathered before it is written: each write waits for the one before it. */
+const WRITE_CHUNK_BYTES = 256 * 1024;
 
 export const CONTENT_TYPES = {
   json: 'application/json',
