@@ -7,7 +7,9 @@ import type {
   MetricTarget,
   PodDisruptionBudget,
 } from '../generated/types.ts';
-import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
+import { parseQuantity } from '../quantity.ts';
+import { addMessages, type Errors, notNegative, requireText, validateSelector } from './common.ts';
+import { goQuantity } from './go-dump.ts';
 import { pathSegmentName } from './names.ts';
 import { notOverHundred, validateIntOrPercent } from './workloads.ts';
 
@@ -19,53 +21,145 @@ const METRIC_FIELDS: Readonly<Record<string, keyof MetricSpec>> = {
   Resource: 'resource',
 };
 
-function validateTarget(errors: Errors, path: string, target: MetricTarget, raw: boolean): void {
-  const types = ['AverageValue', 'Utilization', 'Value'];
-  if (!types.includes(target.type)) {
-    errors.push(notSupported(`${path}.type`, target.type, types));
+function positive(errors: Errors, path: string, amount: string | undefined): void {
+  if (amount === undefined || parseQuantity(amount).nanos > 0n) return;
+  errors.push(invalid(path, goQuantity(amount, false), 'must be positive'));
+}
+
+function validateTarget(errors: Errors, path: string, target: MetricTarget): void {
+  if (!target.type) errors.push(required(`${path}.type`, 'must specify a metric target type'));
+  if (!['Utilization', 'Value', 'AverageValue'].includes(target.type)) {
+    const why = 'must be either Utilization, Value, or AverageValue';
+    errors.push(invalid(`${path}.type`, target.type, why));
   }
+  positive(errors, `${path}.value`, target.value);
+  positive(errors, `${path}.averageValue`, target.averageValue);
   const utilization = target.averageUtilization;
   if (utilization !== undefined && utilization < 1) {
     errors.push(invalid(`${path}.averageUtilization`, utilization, 'must be greater than 0'));
   }
-  if (raw) return;
-  if (utilization === undefined && target.averageValue === undefined) {
+}
+
+function validateName(errors: Errors, path: string, name: string | undefined): void {
+  if (!name) errors.push(required(`${path}.metric.name`, 'must specify a metric name'));
+  else addMessages(errors, `${path}.metric.name`, name, pathSegmentName(name));
+}
+
+type Source<K extends keyof MetricSpec> = NonNullable<MetricSpec[K]>;
+
+function validateResource(
+  errors: Errors,
+  path: string,
+  source: Source<'resource'> | Source<'containerResource'>,
+): void {
+  if (!source.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
+  if ('container' in source || path.endsWith('containerResource')) {
+    const container = (source as Source<'containerResource'>).container;
+    if (!container) errors.push(required(`${path}.container`, 'must specify a container'));
+  }
+  const at = `${path}.target`;
+  const { averageUtilization, averageValue } = source.target;
+  validateTarget(errors, at, source.target);
+  if (averageUtilization === undefined && averageValue === undefined) {
     const why = 'must set either a target raw value or a target utilization';
-    errors.push(required(`${path}.averageUtilization`, why));
-  } else if (utilization !== undefined && target.averageValue !== undefined) {
+    errors.push(required(`${at}.averageUtilization`, why));
+  } else if (averageUtilization !== undefined && averageValue !== undefined) {
     const why = 'may not set both a target raw value and a target utilization';
-    errors.push(forbidden(`${path}.averageValue`, why));
+    errors.push(forbidden(`${at}.averageValue`, why));
   }
 }
 
+const NEITHER = 'must set either a target value for metric or a per-pod target';
+
+const SOURCES: {
+  readonly [K in 'object' | 'external' | 'pods' | 'resource' | 'containerResource']: (
+    errors: Errors,
+    path: string,
+    source: Source<K>,
+  ) => void;
+} = {
+  object: (errors, path, source) => {
+    validateReference(errors, `${path}.describedObject`, source.describedObject);
+    validateName(errors, path, source.metric?.name);
+    validateTarget(errors, `${path}.target`, source.target);
+    const { value, averageValue } = source.target;
+    if (value !== undefined || averageValue !== undefined) return;
+    errors.push(required(`${path}.target.averageValue`, NEITHER));
+  },
+  external: (errors, path, source) => {
+    validateName(errors, path, source.metric?.name);
+    validateTarget(errors, `${path}.target`, source.target);
+    const { value, averageValue } = source.target;
+    if (value === undefined && averageValue === undefined) {
+      errors.push(required(`${path}.target.averageValue`, NEITHER));
+    } else if (value !== undefined && averageValue !== undefined) {
+      const why = 'may not set both a target value for metric and a per-pod target';
+      errors.push(forbidden(`${path}.target.value`, why));
+    }
+  },
+  pods: (errors, path, source) => {
+    validateName(errors, path, source.metric?.name);
+    validateTarget(errors, `${path}.target`, source.target);
+    const amount = source.target.averageValue;
+    if (amount !== undefined && parseQuantity(amount).nanos > 0n) return;
+    const why = 'must specify a positive target averageValue';
+    errors.push(required(`${path}.target.averageValue`, why));
+  },
+  resource: validateResource,
+  containerResource: validateResource,
+};
+
 function validateMetric(errors: Errors, path: string, m: MetricSpec): void {
-  const field = METRIC_FIELDS[m.type];
-  if (!m.type) {
-    errors.push(required(`${path}.type`, 'must specify a metric source type'));
-    return;
-  }
-  if (!field) {
+  const expected = METRIC_FIELDS[m.type];
+  if (!m.type) errors.push(required(`${path}.type`, 'must specify a metric source type'));
+  if (!expected) errors.push(notSupported(`${path}.type`, m.type, Object.keys(METRIC_FIELDS)));
+  const given = (Object.keys(SOURCES) as (keyof typeof SOURCES)[]).filter(
+    (k) => m[k] !== undefined,
+  );
+  const [first] = given;
+  if (first) SOURCES[first](errors, `${path}.${first}`, m[first] as never);
+  if (!expected) {
     // Said twice, as the stock server does.
-    const unknown = notSupported(`${path}.type`, m.type, Object.keys(METRIC_FIELDS));
-    errors.push(unknown, unknown);
-    return;
-  }
-  if (m[field] === undefined) {
+    errors.push(notSupported(`${path}.type`, m.type, Object.keys(METRIC_FIELDS)));
+  } else if (m[expected] === undefined) {
     const why = 'must populate information for the given metric source';
-    errors.push(required(`${path}.${field}`, why));
-    return;
+    errors.push(required(`${path}.${expected}`, why));
   }
-  const resource = m.resource ?? m.containerResource;
-  if (resource) {
-    requireText(errors, `${path}.${field}.name`, resource.name);
-    validateTarget(errors, `${path}.${field}.target`, resource.target, false);
-    return;
+  if (given.length === 1) return;
+  for (const other of given.filter((k) => k !== expected)) {
+    errors.push(forbidden(`${path}.${other}`, 'must populate the given metric source only'));
   }
-  const other = m.pods ?? m.object ?? m.external;
-  if (other) {
-    requireText(errors, `${path}.${field}.metric.name`, other.metric?.name);
-    validateTarget(errors, `${path}.${field}.target`, other.target, true);
+}
+
+/** The kind and the name of another object. */
+function validateReference(
+  errors: Errors,
+  path: string,
+  ref: { kind?: string | undefined; name?: string | undefined } | undefined,
+): void {
+  for (const field of ['kind', 'name'] as const) {
+    const value = ref?.[field];
+    const at = `${path}.${field}`;
+    if (requireText(errors, at, value)) {
+      addMessages(errors, at, value, pathSegmentName(value ?? ''));
+    }
   }
+}
+
+export function validateAutoscalerStatus(errors: Errors, hpa: HorizontalPodAutoscaler): void {
+  notNegative(errors, 'status.currentReplicas', hpa.status?.currentReplicas);
+  notNegative(errors, 'status.desiredReplicas', hpa.status?.desiredReplicas);
+}
+
+/** Counts of a budget, none of them negative. */
+export function validateBudgetStatus(errors: Errors, pdb: PodDisruptionBudget): void {
+  const counts = [
+    'disruptionsAllowed',
+    'currentHealthy',
+    'desiredHealthy',
+    'expectedPods',
+  ] as const;
+  for (const field of counts) notNegative(errors, `status.${field}`, pdb.status?.[field]);
 }
 
 const MAX_STABILIZATION_SECONDS = 3600;
@@ -117,12 +211,7 @@ export function validateAutoscaler(errors: Errors, hpa: HorizontalPodAutoscaler)
     const why = 'must be greater than or equal to `minReplicas`';
     errors.push(invalid('spec.maxReplicas', spec.maxReplicas, why));
   }
-  for (const field of ['kind', 'name'] as const) {
-    const value = spec.scaleTargetRef?.[field];
-    const at = `spec.scaleTargetRef.${field}`;
-    if (requireText(errors, at, value))
-      addMessages(errors, at, value, pathSegmentName(value ?? ''));
-  }
+  validateReference(errors, 'spec.scaleTargetRef', spec.scaleTargetRef);
   (spec.metrics ?? []).forEach((m, i) => {
     validateMetric(errors, `spec.metrics[${i}]`, m);
   });

@@ -9,14 +9,15 @@ import {
   required,
   tooLong,
 } from '../field-error.ts';
-import type { ConfigMap, EventEvents, Node, Secret, Taint } from '../generated/types.ts';
+import type { ConfigMap, EventEvents, Namespace, Node, Secret, Taint } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { MAX_DATA_BYTES } from '../limits.ts';
 import { addMessages, type Errors, IMMUTABLE, validateCidr } from './common.ts';
 import { goStrings } from './go-dump.ts';
+import { BARE_FINALIZERS } from './metadata.ts';
 import { configMapKey, labelValue, qualifiedName } from './names.ts';
 import { TAINT_EFFECTS } from './pod-scheduling.ts';
-import { validateAmount, validateResourceName } from './resources.ts';
+import { validateAmount } from './resources.ts';
 
 const FROZEN = 'field is immutable when `immutable` is set';
 
@@ -160,8 +161,7 @@ export function validateNode(errors: Errors, node: Node): void {
   validateTaints(errors, node.spec?.taints);
   for (const field of ['capacity', 'allocatable'] as const) {
     for (const [name, amount] of Object.entries(node.status?.[field] ?? {})) {
-      validateResourceName(errors, `status.${field}[${name}]`, name);
-      validateAmount(errors, `status.${field}[${name}]`, name, amount);
+      validateAmount(errors, `status.${field}.${name}`, name, amount);
     }
   }
   const cidrs = node.spec?.podCIDRs ?? [];
@@ -175,6 +175,15 @@ export function validateNode(errors: Errors, node: Node): void {
 }
 
 export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void {
+  const seen = new Set<string>();
+  (node.status?.addresses ?? []).forEach(({ type, address }, i) => {
+    const key = `${type}/${address}`;
+    if (seen.has(key)) {
+      const shown = `core.NodeAddress{Type:${goQuote(type)}, Address:${goQuote(address)}}`;
+      errors.push(duplicate(`status.addresses[${i}]`, new GoText(shown)));
+    }
+    seen.add(key);
+  });
   const before = old.spec?.podCIDRs ?? [];
   if (before.length > 0 && !semanticEqual(before, node.spec?.podCIDRs)) {
     const why = 'node updates may not change podCIDR except from "" to valid';
@@ -224,4 +233,31 @@ export function validateInvolved(
   const about = o.involved ?? '';
   if (about === '' ? home === 'default' || home === 'kube-system' : about === home) return;
   errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'));
+}
+
+const PHASE = 'status.Phase';
+
+/** What keeps a namespace from going; `paths` says whether each is named by its place. */
+export function validateNamespaceFinalizers(errors: Errors, ns: Namespace, paths: boolean): void {
+  (ns.spec?.finalizers ?? []).forEach((name, i) => {
+    const at = paths ? `spec.finalizers[${i}]` : 'spec.finalizers';
+    addMessages(errors, at, name, qualifiedName(name));
+    if (name.includes('/') || BARE_FINALIZERS.includes(name)) return;
+    const why = 'name is neither a standard finalizer name nor is it fully qualified';
+    errors.push(invalid(at, name, why));
+  });
+}
+
+export function validateNewNamespace(errors: Errors, ns: Namespace): void {
+  validateNamespaceFinalizers(errors, ns, false);
+}
+
+export function validateNamespaceStatus(errors: Errors, ns: Namespace): void {
+  const phase = ns.status?.phase ?? '';
+  const [wanted, when] = ns.metadata.deletionTimestamp
+    ? ['Terminating', 'is not empty']
+    : ['Active', 'is empty'];
+  if (phase === wanted) return;
+  const why = `may only be '${wanted}' if \`deletionTimestamp\` ${when}`;
+  errors.push(invalid(PHASE, phase, why));
 }

@@ -13,11 +13,14 @@ import type {
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { validateApproval, validateEphemeralUpdate } from '../strategy/subresources.ts';
+import * as admissionPolicy from './admission-policy.ts';
 import * as autoscaling from './autoscaling.ts';
 import * as batch from './batch.ts';
+import * as certificates from './certificates.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
 import * as endpoints from './endpoints.ts';
+import * as flow from './flow-control.ts';
 import {
   type NameRule,
   validateMetadata,
@@ -61,7 +64,11 @@ const anySegment: KindRules = { name: pathSegmentName };
 const CORE: Readonly<Record<string, KindRules>> = {
   '/ConfigMap': { object: core.validateConfigMap, update: core.validateConfigMapUpdate },
   '/Secret': { object: core.validateSecret, update: core.validateSecretUpdate },
-  '/Namespace': { name: dns1123Label },
+  '/Namespace': {
+    name: dns1123Label,
+    create: core.validateNewNamespace,
+    status: core.validateNamespaceStatus,
+  },
   '/Node': { object: core.validateNode, update: core.validateNodeUpdate },
   '/Pod': {
     object: validatePod,
@@ -167,14 +174,26 @@ const APPS: Readonly<Record<string, KindRules>> = {
     update: (e: Errors, j: Job, o: Job) => batch.validateJobUpdate(e, j, o),
   },
   'batch/CronJob': { object: batch.validateCronJob, create: batch.validateCronJobCreate },
-  'autoscaling/HorizontalPodAutoscaler': { object: autoscaling.validateAutoscaler },
-  'policy/PodDisruptionBudget': { object: autoscaling.validateDisruptionBudget },
+  'autoscaling/HorizontalPodAutoscaler': {
+    object: autoscaling.validateAutoscaler,
+    status: autoscaling.validateAutoscalerStatus,
+  },
+  'policy/PodDisruptionBudget': {
+    object: autoscaling.validateDisruptionBudget,
+    status: autoscaling.validateBudgetStatus,
+  },
   'discovery.k8s.io/EndpointSlice': {
     object: endpoints.validateEndpointSlice,
     update: endpoints.validateEndpointSliceUpdate,
   },
-  'networking.k8s.io/Ingress': { object: network.validateIngress },
-  'networking.k8s.io/IngressClass': { object: network.validateIngressClass },
+  'networking.k8s.io/Ingress': {
+    object: network.validateIngress,
+    create: network.validateNewIngress,
+  },
+  'networking.k8s.io/IngressClass': {
+    object: network.validateIngressClass,
+    update: network.validateIngressClassUpdate,
+  },
   'networking.k8s.io/NetworkPolicy': { object: network.validateNetworkPolicy },
 };
 
@@ -218,22 +237,26 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
   },
   'certificates.k8s.io/CertificateSigningRequest': {
     ...anySegment,
-    object: policy.validateSigningRequest,
-    update: policy.validateSigningRequestUpdate,
+    object: certificates.validateSigningRequest,
+    update: certificates.validateSigningRequestUpdate,
   },
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration': {
     object: policy.validateWebhooks,
   },
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': { object: policy.validateWebhooks },
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': {
-    object: policy.validateAdmissionPolicy,
+    object: admissionPolicy.validateAdmissionPolicy,
   },
   'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding': {
-    object: policy.validateAdmissionPolicyBinding,
+    object: admissionPolicy.validateAdmissionPolicyBinding,
   },
-  'flowcontrol.apiserver.k8s.io/FlowSchema': { object: policy.validateFlowSchema },
+  'flowcontrol.apiserver.k8s.io/FlowSchema': {
+    object: flow.validateFlowSchema,
+    status: flow.validateFlowStatus,
+  },
   'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': {
-    object: policy.validatePriorityLevel,
+    object: flow.validatePriorityLevel,
+    status: flow.validateFlowStatus,
   },
   'apiextensions.k8s.io/CustomResourceDefinition': {
     ...anySegment,
@@ -293,6 +316,8 @@ export function validateUpdate(
   } else if (o.subresource === 'ephemeralcontainers') {
     validateEphemeralUpdate(errors, object as Pod, old as Pod);
     validatePod(errors, object as Pod, podRules(o));
+  } else if (o.subresource === 'finalize' && def.kind === 'Namespace') {
+    core.validateNamespaceFinalizers(errors, object as never, true);
   } else if (o.subresource === 'approval') {
     validateApproval(errors, object as never, old as never);
   }

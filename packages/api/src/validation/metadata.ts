@@ -74,7 +74,8 @@ function validateOwners(errors: Errors, owners: OwnerReference[] | undefined): v
 }
 
 const FINALIZERS = 'metadata.finalizers';
-const BARE_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes'];
+/** Finalizers without a domain. */
+export const BARE_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes'];
 
 function validateFinalizers(errors: Errors, finalizers: string[] | undefined): void {
   for (const f of finalizers ?? []) {

@@ -1,5 +1,5 @@
 /** Ingresses and network policies. */
-import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
+import { forbidden, GoText, invalid, notSupported, required, tooLong } from '../field-error.ts';
 import type {
   HTTPIngressPath,
   Ingress,
@@ -12,6 +12,7 @@ import type {
 import {
   addMessages,
   type Errors,
+  IMMUTABLE,
   isCidr,
   isIp,
   isIpv4,
@@ -126,9 +127,34 @@ export function validateIngress(errors: Errors, ingress: Ingress): void {
   }
 }
 
+const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
+
+/** The class in the field and in the annotation before it must be one. */
+export function validateNewIngress(errors: Errors, ingress: Ingress): void {
+  const annotation = ingress.metadata.annotations?.[CLASS_ANNOTATION];
+  const className = ingress.spec?.ingressClassName;
+  if (annotation === undefined || className === undefined || annotation === className) return;
+  const why = 'must match `ingressClassName` when both are specified';
+  errors.push(invalid(`annotations.${CLASS_ANNOTATION}`, annotation, why));
+}
+
+const MAX_CONTROLLER = 250;
+
+/** Who handles a class is never another one. */
+export function validateIngressClassUpdate(
+  errors: Errors,
+  ic: IngressClass,
+  old: IngressClass,
+): void {
+  const controller = ic.spec?.controller ?? '';
+  if (controller === old.spec?.controller) return;
+  errors.push(invalid('spec.controller', controller, IMMUTABLE));
+}
+
 export function validateIngressClass(errors: Errors, ic: IngressClass): void {
   const controller = ic.spec?.controller ?? '';
   const at = 'spec.controller';
+  if (controller.length > MAX_CONTROLLER) errors.push(tooLong(at, '', MAX_CONTROLLER));
   if (controller === '') errors.push(required(at));
   else if (!/^[^/]+\/.+/.test(controller)) {
     errors.push(invalid(at, controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
@@ -179,7 +205,6 @@ function validatePeer(errors: Errors, path: string, peer: NetworkPolicyPeer): vo
   }
   const block = peer.ipBlock;
   if (block) {
-    if (count > 0) errors.push(forbidden(path, 'may not specify both ipBlock and another peer'));
     count += 1;
     const at = `${path}.ipBlock`;
     if (!block.cidr) errors.push(required(`${at}.cidr`));
@@ -194,6 +219,9 @@ function validatePeer(errors: Errors, path: string, peer: NetworkPolicyPeer): vo
     }
   }
   if (count === 0) errors.push(required(path, 'must specify a peer'));
+  else if (block && count > 1) {
+    errors.push(forbidden(path, 'may not specify both ipBlock and another peer'));
+  }
 }
 
 function validatePolicyPort(errors: Errors, path: string, p: NetworkPolicyPort): void {
@@ -206,15 +234,19 @@ function validatePolicyPort(errors: Errors, path: string, p: NetworkPolicyPort):
     if (p.endPort !== undefined) errors.push(invalid(`${path}.endPort`, p.endPort, why));
     return;
   }
-  validatePortReference(errors, `${path}.port`, p.port);
-  if (p.endPort === undefined) return;
   if (typeof p.port === 'string') {
     const why = 'may not be specified when `port` is non-numeric';
-    errors.push(invalid(`${path}.endPort`, p.endPort, why));
-  } else if (p.endPort < p.port) {
+    if (p.endPort !== undefined) errors.push(invalid(`${path}.endPort`, p.endPort, why));
+    validatePortReference(errors, `${path}.port`, p.port);
+    return;
+  }
+  validatePortReference(errors, `${path}.port`, p.port);
+  if (p.endPort === undefined) return;
+  if (p.endPort < p.port) {
     const why = 'must be greater than or equal to `port`';
     errors.push(invalid(`${path}.endPort`, p.port, why));
-  } else addMessages(errors, `${path}.endPort`, p.endPort, portNumber(p.endPort));
+  }
+  addMessages(errors, `${path}.endPort`, p.endPort, portNumber(p.endPort));
 }
 
 export function validateNetworkPolicy(errors: Errors, policy: NetworkPolicy): void {

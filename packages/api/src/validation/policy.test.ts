@@ -46,7 +46,10 @@ describe('autoscalers and budgets', () => {
       v2,
       kind,
       hpa(cpu({ type: 'Often', averageUtilization: 0 })),
-      [/target\.type: Unsupported value: "Often"/, /averageUtilization: Invalid value: 0: must be/],
+      [
+        /target\.type: Invalid value: "Often": must be either Utilization, Value, or AverageValue/,
+        /averageUtilization: Invalid value: 0: must be/,
+      ],
     ],
     [
       v2,
@@ -58,7 +61,10 @@ describe('autoscalers and budgets', () => {
       v2,
       kind,
       hpa({ metrics: [{ type: 'Pods', pods: { metric: {}, target: { type: 'Value' } } }] }),
-      ['spec.metrics[0].pods.metric.name: Required value'],
+      [
+        'spec.metrics[0].pods.metric.name: Required value: must specify a metric name',
+        'spec.metrics[0].pods.target.averageValue: Required value: must specify a positive target averageValue',
+      ],
     ],
     [
       v2,

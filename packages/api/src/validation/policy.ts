@@ -2,19 +2,14 @@
 import { semanticEqual } from '../equal.ts';
 import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
 import type {
-  CertificateSigningRequest,
   ControllerRevision,
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
-  FlowSchema,
   Lease,
   MutatingWebhookConfiguration,
   PriorityClass,
-  PriorityLevelConfiguration,
   RuleWithOperations,
   RuntimeClass,
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
@@ -25,6 +20,8 @@ import {
   NOT_NEGATIVE,
   notNegative,
   requireText,
+  UniqueNames,
+  validateSelector,
 } from './common.ts';
 import { goStrings } from './go-dump.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain } from './names.ts';
@@ -96,50 +93,59 @@ export function validateControllerRevisionUpdate(
   errors.push(invalid('data', new GoText(JSON.stringify(r.data)), IMMUTABLE));
 }
 
-const PEM_TEXT = 'PEM block type must be CERTIFICATE REQUEST';
-
-export function validateSigningRequest(errors: Errors, csr: CertificateSigningRequest): void {
-  const { request, usages, signerName, expirationSeconds } = csr.spec;
-  const bytes = Buffer.from(request ?? '', 'base64');
-  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(bytes.toString())) {
-    const hex = [...bytes].map((b) => `0x${b.toString(16)}`).join(', ');
-    errors.push(invalid('spec.request', new GoText(`[]byte{${hex}}`), PEM_TEXT));
-  }
-  if ((usages ?? []).length === 0) errors.push(required('spec.usages'));
-  if (!signerName) errors.push(required('spec.signerName'));
-  else if (!/^[^/]+\/.+$/.test(signerName)) {
-    const why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
-    errors.push(invalid('spec.signerName', signerName, why));
-  }
-  if (expirationSeconds !== undefined && expirationSeconds < 600) {
-    const why = 'may not specify a duration less than 600 seconds (10 minutes)';
-    errors.push(invalid('spec.expirationSeconds', expirationSeconds, why));
-  }
-}
-
-export function validateSigningRequestUpdate(
-  errors: Errors,
-  csr: CertificateSigningRequest,
-  old: CertificateSigningRequest,
-): void {
-  if (semanticEqual(csr.spec, old.spec)) return;
-  errors.push(invalid('spec', new GoText('certificates.CertificateSigningRequestSpec'), IMMUTABLE));
-}
-
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 
-function validateRule(errors: Errors, path: string, rule: RuleWithOperations): void {
+/** Names of resources with their subresources, stars among them: none may say what another says already. */
+function validateRuleResources(errors: Errors, path: string, resources: readonly string[]): void {
+  if (resources.length === 0) errors.push(required(path));
+  const anySub = new Set<string>();
+  const anyResource = new Set<string>();
+  let plain = false;
+  resources.forEach((text, i) => {
+    if (text === '') {
+      errors.push(required(`${path}[${i}]`));
+      return;
+    }
+    const slash = text.indexOf('/');
+    if (slash < 0) {
+      plain = text !== '*';
+      return;
+    }
+    const [resource, sub] = [text.slice(0, slash), text.slice(slash + 1)];
+    if (anySub.has(resource)) {
+      const why = `if '${resource}/*' is present, must not specify ${text}`;
+      errors.push(invalid(`${path}[${i}]`, text, why));
+    }
+    if (anyResource.has(sub)) {
+      const why = `if '*/${sub}' is present, must not specify ${text}`;
+      errors.push(invalid(`${path}[${i}]`, text, why));
+    }
+    if (sub === '*') anySub.add(resource);
+    if (resource === '*') anyResource.add(sub);
+  });
+  if (resources.length > 1 && resources.includes('*/*')) {
+    const why = "if '*/*' is present, must not specify other resources";
+    errors.push(invalid(path, goStrings(resources), why));
+  }
+  if (plain && resources.includes('*')) {
+    const why = "if '*' is present, must not specify other resources without subresources";
+    errors.push(invalid(path, goStrings(resources), why));
+  }
+}
+
+/** One rule of a webhook or a policy. */
+export function validateRule(errors: Errors, path: string, rule: RuleWithOperations): void {
   const operations = rule.operations ?? [];
   if (operations.length === 0) errors.push(required(`${path}.operations`));
+  if (operations.length > 1 && operations.includes('*')) {
+    const why = "if '*' is present, must not specify other operations";
+    errors.push(invalid(`${path}.operations`, goStrings(operations), why));
+  }
   operations.forEach((o, i) => {
     if (!OPERATIONS.includes(o)) {
       errors.push(notSupported(`${path}.operations[${i}]`, o, OPERATIONS));
     }
   });
-  if (operations.length > 1 && operations.includes('*')) {
-    const why = "if '*' is present, must not specify other operations";
-    errors.push(invalid(`${path}.operations`, goStrings(operations), why));
-  }
   for (const field of ['apiGroups', 'apiVersions'] as const) {
     const list = rule[field] ?? [];
     if (list.length === 0) errors.push(required(`${path}.${field}`));
@@ -148,13 +154,12 @@ function validateRule(errors: Errors, path: string, rule: RuleWithOperations): v
       const why = `if '*' is present, must not specify other ${what}`;
       errors.push(invalid(`${path}.${field}`, goStrings(list), why));
     }
+    if (field === 'apiGroups') continue;
+    list.forEach((version, i) => {
+      if (version === '') errors.push(required(`${path}.${field}[${i}]`));
+    });
   }
-  const resources = rule.resources ?? [];
-  if (resources.length === 0) errors.push(required(`${path}.resources`));
-  if (resources.length > 1 && resources.includes('*/*')) {
-    const why = "if '*/*' is present, must not specify other resources";
-    errors.push(invalid(`${path}.resources`, goStrings(resources), why));
-  }
+  validateRuleResources(errors, `${path}.resources`, rule.resources ?? []);
   const scopes = ['*', 'Cluster', 'Namespaced'];
   if (rule.scope !== undefined && !scopes.includes(rule.scope)) {
     errors.push(notSupported(`${path}.scope`, rule.scope, scopes));
@@ -165,7 +170,13 @@ type Webhook =
   | NonNullable<ValidatingWebhookConfiguration['webhooks']>[number]
   | NonNullable<MutatingWebhookConfiguration['webhooks']>[number];
 
-function optionOf(errors: Errors, path: string, value: string | undefined, set: string[]): void {
+/** An option, if it is given, is one of the set. */
+export function optionOf(
+  errors: Errors,
+  path: string,
+  value: string | undefined,
+  set: string[],
+): void {
   if (value !== undefined && !set.includes(value)) errors.push(notSupported(path, value, set));
 }
 
@@ -190,11 +201,21 @@ function validateWebhook(errors: Errors, path: string, hook: Webhook): void {
     const why = 'the timeout value must be between 1 and 30 seconds';
     errors.push(invalid(`${path}.timeoutSeconds`, timeout, why));
   }
+  validateSelector(errors, `${path}.namespaceSelector`, hook.namespaceSelector);
+  validateSelector(errors, `${path}.objectSelector`, hook.objectSelector);
+  if ('reinvocationPolicy' in hook) {
+    const policies = ['IfNeeded', 'Never'];
+    optionOf(errors, `${path}.reinvocationPolicy`, hook.reinvocationPolicy, policies);
+  }
   validateWebhookClient(errors, `${path}.clientConfig`, hook.clientConfig);
   const versions = hook.admissionReviewVersions ?? [];
   const at = `${path}.admissionReviewVersions`;
   if (versions.length === 0) errors.push(required(at, 'must specify one of v1, v1beta1'));
-  else if (!versions.some((v) => v === 'v1' || v === 'v1beta1')) {
+  versions.forEach((v, i) => {
+    if (versions.indexOf(v) < i) errors.push(invalid(`${at}[${i}]`, v, 'duplicate version'));
+    else addMessages(errors, `${at}[${i}]`, v, dns1035Label(v));
+  });
+  if (versions.length > 0 && !versions.some((v) => v === 'v1' || v === 'v1beta1')) {
     errors.push(invalid(at, goStrings(versions), 'must include at least one of v1, v1beta1'));
   }
 }
@@ -203,86 +224,11 @@ export function validateWebhooks(
   errors: Errors,
   c: ValidatingWebhookConfiguration | MutatingWebhookConfiguration,
 ): void {
+  const names = new UniqueNames();
   (c.webhooks ?? []).forEach((hook, i) => {
     validateWebhook(errors, `webhooks[${i}]`, hook);
+    if (hook.name) names.add(errors, `webhooks[${i}].name`, hook.name);
   });
-}
-
-export function validateAdmissionPolicy(errors: Errors, policy: ValidatingAdmissionPolicy): void {
-  const spec = policy.spec ?? {};
-  optionOf(errors, 'spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']);
-  if (!spec.matchConstraints) errors.push(required('spec.matchConstraints'));
-  else if ((spec.matchConstraints.resourceRules ?? []).length === 0) {
-    errors.push(required('spec.matchConstraints.resourceRules'));
-  }
-  if ((spec.validations ?? []).length + (spec.auditAnnotations ?? []).length === 0) {
-    const why = 'validations or auditAnnotations must contain at least one item';
-    errors.push(required('spec.validations', why), required('spec.auditAnnotations', why));
-  }
-  (spec.validations ?? []).forEach((v, i) => {
-    requireText(errors, `spec.validations[${i}].expression`, v.expression.trim());
-  });
-}
-
-export function validateAdmissionPolicyBinding(
-  errors: Errors,
-  b: ValidatingAdmissionPolicyBinding,
-): void {
-  const spec = b.spec ?? {};
-  requireText(errors, 'spec.policyName', spec.policyName);
-  const actions = spec.validationActions ?? [];
-  if (actions.length === 0) errors.push(required('spec.validationActions'));
-  actions.forEach((a, i) => {
-    optionOf(errors, `spec.validationActions[${i}]`, a, ['Audit', 'Deny', 'Warn']);
-  });
-  if (actions.includes('Deny') && actions.includes('Warn')) {
-    const why =
-      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
-    const shown = goStrings(actions, '[]admissionregistration.ValidationAction');
-    errors.push(invalid('spec.validationActions', shown, why));
-  }
-}
-
-export function validateFlowSchema(errors: Errors, fs: FlowSchema): void {
-  const spec = fs.spec;
-  if (!spec) return;
-  const precedence = spec.matchingPrecedence ?? 0;
-  if (precedence <= 0) {
-    errors.push(invalid('spec.matchingPrecedence', precedence, 'must be a positive value'));
-  }
-  if (precedence > 10_000) {
-    errors.push(invalid('spec.matchingPrecedence', precedence, 'must not be greater than 10000'));
-  }
-  if (!spec.priorityLevelConfiguration?.name) {
-    const at = 'spec.priorityLevelConfiguration.name';
-    errors.push(required(at, 'must reference a priority level'));
-  }
-  const kinds = ['Group', 'ServiceAccount', 'User'];
-  (spec.rules ?? []).forEach((rule, i) => {
-    const at = `spec.rules[${i}]`;
-    (rule.subjects ?? []).forEach((s, j) => {
-      if (!kinds.includes(s.kind)) {
-        errors.push(notSupported(`${at}.subjects[${j}].kind`, s.kind, kinds));
-      }
-    });
-    if ((rule.resourceRules ?? []).length + (rule.nonResourceRules ?? []).length === 0) {
-      const why = 'at least one of resourceRules and nonResourceRules has to be non-empty';
-      errors.push(required(at, why));
-    }
-  });
-}
-
-export function validatePriorityLevel(errors: Errors, level: PriorityLevelConfiguration): void {
-  const spec = level.spec;
-  if (!spec) return;
-  if (spec.type === 'Limited') {
-    if (!spec.limited) {
-      errors.push(required('spec.limited', 'must not be empty when type is Limited'));
-    }
-  } else if (spec.type === 'Exempt') {
-    const why = 'must be nil if the type is not Limited';
-    if (spec.limited) errors.push(forbidden('spec.limited', why));
-  } else errors.push(notSupported('spec.type', spec.type, ['Exempt', 'Limited']));
 }
 
 function validateCustomNames(errors: Errors, crd: CustomResourceDefinition): void {

@@ -25,9 +25,14 @@ describe('services that do not fit together', () => {
       [`spec.clusterIPs[0]: Invalid value: "None": may not be set to 'None' for NodePort services`],
     ],
     [
-      { type: 'LoadBalancer', ports: [{ port: 10250 }] },
+      { type: 'LoadBalancer', ports: [{ port: 10250 }], trafficDistribution: 'Near' },
+      ['spec.trafficDistribution: Unsupported value: "Near": supported values: "PreferClose"'],
+    ],
+    [
+      { clusterIP: '10.96.0.1', ipFamilies: ['IPv4', 'IPv4'], loadBalancerClass: 'a' },
       [
-        'spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet',
+        'spec.ipFamilies[1]: Duplicate value: "IPv4"',
+        "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
       ],
     ],
     [

@@ -5,7 +5,6 @@ import { goQuote } from '../go-text.ts';
 import {
   addMessages,
   type Errors,
-  IMMUTABLE,
   isCidr,
   isIp,
   UniqueNames,
@@ -20,7 +19,6 @@ import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './nam
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const AFFINITIES = ['ClientIP', 'None'];
-const KUBELET_PORT = 10250;
 const MAX_AFFINITY_SECONDS = 86_400;
 
 function isHeadless(spec: ServiceSpec): boolean {
@@ -28,13 +26,6 @@ function isHeadless(spec: ServiceSpec): boolean {
 }
 
 function validateType(errors: Errors, spec: ServiceSpec): void {
-  if (spec.type === 'LoadBalancer') {
-    (spec.ports ?? []).forEach((p, i) => {
-      if (p.port !== KUBELET_PORT) return;
-      const why = 'may not expose port 10250 externally since it is used by kubelet';
-      errors.push(invalid(`spec.ports[${i}]`, p.port, why));
-    });
-  }
   if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec)) {
     const why = `may not be set to 'None' for ${spec.type} services`;
     errors.push(invalid('spec.clusterIPs[0]', 'None', why));
@@ -42,6 +33,11 @@ function validateType(errors: Errors, spec: ServiceSpec): void {
   if (spec.type !== 'ExternalName') return;
   if ((spec.clusterIPs ?? []).length > 0) {
     errors.push(forbidden('spec.clusterIPs', 'may not be set for ExternalName services'));
+  }
+  for (const field of ['ipFamilies', 'ipFamilyPolicy'] as const) {
+    const value = spec[field];
+    if (value === undefined || value.length === 0) continue;
+    errors.push(forbidden(`spec.${field}`, 'may not be set for ExternalName services'));
   }
   const name = (spec.externalName ?? '').replace(/\.$/, '');
   if (name === '') errors.push(required('spec.externalName'));
@@ -108,12 +104,14 @@ function validateSingleStack(errors: Errors, spec: ServiceSpec): void {
 function validateClusterIps(errors: Errors, spec: ServiceSpec): void {
   const ips = spec.clusterIPs ?? [];
   const families = spec.ipFamilies ?? [];
-  if (spec.type === 'ExternalName') {
-    for (const field of ['ipFamilies', 'ipFamilyPolicy'] as const) {
-      if (spec[field] === undefined) continue;
-      errors.push(forbidden(`spec.${field}`, 'may not be set for ExternalName services'));
-    }
-    return;
+  if (spec.type === 'ExternalName') return;
+  const shownIps = goStrings(ips);
+  if (spec.clusterIP && ips.length === 0) errors.push(required('spec.clusterIPs'));
+  else if (spec.clusterIP && ips[0] !== spec.clusterIP) {
+    errors.push(invalid('spec.clusterIPs', shownIps, 'first value must match `clusterIP`'));
+  } else if (!spec.clusterIP && ips.length > 0) {
+    const why = 'must be empty when `clusterIP` is not specified';
+    errors.push(invalid('spec.clusterIPs', shownIps, why));
   }
   families.forEach((family, i) => {
     if (family !== 'IPv4' && family !== 'IPv6') {
@@ -128,22 +126,34 @@ function validateClusterIps(errors: Errors, spec: ServiceSpec): void {
     errors.push(notSupported('spec.ipFamilyPolicy', policy, policies));
   }
   validateSingleStack(errors, spec);
-  if (ips.length > 2) {
-    errors.push(invalid('spec.clusterIPs', goStrings(ips), 'may only hold up to 2 values'));
-  }
+  const before = errors.length;
   ips.forEach((ip, i) => {
-    if (ip === 'None') {
-      if (ips.length > 1) {
-        const why = 'if clusterIPs[0] is set to "None" it must be the only value';
-        errors.push(invalid('spec.clusterIPs', goStrings(ips), why));
-      }
-      return;
+    if (i > 0 || ip !== 'None') validateIp(errors, `spec.clusterIPs[${i}]`, ip);
+    else if (ips.length > 1) {
+      errors.push(invalid('spec.clusterIPs', shownIps, "'None' must be the first and only value"));
     }
-    validateIp(errors, `spec.clusterIPs[${i}]`, ip);
   });
-  if (ips.length > 0 && spec.clusterIP !== ips[0]) {
-    errors.push(invalid('spec.clusterIPs', goStrings(ips), 'first value must match `clusterIP`'));
+  const allFine = errors.length === before;
+  if (ips.length > 2) {
+    errors.push(invalid('spec.clusterIPs', shownIps, 'may only hold up to 2 values'));
   }
+  if (allFine) validateFamilies(errors, spec);
+}
+
+function validateFamilies(errors: Errors, spec: ServiceSpec): void {
+  const ips = spec.clusterIPs ?? [];
+  const of = ips.map((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4'));
+  if (ips.length > 1 && new Set(of).size < 2) {
+    const why = 'may specify no more than one IP for each IP family';
+    errors.push(invalid('spec.clusterIPs', goStrings(ips), why));
+  }
+  if (isHeadless(spec)) return;
+  ips.forEach((ip, i) => {
+    const wanted = spec.ipFamilies?.[i];
+    if ((wanted !== 'IPv4' && wanted !== 'IPv6') || wanted === of[i]) return;
+    const why = `expected an ${wanted} value as indicated by \`ipFamilies[${i}]\``;
+    errors.push(invalid(`spec.clusterIPs[${i}]`, ip, why));
+  });
 }
 
 /** Addresses that are never those of a host elsewhere. */
@@ -220,34 +230,50 @@ function validateTraffic(errors: Errors, spec: ServiceSpec): void {
     errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, why));
   }
   const inside = spec.internalTrafficPolicy;
-  if (spec.type === 'ExternalName') return;
-  if (inside === undefined) errors.push(required('spec.internalTrafficPolicy'));
-  else if (inside !== 'Cluster' && inside !== 'Local') {
+  if (inside === undefined && spec.type !== 'ExternalName') {
+    errors.push(required('spec.internalTrafficPolicy'));
+  }
+  if (inside !== undefined && inside !== 'Cluster' && inside !== 'Local') {
     errors.push(notSupported('spec.internalTrafficPolicy', inside, ['Cluster', 'Local']));
   }
 }
 
-function validateLoadBalancer(errors: Errors, spec: ServiceSpec): void {
+const RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+const ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'";
+
+/** In the field, or in the annotation that came before it; both may be padded. */
+function validateRanges(errors: Errors, service: Service): void {
+  const spec = service.spec ?? {};
   const ranges = spec.loadBalancerSourceRanges ?? [];
-  if (spec.type !== 'LoadBalancer') {
-    if (ranges.length > 0) {
-      const why = "may only be used when `type` is 'LoadBalancer'";
-      errors.push(forbidden('spec.LoadBalancerSourceRanges', why));
-    }
-    for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
-      if (spec[field] === undefined) continue;
-      const why = "may only be used when `type` is 'LoadBalancer'";
-      errors.push(forbidden(`spec.${field}`, why));
-    }
-    return;
+  const annotation = service.metadata.annotations?.[RANGES_ANNOTATION];
+  const check = (at: string, text: string): void => {
+    const range = text.trim();
+    if (!isCidr(range)) validateCidr(errors, at, range);
+  };
+  if (ranges.length > 0) {
+    const at = 'spec.LoadBalancerSourceRanges';
+    if (spec.type !== 'LoadBalancer') errors.push(forbidden(at, ONLY_BALANCED));
+    ranges.forEach((range, i) => {
+      check(`${at}[${i}]`, range);
+    });
+  } else if (annotation !== undefined) {
+    const at = `metadata.annotations[${RANGES_ANNOTATION}]`;
+    if (spec.type !== 'LoadBalancer') errors.push(forbidden(at, ONLY_BALANCED));
+    if (annotation.trim() !== '') for (const range of annotation.split(',')) check(at, range);
   }
-  ranges.forEach((range, i) => {
-    const at = `spec.LoadBalancerSourceRanges[${i}]`;
-    if (!isCidr(range.trim())) validateCidr(errors, at, range);
-  });
-  if (spec.allocateLoadBalancerNodePorts === undefined) {
-    errors.push(required('spec.allocateLoadBalancerNodePorts'));
+}
+
+function validateLoadBalancer(errors: Errors, spec: ServiceSpec): void {
+  const balanced = spec.type === 'LoadBalancer';
+  const allocate = spec.allocateLoadBalancerNodePorts;
+  if (!balanced && allocate !== undefined) {
+    errors.push(forbidden('spec.allocateLoadBalancerNodePorts', ONLY_BALANCED));
   }
+  if (balanced && allocate === undefined) errors.push(required('allocateLoadBalancerNodePorts'));
+  const name = spec.loadBalancerClass;
+  if (name === undefined) return;
+  if (!balanced) errors.push(forbidden('spec.loadBalancerClass', ONLY_BALANCED));
+  else addMessages(errors, 'spec.loadBalancerClass', name, qualifiedName(name));
 }
 
 export function validateService(errors: Errors, service: Service): void {
@@ -270,8 +296,13 @@ export function validateService(errors: Errors, service: Service): void {
   if (!spec.type) errors.push(required('spec.type'));
   else if (!TYPES.includes(spec.type)) errors.push(notSupported('spec.type', spec.type, TYPES));
   validatePortPairs(errors, spec);
+  validateRanges(errors, service);
   validateLoadBalancer(errors, spec);
   if (TYPES.includes(spec.type ?? '')) validateTraffic(errors, spec);
+  const distribution = spec.trafficDistribution;
+  if (distribution !== undefined && distribution !== 'PreferClose') {
+    errors.push(notSupported('spec.trafficDistribution', distribution, ['PreferClose']));
+  }
 }
 
 export function validateServiceUpdate(errors: Errors, service: Service, old: Service): void {
@@ -285,7 +316,8 @@ export function validateServiceUpdate(errors: Errors, service: Service, old: Ser
   }
   const kept = now.type === 'LoadBalancer' && was.type === 'LoadBalancer';
   if (kept && now.loadBalancerClass !== was.loadBalancerClass) {
-    errors.push(invalid('spec.loadBalancerClass', now.loadBalancerClass ?? null, IMMUTABLE));
+    const why = 'may not change once set';
+    errors.push(invalid('spec.loadBalancerClass', now.loadBalancerClass ?? null, why));
   }
 }
 

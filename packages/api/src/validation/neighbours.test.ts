@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { builtinKind } from '../registry.ts';
+import { complaints, created } from '../testing/make.ts';
+import { validateUpdate } from './index.ts';
+
+type Case = readonly [version: string, kind: string, body: object, complaints: string[]];
+
+function refuses(cases: readonly Case[]): void {
+  for (const [version, kind, body, expected] of cases) {
+    test(`${kind}: ${expected[0] ?? 'fine'}`, () => {
+      assert.deepEqual(complaints(builtinKind(version, kind), { ...body }), expected);
+    });
+  }
+}
+
+describe('quotas and limits', () => {
+  const hard = { 'requests.storage': '1' };
+  const limits = (item: object) => ({ spec: { limits: [{ type: 'Container', ...item }] } });
+  refuses([
+    [
+      'v1',
+      'ResourceQuota',
+      {
+        spec: {
+          hard,
+          scopeSelector: { matchExpressions: [{ scopeName: 'BestEffort', operator: 'In' }] },
+        },
+      },
+      [
+        'spec.scopeSelector.matchExpressions: Invalid value: core.ScopeSelector{"matchExpressions":[{"scopeName":"BestEffort","operator":"In"}]}: unsupported scope applied to resource',
+        'spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be \'Exists\' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity',
+        "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+      ],
+    ],
+    [
+      'v1',
+      'LimitRange',
+      limits({ type: 'Pod', max: { storage: '1' } }),
+      [
+        'spec.limits[0].max[storage]: Invalid value: storage: must be a standard resource for containers',
+      ],
+    ],
+    [
+      'v1',
+      'LimitRange',
+      limits({ min: { cpu: '1' }, max: { cpu: '2' }, maxLimitRequestRatio: { cpu: '3' } }),
+      [
+        'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: resource.Quantity{i:resource.int64Amount{value:3, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"3", Format:"DecimalSI"}: ratio 3 is greater than max/min = 2.000000',
+      ],
+    ],
+  ]);
+});
+
+describe('storage', () => {
+  const spec = (more: object) => ({
+    spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, ...more },
+  });
+  const csi = { driver: 'd.example.com', volumeHandle: 'v' };
+  refuses([
+    ['v1', 'PersistentVolume', spec({ csi }), []],
+    [
+      'v1',
+      'PersistentVolume',
+      spec({ csi: { ...csi, nodePublishSecretRef: { name: 's' } }, nfs: { server: 's' } }),
+      [
+        'spec.nfs.path: Required value',
+        'spec.nfs.path: Invalid value: "": must be an absolute path',
+        'spec.csi: Forbidden: may not specify more than 1 volume type',
+      ],
+    ],
+    [
+      'v1',
+      'PersistentVolume',
+      spec({ hostPath: { path: '/' }, persistentVolumeReclaimPolicy: 'Recycle' }),
+      [
+        "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
+      ],
+    ],
+    [
+      'storage.k8s.io/v1',
+      'StorageClass',
+      {
+        provisioner: 'p',
+        allowedTopologies: [{ matchLabelExpressions: [{ key: 'a', values: ['x', 'x'] }] }],
+      },
+      ['allowedTopologies.matchLabelExpressions[0].values[1]: Duplicate value: "x"'],
+    ],
+  ]);
+});
+
+describe('flow control', () => {
+  const level = (queuing: object) => ({
+    spec: { type: 'Limited', limited: { limitResponse: { type: 'Queue', queuing } } },
+  });
+  const rule = (r: object) => ({
+    spec: {
+      priorityLevelConfiguration: { name: 'p' },
+      rules: [{ subjects: [{ kind: 'User', user: { name: 'u' } }], ...r }],
+    },
+  });
+  refuses([
+    [
+      'flowcontrol.apiserver.k8s.io/v1',
+      'PriorityLevelConfiguration',
+      level({ queues: 64, handSize: 20 }),
+      [
+        'spec.limited.limitResponse.queuing.handSize: Invalid value: 20: required entropy bits of deckSize 64 and handSize 20 should not be greater than 60',
+      ],
+    ],
+    [
+      'flowcontrol.apiserver.k8s.io/v1',
+      'FlowSchema',
+      rule({ nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['a', '/a*'] }] }),
+      [
+        'spec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid value: "a": must start with slash',
+        'spec.rules[0].nonResourceRules[0].nonResourceURLs[1]: Invalid value: "/a*": wildcard can only do suffix matching',
+      ],
+    ],
+    [
+      'flowcontrol.apiserver.k8s.io/v1',
+      'FlowSchema',
+      rule({ resourceRules: [{ verbs: ['*', 'get'], apiGroups: ['*'], resources: ['*'] }] }),
+      [
+        `spec.rules[0].resourceRules[0].verbs: Invalid value: []string{"*", "get"}: if '*' is present, must not specify other verbs`,
+        'spec.rules[0].resourceRules[0].namespaces: Required value: resource rules that are not cluster scoped must supply at least one namespace',
+      ],
+    ],
+  ]);
+});
+
+describe('admission', () => {
+  const hook = (more: object) => ({
+    webhooks: [
+      {
+        name: 'a.example.com',
+        clientConfig: { url: 'https://h/' },
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+        ...more,
+      },
+    ],
+  });
+  const rule = { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'] };
+  refuses([
+    [
+      'admissionregistration.k8s.io/v1',
+      'ValidatingWebhookConfiguration',
+      hook({ rules: [{ ...rule, resources: ['pods/*', 'pods/status', '*', 'a'] }] }),
+      [
+        `webhooks[0].rules[0].resources[1]: Invalid value: "pods/status": if 'pods/*' is present, must not specify pods/status`,
+        `webhooks[0].rules[0].resources: Invalid value: []string{"pods/*", "pods/status", "*", "a"}: if '*' is present, must not specify other resources without subresources`,
+      ],
+    ],
+    [
+      'admissionregistration.k8s.io/v1',
+      'ValidatingAdmissionPolicyBinding',
+      { spec: { policyName: 'p', paramRef: {}, validationActions: ['Deny', 'Deny'] } },
+      [
+        'spec.paramRef: Required value: one of name or selector must be specified',
+        'spec.paramRef.parameterNotFoundAction: Required value',
+        'spec.validationActions[1]: Duplicate value: "Deny"',
+      ],
+    ],
+  ]);
+});
+
+describe('certificates', () => {
+  const request = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64');
+  const csr = (signerName: string, usages: string[]) => ({ spec: { request, signerName, usages } });
+  refuses([
+    [
+      'certificates.k8s.io/v1',
+      'CertificateSigningRequest',
+      csr('kubernetes.io/legacy-unknown', ['client auth', 'client auth']),
+      [
+        'spec.usages[1]: Duplicate value: "client auth"',
+        'spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy signerName is not allowed via this API version',
+      ],
+    ],
+    [
+      'certificates.k8s.io/v1',
+      'CertificateSigningRequest',
+      csr('example/x', ['client auth']),
+      [
+        'spec.signerName: Invalid value: "example": should be a domain with at least two segments separated by dots',
+      ],
+    ],
+  ]);
+});
+
+test('a namespace ends only when it is being deleted', () => {
+  const def = builtinKind('v1', 'Namespace');
+  const old = created(def, {});
+  const next = structuredClone(old);
+  next.status = { phase: 'Terminating' };
+  assert.deepEqual(validateUpdate(def, next, old, 'status').map(String), [
+    'status.Phase: Invalid value: "Terminating": may only be \'Active\' if `deletionTimestamp` is empty',
+  ]);
+});
