@@ -44,6 +44,36 @@ metadata: {name: web}
 spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 `;
 
+/** Another machine on a network of this one that asks by ARP who has an address. */
+class Neighbour {
+  readonly name: string;
+  readonly #link: string;
+
+  private constructor() {
+    this.name = `kn${process.pid}`;
+    this.#link = `kn${process.pid}`;
+  }
+
+  static async create(target: string): Promise<Neighbour> {
+    const one = new Neighbour();
+    const { name } = one;
+    const ip = (line: string): Promise<string> => must('ip', line.split(' '));
+    await ip(`netns add ${name}`);
+    await ip(`link add ${one.#link} type veth peer name eth0 netns ${name}`);
+    await ip(`addr add 192.168.83.1/24 dev ${one.#link}`);
+    await ip(`link set ${one.#link} up`);
+    await ip(`-n ${name} addr add 192.168.83.2/24 dev eth0`);
+    await ip(`-n ${name} link set eth0 up`);
+    await ip(`-n ${name} route add ${target}/32 dev eth0`);
+    return one;
+  }
+
+  async destroy(): Promise<void> {
+    await run('ip', ['netns', 'delete', this.name]);
+    await run('ip', ['link', 'delete', this.#link]);
+  }
+}
+
 let cluster: TestCluster;
 
 before(async () => {
@@ -135,6 +165,33 @@ test('the Service answers on its address, its name and its node port', { skip },
   await eventually('the node port from the host', 20_000, async () => {
     const page = await must('curl', ['-sS', '--max-time', '3', `http://${node}:${port}/`]);
     assert.match(page, /^web-/);
+  });
+});
+
+test('a load balancer answers on an address of its own, to the host and to a neighbour', {
+  skip,
+}, async () => {
+  const front = ['web', '--type', 'LoadBalancer', '--port', '80', '--target-port', '8080'];
+  await cluster.kubectl(['expose', 'deployment', ...front, '--name', 'front']);
+  const ip = await eventually('an address', 60_000, async () => {
+    const path = '{.status.loadBalancer.ingress[0].ip}';
+    const text = await cluster.kubectl(['get', 'service', 'front', '-o', `jsonpath=${path}`]);
+    assert.match(text, /^10\.97\.0\.\d+$/);
+    return text;
+  });
+  const curl = ['curl', '-sS', '--max-time', '5', `http://${ip}/`];
+  await eventually('the host gets an answer', 60_000, async () => {
+    assert.match(await must('curl', curl.slice(1)), /^web-/);
+  });
+  const neighbour = await Neighbour.create(ip);
+  try {
+    assert.match(await must('ip', ['netns', 'exec', neighbour.name, ...curl]), /^web-/);
+  } finally {
+    await neighbour.destroy();
+  }
+  await cluster.kubectl(['delete', 'service', 'front', '--timeout=60s']);
+  await eventually('the address is given up', 60_000, async () => {
+    assert.ok(!(await must('ip', ['-4', 'addr', 'show', 'dev', 'lo'])).includes(ip));
   });
 });
 

@@ -118,6 +118,42 @@ async function configMaps(): Promise<Set<string>> {
   );
 }
 
+/** The address of a Service, once it has one. */
+const addressOf = (name: string): Promise<string> =>
+  eventually(`an address for ${name}`, 60_000, async () => {
+    const path = '{.status.loadBalancer.ingress[0].ip}';
+    const ip = await cluster.kubectl(['get', 'service', name, '-o', `jsonpath=${path}`]);
+    assert.notEqual(ip, '');
+    return ip;
+  });
+
+test('load balancers get addresses of their own, whoever leads; deleting one frees its address', async () => {
+  const expose = (name: string) =>
+    cluster.kubectl([
+      ...['expose', 'deployment', 'web', '--type', 'LoadBalancer'],
+      ...['--port', '80', '--name', name],
+    ]);
+  const leader = async (): Promise<string> => {
+    const lease = ['get', 'lease', '-n', 'kube-system', 'cloud-controller-manager'];
+    return cluster.kubectl([...lease, '-o', 'jsonpath={.spec.holderIdentity}']);
+  };
+  await expose('first');
+  const first = await addressOf('first');
+  assert.match(await cluster.kubectl(['get', 'service', 'first', '--no-headers']), / 10\.97\.0\./);
+  const leading = await leader();
+  const victim = cluster.processes().find(({ name }) => name === leading);
+  assert.ok(victim, leading);
+  await cluster.killAndAwaitReturn(victim);
+  await expose('second');
+  const second = await addressOf('second');
+  assert.notEqual(second, first);
+  assert.equal(await addressOf('first'), first);
+  await cluster.kubectl(['delete', 'service', 'first', '--timeout=60s']);
+  await expose('third');
+  assert.equal(await addressOf('third'), first);
+  await cluster.kubectl(['delete', 'service', 'second', 'third', '--timeout=60s']);
+});
+
 for (const role of ['etcd', 'apiserver', 'scheduler', 'controller-manager']) {
   test(`killing any ${role} loses nothing and stops nobody for long`, async () => {
     const writer = new Writer(role);
