@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { invariant } from '@kubets/platform';
 import type { ClusterPaths } from '../paths.ts';
 import {
+  cloudMasterNumbers,
   clusterCidrOf,
   defaults,
   loadBalancerRangesOf,
@@ -365,9 +366,7 @@ export function planProcesses(ctx: PlanContext): ProcessSpec[] {
     ...masters.map((n) => apiserver(ctx, n)),
     ...masters.map((n) => controllerManager(ctx, n)),
     ...masters.map((n) => scheduler(ctx, n)),
-    ...(loadBalancerRangesOf(settings) === ''
-      ? []
-      : masters.map((n) => cloudControllerManager(ctx, n))),
+    ...cloudMasterNumbers(settings).map((n) => cloudControllerManager(ctx, n)),
     ...nodes.map((node) => kubelet(ctx, node)),
     ...nodes.map((node) => proxy(ctx, node)),
     ...(settings.hollowNodes > 0 ? [hollow(ctx)] : []),

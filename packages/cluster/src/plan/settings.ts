@@ -141,11 +141,21 @@ export const masterNumbers = (settings: Settings): number[] => numbers(settings.
 export const nodeNames = (settings: Settings): string[] =>
   numbers(settings.nodes).map((n) => `node-${n}`);
 
+/** One that works and one that takes over: a third would only take memory. */
+const MAX_CLOUD_MANAGERS = 2;
+
+/** The masters that run a cloud-controller-manager. */
+export const cloudMasterNumbers = (
+  settings: Pick<Settings, 'masters' | 'loadBalancerRanges'>,
+): number[] =>
+  loadBalancerRangesOf(settings) === ''
+    ? []
+    : numbers(Math.min(settings.masters, MAX_CLOUD_MANAGERS));
+
 /** The loopback ports a cluster of these settings uses. */
 export function portUses(
   settings: Pick<Settings, 'masters' | 'nodes' | 'hollowNodes' | 'loadBalancerRanges'>,
 ): string[] {
-  const hasBalancers = loadBalancerRangesOf(settings) !== '';
   const perMaster = numbers(settings.masters).flatMap((n) => [
     `etcd-${n}.client`,
     `etcd-${n}.peer`,
@@ -155,7 +165,6 @@ export function portUses(
     `apiserver-${n}.health`,
     `scheduler-${n}.health`,
     `controller-manager-${n}.health`,
-    ...(hasBalancers ? [`cloud-controller-manager-${n}.health`] : []),
   ]);
   const perNode = numbers(settings.nodes).flatMap((n) => [
     `kubelet-node-${n}.door`,
@@ -164,5 +173,6 @@ export function portUses(
   ]);
   const hollow = settings.hollowNodes > 0 ? ['kubelet-hollow.door', 'kubelet-hollow.health'] : [];
   const dns = settings.nodes > 0 ? ['dns-1.dns', 'dns-1.health'] : [];
-  return [...perMaster, ...perNode, ...hollow, ...dns];
+  const cloud = cloudMasterNumbers(settings).map((n) => `cloud-controller-manager-${n}.health`);
+  return [...perMaster, ...cloud, ...perNode, ...hollow, ...dns];
 }
