@@ -195,7 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'compacted-unnoticed',
     what: 'a watcher whose history is gone goes on as if it had seen it',
     file: 'watch/stream.ts',
-    find: 'if (next < store.compactRevision) {',
+    find: 'if (next < 0 || next < store.compactRevision) {',
     replace: 'if (next < 0) {',
     seeds: 100,
   },
