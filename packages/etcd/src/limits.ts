@@ -60,6 +60,8 @@ export const LIMITS = {
   /** Door: small messages of one turn that are written together; buffers for messages to many, and how many are kept. */
   outboxBytes: 64 * KIB,
   frameBufferBytes: 256 * KIB,
+  /** Door: frames up to here get a buffer of just their size. */
+  smallFramesBytes: 16 * KIB,
   frameBuffersKept: 64,
   /** Ranges: pairs from which on an answer is encoded while it is sent; bytes of it under way. */
   rangeStreamPairs: 100,

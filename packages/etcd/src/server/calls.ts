@@ -62,8 +62,11 @@ export interface StreamCall<Q, R> extends Caller {
   /** Bytes written that the connection has not taken yet. */
   readonly backlogBytes: number;
   send(message: Loose<R>): void;
-  /** Sends messages that are encoded and framed already. @param onTaken the buffer is not needed any more */
-  sendFrames(frames: Buffer, onTaken: () => void): void;
+  /**
+   * Sends messages that are encoded and framed already.
+   * @param onTaken the buffer is not needed any more; who gives none leaves it to the call, which writes small ones together
+   */
+  sendFrames(frames: Buffer, onTaken?: () => void): void;
   /** Ends the call well, or with an error. */
   end(error?: EtcdError): void;
   onMessage(listener: (request: Q) => void): void;
@@ -286,18 +289,25 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
   send(message: Loose<R>): void {
     if (this.ended || this.stream.destroyed) return;
     const type = this.method.response as MessageType<R>;
-    const frame = sealFrame(type.encode(message, FRAME_HEAD_BYTES));
-    // What is sent in one go is written together: each write costs more than most messages do.
-    if (this.outbox.length === 0) queueMicrotask(() => this.flush());
-    this.outbox.push(frame);
-    this.outboxBytes += frame.length;
-    if (this.outboxBytes >= LIMITS.outboxBytes) this.flush();
+    this.collect(sealFrame(type.encode(message, FRAME_HEAD_BYTES)));
   }
 
-  sendFrames(frames: Buffer, onTaken: () => void): void {
+  sendFrames(frames: Buffer, onTaken?: () => void): void {
     if (this.ended || this.stream.destroyed) return;
+    if (onTaken === undefined && frames.length < LIMITS.outboxBytes) {
+      this.collect(frames);
+      return;
+    }
     this.flush();
     this.stream.write(frames, onTaken);
+  }
+
+  /** What is sent in one go is written together: each write costs more than most messages do. */
+  private collect(frames: Buffer): void {
+    if (this.outbox.length === 0) queueMicrotask(() => this.flush());
+    this.outbox.push(frames);
+    this.outboxBytes += frames.length;
+    if (this.outboxBytes >= LIMITS.outboxBytes) this.flush();
   }
 
   private flush(): void {

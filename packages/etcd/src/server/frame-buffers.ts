@@ -7,14 +7,20 @@ import { LIMITS } from '../limits.ts';
 
 const free: Buffer[] = [];
 
-/** @returns a buffer of at least so many bytes; what is in it is of no meaning */
+/** @returns a buffer of at least so many bytes; what is in it is of no meaning. Small and huge ones are not from the store */
 export function takeFrameBuffer(bytes: number): Buffer {
+  if (bytes <= LIMITS.smallFramesBytes) return Buffer.allocUnsafe(bytes);
   if (bytes > LIMITS.frameBufferBytes) return Buffer.allocUnsafeSlow(bytes);
   return free.pop() ?? Buffer.allocUnsafeSlow(LIMITS.frameBufferBytes);
 }
 
+/** Whether the buffer should be given back. */
+export function isFrameBuffer(buffer: Buffer): boolean {
+  return buffer.buffer.byteLength === LIMITS.frameBufferBytes;
+}
+
 /** Nobody looks at the buffer any more. */
 export function giveFrameBuffer(buffer: Buffer): void {
-  const usual = buffer.buffer.byteLength === LIMITS.frameBufferBytes;
-  if (usual && free.length < LIMITS.frameBuffersKept) free.push(Buffer.from(buffer.buffer));
+  if (isFrameBuffer(buffer) && free.length < LIMITS.frameBuffersKept)
+    free.push(Buffer.from(buffer.buffer));
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { seededRandom } from '@kubets/platform';
 import { CODE, EtcdError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { giveFrameBuffer, isFrameBuffer, takeFrameBuffer } from './frame-buffers.ts';
 import { encodeStatusMessage, FRAME_HEAD_BYTES, FrameReader, sealFrame } from './frames.ts';
 
 function frame(message: Buffer): Buffer {
@@ -59,5 +61,19 @@ describe('status messages', () => {
     assert.equal(encodeStatusMessage('100% "so" ü\n'), '100%25 "so" %C3%BC%0A');
     const odd = 'a\u0001{}~ä€%41';
     assert.equal(decodeURIComponent(encodeStatusMessage(odd)), odd);
+  });
+});
+
+describe('frame buffers', () => {
+  it('are as small as few frames need, and kept only where they are large', () => {
+    const small = takeFrameBuffer(100);
+    assert.equal(small.length, 100);
+    assert.ok(!isFrameBuffer(small));
+    const large = takeFrameBuffer(LIMITS.smallFramesBytes + 1);
+    assert.equal(large.length, LIMITS.frameBufferBytes);
+    giveFrameBuffer(large.subarray(0, 10));
+    assert.equal(takeFrameBuffer(LIMITS.frameBufferBytes).buffer, large.buffer);
+    const huge = takeFrameBuffer(LIMITS.frameBufferBytes + 1);
+    assert.ok(!isFrameBuffer(huge));
   });
 });

@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { WatchStream } from '../watch/index.ts';
 import type { Access } from './access.ts';
 import type { StreamCall } from './calls.ts';
-import { giveFrameBuffer } from './frame-buffers.ts';
+import { giveFrameBuffer, isFrameBuffer } from './frame-buffers.ts';
 import type { LeaderGuard } from './leader-guard.ts';
 import type { Member } from './member.ts';
 import { framesForEach } from './shared-frames.ts';
@@ -26,7 +26,8 @@ export function serveWatch(member: Member, guard: LeaderGuard, call: WatchCall):
     },
     sendToEach(message, watchIds) {
       const frames = framesForEach(message, watchIds);
-      call.sendFrames(frames, () => giveFrameBuffer(frames));
+      if (isFrameBuffer(frames)) call.sendFrames(frames, () => giveFrameBuffer(frames));
+      else call.sendFrames(frames);
       return call.backlogBytes < LIMITS.watchBufferBytes;
     },
     end: () => call.end(etcdError('stopped')),
