@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { ClassicLevel } from 'classic-level';
 import { isSealed, Vault } from '../encryption/vault.ts';
 import { EncryptedDb } from './encrypted-db.ts';
 import type { Db } from './load.ts';
@@ -66,6 +70,7 @@ class MemoryDb implements Db {
 
 const key = (i: number): Buffer => Buffer.from(`key ${String(i).padStart(5, '0')}`);
 const SYNC = { sync: true };
+const BUFFERS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
 describe('encrypting anew', () => {
   it('reaches everything, and brings nothing back that is removed meanwhile', async () => {
@@ -88,6 +93,24 @@ describe('encrypting anew', () => {
       assert.equal(value?.toString(), [undefined, 'new', `${i}`][i % 3], `${i}`);
     }
     assert.ok([...inner.values.values()].every((value) => isSealed(value)));
+  });
+
+  it('reaches everything in LevelDB, whose answers end at a number of bytes as well', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'kubets-encrypted-db-'));
+    try {
+      const inner = new ClassicLevel<Buffer, Buffer>(dir, BUFFERS);
+      await inner.open();
+      const batch = inner.batch();
+      for (let i = 0; i < 2_000; i++) batch.put(key(i), Buffer.alloc(300, 'v'));
+      await batch.write();
+      const db = new EncryptedDb(inner, new Vault([Buffer.alloc(32, 1)]));
+      assert.equal((await db.get(key(5)))?.length, 300);
+      assert.equal(await db.refresh(), 2_000);
+      for await (const [name, value] of inner.iterator()) assert.ok(isSealed(value), `${name}`);
+      await db.close();
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 
   it('stops when the database is closed', async () => {

@@ -11,7 +11,7 @@ import { isSealed, refuseSealed, type Vault } from '../encryption/vault.ts';
 import { LIMITS } from '../limits.ts';
 import type { Db } from './load.ts';
 
-type Bounds = Parameters<Db['iterator']>[0];
+type Bounds = Parameters<Db['clear']>[0];
 type Write = Parameters<Db['put']>[2];
 
 const EVERYTHING: Bounds = { gte: Buffer.alloc(0), lt: Buffer.alloc(32, 0xff) };
@@ -65,8 +65,8 @@ export class EncryptedDb implements Db {
     return this.alone(() => this.db.clear(bounds));
   }
 
-  iterator(bounds: Bounds): ReturnType<Db['iterator']> {
-    const iterator = this.db.iterator(bounds);
+  iterator(reading: Parameters<Db['iterator']>[0]): ReturnType<Db['iterator']> {
+    const iterator = this.db.iterator(reading);
     return {
       nextv: async (count) => {
         const entries = await iterator.nextv(count);
@@ -124,8 +124,8 @@ export class EncryptedDb implements Db {
     const changed = batch.length;
     await batch.write({ sync: changed > 0 });
     const last = entries.at(-1)?.[0];
-    const more = entries.length === LIMITS.refreshedPerTurn && last !== undefined;
-    return { next: more ? Buffer.concat([last, Buffer.of(0)]) : undefined, changed };
+    // LevelDB may answer with fewer records than asked for; only none means the end.
+    return { next: last && Buffer.concat([last, Buffer.of(0)]), changed };
   }
 
   private sealed(key: Buffer, value: Buffer): Buffer {
