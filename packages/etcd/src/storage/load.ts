@@ -15,6 +15,11 @@ interface Bounds {
   readonly lt: Buffer;
 }
 
+interface Reading extends Bounds {
+  /** How much one answer of the iterator holds at most; LevelDB's binding takes 16 KiB for it where nothing is said. */
+  readonly highWaterMarkBytes?: number;
+}
+
 interface Write {
   readonly sync: boolean;
 }
@@ -28,7 +33,7 @@ export interface Db {
   clear(bounds: Bounds): Promise<void>;
   /** Merges files, so that what was replaced or removed is gone from the disk. */
   compactRange?(from: Buffer, to: Buffer): Promise<void>;
-  iterator(bounds: Bounds): {
+  iterator(reading: Reading): {
     nextv(count: number): Promise<[Buffer, Buffer][]>;
     close(): Promise<void>;
   };
@@ -52,7 +57,9 @@ export interface Found {
   readonly loaded: Loaded | undefined;
 }
 
+/** Each answer is a trip to another thread and back, so it should be worth one. */
 const READ_AT_ONCE = 1000;
+const READ_BYTES = 1024 * 1024;
 
 /** Removes every key of a generation. */
 export async function clearGeneration(db: Db, generation: number): Promise<void> {
@@ -83,7 +90,8 @@ async function readGeneration(db: Db, generation: number): Promise<Loaded | unde
   const alarms: Alarm[] = [];
   const auth = new AuthDraft();
   let position: AppliedPosition | undefined;
-  const iterator = db.iterator(generationRange(generation));
+  const reading = { ...generationRange(generation), highWaterMarkBytes: READ_BYTES };
+  const iterator = db.iterator(reading);
   // The next records are read, on another thread, while these are taken in.
   let coming = iterator.nextv(READ_AT_ONCE);
   for (;;) {
