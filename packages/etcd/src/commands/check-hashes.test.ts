@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { judgeHashes, type MemberHash } from './check-hashes.ts';
+import { judgeHashes, type MemberHash, restOf } from './check-hashes.ts';
 
 const said = (id: bigint, hash: number, compactRevision = 5n): MemberHash => {
   return { id, name: `m${id}`, hash, compactRevision };
@@ -30,5 +30,11 @@ describe('members that are compared', () => {
 
   it('say nothing of each other when not compacted alike', () => {
     assert.equal(judgeHashes([said(1n, 7), said(2n, 8, 6n)], 2).kind, 'incomparable');
+  });
+
+  it('are said to hold the same only when there was something to compare', () => {
+    assert.equal(restOf([]), 'nothing was compared');
+    assert.equal(restOf([said(1n, 7)]), 'nothing was compared');
+    assert.equal(restOf([said(1n, 7), said(2n, 7)]), 'the others hold the same');
   });
 });

@@ -25,3 +25,8 @@ export function judgeHashes(hashes: readonly MemberHash[], members: number): Ver
   const minority = majority ? hashes.filter((one) => !largest.includes(one)) : [];
   return { kind: 'different', minority };
 }
+
+/** What can be said of those that answered, none of which differs: one alone was compared with nobody. */
+export function restOf(answered: readonly MemberHash[]): string {
+  return answered.length < 2 ? 'nothing was compared' : 'the others hold the same';
+}

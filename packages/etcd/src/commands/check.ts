@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { ClusterMember } from '../client/types.ts';
 import { ALARM } from '../state/alarms.ts';
 import { ALARM_ACTION } from '../state/kv-state.ts';
-import { judgeHashes, type MemberHash, type Verdict } from './check-hashes.ts';
+import { judgeHashes, type MemberHash, restOf, type Verdict } from './check-hashes.ts';
 import { type ConnectFlags, type Connector, connectorOf, withConnection } from './connect.ts';
 import { CommandFailure, type Io } from './io.ts';
 import type { Deps } from './snapshot.ts';
@@ -122,7 +122,7 @@ async function check(flags: ConnectFlags & { alarm: boolean }, { io }: Deps): Pr
     }
     const silent = all.length - last.hashes.length;
     if (silent > 0) {
-      io.err(`${silent} of ${all.length} members could not be asked; the others hold the same\n`);
+      io.err(`${silent} of ${all.length} members could not be asked; ${restOf(last.hashes)}\n`);
       throw new CommandFailure();
     }
     io.err(`all ${all.length} members hold the same up to revision ${last.revision}\n`);
