@@ -1,3 +1,4 @@
+import { processFlags } from '@kubets/controller-manager/host';
 import { ConfigError, flag, parseRanges } from '@kubets/platform';
 import { type CloudOptions, CONTROLLERS, type ControllerName } from './controllers.ts';
 import { MAX_NODE_SYNCS, MAX_SERVICE_SYNCS } from './limits.ts';
@@ -5,28 +6,11 @@ import { PROVIDER_NAMES, type ProviderOptions } from './providers.ts';
 
 /** The process's own flags, named as the stock cloud-controller-manager's where it has them. */
 export const flags = {
-  apiservers: flag.list({ help: 'HOST:PORT,… of the gRPC doors of all apiservers' }),
-  'tls-cert-file': flag.string({ help: 'certificate this process shows to the apiservers' }),
-  'tls-private-key-file': flag.string({ help: 'its private key' }),
-  'ca-file': flag.string({ help: 'authority that signed the apiservers’ certificates' }),
-  'leader-elect': flag.bool({ default: true, help: 'only one of several processes is at work' }),
-  'leader-elect-lease-duration': flag.durationMs({
-    default: '15s',
-    help: 'others take over when the leader has been silent for this long',
-  }),
-  'leader-elect-renew-deadline': flag.durationMs({
-    default: '10s',
-    help: 'the leader steps down when it could not renew for this long',
-  }),
-  'leader-elect-retry-period': flag.durationMs({
-    default: '2s',
-    help: 'time between tries to become or stay leader',
-  }),
+  ...processFlags,
   'leader-elect-resource-name': flag.string({
     default: 'cloud-controller-manager',
     help: 'name of the Lease of the election, in kube-system',
   }),
-  identity: flag.string({ default: '', help: 'name in the election; empty: host and process id' }),
   'cloud-provider': flag.enum({
     values: PROVIDER_NAMES,
     default: 'local',

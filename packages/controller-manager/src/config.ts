@@ -2,28 +2,12 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, flag } from '@kubets/platform';
 import type { ControllerOptions } from './controllers.ts';
 import { parseCidr } from './node-ipam/allocator.ts';
+import { processFlags } from './runtime/lead.ts';
 import { tokenSigner } from './tokens/jwt.ts';
 
 /** The process's own flags. */
 export const flags = {
-  apiservers: flag.list({ help: 'HOST:PORT,… of the gRPC doors of all apiservers' }),
-  'tls-cert-file': flag.string({ help: 'certificate this process shows to the apiservers' }),
-  'tls-private-key-file': flag.string({ help: 'its private key' }),
-  'ca-file': flag.string({ help: 'authority that signed the apiservers’ certificates' }),
-  'leader-elect': flag.bool({ default: true, help: 'only one of several processes is at work' }),
-  'leader-elect-lease-duration': flag.durationMs({
-    default: '15s',
-    help: 'others take over when the leader has been silent for this long',
-  }),
-  'leader-elect-renew-deadline': flag.durationMs({
-    default: '10s',
-    help: 'the leader steps down when it could not renew for this long',
-  }),
-  'leader-elect-retry-period': flag.durationMs({
-    default: '2s',
-    help: 'time between tries to become or stay leader',
-  }),
-  identity: flag.string({ default: '', help: 'name in the election; empty: host and process id' }),
+  ...processFlags,
   'cluster-cidr': flag.string({
     default: '',
     help: 'pod network that is divided among the nodes, such as 10.244.0.0/16; empty: none',

@@ -1,6 +1,6 @@
 /** The name server process: flags, view of the cluster, doors, registration. */
 import { ApiClient } from '@kubets/client';
-import { ConfigError, loadTls, runMain } from '@kubets/platform';
+import { ConfigError, loadTlsFlags, runMain } from '@kubets/platform';
 import { flags, readConfig } from './config.ts';
 import { Forwarder } from './forward/forwarder.ts';
 import { Registration } from './register/registration.ts';
@@ -16,7 +16,7 @@ await runMain({
     const { log, clock, random } = ctx;
     if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');
     const dns = readConfig(config);
-    const tls = tlsOf(config);
+    const tls = loadTlsFlags(config);
     const api = new ApiClient({
       endpoints: config.apiservers,
       userAgent: 'kubets-dns',
@@ -58,19 +58,3 @@ await runMain({
     });
   },
 });
-
-interface TlsFlags {
-  tlsCertFile: string | undefined;
-  tlsPrivateKeyFile: string | undefined;
-  caFile: string | undefined;
-}
-
-/** All three files or none. */
-function tlsOf(config: TlsFlags): ReturnType<typeof loadTls> | undefined {
-  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, caFile } = config;
-  if (!certFile && !keyFile && !caFile) return undefined;
-  if (!certFile || !keyFile || !caFile) {
-    throw new ConfigError('--tls-cert-file, --tls-private-key-file and --ca-file go together');
-  }
-  return loadTls({ certFile, keyFile, caFile });
-}

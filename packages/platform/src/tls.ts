@@ -52,3 +52,20 @@ export function loadClientTls(files: Partial<TlsFiles> & { readonly caFile: stri
   if (certFile === undefined || keyFile === undefined) return { ca };
   return { ca, cert: readPem('certificate', certFile), key: readPem('private key', keyFile) };
 }
+
+/** The flags `--tls-cert-file --tls-private-key-file --ca-file` of a process that shows the apiservers who it is. */
+export interface TlsFlags {
+  readonly tlsCertFile: string | undefined;
+  readonly tlsPrivateKeyFile: string | undefined;
+  readonly caFile: string | undefined;
+}
+
+/** All three files or none. @throws ConfigError when some are missing, or one cannot be used */
+export function loadTlsFlags(flags: TlsFlags): TlsMaterial | undefined {
+  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, caFile } = flags;
+  if (!certFile && !keyFile && !caFile) return undefined;
+  if (!certFile || !keyFile || !caFile) {
+    throw new ConfigError('--tls-cert-file, --tls-private-key-file and --ca-file go together');
+  }
+  return loadTls({ certFile, keyFile, caFile });
+}

@@ -1,5 +1,6 @@
 /** The frame of the control loops, for other programs of the same shape. */
 export * from '../objects/meta.ts';
+export { processFlags, runControllers } from '../runtime/lead.ts';
 export {
   type Controller,
   type ControllerDeps,
