@@ -53,6 +53,18 @@ describe('sorted entries', () => {
     assert.equal(sorted.size, 0);
   });
 
+  it('forgets keys that came and went though nobody reads a range', () => {
+    const sorted = new SortedEntries();
+    sorted.set(entry('stays'));
+    for (let i = 0; i < 20_000; i += 1) {
+      sorted.set(entry(`event/${i}`));
+      sorted.delete(`event/${i}`);
+      assert.ok(sorted.unsettled <= 1_025, `${sorted.unsettled} after ${i}`);
+    }
+    assert.deepEqual(keys(sorted.withPrefix('')), ['stays']);
+    assert.equal(sorted.unsettled, 0);
+  });
+
   it('puts many keys that came and went in place at once', () => {
     const sorted = new SortedEntries();
     const name = (i: number): string => `k/${String((i * 7_919) % 1_000).padStart(4, '0')}`;

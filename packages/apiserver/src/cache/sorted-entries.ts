@@ -6,6 +6,11 @@ import type { CacheEntry } from './entry.ts';
 
 /** So many keys are put in place one by one; for more, the whole array is gone through once. */
 const FEW = 32;
+/**
+ * So many changes at least, and as many as there are entries, are put in place without a reader: where nobody ever reads a
+ * range, the names of what is long gone must not pile up. Seldom enough that a write's share of it stays the same.
+ */
+const MOST_UNSETTLED = 1_024;
 
 export class SortedEntries {
   readonly #byKey = new Map<string, CacheEntry>();
@@ -25,6 +30,11 @@ export class SortedEntries {
     return this.#byKey.size;
   }
 
+  /** Keys that came or went since the array was last put in order. */
+  get unsettled(): number {
+    return this.#fresh.length + this.#gone.size;
+  }
+
   get(key: string): CacheEntry | undefined {
     return this.#byKey.get(key);
   }
@@ -36,6 +46,7 @@ export class SortedEntries {
     if (old === undefined && !this.#gone.delete(key)) this.#fresh.push(key);
     this.#byKey.set(key, entry);
     this.#reindex(key, old, entry);
+    this.#settleIfMany();
     return old;
   }
 
@@ -45,6 +56,7 @@ export class SortedEntries {
     this.#byKey.delete(key);
     this.#gone.add(key);
     this.#reindex(key, old, undefined);
+    this.#settleIfMany();
     return old;
   }
 
@@ -82,11 +94,14 @@ export class SortedEntries {
     return keys.map((key) => this.#byKey.get(key)).filter((entry) => entry !== undefined);
   }
 
+  #settleIfMany(): void {
+    if (this.unsettled > Math.max(MOST_UNSETTLED, this.#byKey.size)) this.#settle();
+  }
+
   /** Puts the sorted array in order. */
   #settle(): void {
-    const changes = this.#fresh.length + this.#gone.size;
-    if (changes === 0) return;
-    if (changes <= FEW) this.#settleFew();
+    if (this.unsettled === 0) return;
+    if (this.unsettled <= FEW) this.#settleFew();
     else this.#settleMany();
     this.#fresh = [];
     this.#gone.clear();
