@@ -16,6 +16,8 @@ export const ROUND_PAUSE_MS = 200;
 export const BATCH_ITEMS = 128;
 export const BATCH_BYTES = 1024 * 1024;
 export const BATCHES_IN_FLIGHT = 4;
+/** Creations that wait for one of these calls; further ones are refused. */
+export const BATCH_WAITING = 16_384;
 /** The largest message taken from an apiserver. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** An unanswered ping this old ends a connection, so that a stopped process is noticed. */

@@ -1,6 +1,12 @@
 import { ApiError } from '@kubets/api';
 import { TransportError } from '../errors.ts';
-import { BATCH_BYTES, BATCH_ITEMS, BATCHES_IN_FLIGHT, CALL_DEADLINE_MS } from '../limits.ts';
+import {
+  BATCH_BYTES,
+  BATCH_ITEMS,
+  BATCH_WAITING,
+  BATCHES_IN_FLIGHT,
+  CALL_DEADLINE_MS,
+} from '../limits.ts';
 import type { Caller, CallLimits } from './caller.ts';
 import { failureOf, type WireWrite } from './wire.ts';
 
@@ -30,6 +36,7 @@ export class Batcher {
 
   /** Resolves when the item has been carried out. @throws ApiError its own, or a TransportError that all of a call share */
   add(item: WireWrite): Promise<void> {
+    if (this.#waiting.length >= BATCH_WAITING) return Promise.reject(tooMany());
     return new Promise((resolve, reject) => {
       const done = (error?: Error): void => (error === undefined ? resolve() : reject(error));
       this.#waiting.push({ item, done });
@@ -98,6 +105,9 @@ export class Batcher {
     }
   }
 }
+
+const tooMany = (): TransportError =>
+  new TransportError(`${BATCH_WAITING} creations wait already`, { ambiguous: false });
 
 const NO_ANSWER = new TransportError('the answer is incomplete', { ambiguous: true });
 
