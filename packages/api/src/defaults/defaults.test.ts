@@ -270,5 +270,11 @@ describe('other kinds', () => {
     assert.equal(hpa.spec?.minReplicas, 1);
     assert.equal(hpa.spec?.metrics?.[0]?.resource?.target.averageUtilization, 80);
     assert.equal(hpa.spec?.behavior?.scaleUp?.policies?.length, 2);
+    const old = defaulted<HorizontalPodAutoscaler>(
+      builtinKind('autoscaling/v1', 'HorizontalPodAutoscaler'),
+      { apiVersion: 'autoscaling/v1', spec: { maxReplicas: 3 } } as never,
+    );
+    assert.equal(old.spec?.minReplicas, 1);
+    assert.equal(old.spec?.metrics, undefined);
   });
 });

@@ -23,6 +23,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   '/Endpoints': network.defaultEndpoints,
   '/PersistentVolume': storage.defaultPersistentVolume,
   '/PersistentVolumeClaim': storage.defaultClaim,
+  'autoscaling/HorizontalPodAutoscaler': policy.defaultAutoscaler,
   'authentication.k8s.io/TokenRequest': core.defaultTokenRequest,
   'apps/DaemonSet': workloads.defaultDaemonSet,
   'apps/Deployment': workloads.defaultDeployment,
@@ -51,9 +52,5 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
 
 /** Fills in defaults, in place. The object must have come through decoding. */
 export function defaultObject(def: KindDef, object: KubeObject): void {
-  if (def.group === 'autoscaling' && def.version === 'v2') {
-    policy.defaultAutoscaler(object as never);
-    return;
-  }
   DEFAULTERS[`${def.group}/${def.kind}`]?.(object as never);
 }

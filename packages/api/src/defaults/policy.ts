@@ -56,6 +56,8 @@ export function defaultAutoscaler(hpa: HorizontalPodAutoscaler): void {
   const spec = hpa.spec;
   if (!spec) return;
   spec.minReplicas ??= 1;
+  // The old version shows its target for the CPU only once the object has been stored as the new one.
+  if (hpa.apiVersion === 'autoscaling/v1') return;
   if ((spec.metrics ?? []).length === 0) {
     const target = { type: 'Utilization', averageUtilization: 80 };
     spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target } }];

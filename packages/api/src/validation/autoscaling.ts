@@ -1,7 +1,10 @@
 /** Horizontal pod autoscalers and disruption budgets. */
+
+import { toNewAutoscaler } from '../convert-autoscalers.ts';
 import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
 import type {
   HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerV1,
   HPAScalingRules,
   MetricSpec,
   MetricTarget,
@@ -197,8 +200,10 @@ function validateScaling(errors: Errors, path: string, rules: HPAScalingRules | 
   });
 }
 
-export function validateAutoscaler(errors: Errors, hpa: HorizontalPodAutoscaler): void {
-  const spec = hpa.spec;
+/** Of either version: what the old one keeps aside is checked in its place in the new one, as upstream does. */
+export function validateAutoscaler(errors: Errors, object: HorizontalPodAutoscaler): void {
+  const isOld = object.apiVersion === 'autoscaling/v1';
+  const { spec } = isOld ? toNewAutoscaler(object as HorizontalPodAutoscalerV1) : object;
   if (!spec) return;
   const min = spec.minReplicas;
   if (min !== undefined && min < 1) {

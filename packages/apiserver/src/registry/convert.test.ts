@@ -46,17 +46,24 @@ describe('conversion', () => {
     assert.equal(fromStorage(coreEvent, core), core);
   });
 
-  it('shows an autoscaler’s CPU target in both versions', () => {
+  it('shows an autoscaler’s CPU target in both versions, the last of the metrics', () => {
     const v1 = {
       apiVersion: 'autoscaling/v1',
       kind: 'HorizontalPodAutoscaler',
-      metadata: { name: 'h' },
-      spec: { maxReplicas: 3, targetCPUUtilizationPercentage: 70 },
-      status: {},
+      metadata: { name: 'h', creationTimestamp: '2024-01-02T03:04:05Z' },
+      spec: {
+        minReplicas: 1,
+        maxReplicas: 3,
+        scaleTargetRef: { kind: 'D', name: 'd' },
+        targetCPUUtilizationPercentage: 70,
+      },
+      status: { currentReplicas: 0, desiredReplicas: 0 },
     };
     const stored = toStorage(oldScaler, v1);
     assert.deepEqual(stored.spec, {
+      minReplicas: 1,
       maxReplicas: 3,
+      scaleTargetRef: { kind: 'D', name: 'd' },
       metrics: [
         {
           type: 'Resource',
@@ -64,22 +71,55 @@ describe('conversion', () => {
         },
       ],
     });
+    assert.deepEqual(stored.status, { desiredReplicas: 0, currentMetrics: null });
     assert.deepEqual(fromStorage(oldScaler, stored), v1);
   });
 
-  it('keeps metrics the old version has no fields for', () => {
+  it('gives an autoscaler without a target the one its stored form has', () => {
+    const spec = { minReplicas: 1, maxReplicas: 3, scaleTargetRef: { kind: 'D', name: 'd' } };
+    const head = { apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler' };
+    const stored = toStorage(oldScaler, { ...head, metadata: { name: 'h' }, spec });
+    const shown = fromStorage(oldScaler, stored);
+    assert.deepEqual(shown.spec, { ...spec, targetCPUUtilizationPercentage: 80 });
+  });
+
+  it('keeps what the old version has no fields for in the annotations upstream uses', () => {
     const memory = {
       type: 'Resource',
-      resource: { name: 'memory', target: { type: 'Utilization', averageUtilization: 50 } },
+      resource: { name: 'memory', target: { type: 'AverageValue', averageValue: '500Mi' } },
     };
+    const rules = {
+      stabilizationWindowSeconds: 60,
+      selectPolicy: 'Max',
+      policies: [{ type: 'Pods', value: 1, periodSeconds: 30 }],
+    };
+    const up = { ...rules, stabilizationWindowSeconds: 0 };
     const v2 = {
       apiVersion: 'autoscaling/v2',
       kind: 'HorizontalPodAutoscaler',
-      metadata: { name: 'h' },
-      spec: { maxReplicas: 3, metrics: [memory] },
-      status: {},
+      metadata: {
+        name: 'h',
+        creationTimestamp: '2024-01-02T03:04:05Z',
+        annotations: { mine: 'x' },
+      },
+      spec: {
+        minReplicas: 1,
+        maxReplicas: 3,
+        scaleTargetRef: { kind: 'D', name: 'd' },
+        metrics: [memory],
+        behavior: { scaleUp: up, scaleDown: rules },
+      },
+      status: { desiredReplicas: 0, currentMetrics: null },
     };
     const shown = fromStorage(oldScaler, v2);
+    const go = (seconds: number): string =>
+      `{"StabilizationWindowSeconds":${seconds},"SelectPolicy":"Max","Policies":[{"Type":"Pods","Value":1,"PeriodSeconds":30}]}`;
+    assert.deepEqual(shown.metadata.annotations, {
+      mine: 'x',
+      'autoscaling.alpha.kubernetes.io/metrics':
+        '[{"type":"Resource","resource":{"name":"memory","targetAverageValue":"500Mi"}}]',
+      'autoscaling.alpha.kubernetes.io/behavior': `{"ScaleUp":${go(0)},"ScaleDown":${go(60)}}`,
+    });
     assert.equal((shown.spec as { metrics?: unknown }).metrics, undefined);
     assert.deepEqual(toStorage(oldScaler, shown), v2);
     assert.equal(fromStorage(newScaler, v2), v2);

@@ -4,6 +4,9 @@
  */
 import {
   apiVersionOf,
+  builtinKind,
+  convertObject,
+  defaultObject,
   type GroupVersion,
   isJsonObject,
   type JsonObject,
@@ -29,6 +32,16 @@ export function fromStorage(def: KindDef, object: KubeObject): KubeObject {
   return def.rules?.fromStore?.(structuredClone(shown)) ?? shown;
 }
 
+/**
+ * What a write answers with: built-in kinds with another version in the store show the defaults that version gave them.
+ * @param form the object as it was stored
+ */
+export function asStored(def: KindDef, object: KubeObject, form: KubeObject): KubeObject {
+  if (storedAsItself(def) || def.rules?.conversion !== undefined) return object;
+  const { resourceVersion } = object.metadata;
+  return { ...form, metadata: { ...form.metadata, resourceVersion } };
+}
+
 type Convert = (from: JsonObject) => JsonObject;
 
 const CONVERSIONS: Readonly<Record<string, Convert>> = {
@@ -38,8 +51,6 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     reportingInstance: '',
     ...renamed(event, EVENTS_TO_CORE),
   }),
-  'autoscaling/v1 HorizontalPodAutoscaler > autoscaling/v2': autoscalerToV2,
-  'autoscaling/v2 HorizontalPodAutoscaler > autoscaling/v1': autoscalerToV1,
   'resource.k8s.io/v1alpha3 ResourceSlice > resource.k8s.io/v1beta1': (slice) =>
     withCapacities(slice, (value) => ({ value })),
   'resource.k8s.io/v1beta1 ResourceSlice > resource.k8s.io/v1alpha3': (slice) =>
@@ -49,10 +60,20 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
 function converted(object: KubeObject, to: GroupVersion): KubeObject {
   const apiVersion = apiVersionOf(to);
   if (object.apiVersion === apiVersion) return object;
+  if (to.group === 'autoscaling') return convertedAutoscaler(object, apiVersion);
   const convert = CONVERSIONS[`${object.apiVersion} ${object.kind} > ${apiVersion}`];
   const plain = object as unknown as JsonObject;
   const result = convert === undefined ? plain : convert(plain);
   return { ...result, apiVersion } as unknown as KubeObject;
+}
+
+/** The stored form has its own defaults: what the old version cannot say is filled in when it is stored. */
+function convertedAutoscaler(object: KubeObject, apiVersion: string): KubeObject {
+  const to = builtinKind(apiVersion, object.kind ?? '');
+  const from = builtinKind(object.apiVersion ?? '', object.kind ?? '');
+  const result = convertObject(from, to, object);
+  defaultObject(to, result);
+  return result;
 }
 
 const CORE_TO_EVENTS: Readonly<Record<string, string>> = {
@@ -83,56 +104,10 @@ function withoutEmptyReporter(event: JsonObject): JsonObject {
   };
 }
 
-/** Where the old version keeps the metrics it has no fields for. */
-const METRICS_ANNOTATION = 'autoscaling.alpha.kubernetes.io/metrics';
-
-interface Metric {
-  type: string;
-  resource?: { name?: string; target?: { type?: string; averageUtilization?: number } };
-}
-
-const isCpu = (metric: Metric): boolean =>
-  metric.type === 'Resource' &&
-  metric.resource?.name === 'cpu' &&
-  metric.resource.target?.type === 'Utilization';
-
 const part = (from: JsonObject, name: string): JsonObject => {
   const value = from[name];
   return isJsonObject(value) ? { ...value } : {};
 };
-
-function autoscalerToV2(from: JsonObject): JsonObject {
-  const spec = part(from, 'spec');
-  const metadata = part(from, 'metadata');
-  const annotations = part(metadata, 'annotations');
-  const averageUtilization = spec.targetCPUUtilizationPercentage;
-  delete spec.targetCPUUtilizationPercentage;
-  const metrics: unknown[] = parsedList(annotations[METRICS_ANNOTATION]);
-  delete annotations[METRICS_ANNOTATION];
-  if (averageUtilization !== undefined) {
-    const target = { type: 'Utilization', averageUtilization };
-    metrics.unshift({ type: 'Resource', resource: { name: 'cpu', target } });
-  }
-  if (metrics.length > 0) spec.metrics = metrics;
-  const status = part(from, 'status');
-  delete status.currentCPUUtilizationPercentage;
-  return { ...from, metadata: withAnnotations(metadata, annotations), spec, status };
-}
-
-function autoscalerToV1(from: JsonObject): JsonObject {
-  const spec = part(from, 'spec');
-  const metadata = part(from, 'metadata');
-  const annotations = part(metadata, 'annotations');
-  const metrics = (spec.metrics ?? []) as Metric[];
-  delete spec.metrics;
-  delete spec.behavior;
-  const cpu = metrics.find(isCpu)?.resource?.target?.averageUtilization;
-  if (cpu !== undefined) spec.targetCPUUtilizationPercentage = cpu;
-  const others = metrics.filter((metric) => !isCpu(metric));
-  if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
-  const { currentMetrics: _metrics, conditions: _conditions, ...status } = part(from, 'status');
-  return { ...from, metadata: withAnnotations(metadata, annotations), spec, status };
-}
 
 /** Devices say how much they have of something in either version, the newer one wraps the amount. */
 function withCapacities(from: JsonObject, change: (value: unknown) => unknown): JsonObject {
@@ -145,20 +120,4 @@ function withCapacities(from: JsonObject, change: (value: unknown) => unknown): 
     return { ...device, basic: { ...basic, capacity: Object.fromEntries(entries) } };
   });
   return { ...from, spec: { ...spec, devices } };
-}
-
-function parsedList(text: unknown): unknown[] {
-  if (typeof text !== 'string') return [];
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : [];
-  } catch {
-    // The annotation is the user's to write; what is no list says nothing.
-    return [];
-  }
-}
-
-function withAnnotations(metadata: JsonObject, annotations: JsonObject): JsonObject {
-  const { annotations: _old, ...rest } = metadata;
-  return Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
 }

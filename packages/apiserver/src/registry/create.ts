@@ -23,7 +23,7 @@ import {
   type WriteContext,
   writeBy,
 } from './context.ts';
-import { fromStorage } from './convert.ts';
+import { asStored, fromStorage } from './convert.ts';
 import { keyOf } from './keys.ts';
 import { ttlSecondsOf } from './kind-rules.ts';
 import { storedForm } from './presented.ts';
@@ -115,7 +115,8 @@ async function insert(
     if (value !== undefined) throw taken(target, decodeStored(value.value, value.revision));
     return { def, object, created: true };
   }
-  const bytes = encodeStored(await storedForm(def, object));
+  const form = await storedForm(def, object);
+  const bytes = encodeStored(form);
   const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, 0n, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) {
@@ -126,7 +127,7 @@ async function insert(
   object.metadata.resourceVersion = revision.toString();
   const entry = writtenEntry(deps, def, { key, value: bytes, revision }, object);
   if (entry !== undefined) return { def, object, created: true, entry };
-  return { def, object: fromStorage(def, object), created: true };
+  return { def, object: fromStorage(def, asStored(def, object, form)), created: true };
 }
 
 function taken(target: Target, existing: KubeObject | undefined): Error {

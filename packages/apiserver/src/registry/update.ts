@@ -31,6 +31,7 @@ import {
   type WriteContext,
   writeBy,
 } from './context.ts';
+import { asStored, fromStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
 import { createsOnUpdate, isNamespace, needsResourceVersion, ttlSecondsOf } from './kind-rules.ts';
@@ -234,14 +235,17 @@ async function write(
     const isStale = deps.store.isStale !== undefined && (await deps.store.isStale(key));
     if (!isStale) return { done: true, result };
   }
-  const bytes = encodeStored(await storedForm(def, object));
+  const form = await storedForm(def, object);
+  const bytes = encodeStored(form);
   const ttlSeconds = ttlSecondsOf(def);
   const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) return { done: false, newest: written.current };
   const { revision } = written;
   object.metadata.resourceVersion = revision.toString();
   const entry = writtenEntry(deps, def, { key, value: bytes, revision }, object);
-  return { done: true, result: entry === undefined ? result : { ...result, entry } };
+  if (entry !== undefined) return { done: true, result: { ...result, entry } };
+  const shown = fromStorage(def, asStored(def, object, form));
+  return { done: true, result: { ...result, object: shown } };
 }
 
 /** The last finalizer of an object that is being deleted has gone: the update is the deletion. */
