@@ -132,6 +132,18 @@ test('a failed sync ends the member, once, and nobody is told of success', async
   assert.equal(one.fatals.length, 1);
 });
 
+test('a log that fails under something else than its own appends ends the member, too', async () => {
+  const one = await start();
+  await write(one, 'k', 1);
+  one.controls.failSyncs = new Error('I/O error');
+  // The note of a snapshot that comes, which nobody but its sender would hear of.
+  const pending = { point: { index: 40, term: 1 }, data: Buffer.from('{}') };
+  await assert.rejects(one.storage.wal.append({ pending }), LogWriteError);
+  await rest();
+  assert.equal(one.fatals.length, 1);
+  assert.ok(one.fatals[0] instanceof LogWriteError);
+});
+
 test('a state machine that fails ends the member', async () => {
   const broken = new Error('the state is broken');
   const wrap = (machine: Registers): StateMachine => ({

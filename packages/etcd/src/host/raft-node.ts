@@ -105,6 +105,7 @@ export class RaftNode implements Consensus {
       ticks: () => this.#ticks,
     };
 
+    void storage.wal.failed.then((err) => this.#fatal(err));
     this.#proposals = new Proposals(ctx, (kind, data) => this.#accept(kind, data));
     this.#reads = new Reads(ctx);
     this.#applier = new Applier({

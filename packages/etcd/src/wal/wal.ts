@@ -102,6 +102,7 @@ export class Wal {
   readonly #reserve: SegmentReserve;
   #flushQueued = false;
   #failure: LogWriteError | undefined;
+  readonly #failed = Promise.withResolvers<LogWriteError>();
 
   private constructor(options: WalOptions, identity: WalIdentity, opened: Opened) {
     this.#options = options;
@@ -233,6 +234,14 @@ export class Wal {
     return run;
   }
 
+  /**
+   * Resolves when a write or a sync has failed, whoever asked for it: nothing can be appended from then on, so that the
+   * member must end. One that went on would look alive to a leader and never have anything to acknowledge.
+   */
+  get failed(): Promise<LogWriteError> {
+    return this.#failed.promise;
+  }
+
   #fail(cause: unknown): void {
     const { dir } = this.#options;
     this.#failure ??= new LogWriteError(
@@ -240,6 +249,7 @@ export class Wal {
         'free space or repair the disk, then start again',
       { cause },
     );
+    this.#failed.resolve(this.#failure);
     const waiters = this.#gathering.waiters;
     this.#gathering.waiters = [];
     for (const waiter of waiters) waiter.reject(this.#failure);
