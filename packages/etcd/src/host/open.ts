@@ -2,8 +2,6 @@
 import {
   type Clock,
   ConfigError,
-  delay,
-  exponentialBackoff,
   type Logger,
   type Random,
   type TlsMaterial,
@@ -12,14 +10,13 @@ import type { Vault } from '../encryption/vault.ts';
 import type { StateMachine } from '../ports.ts';
 import { logDirOf } from '../storage/data-dir.ts';
 import { GrpcTransport } from '../transport/grpc-transport.ts';
-import { fetchMembers } from '../transport/join.ts';
 import type { Disk } from '../wal/disk.ts';
 import type { WalSync } from '../wal/wal.ts';
-import { foundCluster, samePeers } from './found-cluster.ts';
+import { firstStart } from './first-start.ts';
 import { DEFAULT_NODE_LIMITS, type NodeLimits } from './limits.ts';
 import type { PeerAddress } from './ports.ts';
 import { RaftNode } from './raft-node.ts';
-import { type FirstStart, openStorage } from './storage.ts';
+import { openStorage } from './storage.ts';
 
 export interface ConsensusOptions {
   /** The member's directory; the log goes to `wal/` in it. */
@@ -78,7 +75,7 @@ export async function openConsensus(options: ConsensusOptions): Promise<RaftNode
     const storage = await openStorage({
       disk,
       dir: logDirOf(dataDir),
-      first: () => firstStart(options, seeds),
+      first: () => firstStart(options, (known) => seeds.push(...known)),
       durableIndex: Number(options.stateMachine.durableIndex()),
       limits,
       random,
@@ -124,36 +121,5 @@ function checkUrls(options: ConsensusOptions): void {
         `the peer URL ${url} needs --peer-cert-file, --peer-key-file and --peer-trusted-ca-file`,
       );
     }
-  }
-}
-
-async function firstStart(options: ConsensusOptions, seeds: PeerAddress[]): Promise<FirstStart> {
-  if (options.initialClusterState === 'existing') return joinExisting(options, seeds);
-  return foundCluster(options);
-}
-
-/** The cluster must have been told of this member before it starts; its id is found by its address. */
-async function joinExisting(options: ConsensusOptions, seeds: PeerAddress[]): Promise<FirstStart> {
-  const others = options.initialCluster.filter((member) => member.name !== options.name);
-  const urls = others.flatMap((member) => member.peerUrls);
-  if (urls.length === 0) throw new ConfigError('--initial-cluster names no other member to join');
-  const { clock, random, log, peerTls, signal } = options;
-  const backoff = exponentialBackoff({ initialMs: 100, maxMs: 2_000, jitter: 0.2 }, random);
-  for (;;) {
-    for (const url of urls) {
-      try {
-        const view = await fetchMembers(url, clock, peerTls);
-        const self = view.members.find((member) => samePeers(member.peerUrls, options.peerUrls));
-        if (self === undefined) {
-          log.warn({ url }, 'the cluster does not know this member yet; add it first');
-          continue;
-        }
-        seeds.push(...view.members.filter((member) => member.id !== self.id));
-        return { identity: { clusterId: view.clusterId, memberId: self.id }, members: [] };
-      } catch (err) {
-        log.warn({ url, err }, 'cannot learn the members of the cluster');
-      }
-    }
-    await delay(backoff.nextMs(), signal === undefined ? { clock } : { clock, signal });
   }
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { delay } from '@kubets/platform';
 import { EtcdClient, EtcdError, prefixEnd } from '../client/index.ts';
@@ -106,9 +107,28 @@ describe('three members', () => {
   });
 });
 
+describe('a member whose disk was lost', () => {
+  it('does not come back as itself: what it acknowledged could be forgotten', async () => {
+    await using cluster = await ProcessCluster.start(3);
+    await cluster.kill('m2');
+    rmSync(cluster.dataDir('m2'), { recursive: true });
+    const again = cluster.spawn('m2');
+    await once(again, 'exit');
+    assert.equal(again.exitCode, 2);
+    assert.match(cluster.output('m2'), /has already been bootstrapped, and its data is not in/);
+    const known = cluster.names.map((name) => `${name}=${cluster.place(name).peerUrl}`).join(',');
+    cluster.spawn('m2', known);
+    const warned = /has run before has this address/;
+    while (!warned.test(cluster.output('m2'))) await delay(20);
+    const client = new EtcdClient({ endpoints: cluster.endpoints.slice(0, 2) });
+    await client.put(PREFIX, Buffer.from('taken by the two'));
+    client.close();
+  });
+});
+
 describe('a member that was away for long', () => {
   it('is brought up to date by a snapshot, and its watchers with it', async () => {
-    await using cluster = await ProcessCluster.start(3, ['--snapshot-count', '50']);
+    await using cluster = await ProcessCluster.start(3, { flags: ['--snapshot-count', '50'] });
     const client = new EtcdClient({ endpoints: cluster.endpoints.slice(0, 2) });
     await client.put(PREFIX, Buffer.from('before'));
     await cluster.kill('m2');

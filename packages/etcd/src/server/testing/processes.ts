@@ -2,11 +2,13 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { delay } from '@kubets/platform';
+import { delay, type TlsMaterial } from '@kubets/platform';
 import { EtcdClient } from '../../client/index.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'main.ts');
@@ -35,11 +37,56 @@ export interface Surroundings {
   readonly onSpawn: (name: string, pid: number) => void;
 }
 
+export interface ProcessOptions {
+  /** Given to every member beside those of its place. */
+  readonly flags?: readonly string[];
+  readonly surroundings?: Surroundings;
+  /** What all members show to clients and to each other, and ask of both; absent: all speak plainly. */
+  readonly tls?: TlsMaterial;
+}
+
+/** Files with certificates, as commands and members take them. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A member's addresses. */
 export interface Place {
   readonly name: string;
   readonly clientUrl: string;
   readonly peerUrl: string;
+}
+
+function writeTls(dir: string, tls: TlsMaterial): TlsFiles {
+  const files = { ca: join(dir, 'ca.crt'), cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key') };
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    writeFileSync(files[name], tls[name], { mode: 0o600 });
+  }
+  return files;
+}
+
+function tlsFlags({ ca, cert, key }: TlsFiles): string[] {
+  return ['', 'peer-'].flatMap((of) => [
+    ...[`--${of}cert-file`, cert, `--${of}key-file`, key, `--${of}trusted-ca-file`, ca],
+    `--${of}client-cert-auth`,
+  ]);
+}
+
+/** @returns the answer's body, and whether it was a good one; undefined when there was none */
+function ask(url: string, tls: TlsMaterial | undefined) {
+  const { promise, resolve } = Promise.withResolvers<{ ok: boolean; body: string } | undefined>();
+  const get = tls === undefined ? httpGet : httpsGet;
+  const asked = get(url, { agent: false, ...tls }, (answer) => {
+    let body = '';
+    answer.on('data', (text: Buffer) => {
+      body += text.toString();
+    });
+    answer.on('end', () => resolve({ ok: answer.statusCode === 200, body }));
+  });
+  asked.on('error', () => resolve(undefined));
+  return promise;
 }
 
 /** A cluster of member processes on loopback, in a directory that goes away with it. */
@@ -51,22 +98,21 @@ export class ProcessCluster implements AsyncDisposable {
   private readonly outputs = new Map<string, string>();
 
   private readonly surroundings: Surroundings | undefined;
+  private readonly tls: TlsMaterial | undefined;
+  /** Where {@link ProcessOptions.tls} was written. */
+  readonly tlsFiles: TlsFiles | undefined;
 
-  private constructor(
-    places: Place[],
-    flags: readonly string[],
-    surroundings: Surroundings | undefined,
-  ) {
+  private constructor(places: Place[], { flags = [], surroundings, tls }: ProcessOptions) {
     this.places = places;
-    this.flags = flags;
     this.surroundings = surroundings;
+    this.tls = tls;
+    this.tlsFiles = tls && writeTls(this.dir, tls);
+    this.flags = [...flags, ...(this.tlsFiles ? tlsFlags(this.tlsFiles) : [])];
   }
 
-  static async start(
-    size: number,
-    flags: readonly string[] = [],
-    surroundings?: Surroundings,
-  ): Promise<ProcessCluster> {
+  static async start(size: number, options: ProcessOptions = {}): Promise<ProcessCluster> {
+    const { surroundings, tls } = options;
+    const scheme = tls ? 'https' : 'http';
     const places: Place[] = [];
     for (let i = 0; i < size; i++) {
       const name = `m${i}`;
@@ -74,10 +120,10 @@ export class ProcessCluster implements AsyncDisposable {
       const [client, peer] = surroundings
         ? [CLIENT_PORT, PEER_PORT]
         : [await freePort(), await freePort()];
-      const [clientUrl, peerUrl] = [`http://${host}:${client}`, `http://${host}:${peer}`];
+      const [clientUrl, peerUrl] = [`${scheme}://${host}:${client}`, `${scheme}://${host}:${peer}`];
       places.push({ name, clientUrl, peerUrl });
     }
-    const cluster = new ProcessCluster(places, flags, surroundings);
+    const cluster = new ProcessCluster(places, options);
     try {
       await cluster.startAll();
       return cluster;
@@ -118,18 +164,24 @@ export class ProcessCluster implements AsyncDisposable {
     return second;
   }
 
+  place(name: string): Place {
+    const place = this.places.find((p) => p.name === name);
+    if (place === undefined) throw new Error(`no member ${name}`);
+    return place;
+  }
+
   /** Addresses for a member that joins later; start it with {@link spawn}. */
   async addPlace(name: string): Promise<Place> {
-    const clientUrl = `http://127.0.0.1:${await freePort()}`;
-    const place = { name, clientUrl, peerUrl: `http://127.0.0.1:${await freePort()}` };
+    const host = `${this.tls ? 'https' : 'http'}://127.0.0.1`;
+    const clientUrl = `${host}:${await freePort()}`;
+    const place = { name, clientUrl, peerUrl: `${host}:${await freePort()}` };
     this.places.push(place);
     return place;
   }
 
   /** @param join the members it joins, as `--initial-cluster` names them; absent: it is of the first ones */
   spawn(name: string, join?: string): ChildProcess {
-    const place = this.places.find((p) => p.name === name);
-    if (place === undefined) throw new Error(`no member ${name}`);
+    const place = this.place(name);
     const initial = join ?? this.places.map((p) => `${p.name}=${p.peerUrl}`).join(',');
     const args = [
       ...[MAIN, '--name', name, '--data-dir', this.dataDir(name)],
@@ -151,13 +203,13 @@ export class ProcessCluster implements AsyncDisposable {
 
   /** Resolves when the member answers that it is healthy. */
   async healthy(name: string): Promise<void> {
-    const url = this.places.find((p) => p.name === name)?.clientUrl;
+    const url = this.place(name).clientUrl;
     const giveUpMs = performance.now() + HEALTHY_WITHIN_MS;
     for (;;) {
-      const answer = await fetch(`${url}/health`).catch(() => undefined);
+      const answer = await ask(`${url}/health`, this.tls);
       if (answer?.ok) return;
       if (performance.now() > giveUpMs) {
-        throw new Error(`${name} is not healthy: ${await answer?.text()}\n${this.output(name)}`);
+        throw new Error(`${name} is not healthy: ${answer?.body}\n${this.output(name)}`);
       }
       await delay(20);
     }
@@ -197,7 +249,7 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   client(): EtcdClient {
-    return new EtcdClient({ endpoints: this.endpoints });
+    return new EtcdClient({ endpoints: this.endpoints, ...(this.tls && { tls: this.tls }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

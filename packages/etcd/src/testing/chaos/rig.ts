@@ -32,11 +32,13 @@ export class Rig implements AsyncDisposable {
     undo.defer(() => rmSync(dir, { recursive: true, force: true }));
     const lan = undo.use(new Lan(NAMES));
     const disks = new Map(NAMES.map((name) => [name, undo.use(new MemberDisk(dir, name))]));
-    const cluster = await ProcessCluster.start(NAMES.length, [], {
-      host: (name) => lan.address(name),
-      dataRoot: (name) => disks.get(name)?.path ?? dir,
-      wrapper: (name) => ['ip', 'netns', 'exec', lan.namespace(name)],
-      onSpawn: (name, pid) => disks.get(name)?.adopt(pid),
+    const cluster = await ProcessCluster.start(NAMES.length, {
+      surroundings: {
+        host: (name) => lan.address(name),
+        dataRoot: (name) => disks.get(name)?.path ?? dir,
+        wrapper: (name) => ['ip', 'netns', 'exec', lan.namespace(name)],
+        onSpawn: (name, pid) => disks.get(name)?.adopt(pid),
+      },
     });
     return new Rig(cluster, { lan, disks }, undo.move());
   }
