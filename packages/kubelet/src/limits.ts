@@ -101,3 +101,5 @@ export const CERTIFICATE_LOOK_MS = 60_000;
 /** One try at the API with a bootstrap token, and the longest answer. */
 export const BOOTSTRAP_TRY_MS = 5_000;
 export const BOOTSTRAP_ANSWER_BYTES = 1024 * 1024;
+/** Ports of one port-forward over channels: each has two, and a channel is one byte. */
+export const MAX_FORWARDED_PORTS = 120;

@@ -42,7 +42,9 @@ export function sessionPath(session: Session, pod: Pod, query: URLSearchParams):
   const where = [pod.metadata.namespace ?? '', pod.metadata.name ?? ''];
   if (session === 'portforward') {
     const ports = new URLSearchParams();
-    for (const port of query.getAll('ports')) ports.append('port', port);
+    // Libraries name several ports in one value or in several.
+    const named = query.getAll('ports').flatMap((value) => value.split(','));
+    for (const port of named) ports.append('port', port);
     return withQuery(
       `/${KUBELET_PATHS[session]}/${where.map(encodeURIComponent).join('/')}`,
       ports,

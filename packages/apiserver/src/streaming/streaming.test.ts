@@ -333,12 +333,12 @@ describe('exec', () => {
   it('attach and port-forward have paths of their own', async () => {
     t.store.seed(pod());
     t.onUpgrade = (_request, socket) => accept(socket);
-    for (const what of ['attach?stdout=true', 'portforward?ports=80&ports=81']) {
+    for (const what of ['attach?stdout=true', 'portforward?ports=80&ports=81,82']) {
       (await t.upgrade(`/api/v1/namespaces/ns/pods/p/${what}`)).socket?.destroy();
     }
     assert.deepEqual(
       t.seen.map(({ url }) => url),
-      ['/attach/ns/p/c?stdout=1&output=1', '/portForward/ns/p?port=80&port=81'],
+      ['/attach/ns/p/c?stdout=1&output=1', '/portForward/ns/p?port=80&port=81&port=82'],
     );
   });
 });

@@ -280,6 +280,18 @@ describe('the door', () => {
       assert.ok(Buffer.concat(seen).includes('greeting '));
     });
 
+    it('speak channels to clients that offer them', async () => {
+      const url = `wss://127.0.0.1:${port}/portForward/shop/web?port=80`;
+      const offers = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+      const socket = new WebSocket(url, offers, clientTls());
+      const [first] = (await once(socket, 'message')) as [Buffer];
+      assert.equal(socket.protocol, 'v4.channel.k8s.io');
+      assert.equal(first.toString('hex'), '015000');
+      socket.terminate();
+      const nothing = new WebSocket(url.replace('?port=80', ''), offers, clientTls());
+      await assert.rejects(once(nothing, 'open'), /400/);
+    });
+
     it('carry SPDY as it is', async () => {
       const { socket, protocol } = await upgrade('/exec/shop/web/main?command=a&stdout=1', {
         Upgrade: 'SPDY/3.1',

@@ -20,6 +20,7 @@ import { SIMULATED_TEXT } from '../simulated/runtime.ts';
 import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
 import { logOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
+import { CHANNEL_PROTOCOL, forwardedPorts, joinChannels } from './port-channels.ts';
 import { statsSummary } from './stats.ts';
 import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
 
@@ -225,7 +226,7 @@ export class Door {
       const url = new URL(request.url ?? '/', 'https://kubelet');
       const [what = '', ...rest] = partsOf(url);
       const spdy = /^spdy\/3\.1$/i.test(String(request.headers.upgrade ?? ''));
-      if (what === 'portForward') return await this.#portForward(rest, request, socket, head);
+      if (what === 'portForward') return await this.#portForward(url, request, socket, head);
       if (what !== 'exec' && what !== 'attach') throw new DoorError(404, 'not found');
       const place = this.#place(rest);
       const stream = await this.#streamRequest(place, what, url.searchParams);
@@ -274,23 +275,31 @@ export class Door {
   }
 
   async #portForward(
-    [namespace = '', name = '']: readonly string[],
+    url: URL,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
+    const [, namespace = '', name = ''] = partsOf(url);
     const found = this.#options.find(namespace, name);
     if (found === undefined) throw new DoorError(404, `pod "${namespace}/${name}" not found`);
+    const offered = String(request.headers['sec-websocket-protocol'] ?? '');
+    const isTunnel = offered.includes(TUNNEL_PROTOCOL);
+    const speaksChannels = !isTunnel && offered.includes(CHANNEL_PROTOCOL);
+    const ports = speaksChannels ? forwardedPorts(url.searchParams) : [];
     const state = await found.runtime.inspectPod(uidOf(found.pod));
     const sandbox = state.sandboxes.find((one) => one.ready);
     if (sandbox === undefined) throw new DoorError(500, `pod "${name}" is not running`);
     const tunnel = await found.runtime.openPortForward(sandbox.id, PORT_FORWARD_PROTOCOL);
     if (/^websocket$/i.test(String(request.headers.upgrade ?? ''))) {
-      // The protocol's name holds a slash, which strict parsers refuse: it is agreed on here, not by the library.
-      const offered = String(request.headers['sec-websocket-protocol'] ?? '');
-      if (offered.includes(TUNNEL_PROTOCOL)) this.#tunnels.add(request);
-      delete request.headers['sec-websocket-protocol'];
-      this.#sockets.handleUpgrade(request, socket, head, (client) => joinWebSocket(client, tunnel));
+      if (speaksChannels) request.headers['sec-websocket-protocol'] = CHANNEL_PROTOCOL;
+      // The tunnel's name holds a slash, which strict parsers refuse: it is agreed on here, not by the library.
+      else delete request.headers['sec-websocket-protocol'];
+      if (isTunnel) this.#tunnels.add(request);
+      this.#sockets.handleUpgrade(request, socket, head, (client) => {
+        if (speaksChannels) joinChannels(client, tunnel, ports);
+        else joinWebSocket(client, tunnel);
+      });
     } else {
       joinSockets(socket, head, tunnel);
     }
