@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort, kubets, TestCluster } from './support/cluster.ts';
 import { writeBusyboxImage } from './support/image.ts';
+import { streamsWork } from './support/libraries.ts';
 import { eventually, must, type RunOptions, run } from './support/shell.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -382,6 +383,11 @@ test('port-forward and proxy', { skip }, async () => {
   );
   assert.equal(await get('/api/v1/nodes/node-1/proxy/healthz'), 'ok');
   proxy.stop();
+});
+
+test('client libraries with running pods', { skip }, async () => {
+  const server = await k('get pods -l app=web -o jsonpath={.items[0].metadata.name}');
+  await streamsWork(kubeconfig(), { talker: 'talker', server });
 });
 
 test('who may do what', { skip }, async () => {

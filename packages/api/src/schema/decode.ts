@@ -31,9 +31,16 @@ export interface Decoded<T = KubeObject> {
   typeErrors: string[];
 }
 
+/**
+ * Whose words tell of a value of the wrong type: those of Go's JSON decoder, or those of upstream's converter from maps
+ * (apimachinery/pkg/runtime/converter.go), through which the results of strategic merge patches go.
+ */
+export type Voice = 'decoder' | 'converter';
+
 interface Walk {
   unknown: string[];
   errors: string[];
+  voice: Voice;
 }
 
 /** Where a value stands: the innermost struct, the dotted path (as messages show it), the exact path. */
@@ -50,7 +57,31 @@ function jsonWord(value: unknown): string {
   return typeof value;
 }
 
+/** The kind of a value as Go's reflection names it once JSON is read into maps. */
+function reflectedKind(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  if (typeof value === 'object') return 'map';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : 'string';
+}
+
+/** The converter's complaint; it says nothing of the place. */
+function unconverted(value: unknown, ref: TypeRef): string {
+  const kind = reflectedKind(value);
+  if (ref.kind === 'struct') return `cannot restore struct from: ${kind}`;
+  if (ref.kind === 'map') return `cannot restore map from ${kind}`;
+  if (ref.kind === 'list' || ref.kind === 'bytes') return `cannot restore slice from ${kind}`;
+  const type = goTypeText(ref);
+  const toText = ref.kind === 'string' && kind === 'int64';
+  const toInteger = (ref.kind === 'int32' || ref.kind === 'int64') && kind === 'float64';
+  return toText || toInteger ? `cannot convert ${kind} to ${type}` : `unrecognized type: ${type}`;
+}
+
 function mismatch(walk: Walk, place: Place, value: unknown, ref: TypeRef): undefined {
+  if (walk.voice === 'converter') {
+    walk.errors.push(unconverted(value, ref));
+    return undefined;
+  }
   const isInteger = ref.kind === 'int32' || ref.kind === 'int64';
   const what = typeof value === 'number' && isInteger ? `number ${value}` : jsonWord(value);
   const where = place.path === '' ? 'Go value' : `Go struct field ${place.struct}.${place.path}`;
@@ -103,7 +134,8 @@ function decodeScalar(walk: Walk, place: Place, value: unknown, ref: TypeRef): u
     case 'bytes': {
       if (typeof value !== 'string') return mismatch(walk, place, value, ref);
       const error = base64Error(value);
-      if (error) walk.errors.push(error);
+      const before = walk.voice === 'converter' ? 'error decoding from json: ' : '';
+      if (error) walk.errors.push(before + error);
       return value;
     }
     default:
@@ -254,8 +286,12 @@ function emptyItem(ref: TypeRef): unknown {
 }
 
 /** Checks and normalises a parsed value against a named type. Never changes its input. */
-export function decodeType(typeName: string, value: unknown): Decoded<JsonObject> {
-  const walk: Walk = { unknown: [], errors: [] };
+export function decodeType(
+  typeName: string,
+  value: unknown,
+  voice: Voice = 'decoder',
+): Decoded<JsonObject> {
+  const walk: Walk = { unknown: [], errors: [], voice };
   const type = findType(typeName);
   const place = { struct: baseName(typeName), path: '', exact: '', depth: 0 };
   const object = type ? decodeStruct(walk, place, value, type) : value;

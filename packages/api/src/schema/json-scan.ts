@@ -15,7 +15,8 @@ interface Frame {
 function pathOf(frames: readonly Frame[], last: string): string {
   let out = '';
   for (const f of frames.slice(0, -1)) out += f.keys ? `.${f.step}` : `[${f.index}]`;
-  return `${out}.${last}`.slice(1);
+  const path = `${out}.${last}`;
+  return path.startsWith('.') ? path.slice(1) : path;
 }
 
 /** End of the string that starts with the quote at `at`: the index after its closing quote. */

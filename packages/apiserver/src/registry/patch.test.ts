@@ -5,19 +5,21 @@ import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
 import { configMap, targetOf } from '../testing/index.ts';
 import { refusal } from '../testing/scene.ts';
 import type { WriteContext } from './context.ts';
-import { type PatchType, parsePatch, patched } from './patch.ts';
+import { type PatchType, parsePatch, patched, strictErrorsOf } from './patch.ts';
 
 const target = targetOf('v1', 'ConfigMap', { name: 'a' });
 const deployment = targetOf('apps/v1', 'Deployment', { name: 'd' });
 
+const context = (): WriteContext => ({
+  user: { name: 'u', uid: '', groups: [], extra: {} },
+  dryRun: false,
+  options: {},
+  warn: () => undefined,
+});
+
 function apply(type: PatchType, patch: unknown, present: object, on = target) {
   const warnings: string[] = [];
-  const ctx: WriteContext = {
-    user: { name: 'u', uid: '', groups: [], extra: {} },
-    dryRun: false,
-    options: {},
-    warn: (text) => warnings.push(text),
-  };
+  const ctx = { ...context(), warn: (text: string) => void warnings.push(text) };
   const object = patched(on, present as KubeObject, { type, patch, validation: 'Warn' }, ctx);
   return { object: object as unknown as JsonObject, warnings };
 }
@@ -122,6 +124,72 @@ describe('applying patches', () => {
     it(`refuses ${what}`, () => {
       const reason = code === 422 ? 'Invalid' : 'BadRequest';
       assert.throws(() => apply('merge', patch, present), refusal(code, reason, why));
+    });
+  }
+
+  const unconverted: readonly [string, unknown, string, string][] = [
+    [
+      'a map',
+      { metadata: { labels: 'x' } },
+      'map[metadata:map[labels:x]]',
+      'restore map from string',
+    ],
+    ['a map from a number', { data: 1 }, 'map[data:1]', 'cannot restore map from int64'],
+    ['a text from a number', { data: { n: 7 } }, 'map[data:map[n:7]]', 'convert int64 to string'],
+    [
+      'a text from a map',
+      { data: { n: {} } },
+      'map[data:map[n:map[]]]',
+      'unrecognized type: string',
+    ],
+    ['a list', { metadata: { finalizers: true } }, 'finalizers:true', 'restore slice from bool'],
+    ['a bool', { immutable: 'x' }, 'map[immutable:x]', 'unrecognized type: bool'],
+    ['bytes', { binaryData: { n: '%' } }, 'n:%', 'error decoding from json: illegal base64 data'],
+  ];
+  for (const [what, patch, shown, why] of unconverted) {
+    it(`refuses a strategic patch with something else where there is ${what}`, () => {
+      assert.throws(
+        () => apply('strategic', patch, present),
+        (error) => {
+          refusal(422, 'Invalid')(error);
+          assert.ok(String(error).includes(shown) && String(error).includes(why), String(error));
+          return true;
+        },
+      );
+    });
+  }
+
+  const strict: readonly [PatchType, string, string][] = [
+    ['merge', '{"data":{"a":"1","a":"2"}}', 'duplicate field "data.a"'],
+    ['strategic', '{"data":{"a":"1","a":"2"}}', 'duplicate field "data.a"'],
+    ['strategic', '{"z":1,"metadata":{"b":1}}', 'unknown field "metadata.b", unknown field "z"'],
+    [
+      'json',
+      '[{"op":"add","op":"add","path":"/data/x","value":"y","why":"z"}]',
+      'json patch duplicate field "[0].op", json patch unknown field "[0].why"',
+    ],
+  ];
+  for (const [type, text, errors] of strict) {
+    const patch: unknown = JSON.parse(text);
+    const change = (validation: 'Strict' | 'Warn' | 'Ignore'): string[] => {
+      const warnings: string[] = [];
+      const ctx = { ...context(), warn: (one: string) => void warnings.push(one) };
+      const strictErrors = strictErrorsOf(type, text, patch);
+      patched(target, present as KubeObject, { type, patch, validation, strictErrors }, ctx);
+      return warnings;
+    };
+    it(`tells of ${errors} in a ${type} patch`, () => {
+      assert.deepEqual(change('Warn'), errors.split(', '));
+      const message = `strict decoding error: ${errors}`;
+      assert.throws(
+        () => change('Strict'),
+        (error) => {
+          refusal(422, 'Invalid')(error);
+          assert.ok(String(error).includes(message), String(error));
+          return true;
+        },
+      );
+      assert.deepEqual(type === 'json' ? [] : change('Ignore'), []);
     });
   }
 

@@ -8,10 +8,14 @@ import {
   builtinKinds,
   checkDepthOf,
   decodeObject,
+  decodeStrict,
+  decodeType,
   defaultObject,
+  duplicateFields,
   type FieldValidation,
   fieldErrors,
   goQuote,
+  goValue,
   invalid,
   isJsonObject,
   type JsonObject,
@@ -29,6 +33,8 @@ export interface PatchRequest {
   readonly type: PatchType;
   /** The parsed body. */
   readonly patch: unknown;
+  /** What strict reading has against the body itself; see `strictErrorsOf`. */
+  readonly strictErrors?: readonly string[];
   readonly validation: FieldValidation;
 }
 
@@ -40,18 +46,20 @@ const GO_PATCH_TYPE: Readonly<Record<PatchType, string>> = {
 
 /** Parses the text of a patch; the shape of its type is checked too. */
 export function parsePatch(type: PatchType, text: string): unknown {
+  // Upstream puts no words of its own before those of the decoder when the patch is strategic.
+  const what = type === 'strategic' ? '' : 'error decoding patch: ';
   let patch: unknown;
   try {
     patch = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`error decoding patch: ${whyBroken(error, text)}`);
+    throw badRequest(what + whyBroken(error, text));
   }
   checkDepthOf(text, patch);
   const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
   if (!fits) {
     const seen = Array.isArray(patch) ? 'array' : patch === null ? 'null' : typeof patch;
     const into = `Go value of type ${GO_PATCH_TYPE[type]}`;
-    throw badRequest(`error decoding patch: json: cannot unmarshal ${seen} into ${into}`);
+    throw badRequest(`${what}json: cannot unmarshal ${seen} into ${into}`);
   }
   if (Array.isArray(patch) && patch.length > MAX_JSON_PATCH_OPERATIONS) {
     throw requestTooLarge(
@@ -85,18 +93,70 @@ export function patched(
   if (newKind !== kind.kind || apiVersion !== kind.apiVersion) {
     throw unfit(result, otherKind(kind, result));
   }
-  let decoded: { object: KubeObject; warnings: readonly string[] };
-  try {
-    decoded = decodeObject(kind, result, request.validation);
-  } catch (error) {
-    throw unfit(result, reasonOf(error));
-  }
-  for (const warning of decoded.warnings) ctx.warn(warning);
-  const { object } = decoded;
+  const object = decodedResult(kind, result, request, ctx);
   object.metadata ??= {};
   checkPlace(target, object, true);
   if (kind === target.def) defaultObject(kind, object);
   return object;
+}
+
+/** The result as an object of the kind; fields that do not exist, or stand twice in the patch, are told of or refused. */
+function decodedResult(
+  kind: KindDef,
+  result: JsonObject,
+  request: PatchRequest,
+  ctx: WriteContext,
+): KubeObject {
+  const { type, validation, patch, strictErrors = [] } = request;
+  const refuse = (why: string): ApiError =>
+    type === 'strategic' ? unfitPatch(patch, why) : unfit(result, why);
+  const decoded = decodedAs(type, kind, result, refuse);
+  if (validation === 'Ignore') return decoded.object;
+  const unknown = decoded.unknownFields.map((field) => `unknown field "${field}"`);
+  // The converter sorts what it finds, the decoder tells of it as it comes.
+  const all = [...strictErrors, ...(type === 'strategic' ? unknown.sort() : unknown)];
+  if (validation === 'Strict' && all.length > 0) {
+    throw refuse(`strict decoding error: ${all.join(', ')}`);
+  }
+  for (const warning of all) ctx.warn(warning);
+  return decoded.object;
+}
+
+/** Strategic patches are not decoded but converted, in upstream: what does not fit is told in other words. */
+function decodedAs(
+  type: PatchType,
+  kind: KindDef,
+  result: JsonObject,
+  refuse: (why: string) => ApiError,
+): { object: KubeObject; unknownFields: readonly string[] } {
+  let decoded: { object: KubeObject; unknownFields: readonly string[]; typeErrors: string[] };
+  if (type === 'strategic') {
+    const { object, ...rest } = decodeType(kind.typeName, result, 'converter');
+    decoded = { ...rest, object: object as unknown as KubeObject };
+  } else {
+    try {
+      decoded = decodeStrict(kind, result);
+    } catch (error) {
+      throw refuse(reasonOf(error));
+    }
+  }
+  const [first] = decoded.typeErrors;
+  if (first !== undefined) throw refuse(first);
+  return decoded;
+}
+
+const PATCH_OPERATION_FIELDS = new Set(['op', 'path', 'from', 'value']);
+
+/** What strict reading has against a patch: repeated fields, and fields JSON patch operations do not have. */
+export function strictErrorsOf(type: PatchType, text: string, patch: unknown): readonly string[] {
+  const repeated = duplicateFields(text).map((field) => `duplicate field "${field}"`);
+  if (type !== 'json' || !Array.isArray(patch)) return repeated;
+  const unknown = patch.flatMap((operation: unknown, i) =>
+    Object.keys(isJsonObject(operation) ? operation : {})
+      .filter((name) => !PATCH_OPERATION_FIELDS.has(name))
+      .map((name) => `unknown field "[${i}].${name}"`),
+  );
+  return [...repeated, ...unknown].map((one) => `json patch ${one}`);
 }
 
 /** Where the stock server registers its kinds: its messages name the place. */
@@ -142,6 +202,11 @@ function reasonOf(error: unknown): string {
 
 function unfit(result: JsonObject, why: string): ApiError {
   const error = fieldErrors.invalid('patch', shownObject(result), why);
+  return invalid({ group: '', kind: '' }, '', [error]);
+}
+
+function unfitPatch(patch: unknown, why: string): ApiError {
+  const error = fieldErrors.invalid('patch', goValue(patch), why);
   return invalid({ group: '', kind: '' }, '', [error]);
 }
 

@@ -16,7 +16,7 @@ import type { ObjectResult, Target, WriteContext } from '../registry/context.ts'
 import { type DeleteOptions, deletedStatus } from '../registry/delete-options.ts';
 import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
 import type { ListOptions } from '../registry/list-options.ts';
-import { type PatchType, parsePatch } from '../registry/patch.ts';
+import { type PatchType, parsePatch, strictErrorsOf } from '../registry/patch.ts';
 import type { ListResult } from '../registry/read.ts';
 import type { Registry } from '../registry/registry.ts';
 import { appliedBody, mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
@@ -156,12 +156,14 @@ export class ResourceHandler {
       throw unsupportedMediaType(UNSTRUCTURED_PATCHES);
     }
     const options = writeOptionsOf(r.query, 'PatchOptions');
-    const bytes = await readBytes(r.request);
-    r.audit?.requested(bytes.toString('utf8'));
-    const patch = parsePatch(type, bytes.toString('utf8'));
+    const text = (await readBytes(r.request)).toString('utf8');
+    r.audit?.requested(text);
+    const patch = parsePatch(type, text);
     const { validation } = options;
+    const strictErrors = validation === 'Ignore' ? [] : strictErrorsOf(type, text, patch);
     const ctx = writeContext(r, options);
-    const made = await this.#o.registry.patch(targetOf(r), { type, patch, validation }, ctx);
+    const change = { type, patch, validation, strictErrors };
+    const made = await this.#o.registry.patch(targetOf(r), change, ctx);
     await this.#sendResult(r, made);
   }
 
