@@ -387,7 +387,7 @@ test('port-forward and proxy', { skip }, async () => {
 
 test('client libraries with running pods', { skip }, async () => {
   const server = await k('get pods -l app=web -o jsonpath={.items[0].metadata.name}');
-  await streamsWork(kubeconfig(), { talker: 'talker', server });
+  await streamsWork(kubeconfig(), { talker: 'talker', server }, files);
 });
 
 test('who may do what', { skip }, async () => {

@@ -1,8 +1,7 @@
 /** What users of client libraries do with pods: exec, logs, attach, copy, port-forward. The libraries are unmodified. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -28,9 +27,12 @@ const NOTE = 'there and back';
 const LIMIT_MS = 20_000;
 const REQUEST = 'GET /passwd HTTP/1.0\r\n\r\n';
 
-/** Every step through both libraries, and what has to come out. */
-export async function streamsWork(kubeconfig: string, pods: Pods): Promise<void> {
-  assert.deepEqual(await throughJavaScript(kubeconfig, pods), {
+/**
+ * Every step through both libraries, and what has to come out.
+ * @param folder for files; it has to outlive the call, as one library does not tell when it is done with its own
+ */
+export async function streamsWork(kubeconfig: string, pods: Pods, folder: string): Promise<void> {
+  assert.deepEqual(await throughJavaScript(kubeconfig, pods, folder), {
     exec: 'through stdin',
     verdict: '3',
     log: 'i am me',
@@ -47,7 +49,7 @@ export async function streamsWork(kubeconfig: string, pods: Pods): Promise<void>
 }
 
 /** What came out of each step, by its name, through `@kubernetes/client-node`. */
-async function throughJavaScript(kubeconfig: string, pods: Pods): Promise<object> {
+async function throughJavaScript(kubeconfig: string, pods: Pods, folder: string): Promise<object> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const exec = await ran(config, pods.talker, ['cat'], 'through stdin');
@@ -55,21 +57,9 @@ async function throughJavaScript(kubeconfig: string, pods: Pods): Promise<object
   return {
     exec: exec.out,
     verdict: failed.status.details?.causes?.[0]?.message,
-    log: await heard((out) => new Log(config).log(NAMESPACE, pods.talker, pods.talker, out)),
-    attach: await heard(async (out) => {
-      const attach = new Attach(config);
-      const socket = await attach.attach(
-        NAMESPACE,
-        pods.talker,
-        pods.talker,
-        out,
-        null,
-        null,
-        false,
-      );
-      return { abort: () => socket.close() };
-    }),
-    copied: await copied(config, pods.talker),
+    log: await logged(config, pods.talker),
+    attach: await attached(config, pods.talker),
+    copied: await copied(config, pods.talker, folder),
     forwarded: await forwarded(config, pods.server),
   };
 }
@@ -90,44 +80,48 @@ async function ran(
   return { out: all, status };
 }
 
-/** The first line of what goes on until it is stopped. */
-async function heard(
-  start: (out: PassThrough) => Promise<{ abort(): void }>,
-): Promise<string | undefined> {
+const firstLine = (all: string): string | undefined => all.replaceAll(/\d+/g, 'N').split('\n')[0];
+
+async function logged(config: KubeConfig, pod: string): Promise<string | undefined> {
   const out = new PassThrough();
-  let all = '';
-  out.on('data', (piece: Buffer) => {
-    all += piece.toString();
-  });
-  const running = await start(out);
-  while (!all.includes('\n')) await once(out, 'data');
-  running.abort();
-  return all.replaceAll(/\d+/g, 'N').split('\n')[0];
+  await new Log(config).log(NAMESPACE, pod, pod, out);
+  return firstLine(await text(out));
+}
+
+/** The first line of what goes on until the client hangs up. */
+async function attached(config: KubeConfig, pod: string): Promise<string | undefined> {
+  const out = new PassThrough();
+  const socket = await new Attach(config).attach(NAMESPACE, pod, pod, out, null, null, false);
+  try {
+    let all = '';
+    while (!all.includes('\n')) {
+      const [piece] = (await once(out, 'data')) as [Buffer];
+      all += piece.toString();
+    }
+    return firstLine(all);
+  } finally {
+    socket.close();
+  }
 }
 
 /** A file on its way into the pod and out again. */
-async function copied(config: KubeConfig, pod: string): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'copied-'));
-  try {
-    const [there, back] = ['there', 'back'].map((name) => mkdtempSync(join(folder, name)));
-    if (there === undefined || back === undefined) throw new Error('no folders');
-    writeFileSync(join(there, 'note'), NOTE);
-    const cp = new Cp(config);
-    await cp.cpToPod(NAMESPACE, pod, pod, there, '/tmp');
-    await eventually('the file is in the pod', LIMIT_MS, async () => {
-      const { out } = await ran(config, pod, ['cat', '/tmp/note']);
-      assert.equal(out, NOTE);
-    });
-    await cp.cpFromPod(NAMESPACE, pod, pod, 'note', back, '/tmp');
-    // The library tells of the beginning of a copy only.
-    return await eventually('the file is back', LIMIT_MS, async () => {
-      const note = readFileSync(join(back, 'note'), 'utf8');
-      assert.equal(note, NOTE);
-      return note;
-    });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+async function copied(config: KubeConfig, pod: string, folder: string): Promise<string> {
+  const there = mkdtempSync(join(folder, 'there-'));
+  const back = mkdtempSync(join(folder, 'back-'));
+  writeFileSync(join(there, 'note'), NOTE);
+  const cp = new Cp(config);
+  await cp.cpToPod(NAMESPACE, pod, pod, there, '/tmp');
+  await eventually('the file is in the pod', LIMIT_MS, async () => {
+    const { out } = await ran(config, pod, ['cat', '/tmp/note']);
+    assert.equal(out, NOTE);
+  });
+  await cp.cpFromPod(NAMESPACE, pod, pod, 'note', back, '/tmp');
+  // The library tells of the beginning of a copy only.
+  return eventually('the file is back', LIMIT_MS, async () => {
+    const note = readFileSync(join(back, 'note'), 'utf8');
+    assert.equal(note, NOTE);
+    return note;
+  });
 }
 
 async function forwarded(config: KubeConfig, pod: string): Promise<string> {

@@ -239,6 +239,41 @@ export function describeField(field: FieldDef): string {
   }
 }
 
+/** Of query parameters, by name. */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  allowWatchBookmarks: 'Lets a watch send bookmarks: events that only say how far it has come.',
+  continue: 'Goes on with a list that was cut off by limit: the token its answer held.',
+  dryRun: 'All: everything is checked and answered as if done, but nothing is stored.',
+  fieldManager: 'Name under which the fields this request sets are kept in mind.',
+  fieldSelector: 'Narrows the list of returned objects by the values of their fields.',
+  fieldValidation: 'What becomes of unknown or repeated fields: Ignore, Warn or Strict.',
+  force: 'Whether an apply takes over fields that others manage.',
+  gracePeriodSeconds: 'Seconds the object has to stop; zero stops it at once.',
+  labelSelector: 'Narrows the list of returned objects by their labels.',
+  limit: 'Most objects one answer may hold; more are fetched with continue.',
+  orphanDependents: 'Older form of propagationPolicy: true leaves dependents alone.',
+  propagationPolicy: 'What becomes of dependents: Orphan, Background or Foreground.',
+  resourceVersion: 'State the answer is made from, or a watch starts after.',
+  resourceVersionMatch: 'How resourceVersion is meant: NotOlderThan or Exact.',
+  sendInitialEvents:
+    'Whether a watch begins with events of all there is, and a bookmark after them.',
+  timeoutSeconds: 'Seconds after which a list is given up or a watch ends.',
+  watch: 'Watch for changes to the described resources, as a stream of events, instead of a list.',
+};
+
+/** What a query parameter of every resource means. */
+export const describeParameter = (name: string): string | undefined => PARAMETERS[name];
+
+function plural(text: string): string {
+  if (/[^aeiou]y$/.test(text)) return `${text.slice(0, -1)}ies`;
+  return /(s|x|ch)$/.test(text) ? `${text}es` : `${text}s`;
+}
+
+/** What the items of a list kind are: `List of network policies.` of `NetworkPolicyList`. */
+export function describeItems(baseName: string): string {
+  return `List of ${plural(words(baseName.replace(/List$/, '')))}.`;
+}
+
 export function describeType(baseName: string): string {
   const known = TYPES[baseName];
   if (known) return known;

@@ -29,6 +29,14 @@ function references(value: unknown, out: Set<string> = new Set()): Set<string> {
   return out;
 }
 
+test('parameters and lists are described', () => {
+  const text = JSON.stringify(openApiV2(builtinKinds));
+  const wanted = ['Watch for changes to the described resources', 'the list of returned objects'];
+  for (const words of [...wanted, 'List of services.', 'List of network policies.']) {
+    assert.ok(text.includes(words), words);
+  }
+});
+
 describe('version 3', () => {
   test('no document refers to what it does not have', () => {
     for (const apiVersion of versions) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf, type GroupVersion, type JsonObject } from '../meta.ts';
 import type { KindDef, KindRegistry } from '../registry.ts';
 import { baseName, type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
-import { describeField, describeType } from './describe.ts';
+import { describeField, describeItems, describeParameter, describeType } from './describe.ts';
 
 const PACKAGES: Readonly<Record<string, string>> = {
   meta: 'io.k8s.apimachinery.pkg.apis.',
@@ -103,8 +103,10 @@ function refSchema(ref: TypeRef, d: Dialect): JsonObject {
   }
 }
 
-function fieldSchema(field: FieldDef, d: Dialect): JsonObject {
-  const out: JsonObject = { description: describeField(field) };
+function fieldSchema(field: FieldDef, d: Dialect, home: string): JsonObject {
+  const isItems = field.name === 'items' && home.endsWith('List');
+  const description = isItems ? describeItems(home) : describeField(field);
+  const out: JsonObject = { description };
   const schema = refSchema(field.type, d);
   // In version 3 nothing may stand beside a reference.
   if (d.v3 && schema.$ref) out.allOf = [schema];
@@ -124,7 +126,8 @@ function typeSchema(type: TypeDef, d: Dialect): JsonObject {
   if (special) return d.v3 ? v3Special(type.name, special) : special;
   const out: JsonObject = { type: 'object', description: describeType(baseName(type.name)) };
   const properties: JsonObject = {};
-  for (const field of type.fields.values()) properties[field.name] = fieldSchema(field, d);
+  const home = baseName(type.name);
+  for (const field of type.fields.values()) properties[field.name] = fieldSchema(field, d, home);
   if (type.fields.size > 0) out.properties = properties;
   const required = [...type.fields.values()].filter((f) => f.required).map((f) => f.name);
   if (required.length > 0) out.required = required;
@@ -167,7 +170,8 @@ function allSchemas(defs: readonly KindDef[], d: Dialect): JsonObject {
 
 function queryParameter(name: string, type: string, d: Dialect): JsonObject {
   const schema = d.v3 ? { schema: { type, uniqueItems: true } } : { type, uniqueItems: true };
-  return { name, in: 'query', ...schema };
+  const description = describeParameter(name);
+  return { ...(description === undefined ? {} : { description }), name, in: 'query', ...schema };
 }
 
 function pathParameter(name: string, d: Dialect): JsonObject {

@@ -2,7 +2,7 @@ import { badRequest, FieldError, invalid } from '@kubets/api';
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { type KubeletClient, refusal } from './kubelet-client.ts';
 import { relayBody } from './relay.ts';
-import { chooseContainer, findPod, kubeletOfPod } from './target.ts';
+import { chooseContainer, findPod, isSet, kubeletOfPod } from './target.ts';
 
 const FLAGS = ['follow', 'previous', 'timestamps'];
 
@@ -64,7 +64,7 @@ function goneSignal(response: AnyResponse, signal: AbortSignal): AbortSignal {
 export function logQuery(query: URLSearchParams): string {
   const out = new URLSearchParams();
   const errors: FieldError[] = [];
-  for (const name of FLAGS) if (isTrue(query.get(name))) out.set(name, 'true');
+  for (const name of FLAGS) if (isSet(query, name)) out.set(name, 'true');
   const number = (name: string, least: number): void => {
     const text = query.get(name);
     if (text === null || text === '') return;
@@ -87,8 +87,6 @@ export function logQuery(query: URLSearchParams): string {
 
 const minimumText = (least: number): string =>
   least === 0 ? 'must be greater than or equal to 0' : 'must be greater than 0';
-
-const isTrue = (text: string | null): boolean => text === 'true' || text === '1' || text === '';
 
 function parseNumber(name: string, text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text);

@@ -3,7 +3,7 @@ import { badRequest, type Pod } from '@kubets/api';
 import type { ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import type { KubeletClient } from './kubelet-client.ts';
 import { relayUpgrade } from './relay.ts';
-import { chooseContainer, findPod, kubeletOfPod } from './target.ts';
+import { chooseContainer, findPod, isSet, kubeletOfPod } from './target.ts';
 
 type Session = 'exec' | 'attach' | 'portforward';
 
@@ -74,11 +74,9 @@ const STREAMS: readonly (readonly [string, readonly string[]])[] = [
 function streamQuery(session: Session, query: URLSearchParams): URLSearchParams {
   const out = new URLSearchParams();
   for (const [name, aliases] of STREAMS) {
-    if (!isTrue(query.get(name))) continue;
+    if (!isSet(query, name)) continue;
     for (const alias of aliases) out.set(alias, '1');
   }
   if (session === 'exec') for (const word of query.getAll('command')) out.append('command', word);
   return out;
 }
-
-const isTrue = (text: string | null): boolean => text === 'true' || text === '1' || text === '';

@@ -333,7 +333,10 @@ describe('exec', () => {
   it('attach and port-forward have paths of their own', async () => {
     t.store.seed(pod());
     t.onUpgrade = (_request, socket) => accept(socket);
-    for (const what of ['attach?stdout=true', 'portforward?ports=80&ports=81,82']) {
+    for (const what of [
+      'attach?stdout=True&stdin=False&stderr=0',
+      'portforward?ports=80&ports=81,82',
+    ]) {
       (await t.upgrade(`/api/v1/namespaces/ns/pods/p/${what}`)).socket?.destroy();
     }
     assert.deepEqual(

@@ -71,3 +71,9 @@ export function addressOf(node: Node): KubeletAddress {
   const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port || DEFAULT_KUBELET_PORT;
   return { host, port };
 }
+
+/** A flag in a query as upstream reads it: whatever is there means yes, but `0` and `false` in any case. */
+export function isSet(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name);
+  return text !== null && text !== '0' && text.toLowerCase() !== 'false';
+}
