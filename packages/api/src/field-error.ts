@@ -47,6 +47,9 @@ export class GoText {
   }
 }
 
+/** In place of a value that says nothing: the message goes without one. */
+export const OMITTED: unique symbol = Symbol('omitted');
+
 function valueText(value: unknown): string {
   if (value instanceof GoText) return value.text;
   if (typeof value === 'string') return goQuote(value);
@@ -72,7 +75,8 @@ export class FieldError {
   /** The text without the field: what a Status cause shows as its message. */
   body(): string {
     let text = WORDS[this.type];
-    if (!WITHOUT_VALUE.has(this.type)) text += `: ${valueText(this.badValue)}`;
+    if (!WITHOUT_VALUE.has(this.type) && this.badValue !== OMITTED)
+      text += `: ${valueText(this.badValue)}`;
     return this.detail === '' ? text : `${text}: ${this.detail}`;
   }
 

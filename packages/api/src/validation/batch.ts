@@ -1,12 +1,19 @@
 /** Jobs and CronJobs. */
 import { semanticEqual } from '../equal.ts';
-import { GoText, invalid, notSupported, required } from '../field-error.ts';
+import { GoText, invalid, notSupported, required, tooLong } from '../field-error.ts';
 import type { CronJob, Job, JobSpec } from '../generated/types.ts';
 import { labelSelectorOf, matchesLabels } from '../selectors/labels.ts';
-import { type Errors, IMMUTABLE, notNegative, validateSelector } from './common.ts';
+import {
+  type Errors,
+  IMMUTABLE,
+  notNegative,
+  validateDomainPath,
+  validateSelector,
+} from './common.ts';
 import { isTimeZone, scheduleProblem } from './cron.ts';
-import { goLabels } from './go-dump.ts';
-import { maxLengthText } from './names.ts';
+import { goDump, goLabels } from './go-dump.ts';
+import { validateFailurePolicy, validateSuccessPolicy } from './job-policies.ts';
+import { dns1123Label, maxLengthText } from './names.ts';
 import { validatePodTemplate } from './pod.ts';
 import type { PodRules } from './pod-containers.ts';
 import { goSelector } from './workloads.ts';
@@ -21,21 +28,61 @@ const COUNTS = [
   'maxFailedIndexes',
 ] as const;
 
-const MAX_INDEXED_PARALLELISM = 100_000;
+const MAX_INDEXED = 100_000;
+/** Above this many completions an indexed job with a limit per index has narrower bounds. */
+const MANY_COMPLETIONS = 100_000;
+const MAX_WITH_MANY = 10_000;
+const MAX_MANAGED_BY = 63;
+
+function validateIndexed(errors: Errors, path: string, spec: JobSpec): void {
+  const { completions, parallelism = 0, maxFailedIndexes: most } = spec;
+  const atMost = 'must be less than or equal to';
+  if (completions === undefined) {
+    errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+  }
+  if (parallelism > MAX_INDEXED) {
+    const why = `${atMost} ${MAX_INDEXED} when completion mode is Indexed`;
+    errors.push(invalid(`${path}.parallelism`, parallelism, why));
+  }
+  const at = `${path}.maxFailedIndexes`;
+  if (completions !== undefined && most !== undefined && most > completions) {
+    errors.push(invalid(at, most, `${atMost} completions`));
+  }
+  if (most !== undefined && most > MAX_INDEXED) {
+    errors.push(invalid(at, most, `${atMost} ${MAX_INDEXED}`));
+  }
+  if ((completions ?? 0) <= MANY_COMPLETIONS || spec.backoffLimitPerIndex === undefined) return;
+  if (most === undefined) {
+    const why = `must be specified when completions is above ${MANY_COMPLETIONS}`;
+    errors.push(required(at, why));
+  }
+  const when = `when completions are above ${MANY_COMPLETIONS} and used with backoff limit per index`;
+  const why = `${atMost} ${MAX_WITH_MANY} ${when}`;
+  if (parallelism > MAX_WITH_MANY) {
+    errors.push(invalid(`${path}.parallelism`, parallelism, why));
+  }
+  if (most !== undefined && most > MAX_WITH_MANY) errors.push(invalid(at, most, why));
+}
 
 function validateCompletionMode(errors: Errors, path: string, spec: JobSpec): void {
   const mode = spec.completionMode;
-  if (mode === undefined) return;
-  if (mode !== 'NonIndexed' && mode !== 'Indexed') {
+  if (mode !== undefined && mode !== 'NonIndexed' && mode !== 'Indexed') {
     errors.push(notSupported(`${path}.completionMode`, mode, ['NonIndexed', 'Indexed']));
   }
-  if (mode === 'Indexed' && spec.completions === undefined) {
-    errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+  if (mode === 'Indexed') validateIndexed(errors, path, spec);
+  if (mode !== undefined && mode !== 'NonIndexed') return;
+  for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
+    if (spec[field] === undefined) continue;
+    errors.push(invalid(`${path}.${field}`, spec[field], 'requires indexed completion mode'));
   }
-  const parallelism = spec.parallelism ?? 0;
-  if (mode === 'Indexed' && parallelism > MAX_INDEXED_PARALLELISM) {
-    const why = `must be less than or equal to ${MAX_INDEXED_PARALLELISM} when completion mode is Indexed`;
-    errors.push(invalid(`${path}.parallelism`, parallelism, why));
+}
+
+function validateReplacement(errors: Errors, path: string, spec: JobSpec): void {
+  const policy = spec.podReplacementPolicy;
+  // Beside a failure policy pods are replaced once they have failed for good.
+  const policies = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
+  if (policy !== undefined && !policies.includes(policy)) {
+    errors.push(notSupported(`${path}.podReplacementPolicy`, policy, policies));
   }
 }
 
@@ -56,16 +103,21 @@ function validateRestart(errors: Errors, path: string, spec: JobSpec): void {
 /** A job's spec without its selector: what a CronJob's template has. */
 function validateJobSpec(errors: Errors, path: string, spec: JobSpec, rules: PodRules): void {
   for (const field of COUNTS) notNegative(errors, `${path}.${field}`, spec[field]);
-  if (spec.backoffLimitPerIndex !== undefined && spec.completionMode !== 'Indexed') {
-    const why = 'requires indexed completion mode';
-    errors.push(invalid(`${path}.backoffLimitPerIndex`, spec.backoffLimitPerIndex, why));
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    const why = 'when maxFailedIndexes is specified';
+    errors.push(required(`${path}.backoffLimitPerIndex`, why));
+  }
+  if (spec.managedBy !== undefined) {
+    const at = `${path}.managedBy`;
+    validateDomainPath(errors, at, spec.managedBy);
+    if (spec.managedBy.length > MAX_MANAGED_BY) {
+      errors.push(tooLong(at, spec.managedBy, MAX_MANAGED_BY));
+    }
   }
   validateCompletionMode(errors, path, spec);
-  const replacement = spec.podReplacementPolicy;
-  const policies = ['Failed', 'TerminatingOrFailed'];
-  if (replacement !== undefined && !policies.includes(replacement)) {
-    errors.push(notSupported(`${path}.podReplacementPolicy`, replacement, policies));
-  }
+  validateFailurePolicy(errors, path, spec);
+  validateSuccessPolicy(errors, path, spec);
+  validateReplacement(errors, path, spec);
   validatePodTemplate(errors, `${path}.template`, spec.template, rules);
   validateRestart(errors, path, spec);
 }
@@ -103,6 +155,17 @@ export function validateJob(errors: Errors, job: Job, rules: PodRules): void {
   }
 }
 
+/** Pods of indexed jobs get a host name with their index, which has to be one. */
+export function validateJobCreate(errors: Errors, job: Job): void {
+  const { completionMode, completions = 0 } = job.spec ?? {};
+  if (completionMode !== 'Indexed' || completions <= 0) return;
+  const name = job.metadata.name ?? '';
+  const last = `${name}-${completions - 1}`;
+  if (dns1123Label(last).length === 0) return;
+  const why = `will not able to create pod with invalid DNS label: ${last}`;
+  errors.push(invalid('metadata.name', name, why));
+}
+
 /** Scheduling directives of a template may change while the job is suspended and has not started. */
 function fixedTemplate(job: Job, mutable: boolean): unknown {
   const template = structuredClone(job.spec?.template);
@@ -114,24 +177,41 @@ function fixedTemplate(job: Job, mutable: boolean): unknown {
   return template;
 }
 
+const FIXED = [
+  'completionMode',
+  'podFailurePolicy',
+  'backoffLimitPerIndex',
+  'managedBy',
+  'successPolicy',
+] as const;
+
+function fixedValue(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null) return goDump('batch', value);
+  return value ?? null;
+}
+
 export function validateJobUpdate(errors: Errors, job: Job, old: Job): void {
+  const { spec } = job;
   const mutable = old.spec?.suspend === true && !old.status?.startTime;
-  if (!semanticEqual(job.spec?.selector, old.spec?.selector)) {
-    errors.push(invalid('spec.selector', goSelector(job.spec?.selector), IMMUTABLE));
+  if (!semanticEqual(spec?.completions, old.spec?.completions)) {
+    const isIndexed = spec?.completionMode === 'Indexed';
+    const at = 'spec.completions';
+    if (!isIndexed) errors.push(invalid(at, spec?.completions ?? null, IMMUTABLE));
+    else if (spec.completions !== undefined && spec.completions !== spec.parallelism) {
+      const why = 'can only be modified in tandem with spec.parallelism';
+      errors.push(invalid(at, spec.completions, why));
+    }
+  }
+  if (!semanticEqual(spec?.selector, old.spec?.selector)) {
+    errors.push(invalid('spec.selector', goSelector(spec?.selector), IMMUTABLE));
   }
   if (!semanticEqual(fixedTemplate(job, mutable), fixedTemplate(old, mutable))) {
-    const dump = new GoText(`core.PodTemplateSpec${JSON.stringify(job.spec?.template)}`);
+    const dump = new GoText(`core.PodTemplateSpec${JSON.stringify(spec?.template)}`);
     errors.push(invalid('spec.template', dump, IMMUTABLE));
   }
-  for (const field of ['completionMode', 'backoffLimitPerIndex', 'manualSelector'] as const) {
-    if (semanticEqual(job.spec?.[field], old.spec?.[field])) continue;
-    errors.push(invalid(`spec.${field}`, job.spec?.[field] ?? null, IMMUTABLE));
-  }
-  if (!semanticEqual(job.spec?.completions, old.spec?.completions)) {
-    const elastic =
-      job.spec?.completionMode === 'Indexed' && job.spec.completions === job.spec.parallelism;
-    if (!elastic)
-      errors.push(invalid('spec.completions', job.spec?.completions ?? null, IMMUTABLE));
+  for (const field of FIXED) {
+    if (semanticEqual(spec?.[field], old.spec?.[field])) continue;
+    errors.push(invalid(`spec.${field}`, fixedValue(spec?.[field]), IMMUTABLE));
   }
 }
 
@@ -171,7 +251,16 @@ export function validateCronJob(errors: Errors, cron: CronJob, rules: PodRules):
     errors.push(notSupported('spec.concurrencyPolicy', concurrency, policies));
   }
   if (spec.jobTemplate?.spec) {
-    validateJobSpec(errors, 'spec.jobTemplate.spec', spec.jobTemplate.spec, rules);
+    const at = 'spec.jobTemplate.spec';
+    const { selector, manualSelector } = spec.jobTemplate.spec;
+    validateJobSpec(errors, at, spec.jobTemplate.spec, rules);
+    if (selector) {
+      const why = '`selector` will be auto-generated';
+      errors.push(invalid(`${at}.selector`, goSelector(selector), why));
+    }
+    if (manualSelector) {
+      errors.push(notSupported(`${at}.manualSelector`, manualSelector, ['nil', 'false']));
+    }
   }
   notNegative(errors, 'spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit);
   notNegative(errors, 'spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit);

@@ -7,7 +7,7 @@ import {
   notSupported,
   required,
 } from '../field-error.ts';
-import { labelValue, portName, portNumber, qualifiedName } from './names.ts';
+import { dns1123Subdomain, labelValue, portName, portNumber, qualifiedName } from './names.ts';
 
 export type Errors = FieldError[];
 
@@ -28,6 +28,25 @@ export function notNegative(errors: Errors, path: string, value: number | undefi
   if (value !== undefined && value !== null && value < 0) {
     errors.push(invalid(path, value, NOT_NEGATIVE));
   }
+}
+
+const HTTP_PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
+const BAD_HTTP_PATH = `Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')`;
+
+/** `acme.io/foo`: a subdomain, then a path. */
+export function validateDomainPath(errors: Errors, path: string, value: string): void {
+  if (value === '') {
+    errors.push(required(path));
+    return;
+  }
+  const at = value.indexOf('/');
+  if (at <= 0 || at === value.length - 1) {
+    errors.push(invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")'));
+    return;
+  }
+  const [domain, rest] = [value.slice(0, at), value.slice(at + 1)];
+  addMessages(errors, path, domain, dns1123Subdomain(domain));
+  if (!HTTP_PATH.test(rest)) errors.push(invalid(path, rest, BAD_HTTP_PATH));
 }
 
 /** Is the value one of a set? `supported` is listed in the message as given. */

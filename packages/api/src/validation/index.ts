@@ -5,7 +5,6 @@ import type {
   Deployment,
   Event,
   EventEvents,
-  Job,
   Pod,
   ReplicaSet,
   StatefulSet,
@@ -21,6 +20,7 @@ import type { Errors } from './common.ts';
 import * as core from './core.ts';
 import * as endpoints from './endpoints.ts';
 import * as flow from './flow-control.ts';
+import { validateJobStatus } from './job-status.ts';
 import {
   type NameRule,
   validateMetadata,
@@ -171,7 +171,9 @@ const APPS: Readonly<Record<string, KindRules>> = {
   },
   'batch/Job': {
     object: batch.validateJob,
-    update: (e: Errors, j: Job, o: Job) => batch.validateJobUpdate(e, j, o),
+    create: batch.validateJobCreate,
+    update: batch.validateJobUpdate,
+    status: validateJobStatus,
   },
   'batch/CronJob': { object: batch.validateCronJob, create: batch.validateCronJobCreate },
   'autoscaling/HorizontalPodAutoscaler': {

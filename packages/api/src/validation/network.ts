@@ -17,6 +17,7 @@ import {
   isIp,
   isIpv4,
   validateCidr,
+  validateDomainPath,
   validatePortReference,
   validateSelector,
 } from './common.ts';
@@ -155,13 +156,7 @@ export function validateIngressClass(errors: Errors, ic: IngressClass): void {
   const controller = ic.spec?.controller ?? '';
   const at = 'spec.controller';
   if (controller.length > MAX_CONTROLLER) errors.push(tooLong(at, '', MAX_CONTROLLER));
-  if (controller === '') errors.push(required(at));
-  else if (!/^[^/]+\/.+/.test(controller)) {
-    errors.push(invalid(at, controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
-  } else {
-    const domain = controller.slice(0, controller.indexOf('/'));
-    addMessages(errors, at, domain, dns1123Subdomain(domain));
-  }
+  validateDomainPath(errors, at, controller);
   const p = ic.spec?.parameters;
   if (!p) return;
   const path = 'spec.parameters';
