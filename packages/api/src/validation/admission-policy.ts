@@ -9,6 +9,11 @@ import type {
 } from '../generated/types.ts';
 import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
 import { goStrings } from './go-dump.ts';
+import {
+  validateAuditAnnotations,
+  validateMatchConditions,
+  validateVariables,
+} from './match-conditions.ts';
 import { dns1035Label, dns1123Subdomain, pathSegmentName } from './names.ts';
 import { optionOf, validateRule } from './policy.ts';
 
@@ -91,6 +96,8 @@ export function validateAdmissionPolicy(errors: Errors, policy: ValidatingAdmiss
       errors.push(required('spec.matchConstraints.resourceRules'));
     }
   }
+  validateMatchConditions(errors, 'spec.matchConditions', spec.matchConditions);
+  validateVariables(errors, 'spec.variables', spec.variables);
   if ((spec.validations ?? []).length + (spec.auditAnnotations ?? []).length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item';
     errors.push(required('spec.validations', why), required('spec.auditAnnotations', why));
@@ -98,6 +105,8 @@ export function validateAdmissionPolicy(errors: Errors, policy: ValidatingAdmiss
   (spec.validations ?? []).forEach((v, i) => {
     validateValidation(errors, `spec.validations[${i}]`, v);
   });
+  const name = policy.metadata.name ?? '';
+  validateAuditAnnotations(errors, 'spec.auditAnnotations', spec.auditAnnotations, name);
 }
 
 function validateParamRef(errors: Errors, path: string, ref: ParamRef | undefined): void {

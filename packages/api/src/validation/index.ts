@@ -13,6 +13,7 @@ import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { validateApproval, validateEphemeralUpdate } from '../strategy/subresources.ts';
 import * as admissionPolicy from './admission-policy.ts';
+import { validateApiService, validateApiServiceStatus } from './api-service.ts';
 import * as autoscaling from './autoscaling.ts';
 import * as batch from './batch.ts';
 import * as certificates from './certificates.ts';
@@ -224,6 +225,10 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     object: storage.validateCsiDriver,
     update: storage.validateCsiDriverUpdate,
   },
+  'storage.k8s.io/CSIStorageCapacity': {
+    object: storage.validateStorageCapacity,
+    update: storage.validateStorageCapacityUpdate,
+  },
   'storage.k8s.io/VolumeAttachment': {
     object: storage.validateVolumeAttachment,
     update: storage.validateVolumeAttachmentUpdate,
@@ -264,7 +269,11 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     ...anySegment,
     object: policy.validateCustomResource,
   },
-  'apiregistration.k8s.io/APIService': anySegment,
+  'apiregistration.k8s.io/APIService': {
+    ...anySegment,
+    object: validateApiService,
+    status: validateApiServiceStatus,
+  },
 };
 
 const RULES: Readonly<Record<string, KindRules>> = { ...CORE, ...APPS, ...CLUSTER };

@@ -198,3 +198,92 @@ test('a namespace ends only when it is being deleted', () => {
     'status.Phase: Invalid value: "Terminating": may only be \'Active\' if `deletionTimestamp` is empty',
   ]);
 });
+
+describe('what had gone unchecked', () => {
+  const slice = (more: object) => ({ addressType: 'IPv4', endpoints: [], ports: [], ...more });
+  const at = (endpoint: object) => slice({ endpoints: [{ addresses: ['10.0.0.1'], ...endpoint }] });
+  const qualified =
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+  const policy = (more: object) => ({
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
+        ],
+      },
+      validations: [{ expression: 'true' }],
+      ...more,
+    },
+  });
+  refuses([
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      slice({ ports: [{ name: 'a', protocol: 'TCP', appProtocol: 'a b' }] }),
+      [`ports[0].appProtocol: Invalid value: "a b": ${qualified}`],
+    ],
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      at({ hints: { forZones: [{ name: 'a' }, { name: 'a' }] } }),
+      ['endpoints[0].hints.forZones[1].name: Duplicate value: "a"'],
+    ],
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      at({ addresses: ['::1'] }),
+      [
+        'endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address',
+        'endpoints[0].addresses[0]: Invalid value: "::1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+      ],
+    ],
+    [
+      'apiregistration.k8s.io/v1',
+      'APIService',
+      { spec: { group: 'b.example', version: 'v1', groupPriorityMinimum: 30_000 } },
+      [
+        'metadata.name: Invalid value: "x": must be `spec.version+"."+spec.group`: "v1.b.example"',
+        'spec.groupPriorityMinimum: Invalid value: 30000: must be positive and less than 20000',
+        'spec.versionPriority: Invalid value: 0: must be positive and less than 1000',
+      ],
+    ],
+    [
+      'node.k8s.io/v1',
+      'RuntimeClass',
+      { handler: 'h', overhead: { podFixed: { cpu: '-1' } } },
+      ['overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0'],
+    ],
+    [
+      'storage.k8s.io/v1',
+      'CSIStorageCapacity',
+      { storageClassName: 'c', capacity: '-1' },
+      ['capacity: Invalid value: "-1": must be greater than or equal to 0'],
+    ],
+    [
+      'storage.k8s.io/v1',
+      'CSIDriver',
+      { spec: { tokenRequests: [{ audience: 'a', expirationSeconds: 1 }] } },
+      [
+        'spec.tokenRequests[0].expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes',
+      ],
+    ],
+    [
+      'admissionregistration.k8s.io/v1',
+      'ValidatingAdmissionPolicy',
+      policy({
+        matchConditions: [
+          { name: 'a', expression: 'true' },
+          { name: 'a', expression: ' ' },
+        ],
+        variables: [{ name: '1a', expression: '1' }],
+        auditAnnotations: [{ key: 'k', valueExpression: '' }],
+      }),
+      [
+        'spec.matchConditions[1].expression: Required value',
+        'spec.matchConditions[1].name: Duplicate value: "a"',
+        'spec.variables[0].name: Invalid value: "1a": name is not a valid CEL identifier',
+        'spec.auditAnnotations[0].valueExpression: Required value: valueExpression is not specified',
+      ],
+    ],
+  ]);
+});

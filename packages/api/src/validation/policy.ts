@@ -21,10 +21,14 @@ import {
   notNegative,
   requireText,
   UniqueNames,
+  validateLabels,
   validateSelector,
 } from './common.ts';
 import { goStrings } from './go-dump.ts';
+import { validateMatchConditions } from './match-conditions.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain } from './names.ts';
+import { validateTolerations } from './pod-scheduling.ts';
+import { validateAmount, validateContainerResourceName } from './resources.ts';
 import { validateWebhookClient } from './webhook-client.ts';
 
 const MAX_USER_PRIORITY = 1_000_000_000;
@@ -73,6 +77,14 @@ export function validateLease(errors: Errors, lease: Lease): void {
 
 export function validateRuntimeClass(errors: Errors, rc: RuntimeClass): void {
   addMessages(errors, 'handler', rc.handler, dns1123Label(rc.handler));
+  for (const [name, amount] of Object.entries(rc.overhead?.podFixed ?? {})) {
+    const path = `overhead.limits[${name}]`;
+    validateContainerResourceName(errors, path, name);
+    validateAmount(errors, path, name, amount);
+  }
+  const { nodeSelector, tolerations = [] } = rc.scheduling ?? {};
+  validateLabels(errors, 'scheduling.nodeSelector', nodeSelector);
+  validateTolerations(errors, 'scheduling.tolerations', tolerations);
 }
 
 export function validateRuntimeClassUpdate(errors: Errors, rc: RuntimeClass, old: RuntimeClass) {
@@ -218,6 +230,7 @@ function validateWebhook(errors: Errors, path: string, hook: Webhook): void {
   if (versions.length > 0 && !versions.some((v) => v === 'v1' || v === 'v1beta1')) {
     errors.push(invalid(at, goStrings(versions), 'must include at least one of v1, v1beta1'));
   }
+  validateMatchConditions(errors, `${path}.matchConditions`, hook.matchConditions);
 }
 
 export function validateWebhooks(

@@ -1,11 +1,29 @@
 /** Persistent volumes, claims, storage classes and the CSI kinds. */
 import { semanticEqual } from '../equal.ts';
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../field-error.ts';
-import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../generated/types.ts';
-import { addMessages, type Errors, IMMUTABLE, notNegative, requireText } from './common.ts';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+} from '../generated/types.ts';
+import { parseQuantity } from '../quantity.ts';
+import {
+  addMessages,
+  type Errors,
+  IMMUTABLE,
+  NOT_NEGATIVE,
+  notNegative,
+  requireText,
+  validateSelector,
+} from './common.ts';
 import { goDump, goStrings } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
 import { validateDriverName } from './volume-sources.ts';
+
+/** Tokens for drivers live ten minutes at least. */
+const MIN_TOKEN_SECONDS = 600;
 
 export function validateStorageClass(errors: Errors, sc: StorageClass): void {
   if (!sc.provisioner) errors.push(required('provisioner', sc.provisioner));
@@ -146,8 +164,21 @@ export function validateCsiDriver(errors: Errors, driver: CSIDriver): void {
   const audiences = new Set<string>();
   (spec.tokenRequests ?? []).forEach((t, i) => {
     const at = `spec.tokenRequests[${i}].audience`;
-    if (audiences.has(t.audience)) errors.push(duplicate(at, t.audience));
+    if (audiences.has(t.audience)) {
+      errors.push(duplicate(at, t.audience));
+      return;
+    }
     audiences.add(t.audience);
+    const seconds = t.expirationSeconds;
+    if (seconds === undefined) return;
+    const expiry = `spec.tokenRequests[${i}].expirationSeconds`;
+    if (seconds < MIN_TOKEN_SECONDS) {
+      errors.push(invalid(expiry, seconds, 'may not specify a duration less than 10 minutes'));
+    }
+    if (seconds > 2 ** 32) {
+      const why = 'may not specify a duration larger than 2^32 seconds';
+      errors.push(invalid(expiry, seconds, why));
+    }
   });
   for (const mode of spec.volumeLifecycleModes ?? []) {
     if (mode !== 'Persistent' && mode !== 'Ephemeral') {
@@ -166,9 +197,36 @@ export function validateVolumeAttachment(errors: Errors, va: VolumeAttachment): 
     errors.push(required('spec.source', why));
   }
   addMessages(errors, 'spec.nodeName', nodeName, dns1123Subdomain(nodeName));
-  if (attacher !== '') return;
-  errors.push(required('spec.attacher'));
-  addMessages(errors, 'spec.attacher', attacher, dns1123Subdomain(attacher));
+  validateDriverName(errors, 'spec.attacher', attacher);
+  const volume = source?.persistentVolumeName ?? '';
+  if (volume !== '') {
+    const at = 'spec.source.persistentVolumeName';
+    addMessages(errors, at, volume, dns1123Subdomain(volume));
+  }
+}
+
+export function validateStorageCapacity(errors: Errors, c: CSIStorageCapacity): void {
+  validateSelector(errors, 'nodeTopology', c.nodeTopology);
+  const name = c.storageClassName ?? '';
+  addMessages(errors, 'storageClassName', name, dns1123Subdomain(name));
+  for (const field of ['capacity', 'maximumVolumeSize'] as const) {
+    const amount = c[field];
+    if (amount === undefined || parseQuantity(amount).nanos >= 0n) continue;
+    errors.push(invalid(field, amount, NOT_NEGATIVE));
+  }
+}
+
+export function validateStorageCapacityUpdate(
+  errors: Errors,
+  c: CSIStorageCapacity,
+  old: CSIStorageCapacity,
+): void {
+  if (!semanticEqual(c.nodeTopology, old.nodeTopology)) {
+    errors.push(invalid('nodeTopology', goDump('v1.LabelSelector', c.nodeTopology), IMMUTABLE));
+  }
+  if (c.storageClassName !== old.storageClassName) {
+    errors.push(invalid('storageClassName', c.storageClassName, IMMUTABLE));
+  }
 }
 
 export function validateVolumeAttachmentUpdate(
