@@ -37,6 +37,8 @@ export const MIN_WATCH_TIMEOUT_MS = 1_800_000;
 export const UPDATE_ATTEMPTS = 6;
 /** The store keeps at least this much history, and at most twice as much. */
 export const COMPACTION_INTERVAL_MS = 300_000;
+/** Values this server wrote of kinds that nobody watches, kept as the beginning of the next update. */
+export const RECENT_VALUE_BYTES = 8 * 1024 * 1024;
 /** Times a compare-and-swap is sent when its answer is lost. */
 export const AMBIGUOUS_ATTEMPTS = 4;
 /** When the store cannot answer, clients are told to come back after this long. */

@@ -1,9 +1,10 @@
 /** The watch caches, one a stored kind, made at first use. */
 import type { KindDef } from '@kubets/api';
 import type { Clock, Logger, Random, Timer } from '@kubets/platform';
-import { BOOKMARK_INTERVAL_MS } from '../limits.ts';
+import { BOOKMARK_INTERVAL_MS, RECENT_VALUE_BYTES } from '../limits.ts';
 import { kindPrefix } from '../registry/keys.ts';
-import type { Store } from '../storage/store.ts';
+import type { Store, StoredValue } from '../storage/store.ts';
+import { RecentValues } from './recent-values.ts';
 import { RevisionOracle } from './revision-oracle.ts';
 import { WatchCache } from './watch-cache.ts';
 
@@ -25,6 +26,7 @@ export class CacheSet {
   readonly #o: CacheSetOptions;
   readonly #caches = new Map<string, WatchCache>();
   readonly #oracle: RevisionOracle;
+  readonly #recent = new RecentValues(RECENT_VALUE_BYTES);
   readonly #bookmarks: Timer;
 
   constructor(options: CacheSetOptions) {
@@ -50,6 +52,25 @@ export class CacheSet {
   /** The kind's cache if it runs already. */
   peek(def: KindDef): WatchCache | undefined {
     return this.#caches.get(kindPrefix(def));
+  }
+
+  /** A state of an object that is in memory; it may be old. */
+  known(def: KindDef, key: string): StoredValue | undefined {
+    const cache = this.peek(def);
+    if (cache === undefined) return this.#recent.get(key);
+    const entry = cache.get(key);
+    return entry && { key, value: entry.bytes, revision: entry.revision };
+  }
+
+  /** Remembers what this server has replaced an object by, unless the kind has a cache that will be told. */
+  replaced(def: KindDef, value: StoredValue): void {
+    if (this.peek(def) === undefined) this.#recent.put(value);
+    else this.#recent.forget(value.key);
+  }
+
+  /** Forgets an object that this server has removed. */
+  removed(key: string): void {
+    this.#recent.forget(key);
   }
 
   /** Ends the kind's cache and its watches; the next use makes a new one. */

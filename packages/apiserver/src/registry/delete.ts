@@ -80,6 +80,7 @@ async function step(
   if (ctx.dryRun) return { done: true, result: { def, object, removed: true } };
   const gone = await deps.store.remove(present.value.key, present.value.revision);
   if (!gone.ok) return { done: false, newest: gone.current };
+  deps.caches.removed(present.value.key);
   object.metadata.resourceVersion = gone.revision.toString();
   await afterDelete(deps, def, object);
   return { done: true, result: { def, object, removed: true } };

@@ -93,7 +93,7 @@ export async function updateObject(
     }
     try {
       const { trusted = false, sameUid = false, pure = false } = o;
-      const job = { target, key, old, trusted, sameUid, pure };
+      const job = { target, key, old, certain, trusted, sameUid, pure };
       const outcome = await attemptUpdate(deps, job, transform, ctx);
       if (outcome.done) return outcome.result;
       base = { value: outcome.newest, certain: true };
@@ -108,11 +108,8 @@ export async function updateObject(
 }
 
 async function firstState(deps: RegistryDeps, target: Target, key: string): Promise<BaseState> {
-  const cached = deps.caches.peek(target.def)?.get(key);
-  if (cached !== undefined) {
-    const value = { key, value: cached.bytes, revision: cached.revision };
-    return { value, certain: false };
-  }
+  const known = deps.caches.known(target.def, key);
+  if (known !== undefined) return { value: known, certain: false };
   const { value } = await deps.store.get(key);
   return { value, certain: true };
 }
@@ -121,6 +118,8 @@ interface Job {
   readonly target: Target;
   readonly key: string;
   readonly old: StoredValue;
+  /** Whether the old state was read from the store after the request came. */
+  readonly certain: boolean;
   readonly trusted: boolean;
   readonly sameUid: boolean;
   readonly pure: boolean;
@@ -221,10 +220,11 @@ async function write(
   const { object, oldObject } = objects;
   const { def } = target;
   const result = { def, object, created: false };
-  if (ctx.dryRun) return { done: true, result };
+  if (ctx.dryRun) return unwritten(deps, job, result);
   if (isFinished(target, object)) {
     const gone = await deps.store.remove(key, old.revision);
     if (!gone.ok) return { done: false, newest: gone.current };
+    deps.caches.removed(key);
     await afterDelete(deps, def, object);
     return { done: true, result };
   }
@@ -233,7 +233,7 @@ async function write(
     else object.metadata.managedFields = oldObject.metadata.managedFields;
     // What is encrypted with an older key is written anew although nothing changes.
     const isStale = deps.store.isStale !== undefined && (await deps.store.isStale(key));
-    if (!isStale) return { done: true, result };
+    if (!isStale) return unwritten(deps, job, result);
   }
   const form = await storedForm(def, object);
   const bytes = encodeStored(form);
@@ -242,10 +242,19 @@ async function write(
   if (!written.ok) return { done: false, newest: written.current };
   const { revision } = written;
   object.metadata.resourceVersion = revision.toString();
+  deps.caches.replaced(def, { key, value: bytes, revision });
   const entry = writtenEntry(deps, def, { key, value: bytes, revision }, object);
   if (entry !== undefined) return { done: true, result: { ...result, entry } };
   const shown = fromStorage(def, asStored(def, object, form));
   return { done: true, result: { ...result, object: shown } };
+}
+
+/** What came out without a write: no swap has told whether the state it was worked out from was old. */
+async function unwritten(deps: RegistryDeps, job: Job, result: ObjectResult): Promise<Attempt> {
+  const { key, old, certain } = job;
+  if (certain) return { done: true, result };
+  const { value } = await deps.store.get(key);
+  return value?.revision === old.revision ? { done: true, result } : { done: false, newest: value };
 }
 
 /** The last finalizer of an object that is being deleted has gone: the update is the deletion. */

@@ -25,12 +25,18 @@ export interface TestRegistryOptions {
   readonly admission?: AdmissionChain;
   readonly hooks?: readonly WriteHook[];
   readonly clock?: Clock;
+  /** A store that others use as well. */
+  readonly store?: MemoryStore;
 }
 
 /** A registry on a store in memory. Close its caches when done. */
 export function testRegistry(o: TestRegistryOptions = {}): TestRegistry {
-  const store = new MemoryStore();
-  const { clock = systemClock, admission = NO_ADMISSION, hooks = [] } = o;
+  const {
+    clock = systemClock,
+    admission = NO_ADMISSION,
+    hooks = [],
+    store = new MemoryStore(),
+  } = o;
   const random = seededRandom(7);
   const log = silentLogger;
   const caches = new CacheSet({ store, clock, random, log, storageKind });
