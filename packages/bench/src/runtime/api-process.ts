@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from '../errors.ts';
 import { selfSigned } from './certificate.ts';
-import { freePort } from './cluster.ts';
+import { freePort, OUR_ENVIRONMENT } from './cluster.ts';
 import { RestClient } from './rest.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'apiserver', 'src', 'main.ts');
@@ -68,7 +68,7 @@ export class ApiProcess {
     const args = [...this.#profileFlags(), MAIN, ...this.#args];
     // As the `kubets` command starts every part: what one start has compiled serves the next.
     const cache = process.env.NODE_COMPILE_CACHE ?? join(this.#dir, 'compiled');
-    const env = { ...process.env, NODE_COMPILE_CACHE: cache };
+    const env = { ...OUR_ENVIRONMENT, ...process.env, NODE_COMPILE_CACHE: cache };
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', log, log], env });
     while (performance.now() < startedMs + READY_MS && this.#child.exitCode === null) {
       const client = new RestClient({ url: this.url, token: ADMIN_TOKEN });
