@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import {
   formatMicroTime,
   formatTime,
   humanDuration,
+  isPlainTime,
   parseDurationMs,
   parseTime,
   TimeError,
@@ -81,4 +83,33 @@ test('Go durations', () => {
   assert.equal(parseDurationMs('0'), 0);
   assert.equal(parseDurationMs('5'), undefined);
   assert.equal(parseDurationMs('s'), undefined);
+});
+
+describe('times that need no parsing', () => {
+  test('are those that come out as they went in', () => {
+    const plain = fc.record({
+      ms: fc.integer({ min: Date.UTC(0, 0), max: Date.UTC(9999, 11, 31) }),
+      us: fc.integer({ min: 0, max: 999 }),
+    });
+    fc.assert(
+      fc.property(plain, ({ ms, us }) => {
+        const day = new Date(ms).getUTCDate();
+        const [micro, whole] = [formatMicroTime({ ms, us }), formatTime(ms)];
+        assert.equal(isPlainTime(micro, true), day <= 28);
+        assert.equal(isPlainTime(whole, false), day <= 28);
+        assert.ok(!isPlainTime(micro, false) && !isPlainTime(whole, true));
+      }),
+    );
+  });
+
+  test('are none that have to be changed or refused', () => {
+    const others = [
+      ...['2024-13-01T00:00:00Z', '2024-00-10T00:00:00Z', '2024-02-30T00:00:00Z'],
+      ...['2024-01-01T24:00:00Z', '2024-01-01T00:60:00Z', '2024-01-01T00:00:60Z'],
+      ...['2024-01-01T00:00:00+00:00', '2024-01-01T00:00:00.5Z', ' 2024-01-01T00:00:00Z', ''],
+    ];
+    for (const text of others) {
+      assert.equal(isPlainTime(text, false) || isPlainTime(text, true), false, text);
+    }
+  });
 });

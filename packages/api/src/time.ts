@@ -55,6 +55,20 @@ export function parseTime(text: string, micro = false): ApiTime {
   return { ms, us: Number(fraction.slice(3, 6)) };
 }
 
+/** Days that every month has; the time of day without its end. */
+const PLAIN =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?Z$/;
+
+/**
+ * Whether a text is a time as the API writes it, as nearly all are that come in: parsing and formatting would give it back.
+ * @param micro as {@link formatMicroTime} writes it, or else as {@link formatTime} does
+ * @returns false also for the last days of months, which have to be parsed
+ */
+export function isPlainTime(text: string, micro: boolean): boolean {
+  const parts = PLAIN.exec(text);
+  return parts !== null && (parts[1] !== undefined) === micro;
+}
+
 /** `2006-01-02T15:04:05Z`: whole seconds, UTC. */
 export function formatTime(time: ApiTime | number): string {
   const ms = typeof time === 'number' ? time : time.ms;

@@ -8,7 +8,7 @@ import { MAX_JSON_DEPTH, MAX_STRICT_ERRORS } from '../limits.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../meta.ts';
 import { parseQuantity, QuantityError } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
-import { formatMicroTime, formatTime, parseTime, TimeError } from '../time.ts';
+import { formatMicroTime, formatTime, isPlainTime, parseTime, TimeError } from '../time.ts';
 import { checkDepthOf } from './json-depth.ts';
 import { findDuplicateFields } from './json-scan.ts';
 import {
@@ -43,13 +43,41 @@ interface Walk {
   voice: Voice;
 }
 
-/** Where a value stands: the innermost struct, the dotted path (as messages show it), the exact path. */
+/** Where a value stands. Paths are put together only when something is wrong there: nearly nothing ever is. */
 interface Place {
-  struct: string;
-  path: string;
-  exact: string;
-  depth: number;
+  /** The innermost struct. */
+  readonly struct: string;
+  /** Undefined: the object itself. */
+  readonly above: Place | undefined;
+  /** A field's name, a list's index, a map's key. */
+  readonly step: string | number;
+  readonly isField: boolean;
+  readonly depth: number;
 }
+
+/** The dotted path as messages show it: fields only. */
+function pathOf(place: Place): string {
+  if (place.above === undefined) return '';
+  const before = pathOf(place.above);
+  if (!place.isField) return before;
+  return before === '' ? String(place.step) : `${before}.${place.step}`;
+}
+
+/** The path with indices and keys. */
+function exactPathOf({ above, step }: Place): string {
+  if (above === undefined) return '';
+  const before = exactPathOf(above);
+  if (typeof step === 'number') return `${before}[${step}]`;
+  return before === '' ? step : `${before}.${step}`;
+}
+
+const within = (above: Place, step: string | number): Place => ({
+  struct: above.struct,
+  above,
+  step,
+  isField: false,
+  depth: above.depth + 1,
+});
 
 function jsonWord(value: unknown): string {
   if (Array.isArray(value)) return 'array';
@@ -84,7 +112,8 @@ function mismatch(walk: Walk, place: Place, value: unknown, ref: TypeRef): undef
   }
   const isInteger = ref.kind === 'int32' || ref.kind === 'int64';
   const what = typeof value === 'number' && isInteger ? `number ${value}` : jsonWord(value);
-  const where = place.path === '' ? 'Go value' : `Go struct field ${place.struct}.${place.path}`;
+  const path = pathOf(place);
+  const where = path === '' ? 'Go value' : `Go struct field ${place.struct}.${path}`;
   walk.errors.push(`json: cannot unmarshal ${what} into ${where} of type ${goTypeText(ref)}`);
   return undefined;
 }
@@ -148,8 +177,10 @@ function decodeSpecial(walk: Walk, place: Place, value: unknown, ref: TypeRef): 
     case 'time':
     case 'microTime': {
       if (typeof value !== 'string') return mismatch(walk, place, value, { kind: 'string' });
-      const format = ref.kind === 'time' ? formatTime : formatMicroTime;
-      return attempt(walk, () => format(parseTime(value, ref.kind === 'microTime')));
+      const isMicro = ref.kind === 'microTime';
+      if (isPlainTime(value, isMicro)) return value;
+      const format = isMicro ? formatMicroTime : formatTime;
+      return attempt(walk, () => format(parseTime(value, isMicro)));
     }
     case 'quantity':
       if (value === '') return '0';
@@ -215,19 +246,13 @@ function decodeStruct(walk: Walk, place: Place, value: unknown, type: TypeDef): 
     const field = type.fields.get(name);
     if (!field) {
       if (walk.unknown.length < MAX_STRICT_ERRORS) {
-        walk.unknown.push(place.exact === '' ? name : `${place.exact}.${name}`);
+        walk.unknown.push(exactPathOf(within(place, name)));
       }
       continue;
     }
     if (given === null || given === undefined) continue;
-    const path = place.path === '' ? name : `${place.path}.${name}`;
-    const exact = place.exact === '' ? name : `${place.exact}.${name}`;
-    const decoded = decodeValue(
-      walk,
-      { struct, path, exact, depth: place.depth + 1 },
-      given,
-      field.type,
-    );
+    const at = { struct, above: place, step: name, isField: true, depth: place.depth + 1 };
+    const decoded = decodeValue(walk, at, given, field.type);
     if (decoded === undefined) continue;
     if (!field.required && !field.keepZero && isOmitted(decoded, field)) continue;
     out[name] = decoded;
@@ -250,16 +275,14 @@ function decodeValue(walk: Walk, place: Place, value: unknown, ref: TypeRef): un
     }
     case 'list':
       if (!Array.isArray(value)) return mismatch(walk, place, value, ref);
-      return value.map((item, i) => {
-        const at = { ...place, exact: `${place.exact}[${i}]`, depth: place.depth + 1 };
-        return decodeValue(walk, at, item ?? emptyItem(ref.of), ref.of);
-      });
+      return value.map((item, i) =>
+        decodeValue(walk, within(place, i), item ?? emptyItem(ref.of), ref.of),
+      );
     case 'map': {
       if (!isJsonObject(value)) return mismatch(walk, place, value, ref);
       const out: JsonObject = {};
       for (const [key, item] of Object.entries(value)) {
-        const at = { ...place, exact: `${place.exact}.${key}`, depth: place.depth + 1 };
-        out[key] = decodeValue(walk, at, item ?? emptyItem(ref.of), ref.of);
+        out[key] = decodeValue(walk, within(place, key), item ?? emptyItem(ref.of), ref.of);
       }
       return out;
     }
@@ -293,7 +316,8 @@ export function decodeType(
 ): Decoded<JsonObject> {
   const walk: Walk = { unknown: [], errors: [], voice };
   const type = findType(typeName);
-  const place = { struct: baseName(typeName), path: '', exact: '', depth: 0 };
+  const struct = baseName(typeName);
+  const place = { struct, above: undefined, step: '', isField: false, depth: 0 };
   const object = type ? decodeStruct(walk, place, value, type) : value;
   return {
     object: (object ?? {}) as JsonObject,

@@ -22,9 +22,22 @@ function pathOf(frames: readonly Frame[], last: string): string {
 /** End of the string that starts with the quote at `at`: the index after its closing quote. */
 function endOfString(text: string, at: number): number {
   let i = at + 1;
-  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  for (; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) break;
+    if (code === BACKSLASH) i += 1;
+  }
   return i + 1;
 }
+
+/** The key between two quotes; few hold anything that is escaped. */
+function keyIn(text: string, from: number, end: number): string {
+  const key = text.slice(from + 1, end - 1);
+  return key.includes('\\') ? (JSON.parse(`"${key}"`) as string) : key;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** Dotted paths of all repeated fields, in the order of their repetition. */
 export function findDuplicateFields(text: string): string[] {
@@ -37,7 +50,7 @@ export function findDuplicateFields(text: string): string[] {
     if (c === '"') {
       const end = endOfString(text, i);
       if (wantKey && frame?.keys) {
-        const key = JSON.parse(text.slice(i, end)) as string;
+        const key = keyIn(text, i, end);
         if (frame.keys.has(key)) out.push(pathOf(frames, key));
         frame.keys.add(key);
         frame.step = key;

@@ -38,10 +38,18 @@ interface Wanted {
 }
 
 const AUTHENTICATION = 'authentication.k8s.io';
+const PREFIX = 'impersonate-';
 const EXTRA_PREFIX = 'impersonate-extra-';
+
+/** Nearly nobody does, and everybody is asked. */
+function impersonates(headers: IncomingHttpHeaders): boolean {
+  for (const header in headers) if (header.startsWith(PREFIX)) return true;
+  return false;
+}
 
 /** Reads the impersonation headers; undefined when there are none. */
 export function readImpersonation(headers: IncomingHttpHeaders): Wanted | undefined {
+  if (!impersonates(headers)) return undefined;
   const name = list(headers['impersonate-user'])[0] ?? '';
   const groups = list(headers['impersonate-group']).flatMap((value) => value.split(', '));
   const uid = list(headers['impersonate-uid'])[0] ?? '';

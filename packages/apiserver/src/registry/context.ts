@@ -119,7 +119,8 @@ export async function runHooks(
     for (const each of finishes.toReversed()) await each(stored);
   };
   try {
-    for (const hook of hooksOf(deps, target.def)) {
+    for (const hook of deps.hooks) {
+      if (!isOf(target.def, hook)) continue;
       const one =
         old === undefined
           ? await hook.beginCreate?.(object, scope)
@@ -139,7 +140,8 @@ export async function afterDelete(
   def: KindDef,
   object: KubeObject,
 ): Promise<void> {
-  for (const hook of hooksOf(deps, def)) {
+  for (const hook of deps.hooks) {
+    if (!isOf(def, hook)) continue;
     try {
       await hook.afterDelete?.(object);
     } catch (error) {
@@ -148,6 +150,6 @@ export async function afterDelete(
   }
 }
 
-function hooksOf(deps: RegistryDeps, def: KindDef): readonly WriteHook[] {
-  return deps.hooks.filter((hook) => hook.group === def.group && hook.resource === def.resource);
-}
+/** Whether a hook is of a kind. Lists of a kind's hooks are not made: every write would make one. */
+const isOf = (def: KindDef, hook: WriteHook): boolean =>
+  hook.group === def.group && hook.resource === def.resource;

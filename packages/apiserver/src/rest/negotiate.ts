@@ -52,7 +52,8 @@ export function representationOf(
   const byEye = READS_BY_EYE.test(o.userAgent ?? '');
   const pretty = o.pretty === null ? byEye : o.pretty !== 'false' && o.pretty !== '0';
   const plain: Representation = { as: 'object', metaVersion: 'v1', format: 'json', pretty };
-  if (accept === undefined || accept.trim() === '') return plain;
+  // Most clients say no more than this.
+  if (accept === undefined || accept === JSON_TYPE || accept.trim() === '') return plain;
   for (const clause of clausesOf(accept)) {
     const chosen = chosenBy(clause, plain);
     if (chosen !== undefined && isPossible(chosen, o)) return chosen;

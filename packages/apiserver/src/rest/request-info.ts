@@ -95,6 +95,7 @@ function isWatch(query: URLSearchParams): boolean {
 }
 
 function decoded(part: string): string {
+  if (!part.includes('%')) return part;
   try {
     return decodeURIComponent(part);
   } catch {
