@@ -263,8 +263,13 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     this.method = method;
     this.options = options;
     this.reader = new FrameReader(options.maxMessageBytes);
-    stream.respond(OK_RAW_HEADERS, RESPOND);
     stream.on('data', (chunk: Buffer) => this.take(chunk));
+  }
+
+  /** Headers leave with the first message, as a stock member's do: one packet, which is lost or arrives as a whole. */
+  private write(frames: Buffer, onTaken?: () => void): void {
+    if (!this.stream.headersSent) this.stream.respond(OK_RAW_HEADERS, RESPOND);
+    this.stream.write(frames, onTaken);
   }
 
   commonName(): string | undefined {
@@ -299,7 +304,7 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
       return;
     }
     this.flush();
-    this.stream.write(frames, onTaken);
+    this.write(frames, onTaken);
   }
 
   /** What is sent in one go is written together: each write costs more than most messages do. */
@@ -316,7 +321,8 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     this.outbox = [];
     this.outboxBytes = 0;
     if (this.stream.destroyed) return;
-    this.stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    const [only] = frames;
+    this.write(only !== undefined && frames.length === 1 ? only : Buffer.concat(frames));
   }
 
   end(error?: EtcdError): void {
@@ -324,6 +330,11 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     this.flush();
     this.ended = true;
     const trailers = error === undefined ? OK_TRAILERS : trailersOf(error);
+    if (!this.stream.headersSent) {
+      this.stream.respond({ ...OK_HEADERS, ...trailers }, { endStream: true });
+      this.stream.close(constants.NGHTTP2_NO_ERROR);
+      return;
+    }
     closeWith(this.stream, trailers);
     this.stream.end();
   }
