@@ -55,14 +55,14 @@ export function parseTime(text: string, micro = false): ApiTime {
   return { ms, us: Number(fraction.slice(3, 6)) };
 }
 
-/** Days that every month has; the time of day without its end. */
+/** Every day but the 29th of February, which not every year has; the time of day without its end. */
 const PLAIN =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?Z$/;
+  /^\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?Z$/;
 
 /**
  * Whether a text is a time as the API writes it, as nearly all are that come in: parsing and formatting would give it back.
  * @param micro as {@link formatMicroTime} writes it, or else as {@link formatTime} does
- * @returns false also for the last days of months, which have to be parsed
+ * @returns false also for the 29th of February, which has to be parsed
  */
 export function isPlainTime(text: string, micro: boolean): boolean {
   const parts = PLAIN.exec(text);

@@ -16,9 +16,8 @@ export function encodeStored(object: KubeObject): Buffer {
 /** The object with its fields in canonical order and without what the store keeps itself. */
 function storedForm(object: KubeObject): Record<string, unknown> {
   const { kind, apiVersion, metadata, ...rest } = object as KubeObject & Record<string, unknown>;
-  const kept: Record<string, unknown> = { ...metadata };
-  delete kept.resourceVersion;
-  delete kept.selfLink;
+  // Not by `delete`, after which the engine writes an object out at half the speed.
+  const { resourceVersion: _version, selfLink: _link, ...kept } = metadata;
   return { kind, apiVersion, metadata: kept, ...rest };
 }
 
