@@ -87,6 +87,7 @@ export {
 } from './registry.ts';
 export type { Decoded, FieldValidation } from './schema/decode.ts';
 export { checkDepth, checkDepthOf } from './schema/json-depth.ts';
+export { goJsonError } from './schema/json-error.ts';
 export type { FieldDef, TypeDef, TypeRef } from './schema/schema.ts';
 export {
   type FieldRequirement,

@@ -10,6 +10,7 @@ import { parseQuantity, QuantityError } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
 import { formatMicroTime, formatTime, isPlainTime, parseTime, TimeError } from '../time.ts';
 import { checkDepthOf } from './json-depth.ts';
+import { goJsonError } from './json-error.ts';
 import { findDuplicateFields } from './json-scan.ts';
 import {
   baseName,
@@ -353,9 +354,8 @@ export function parseJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw badRequest(`couldn't get version/kind; json parse error: ${why}`);
+  } catch {
+    throw badRequest(`couldn't get version/kind; json parse error: ${goJsonError(text)}`);
   }
   checkDepthOf(text, value);
   return value;

@@ -3,9 +3,11 @@ import {
   type ApplyBy,
   applyConfiguration,
   applyScale,
+  conflict,
   decodeObject,
   defaultObject,
   isAlreadyExists,
+  isJsonObject,
   type JsonObject,
   type KubeObject,
 } from '@kubets/api';
@@ -44,7 +46,11 @@ export async function applyObject(
     const merged = applyConfiguration(by, present, request.config);
     return finished(target, merged);
   };
-  const o = target.subresource === '' ? { applied: () => applied() } : {};
+  const made = (): KubeObject => {
+    refuseUid(target, request.config);
+    return applied();
+  };
+  const o = target.subresource === '' ? { applied: made } : {};
   try {
     return await updateObject(deps, target, applied, scope, o);
   } catch (error) {
@@ -52,6 +58,14 @@ export async function applyObject(
     // Somebody made it between our look and our write: then it can be changed.
     return updateObject(deps, target, applied, scope);
   }
+}
+
+/** A configuration that names a uid is for that object; no other is made in its place. */
+function refuseUid({ def, name }: Target, config: JsonObject): void {
+  const uid = isJsonObject(config.metadata) ? config.metadata.uid : undefined;
+  if (typeof uid !== 'string' || uid === '') return;
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict(def, name, why);
 }
 
 /** Decoded and defaulted. */

@@ -60,12 +60,25 @@ describe('reading a body', () => {
   });
 
   const refused: readonly [string, string, RegExp][] = [
-    ['a list', '[]', /no object/],
+    ['a list', '[]', /unrecognized \(must be of type ConfigMap\): .* array into Go .*\(5b5d\)$/],
+    [
+      'what is no JSON',
+      '{"a":}',
+      /json parse error: invalid character '}' looking for .*\(\{"a":\}\)$/,
+    ],
+    ['nothing', '', /unexpected end of JSON input \(<empty>\)$/],
+    ['a number for a kind', '{"kind":1}', /number into Go struct field .kind of type string/],
+    [
+      'another kind',
+      '{"kind":"Pod","apiVersion":"v1"}',
+      /^Pod in version "v1" cannot be handled as a ConfigMap: converting \(v1.Pod\) to \(core.ConfigMap\): unknown conversion$/,
+    ],
+    ['no kind at all', '{"kind":"Foo"}', /no kind "Foo" is registered for version "v1" in scheme/],
     ['broken JSON', '{', /json parse error/],
     [
       'another version',
       '{"apiVersion":"v2","kind":"ConfigMap"}',
-      /\(v2\) does not match .* \(v1\)/,
+      /no kind "ConfigMap" is registered for version "v2"/,
     ],
     ['another kind', '{"apiVersion":"v1","kind":"Secret"}', /Secret/],
     ['a wrong type', '{"data":5}', /cannot unmarshal number into Go struct field ConfigMap\.data/],

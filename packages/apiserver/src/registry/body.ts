@@ -2,10 +2,12 @@
 import {
   apiVersionOf,
   badRequest,
+  builtinKinds,
   decodeObject,
   defaultObject,
   type FieldValidation,
   fieldErrors,
+  goQuote,
   invalid,
   isJsonObject,
   type JsonObject,
@@ -44,7 +46,7 @@ export function readBody(
   ctx: WriteContext,
 ): KubeObject {
   const kind = bodyKind(target);
-  const parsed = typeof json === 'string' ? parseJson(json) : json;
+  const parsed = typeof json === 'string' ? parsedBody(kind, json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
   checkKind(kind, parsed);
   const { object, warnings } = decodeObject(kind, json, o.validation, parsed);
@@ -56,21 +58,107 @@ export function readBody(
   return object;
 }
 
+/** What the head of a body is read into first, as Go prints its type. */
+const HEAD_TYPE =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; ' +
+  'Kind string "json:\\"kind,omitempty\\"" }';
+const HEAD_ERROR = "couldn't get version/kind; json parse error: ";
+
+/** The value of a text, which has to be an object (or null, which says nothing) with a readable head. */
+function parsedBody(kind: KindDef, text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw why.startsWith(HEAD_ERROR) ? unrecognized(kind, why, text) : error;
+  }
+  if (value === null) return {};
+  if (!isJsonObject(value)) {
+    const seen = Array.isArray(value) ? 'array' : jsonWord(value);
+    const why = `json: cannot unmarshal ${seen} into Go value of type ${HEAD_TYPE}`;
+    throw unrecognized(kind, HEAD_ERROR + why, text);
+  }
+  for (const field of ['apiVersion', 'kind']) {
+    const given = value[field];
+    if (given === undefined || given === null || typeof given === 'string') continue;
+    const seen = Array.isArray(given) ? 'array' : jsonWord(given);
+    const why = `json: cannot unmarshal ${seen} into Go struct field .${field} of type string`;
+    throw unrecognized(kind, HEAD_ERROR + why, text);
+  }
+  const { apiVersion } = value;
+  if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2) {
+    throw unrecognized(kind, `unexpected GroupVersion string: ${apiVersion}`, text);
+  }
+  return value;
+}
+
+const jsonWord = (value: unknown): string => (typeof value === 'boolean' ? 'bool' : typeof value);
+
+const SUMMARY_BYTES = 30;
+
+/** The refusal of a body whose kind cannot even be told, with its beginning: as text when that might be JSON. */
+function unrecognized(kind: KindDef, why: string, text: string): Error {
+  const isText = text.startsWith('{');
+  const bytes = Buffer.from(text);
+  const start = bytes.subarray(0, SUMMARY_BYTES).toString(isText ? 'utf8' : 'hex');
+  const more = bytes.length > SUMMARY_BYTES ? ' ...' : '';
+  const summary = text === '' ? '<empty>' : start + more;
+  const what = `the object provided is unrecognized (must be of type ${kind.kind})`;
+  return badRequest(`${what}: ${why} (${summary})`);
+}
+
+/** Where the stock server registers its kinds: its messages name the place. */
+const SCHEME = 'pkg/api/legacyscheme/scheme.go:30';
+
+/** The stock server's words for a kind it does not know. */
+export const notRegistered = (kind: string, apiVersion: string): string =>
+  `no kind ${goQuote(kind)} is registered for version ${goQuote(apiVersion)} in scheme ${goQuote(SCHEME)}`;
+
+/** Name of the package in which the stock server keeps a group's types. */
+const packageOf = (group: string): string => group.split('.', 1)[0] || 'core';
+
+/** Versions that are served nowhere any more, but still taken in bodies, as upstream takes them. */
+const TAKEN_AS_WELL = new Set(['policy/v1beta1 Eviction']);
+
 /** A body may leave kind and version out; what it says must fit. */
 function checkKind(expected: KindDef, body: JsonObject): void {
-  const { apiVersion, kind } = body;
-  if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== expected.apiVersion) {
-    const versions = `(${apiVersion}) does not match the expected API version (${expected.apiVersion})`;
-    throw badRequest(`the API version in the data ${versions}`);
+  const apiVersion = textOr(body.apiVersion, expected.apiVersion);
+  const kind = textOr(body.kind, expected.kind);
+  const isVersion = apiVersion === expected.apiVersion;
+  if (isVersion && kind === expected.kind) return;
+  if (TAKEN_AS_WELL.has(`${apiVersion} ${kind}`) && kind === expected.kind) return;
+  if (expected.rules?.unstructured) {
+    throw isVersion ? wrongKind(expected, body, kind) : otherVersion(expected, apiVersion);
   }
-  if (typeof kind === 'string' && kind !== '' && kind !== expected.kind) {
-    if (expected.rules?.unstructured) throw wrongKind(expected, body, kind);
-    const seen = `${apiVersion || expected.apiVersion}, Kind=${kind}`;
-    throw badRequest(
-      `${expected.kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: ` +
-        `no kind "${kind}" is registered for version "${seen.split(',')[0]}"`,
-    );
+  if (kind === expected.kind && isVersionOf(expected, apiVersion)) {
+    throw otherVersion(expected, apiVersion);
   }
+  const known = builtinKinds.forObject({ apiVersion, kind });
+  const version = apiVersion.split('/').at(-1) ?? '';
+  const into = `(${packageOf(expected.group)}.${expected.kind})`;
+  const why = known
+    ? `converting (${version}.${kind}) to ${into}: unknown conversion`
+    : notRegistered(kind, apiVersion);
+  throw badRequest(
+    `${kind} in version ${goQuote(version)} cannot be handled as a ${expected.kind}: ${why}`,
+  );
+}
+
+const textOr = (value: unknown, fallback: string): string =>
+  typeof value === 'string' && value !== '' ? value : fallback;
+
+/** Kinds have been in versions, and in a group, that are not served any more; others never were. */
+function isVersionOf(expected: KindDef, apiVersion: string): boolean {
+  if (builtinKinds.forObject({ apiVersion, kind: expected.kind })) return true;
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  const isOlder = /^v\d+(alpha|beta)\d+$/.test(version ?? '');
+  return isOlder && expected.group !== '' && (group === expected.group || group === 'extensions');
+}
+
+function otherVersion(expected: KindDef, apiVersion: string): Error {
+  const versions = `(${apiVersion}) does not match the expected API version (${expected.apiVersion})`;
+  return badRequest(`the API version in the data ${versions}`);
 }
 
 /** Without a fixed structure every kind can be read; only the check of the object finds it wrong. */

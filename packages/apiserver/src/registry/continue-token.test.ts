@@ -20,7 +20,7 @@ describe('continue tokens', () => {
       .string({ unit: 'grapheme', minLength: 1 })
       .filter((s) => !s.includes('/') && s !== '..');
     fc.assert(
-      fc.property(key, fc.nat(), (start, revision) => {
+      fc.property(key, fc.integer({ min: 1 }), (start, revision) => {
         const at = { revision: BigInt(revision), start };
         assert.deepEqual(decodeContinue(encodeContinue(at)), at);
       }),
@@ -37,7 +37,7 @@ describe('continue tokens', () => {
       token({ v: 'meta.k8s.io/v1', rv: 1.5, start: 'a' }),
       /incorrect encoded/,
     ],
-    ['no start', token({ v: 'meta.k8s.io/v1', rv: 1 }), /incorrect encoded start/],
+    ['no start', token({ v: 'meta.k8s.io/v1', rv: 1 }), /encoded start key empty/],
     [
       'a way out of the list',
       token({ v: 'meta.k8s.io/v1', rv: 1, start: '../../secrets/' }),

@@ -1,5 +1,5 @@
 /** Where a list that a limit cut goes on: opaque to clients, the stock server's shape inside. */
-import { badRequest } from '@kubets/api';
+import { badRequest, goJsonError } from '@kubets/api';
 
 export interface ContinueAt {
   /** The snapshot all pages show; undefined: whatever is newest (after the snapshot was compacted). */
@@ -22,17 +22,15 @@ export function decodeContinue(token: string): ContinueAt {
   try {
     parsed = JSON.parse(text) as typeof parsed;
   } catch {
-    const seen = JSON.stringify(text.slice(0, 1)).slice(1, -1);
-    throw badContinue(
-      text === ''
-        ? 'unexpected end of JSON input'
-        : `invalid character '${seen}' looking for beginning of value`,
-    );
+    throw badContinue(goJsonError(text));
   }
   const { v, rv, start } = parsed;
   if (v !== VERSION) throw badContinue('server does not recognize this encoded version');
-  if (typeof start !== 'string' || typeof rv !== 'number' || !Number.isInteger(rv)) {
-    throw badContinue('incorrect encoded start resourceVersion');
+  if (typeof rv !== 'number' || !Number.isInteger(rv) || rv === 0) {
+    throw badContinue(`incorrect encoded start resourceVersion (version ${VERSION})`);
+  }
+  if (typeof start !== 'string' || start === '') {
+    throw badContinue(`encoded start key empty (version ${VERSION})`);
   }
   const path = start.startsWith('/') ? start.slice(1) : start;
   if (path.split('/').includes('..')) throw badContinue('the start key is outside of the list');

@@ -55,7 +55,7 @@ describe('creating', () => {
     await assert.rejects(create({ ...configMap('a'), kind: 'Secret' }), refusal(400, 'BadRequest'));
     await assert.rejects(
       create({ ...configMap('a'), apiVersion: 'v2' }),
-      refusal(400, 'BadRequest', /the API version in the data \(v2\)/),
+      refusal(400, 'BadRequest', /no kind "ConfigMap" is registered for version "v2"/),
     );
     assert.equal(await s.stored(at('a')), undefined);
   });

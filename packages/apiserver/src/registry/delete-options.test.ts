@@ -105,6 +105,14 @@ describe('bodies and answers', () => {
     assert.deepEqual(deleteOptionsFrom({ gracePeriodSeconds: 1 }), { gracePeriodSeconds: 1 });
   });
 
+  it('a body of another kind, or with something else in a field, is not taken for none', () => {
+    for (const body of [{ kind: 'Pod' }, { gracePeriodSeconds: '5' }, { dryRun: 'All' }]) {
+      assert.throws(() => deleteOptionsFrom(body), refusal(400, 'BadRequest'));
+    }
+    const named = { kind: 'DeleteOptions', apiVersion: 'apps/v1', orphanDependents: false };
+    assert.deepEqual(deleteOptionsFrom(named), { orphanDependents: false });
+  });
+
   it('a success names what is gone, and its group if it has one', () => {
     const gone = object({ name: 'x', uid: 'u' });
     const details = (def: typeof pods): unknown =>

@@ -1,5 +1,12 @@
 /** The options of a delete, and what they mean for an object. */
-import { badRequest, conflict, type KindDef, type KubeObject } from '@kubets/api';
+import {
+  badRequest,
+  conflict,
+  decodeType,
+  isJsonObject,
+  type KindDef,
+  type KubeObject,
+} from '@kubets/api';
 import { isPod, orphansByDefault } from './kind-rules.ts';
 
 /** As in the API's DeleteOptions; checked by the edge. */
@@ -67,12 +74,21 @@ export function graceSeconds(def: KindDef, object: KubeObject, o: DeleteOptions)
   return wanted < 0 ? 1 : wanted;
 }
 
-/** @throws ApiError BadRequest when a body is no DeleteOptions */
+/**
+ * A body that is refused must not count as none: the object would go although its sender asked for something else.
+ * @throws ApiError BadRequest when a body is no DeleteOptions
+ */
 export function deleteOptionsFrom(body: unknown): DeleteOptions {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw badRequest('the body of a delete must be DeleteOptions');
+  if (!isJsonObject(body)) throw badRequest('the body of a delete must be DeleteOptions');
+  const { kind = '' } = body;
+  if (kind !== '' && kind !== 'DeleteOptions') {
+    throw badRequest('decoded object cannot be converted to DeleteOptions');
   }
-  return body as DeleteOptions;
+  const { object, typeErrors } = decodeType('meta.v1.DeleteOptions', body);
+  const [first] = typeErrors;
+  if (first !== undefined) throw badRequest(first);
+  const { kind: _kind, apiVersion: _version, ...options } = object;
+  return options as DeleteOptions;
 }
 
 /** The success of a delete that leaves nothing to show. */

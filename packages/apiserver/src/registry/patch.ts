@@ -14,7 +14,7 @@ import {
   duplicateFields,
   type FieldValidation,
   fieldErrors,
-  goQuote,
+  goJsonError,
   goValue,
   invalid,
   isJsonObject,
@@ -24,7 +24,7 @@ import {
   requestTooLarge,
 } from '@kubets/api';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
-import { bodyKind, checkPlace } from './body.ts';
+import { bodyKind, checkPlace, notRegistered } from './body.ts';
 import type { Target, WriteContext } from './context.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic';
@@ -51,8 +51,8 @@ export function parsePatch(type: PatchType, text: string): unknown {
   let patch: unknown;
   try {
     patch = JSON.parse(text);
-  } catch (error) {
-    throw badRequest(what + whyBroken(error, text));
+  } catch {
+    throw badRequest(what + goJsonError(text));
   }
   checkDepthOf(text, patch);
   const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
@@ -68,16 +68,6 @@ export function parsePatch(type: PatchType, text: string): unknown {
     );
   }
   return patch;
-}
-
-/** Go's words for JSON that ends too early; otherwise the place of the trouble. */
-function whyBroken(error: unknown, text: string): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const token = /^Unexpected token '(.)'/u.exec(message)?.[1];
-  const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
-  const seen = token ?? text.trimEnd()[at];
-  if (seen === undefined) return 'unexpected end of JSON input';
-  return `invalid character '${seen}' looking for the next value`;
 }
 
 /** The patched object, checked against the schema and defaulted again. */
@@ -159,17 +149,13 @@ export function strictErrorsOf(type: PatchType, text: string, patch: unknown): r
   return [...repeated, ...unknown].map((one) => `json patch ${one}`);
 }
 
-/** Where the stock server registers its kinds: its messages name the place. */
-const SCHEME = 'pkg/api/legacyscheme/scheme.go:30';
-
 /** What is wrong with a result of another kind: there is none, it does not fit that one either, or it is not this one. */
 function otherKind(kind: KindDef, result: JsonObject): string {
   const name = String(result.kind);
   const version = String(result.apiVersion);
   const other = builtinKinds.forObject({ apiVersion: version, kind: name });
   if (other === undefined) {
-    const what = `no kind ${goQuote(name)} is registered for version ${goQuote(version)}`;
-    return `${what} in scheme ${goQuote(SCHEME)}`;
+    return notRegistered(name, version);
   }
   try {
     decodeObject(other, result, 'Ignore');

@@ -2,7 +2,6 @@
 import {
   ApiError,
   isExpired,
-  isJsonObject,
   type KindDef,
   managerOfUserAgent,
   methodNotAllowed,
@@ -13,7 +12,11 @@ import {
 import type { Clock, Random } from '@kubets/platform';
 import type { AnyRequest, AnyResponse, AuditTrail, RequestInfo, UserInfo } from '../ports.ts';
 import type { ObjectResult, Target, WriteContext } from '../registry/context.ts';
-import { type DeleteOptions, deletedStatus } from '../registry/delete-options.ts';
+import {
+  type DeleteOptions,
+  deletedStatus,
+  deleteOptionsFrom,
+} from '../registry/delete-options.ts';
 import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
 import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch, strictErrorsOf } from '../registry/patch.ts';
@@ -205,7 +208,7 @@ export class ResourceHandler {
     const body = objectBody(r.request.headers['content-type'], bytes);
     r.audit?.requested(body);
     const parsed = typeof body === 'string' ? yamlBody(Buffer.from(body)) : body;
-    return isJsonObject(parsed) ? (parsed as DeleteOptions) : undefined;
+    return deleteOptionsFrom(parsed);
   }
 
   #sendResult(r: ResourceRequest, made: ObjectResult): Promise<void> {
