@@ -55,9 +55,16 @@ export function parseTime(text: string, micro = false): ApiTime {
   return { ms, us: Number(fraction.slice(3, 6)) };
 }
 
-/** Every day but the 29th of February, which not every year has; the time of day without its end. */
+/** The time of day without its end, which only a parser can tell from the next day's beginning. */
 const PLAIN =
-  /^\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?Z$/;
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?Z$/;
+const OF_THIRTY_DAYS: ReadonlySet<string> = new Set(['04', '06', '09', '11']);
+
+/** Whether a month has the day in every year. */
+function hasDay(month: string, day: string): boolean {
+  if (day <= '28') return true;
+  return month !== '02' && (day <= '30' || !OF_THIRTY_DAYS.has(month));
+}
 
 /**
  * Whether a text is a time as the API writes it, as nearly all are that come in: parsing and formatting would give it back.
@@ -66,7 +73,8 @@ const PLAIN =
  */
 export function isPlainTime(text: string, micro: boolean): boolean {
   const parts = PLAIN.exec(text);
-  return parts !== null && (parts[1] !== undefined) === micro;
+  if (parts === null || (parts[3] !== undefined) !== micro) return false;
+  return hasDay(parts[1] ?? '', parts[2] ?? '');
 }
 
 /** `2006-01-02T15:04:05Z`: whole seconds, UTC. */
