@@ -50,6 +50,9 @@ function validateSubset(errors: Errors, path: string, subset: EndpointSubset): v
     else if (!protocols.includes(p.protocol)) {
       errors.push(notSupported(`${at}.protocol`, p.protocol, protocols));
     }
+    if (p.appProtocol !== undefined) {
+      addMessages(errors, `${at}.appProtocol`, p.appProtocol, qualifiedName(p.appProtocol));
+    }
   });
 }
 

@@ -36,7 +36,12 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
     async handle(request) {
       const [, first = '', ...rest] = withoutSlash(request.info.path).split('/');
       if (first !== 'api' && first !== 'apis') return undefined;
-      if (rest.length === 0) return root(request, first);
+      if (rest.length === 0) {
+        // Upstream's aggregator answers `/apis` whatever the method; `/api` is a route of its own.
+        const isRead = request.method === 'GET' || request.method === 'HEAD';
+        if (first === 'api' && !isRead) throw methodNotAllowed();
+        return root(request, first);
+      }
       if (first === 'api')
         return rest.length === 1 ? version(source, request, ['', rest[0] ?? '']) : undefined;
       const [group = '', name] = rest;

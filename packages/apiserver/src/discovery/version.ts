@@ -1,3 +1,4 @@
+import { methodNotAllowed } from '@kubets/api';
 import type { PathHandler } from '../ports.ts';
 import { jsonResponse, withoutSlash } from './document.ts';
 
@@ -20,8 +21,10 @@ export function versionInfo(o: { release: string; runtime: string; platform: str
 export function versionPath(info: object): PathHandler {
   return {
     name: 'version',
-    async handle({ info: { path } }) {
-      return withoutSlash(path) === '/version' ? jsonResponse(info) : undefined;
+    async handle({ info: { path }, method }) {
+      if (withoutSlash(path) !== '/version') return undefined;
+      if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+      return jsonResponse(info);
     },
   };
 }

@@ -82,7 +82,7 @@ export class WatchStream implements WatchSink {
     response.setHeader('cache-control', 'no-cache, private');
     if ('flushHeaders' in response) response.flushHeaders();
     const limit = timeoutSeconds
-      ? timeoutSeconds * 1_000
+      ? Math.max(timeoutSeconds * 1_000, 1)
       : MIN_WATCH_TIMEOUT_MS * (1 + random.next());
     this.#timer = clock.setTimeout(() => this.end('closed'), limit);
   }

@@ -5,6 +5,7 @@ import {
   invalid,
   type LocalSubjectAccessReview,
   type NonResourceAttributes,
+  type ObjectMeta,
   type ResourceAttributes,
   type SelfSubjectAccessReview,
   type SelfSubjectRulesReview,
@@ -42,17 +43,18 @@ export function accessReviews(authorizer: Authorizer, rbac: RbacAuthorizer): Vir
   };
   return [
     review('selfsubjectaccessreviews', async (request) => {
-      checkSpec((request.object as SelfSubjectAccessReview).spec);
+      const { spec, metadata } = request.object as SelfSubjectAccessReview;
+      refuseAny([...specErrors(spec), ...metadataErrors(metadata, 'must be empty')]);
       return answer(request, 'SelfSubjectAccessReview', request.user);
     }),
     review('subjectaccessreviews', async (request) => {
-      const { spec } = request.object as SubjectAccessReview;
-      checkSubject(spec);
+      const { spec, metadata } = request.object as SubjectAccessReview;
+      refuseAny([...subjectErrors(spec), ...metadataErrors(metadata, 'must be empty')]);
       return answer(request, 'SubjectAccessReview', subjectOf(spec));
     }),
     review('localsubjectaccessreviews', async (request) => {
-      const { spec } = request.object as LocalSubjectAccessReview;
-      checkLocal(spec, request.info.namespace);
+      const { spec, metadata } = request.object as LocalSubjectAccessReview;
+      checkLocal(spec, metadata, request.info.namespace);
       return answer(request, 'LocalSubjectAccessReview', subjectOf(spec));
     }),
     review('selfsubjectrulesreviews', async (request) => rulesReview(request, rbac)),
@@ -101,46 +103,60 @@ class DumpedError extends FieldError {
   }
 }
 
-const refuse = (errors: FieldError[]): never => {
-  throw invalid({ group: GROUP, kind: '' }, '', errors);
-};
+function refuseAny(errors: FieldError[]): void {
+  if (errors.length > 0) throw invalid({ group: GROUP, kind: '' }, '', errors);
+}
+
+/** Reviews are not stored: names and the like would mean nothing. Who set what is written down all the same. */
+function metadataErrors(metadata: ObjectMeta | undefined, detail: string): FieldError[] {
+  const { managedFields: _owners, namespace: _place, ...rest } = metadata ?? {};
+  const said = Object.values(rest).some((value) => value !== undefined && value !== null);
+  if (!said) return [];
+  const dump = `v1.ObjectMeta${JSON.stringify(rest)}`;
+  return [new DumpedError('Invalid', 'metadata', dump, detail)];
+}
+
+const pathDump = ({ path = '', verb = '' }: NonResourceAttributes): string =>
+  `authorization.NonResourceAttributes{Path:${goQuote(path)}, Verb:${goQuote(verb)}}`;
 
 function specErrors(spec: AccessSpec): FieldError[] {
   const { resourceAttributes: on, nonResourceAttributes: path } = spec;
   if (on && path) {
-    const { path: url = '', verb = '' } = path;
-    const dump = `authorization.NonResourceAttributes{Path:${goQuote(url)}, Verb:${goQuote(verb)}}`;
     const detail = 'cannot be specified in combination with resourceAttributes';
-    return [new DumpedError('Invalid', 'spec.nonResourceAttributes', dump, detail)];
+    return [new DumpedError('Invalid', 'spec.nonResourceAttributes', pathDump(path), detail)];
   }
   if (on || path) return [];
   const detail = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
   return [new FieldError('Invalid', 'spec.resourceAttributes', 'null', detail)];
 }
 
-function checkSpec(spec: AccessSpec): void {
-  const errors = specErrors(spec);
-  if (errors.length > 0) refuse(errors);
-}
-
-function checkSubject(spec: SubjectAccessReviewSpec): void {
+function subjectErrors(spec: SubjectAccessReviewSpec): FieldError[] {
   const errors = specErrors(spec);
   if (!spec.user && !spec.groups?.length) {
     const detail = 'at least one of user or group must be specified';
     errors.push(new FieldError('Invalid', 'spec.user', spec.user ?? '', detail));
   }
-  if (errors.length > 0) refuse(errors);
+  return errors;
 }
 
-function checkLocal(spec: SubjectAccessReviewSpec, namespace: string): void {
-  checkSubject(spec);
-  if (spec.nonResourceAttributes) {
-    const detail = 'disallowed on this kind of request';
-    refuse([new FieldError('Invalid', 'spec.nonResourceAttributes', '', detail)]);
+function checkLocal(
+  spec: SubjectAccessReviewSpec,
+  metadata: ObjectMeta | undefined,
+  namespace: string,
+): void {
+  const { resourceAttributes: on, nonResourceAttributes: path } = spec;
+  const errors = subjectErrors(spec);
+  errors.push(...metadataErrors(metadata, 'must be empty except for namespace'));
+  const asked = on?.namespace ?? '';
+  if (on && asked !== namespace) {
+    const detail = 'must match metadata.namespace';
+    errors.push(new FieldError('Invalid', 'spec.resourceAttributes.namespace', asked, detail));
   }
-  const asked = spec.resourceAttributes?.namespace ?? '';
-  if (asked === namespace) return;
-  throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
+  if (path) {
+    const detail = 'disallowed on this kind of request';
+    errors.push(new DumpedError('Invalid', 'spec.nonResourceAttributes', pathDump(path), detail));
+  }
+  refuseAny(errors);
 }
 
 function rulesReview(request: VirtualRequest, rbac: RbacAuthorizer) {

@@ -187,7 +187,15 @@ describe('access reviews', () => {
     assert.equal(object.status.allowed, true);
     assert.deepEqual(object.metadata, { creationTimestamp: null, namespace: 'ns' });
     const other = () => send('localsubjectaccessreviews', { spec, namespace: 'other' });
-    assert.equal((await failure(other)).code, 400);
+    const { code, message } = await failure(other);
+    assert.equal(code, 422);
+    assert.match(message, /namespace: Invalid value: "ns": must match metadata.namespace$/);
+  });
+
+  it('have no names: nothing is stored', async () => {
+    const spec = { user: 'joe', resourceAttributes: attributes };
+    const named = () => send('subjectaccessreviews', { spec, metadata: { name: 'x' } });
+    assert.match((await failure(named)).message, /metadata: Invalid value: .*: must be empty$/);
   });
 });
 
