@@ -22,9 +22,11 @@ export function judge(request: FuzzRequest, answer: FuzzAnswer): string | undefi
   return statusProblem(answer);
 }
 
-/** A patch to apply whose values do not fit the kind's types is told so with code 500, by the stock server as well. */
+/** Patches that do not fit the kind's types, told so with code 500 by the stock server as well (decision 64). */
+const UNFIT_PATCH = /failed to create typed patch object|does not contain declared merge key/;
+
 const isUntypedPatch = ({ method }: FuzzRequest, text: string): boolean =>
-  method === 'PATCH' && text.includes('failed to create typed patch object');
+  method === 'PATCH' && UNFIT_PATCH.test(text);
 
 /**
  * A version that is no number, or none of 64 bits, is told by a Status of code 500: so the stock server does, as the
