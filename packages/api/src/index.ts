@@ -53,6 +53,7 @@ export type { DecodedBody, KindRules, RulesColumn, ScaleRules } from './kind-rul
 export * from './lazy.ts';
 export * from './load-balancer.ts';
 export type { ApplyBy, WriteBy } from './managed-fields/index.ts';
+export { MANDATORY_FLOW_SCHEMAS, MANDATORY_PRIORITY_LEVELS } from './mandatory-flow-control.ts';
 export {
   apiVersionOf,
   type GroupKind,

@@ -1,4 +1,5 @@
 /** Flow schemas and priority levels. */
+import { isDeepStrictEqual } from 'node:util';
 import {
   duplicate,
   type FieldError,
@@ -15,8 +16,9 @@ import type {
   ResourcePolicyRule,
   SubjectFlowcontrol,
 } from '../generated/types.ts';
+import { MANDATORY_FLOW_SCHEMAS, MANDATORY_PRIORITY_LEVELS } from '../mandatory-flow-control.ts';
 import { addMessages, type Errors, requireText } from './common.ts';
-import { goStrings } from './go-dump.ts';
+import { goDump, goStrings } from './go-dump.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
 
 const VERBS = [
@@ -182,7 +184,15 @@ export function validateFlowSchema(errors: Errors, fs: FlowSchema): void {
   (spec.rules ?? []).forEach((rule, i) => {
     validateRule(errors, `spec.rules[${i}]`, rule);
   });
+  const { name = '' } = fs.metadata;
+  const fixed = MANDATORY_FLOW_SCHEMAS.get(name);
+  if (fixed === undefined || isDeepStrictEqual(plain(spec), plain(fixed))) return;
+  const dump = goDump('flowcontrol.FlowSchemaSpec', spec);
+  errors.push(invalid('spec', dump, `spec of '${name}' must equal the fixed value`));
 }
+
+/** Without what is not said. */
+const plain = (value: object): unknown => JSON.parse(JSON.stringify(value));
 
 const MAX_QUEUES = 10_000_000;
 const MAX_HASH_BITS = 60;
@@ -268,6 +278,20 @@ export function validatePriorityLevel(errors: Errors, level: PriorityLevelConfig
     if (spec.limited) errors.push(forbidden('spec.limited', why));
     if (spec.exempt) errors.push(...validateShares(errors, 'spec.exempt', spec.exempt));
   } else errors.push(notSupported('spec.type', spec.type, ['Exempt', 'Limited']));
+  validateMandatoryLevel(errors, level);
+}
+
+function validateMandatoryLevel(errors: Errors, level: PriorityLevelConfiguration): void {
+  const { metadata, spec } = level;
+  const { name = '' } = metadata;
+  const fixed = MANDATORY_PRIORITY_LEVELS.get(name);
+  if (fixed === undefined || spec === undefined) return;
+  const isExempt = name === 'exempt';
+  const wanted = isExempt ? { ...fixed, exempt: spec.exempt } : fixed;
+  if (isDeepStrictEqual(plain(spec), plain(wanted))) return;
+  const but = isExempt ? " except the 'spec.exempt' field" : '';
+  const dump = goDump('flowcontrol.PriorityLevelConfigurationSpec', spec);
+  errors.push(invalid('spec', dump, `spec of '${name}'${but} must equal the fixed value`));
 }
 
 interface Conditioned {

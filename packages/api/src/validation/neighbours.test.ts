@@ -129,6 +129,48 @@ describe('flow control', () => {
   ]);
 });
 
+describe('flow control that must be there', () => {
+  const group = 'flowcontrol.apiserver.k8s.io/v1';
+  const named = (name: string, spec: object) => ({ metadata: { name }, spec });
+  const catchAll = (shares: number) => ({
+    ...{ nominalConcurrencyShares: shares, lendablePercent: 0 },
+    limitResponse: { type: 'Reject' },
+  });
+  refuses([
+    [
+      group,
+      'PriorityLevelConfiguration',
+      named('catch-all', { type: 'Limited', limited: catchAll(6) }),
+      [
+        `spec: Invalid value: flowcontrol.PriorityLevelConfigurationSpec{"type":"Limited","limited":{"nominalConcurrencyShares":6,"lendablePercent":0,"limitResponse":{"type":"Reject"}}}: spec of 'catch-all' must equal the fixed value`,
+      ],
+    ],
+    [
+      group,
+      'PriorityLevelConfiguration',
+      named('catch-all', { type: 'Limited', limited: catchAll(5) }),
+      [],
+    ],
+    [
+      group,
+      'PriorityLevelConfiguration',
+      named('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 7 } }),
+      [],
+    ],
+    [
+      group,
+      'FlowSchema',
+      named('catch-all', {
+        ...{ matchingPrecedence: 9_000, priorityLevelConfiguration: { name: 'catch-all' } },
+        distinguisherMethod: { type: 'ByUser' },
+      }),
+      [
+        `spec: Invalid value: flowcontrol.FlowSchemaSpec{"matchingPrecedence":9000,"priorityLevelConfiguration":{"name":"catch-all"},"distinguisherMethod":{"type":"ByUser"}}: spec of 'catch-all' must equal the fixed value`,
+      ],
+    ],
+  ]);
+});
+
 describe('admission', () => {
   const hook = (more: object) => ({
     webhooks: [

@@ -5,6 +5,7 @@ import type {
   PriorityLevelConfiguration,
   SubjectFlowcontrol,
 } from '@kubets/api';
+import { MANDATORY_FLOW_SCHEMAS, MANDATORY_PRIORITY_LEVELS } from '@kubets/api';
 import type { ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
 import { ensureObject } from './objects.ts';
@@ -39,17 +40,12 @@ function level(
   };
 }
 
-const EXEMPT_LEVEL: PriorityLevelConfiguration = {
-  apiVersion: API_VERSION,
-  kind: 'PriorityLevelConfiguration',
-  metadata: metadata('exempt'),
-  spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
-};
-
 /** The levels; the first two must be there, whatever an administrator does. */
 export const PRIORITY_LEVELS: readonly PriorityLevelConfiguration[] = [
-  EXEMPT_LEVEL,
-  level('catch-all', 5, 0),
+  ...[...MANDATORY_PRIORITY_LEVELS].map(([name, spec]) => ({
+    ...{ apiVersion: API_VERSION, kind: 'PriorityLevelConfiguration', metadata: metadata(name) },
+    spec,
+  })),
   level('system', 30, 33, [64, 6, 50]),
   level('node-high', 40, 25, [64, 6, 50]),
   level('leader-election', 10, 0, [16, 4, 50]),
@@ -159,12 +155,10 @@ const CLOUD = 'system:cloud-controller-manager';
 
 /** The schemas; the first two must be there, whatever an administrator does. */
 export const FLOW_SCHEMAS: readonly FlowSchema[] = [
-  schema('exempt', { level: 'exempt', precedence: 1 }, everything(groups('system:masters'))),
-  schema(
-    'catch-all',
-    { level: 'catch-all', precedence: 10_000, by: 'ByUser' },
-    everything(EVERYBODY),
-  ),
+  ...[...MANDATORY_FLOW_SCHEMAS].map(([name, spec]) => ({
+    ...{ apiVersion: API_VERSION, kind: 'FlowSchema', metadata: metadata(name) },
+    spec,
+  })),
   schema('probes', { level: 'exempt', precedence: 2 }, PROBES),
   schema(
     'system-leader-election',
