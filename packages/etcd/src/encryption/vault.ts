@@ -50,7 +50,9 @@ export function keyIdOf(key: Buffer): string {
 
 /** Whether these bytes are an encrypted record. Nothing we store unencrypted begins as they do. */
 export function isSealed(record: Uint8Array): boolean {
-  return record.length >= VAULT_OVERHEAD_BYTES && MAGIC.equals(record.subarray(0, MAGIC.length));
+  // Most records are told apart by their first byte, without making a view of each.
+  if (record[0] !== MAGIC[0] || record.length < VAULT_OVERHEAD_BYTES) return false;
+  return MAGIC.equals(record.subarray(0, MAGIC.length));
 }
 
 function derive(key: Buffer, session: Buffer): KeyObject {

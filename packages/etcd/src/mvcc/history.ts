@@ -3,7 +3,12 @@
 import type { Revision, Version } from './types.ts';
 
 export class History {
-  private versions: Version[] = [];
+  private versions: Version[];
+
+  /** @param versions in order; they are the history's own from now on */
+  constructor(versions: Version[] = []) {
+    this.versions = versions;
+  }
 
   append(version: Version): void {
     this.versions.push(version);

@@ -130,6 +130,7 @@ export class KeyIndex {
   private insert(entry: KeyEntry): void {
     this.byName.set(entry.name, entry);
     const alive = isAlive(entry) ? 1 : 0;
+    if (this.pushLast(entry, alive)) return;
     const leafAt = Math.min(this.leafPosition(entry.name), Math.max(0, this.leaves.length - 1));
     const leaf = this.leaves[leafAt];
     if (leaf === undefined) {
@@ -139,6 +140,21 @@ export class KeyIndex {
     leaf.entries.splice(lowerBound(leaf.entries, entry.name), 0, entry);
     leaf.alive += alive;
     if (leaf.entries.length > LEAF_MAX) this.split(leafAt, leaf);
+  }
+
+  /** Keys often arrive in order: one beyond the last needs no search. */
+  private pushLast(entry: KeyEntry, alive: number): boolean {
+    const leaf = this.leaves[this.leaves.length - 1];
+    if (leaf === undefined) return false;
+    const { entries } = leaf;
+    if ((entries[entries.length - 1]?.name ?? '') >= entry.name) return false;
+    if (entries.length >= LEAF_MAX) {
+      this.leaves.push({ entries: [entry], alive });
+      return true;
+    }
+    entries.push(entry);
+    leaf.alive += alive;
+    return true;
   }
 
   private split(leafAt: number, leaf: Leaf): void {

@@ -152,11 +152,13 @@ export class MvccStore {
     this.insert(version);
   }
 
-  private insert(version: Version): void {
+  /** @returns the version that was the key's newest so far */
+  private insert(version: Version): Version | undefined {
     const superseded = this.index.append(version.name, version);
     if (superseded instanceof StoredVersion && this.shelf) superseded.shelve(this.shelf);
     this.bytes += sizeOf(version);
     this.versions++;
+    return superseded;
   }
 
   /**
@@ -256,15 +258,12 @@ export class MvccStore {
     this.doomed.clear();
     const changes: Version[] = [];
     for (const version of versions) {
-      this.insert(version);
+      const superseded = this.insert(version);
       if (version.modRevision >= state.compactRevision) changes.push(version);
+      // A sweep may have been cut short when this was stored.
+      if (superseded !== undefined || version.tombstone) this.doomed.add(version.name);
     }
-    changes.sort(inOrder);
-    for (const version of changes) this.history.append(version);
-    // A sweep may have been cut short when this was stored.
-    for (const { name, versions } of this.index.all()) {
-      if (versions.length > 1 || versions[0]?.tombstone) this.doomed.add(name);
-    }
+    this.history = new History(changes.sort(inOrder));
     this.currentRevision = state.revision;
     this.compactedRevision = state.compactRevision;
   }

@@ -44,7 +44,14 @@ function ownCopy(bytes: Uint8Array): Buffer {
   return copy;
 }
 
-function kept(value: Uint8Array): string | Buffer {
+/** A part of a buffer, as {@link StoredVersion} takes it with the least copying. */
+export function valueIn(buffer: Buffer, from: number, to: number): string | Buffer {
+  if (to - from > STRING_MAX_BYTES) return buffer.subarray(from, to);
+  return buffer.toString('latin1', from, to);
+}
+
+function kept(value: Uint8Array | string): string | Buffer {
+  if (typeof value === 'string') return value;
   if (value.length > STRING_MAX_BYTES) return ownCopy(value);
   const buffer = Buffer.isBuffer(value)
     ? value
@@ -63,8 +70,8 @@ export class StoredVersion implements Version {
   private where: string | Buffer | ShelfSegment;
   private at = IN_MEMORY;
 
-  /** The value is copied. */
-  constructor(fields: VersionFields, value: Uint8Array) {
+  /** @param value is copied; one of {@link valueIn}'s strings has one character a byte */
+  constructor(fields: VersionFields, value: Uint8Array | string) {
     this.name = fields.name;
     this.createRevision = fields.createRevision;
     this.modRevision = fields.modRevision;

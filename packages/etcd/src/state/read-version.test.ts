@@ -44,6 +44,8 @@ test('what is no version is refused', () => {
   const good = STORED.revision.encode({ kv, sub: 1 });
   assert.throws(() => readVersion(good.subarray(0, 4)), CodecError);
   assert.throws(() => readVersion(Buffer.of(0x0a, 0x7f, 1)), CodecError);
+  const valuePastItsMessage = Buffer.of(0x0a, 7, 0x0a, 1, 0x6b, 0x20, 1, 0x2a, 9, 0, 0);
+  assert.throws(() => readVersion(valuePastItsMessage), CodecError);
   assert.throws(() => readVersion(STORED.revision.encode({ kv, tombstone: true })), StorageError);
   assert.throws(() => readVersion(Buffer.alloc(0)), StorageError);
 });

@@ -5,14 +5,13 @@
  */
 
 import { Reader } from '../codec/index.ts';
-import { StoredVersion, type Version } from '../mvcc/index.ts';
+import { StoredVersion, type Version, valueIn } from '../mvcc/index.ts';
 import { STORED, versionOf } from './records.ts';
 
 const TAG = { kv: 0x0a, sub: 0x10, tombstone: 0x18 } as const;
 const KV_TAG = {
   ...{ key: 0x0a, create: 0x10, mod: 0x18, version: 0x20, value: 0x2a, lease: 0x30 },
 } as const;
-const EMPTY = Buffer.alloc(0);
 
 /** @throws CodecError, StorageError when it is not such a record */
 export function readVersion(record: Buffer): Version {
@@ -37,7 +36,13 @@ function readUsual(record: Buffer): Version | undefined {
   const createRevision = r.take(KV_TAG.create) ? r.safeVarint() : 0;
   const modRevision = r.take(KV_TAG.mod) ? r.safeVarint() : 0;
   const version = r.take(KV_TAG.version) ? r.safeVarint() : 0;
-  const value = r.take(KV_TAG.value) ? r.bytes() : EMPTY;
+  let value: string | Buffer = '';
+  if (r.take(KV_TAG.value)) {
+    const length = r.uint32();
+    if (length > end - r.pos) return undefined;
+    value = valueIn(record, r.pos, r.pos + length);
+    r.pos += length;
+  }
   const lease = r.take(KV_TAG.lease) ? BigInt.asIntN(64, r.varint64()) : 0n;
   if (r.pos !== end) return undefined;
   r.end = record.length;

@@ -70,7 +70,9 @@ export class EncryptedDb implements Db {
     return {
       nextv: async (count) => {
         const entries = await iterator.nextv(count);
-        return entries.map(([key, value]) => [key, this.read(key, value)]);
+        // In place: a member that starts reads a million of them.
+        for (const entry of entries) entry[1] = this.read(entry[0], entry[1]);
+        return entries;
       },
       close: () => iterator.close(),
     };
