@@ -12,10 +12,13 @@ export const MAX_GRPC_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 /** Keys read from the store at once while a cache fills. */
 export const CACHE_PAGE_KEYS = 500;
-/** Recent events a cache keeps for watches that resume. */
+/** Recent events a cache keeps for watches that resume, whatever their age. */
 export const RING_EVENTS = 1_024;
-/** Bytes of those events; the older half goes when they are exceeded. */
-export const RING_BYTES = 4 * 1024 * 1024;
+/** Younger events are kept beyond that: whoever lost its connection, or reads behind, is back within this time. */
+export const RING_FRESH_MS = 75_000;
+/** And not even those beyond these two. */
+export const RING_MAX_EVENTS = 65_536;
+export const RING_BYTES = 32 * 1024 * 1024;
 /** Own writes whose events have not come yet, a resource; what is beyond is parsed again. */
 export const EXPECTED_WRITES = 2_048;
 /** Events that watchers get in one write at most. */

@@ -1,5 +1,9 @@
-/** The recent events of a resource, so that a watch can resume where it was. Bounded in number and bytes. */
-import { RING_BYTES, RING_EVENTS } from '../limits.ts';
+/**
+ * The recent events of a resource, so that a watch can resume where it was. Bounded in number and bytes; within the bounds
+ * everything younger than {@link RING_FRESH_MS} is kept, so that thousands of writes a second do not make clients list
+ * everything anew.
+ */
+import { RING_BYTES, RING_EVENTS, RING_FRESH_MS, RING_MAX_EVENTS } from '../limits.ts';
 import type { CacheEntry } from './entry.ts';
 
 /** One change. For DELETED `entry` is the last state under the revision of the deletion. */
@@ -17,6 +21,8 @@ export interface CacheEvent {
 
 export class EventRing {
   #events: CacheEvent[] = [];
+  /** When each came. */
+  #times: number[] = [];
   #head = 0;
   #bytes = 0;
   /** Events after this revision are all here. */
@@ -29,17 +35,21 @@ export class EventRing {
   /** Forgets everything; events after `floor` will follow. */
   reset(floor: bigint): void {
     this.#events = [];
+    this.#times = [];
     this.#head = 0;
     this.#bytes = 0;
     this.#floor = floor;
   }
 
-  push(event: CacheEvent): void {
+  /** @param nowMs a clock that does not go back */
+  push(event: CacheEvent, nowMs: number): void {
     this.#events.push(event);
+    this.#times.push(nowMs);
     this.#bytes += event.entry.bytes.length;
-    while (this.#events.length - this.#head > RING_EVENTS || this.#tooHeavy()) this.#drop();
-    if (this.#head > RING_EVENTS) {
+    while (this.#isTooFull(nowMs)) this.#drop();
+    if (this.#head > RING_EVENTS && this.#head * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#head);
+      this.#times = this.#times.slice(this.#head);
       this.#head = 0;
     }
   }
@@ -58,8 +68,10 @@ export class EventRing {
     return this.#events.slice(low);
   }
 
-  #tooHeavy(): boolean {
-    return this.#bytes > RING_BYTES && this.#events.length - this.#head > 1;
+  #isTooFull(nowMs: number): boolean {
+    const count = this.#events.length - this.#head;
+    if (count > RING_MAX_EVENTS || (this.#bytes > RING_BYTES && count > 1)) return true;
+    return count > RING_EVENTS && nowMs - (this.#times[this.#head] ?? nowMs) > RING_FRESH_MS;
   }
 
   #drop(): void {

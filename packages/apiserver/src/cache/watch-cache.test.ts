@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { RING_EVENTS } from '../limits.ts';
+import { RING_BYTES } from '../limits.ts';
 import {
   configMap,
   make,
@@ -13,6 +13,7 @@ import {
 import { objectOf } from './entry.ts';
 import { wholeNamespace } from './selection.ts';
 
+const LARGE_BYTES = 1_000_000;
 const CONFIG_MAPS = targetOf('v1', 'ConfigMap');
 
 let t: TestRegistry;
@@ -230,8 +231,9 @@ describe('watching a cache', () => {
     const cache = t.caches.of(CONFIG_MAPS.def);
     await cache.waitFor(0n, 1_000);
     const from = String(cache.revision);
-    await make(t, configMap('a'));
-    for (let i = 0; i <= RING_EVENTS; i += 1) await rename('a', i + 1);
+    const large = { ...configMap('a'), data: { large: 'x'.repeat(LARGE_BYTES) } };
+    await make(t, large);
+    for (let i = 0; i <= RING_BYTES / LARGE_BYTES; i += 1) await rename('a', i + 1);
     await cache.waitFor(await t.caches.storeRevision(), 1_000);
     await assert.rejects(watch(new RecordingSink(), { resourceVersion: from }), {
       message: /too old resource version/,

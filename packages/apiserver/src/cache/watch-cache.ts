@@ -279,11 +279,12 @@ export class WatchCache {
   }
 
   #apply(events: readonly StoreEvent[], revision: bigint): void {
+    const nowMs = this.#o.clock.monotonicMs();
     for (const event of events) {
       if (event.revision <= this.#revision) continue;
       const change = event.type === 'put' ? this.#put(event) : this.#remove(event);
       if (change === undefined) continue;
-      this.#ring.push(change);
+      this.#ring.push(change, nowMs);
       this.#tell(change);
       if (this.#watchers.size > 0) this.#untold.push(change);
     }

@@ -70,7 +70,9 @@ export class Caller {
           this.#pool.failed(next);
           continue;
         }
-        const tryMs = Math.min(endMs, this.#clock.now() + (limits.tryMs ?? limits.deadlineMs));
+        // A server that was too slow for one round is given longer in the next: asked over and over, it only gets slower.
+        const patienceMs = (limits.tryMs ?? limits.deadlineMs) * 2 ** round;
+        const tryMs = Math.min(endMs, this.#clock.now() + patienceMs);
         try {
           const result = await once(next, tryMs);
           this.#pool.succeeded(next);
