@@ -20,8 +20,8 @@ const READY_MS = 60_000;
 const STOP_MS = 20_000;
 const OURS = join(import.meta.dirname, '..', '..', '..', 'etcd', 'src', 'main.ts');
 
-/** As the `kubets` command starts every part: memory that is free goes back to the system. */
-export const OUR_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+/** As the `kubets` command starts members: memory that is free goes back to the system. */
+const OUR_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 interface Member {
   readonly name: string;

@@ -14,12 +14,21 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE',
  * from more, and the system's allocator otherwise keeps megabytes in each of them.
  */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+/**
+ * Apiservers keep more before they give any back: answers of many megabytes are made in pieces, and getting the memory of each
+ * from the system anew takes two thirds of their speed.
+ */
+const APISERVER_ALLOCATOR = {
+  ...{ MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '16777216' },
+  MALLOC_MMAP_THRESHOLD_: '16777216',
+};
 
-function childEnvironment(dataDir: string): Record<string, string> {
-  const env: Record<string, string> = { [CLUSTER_MARK]: dataDir, ...ALLOCATOR };
-  for (const name of INHERITED) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
+function childEnvironment(dataDir: string, name: string): Record<string, string> {
+  const allocator = name.startsWith('apiserver') ? APISERVER_ALLOCATOR : ALLOCATOR;
+  const env: Record<string, string> = { [CLUSTER_MARK]: dataDir, ...allocator };
+  for (const inherited of INHERITED) {
+    const value = process.env[inherited];
+    if (value !== undefined) env[inherited] = value;
   }
   return env;
 }
@@ -31,7 +40,7 @@ export function systemLauncher(dataDir: string): Launcher {
       const log = openSync(request.logFile, 'a', 0o600);
       const child = spawn(request.command, request.args, {
         stdio: ['ignore', log, log],
-        env: childEnvironment(dataDir),
+        env: childEnvironment(dataDir, request.name),
         cwd: dataDir,
         // Ctrl-C reaches the supervisor alone, which then stops everything in order.
         detached: true,
