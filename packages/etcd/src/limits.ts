@@ -63,6 +63,8 @@ export const LIMITS = {
   /** Door: frames up to here get a buffer of just their size. */
   smallFramesBytes: 16 * KIB,
   frameBuffersKept: 64,
+  /** Pieces of one message that are kept while other streams may send the same. */
+  sharedFrames: 64,
   /** Ranges: pairs from which on an answer is encoded while it is sent; bytes of it under way. */
   rangeStreamPairs: 100,
   rangeBacklogBytes: 1 * MIB,

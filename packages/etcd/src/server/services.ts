@@ -10,6 +10,7 @@ import { Claims } from './claims.ts';
 import { ClusterService } from './cluster-service.ts';
 import type { Door } from './door.ts';
 import { ElectionService } from './election-service.ts';
+import { FrameSharing } from './frame-sharing.ts';
 import { KvService } from './kv-service.ts';
 import type { LeaderGuard } from './leader-guard.ts';
 import { LeaseService } from './lease-service.ts';
@@ -54,6 +55,7 @@ export function addServices(door: Door, services: Services): void {
 
 function addKvAndWatch(door: Door, { member, quota, guard }: Services): void {
   const kv = new KvService(member, quota);
+  const watching = { member, guard, frames: new FrameSharing() };
   addService(door, 'etcdserverpb.KV', {
     unary: {
       Range: (request: wire.RangeRequest, info) => kv.range(request, info),
@@ -66,7 +68,7 @@ function addKvAndWatch(door: Door, { member, quota, guard }: Services): void {
   addService(door, 'etcdserverpb.Watch', {
     stream: {
       Watch: (call: StreamCall<wire.WatchRequest, wire.WatchResponse>) =>
-        serveWatch(member, guard, call),
+        serveWatch(watching, call),
     },
   });
 }

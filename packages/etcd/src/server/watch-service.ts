@@ -7,17 +7,23 @@ import { LIMITS } from '../limits.ts';
 import type { WatchStream } from '../watch/index.ts';
 import type { Access } from './access.ts';
 import type { StreamCall } from './calls.ts';
-import { giveFrameBuffer, isFrameBuffer } from './frame-buffers.ts';
+import type { FrameSharing } from './frame-sharing.ts';
 import type { LeaderGuard } from './leader-guard.ts';
 import type { Member } from './member.ts';
-import { framesForEach } from './shared-frames.ts';
 
 type WatchCall = StreamCall<WatchRequest, WatchResponse>;
 
 const FIRST_KEY = Buffer.of(0);
 
+/** What all watch calls of a member have in common. */
+export interface WatchParts {
+  readonly member: Member;
+  readonly guard: LeaderGuard;
+  readonly frames: FrameSharing;
+}
+
 /** Serves a watch call. Half-closing does not end it: events go on until the client leaves. */
-export function serveWatch(member: Member, guard: LeaderGuard, call: WatchCall): void {
+export function serveWatch({ member, guard, frames }: WatchParts, call: WatchCall): void {
   const { hub, log } = member.parts;
   const stream = hub.open({
     send(message) {
@@ -25,9 +31,8 @@ export function serveWatch(member: Member, guard: LeaderGuard, call: WatchCall):
       return call.backlogBytes < LIMITS.watchBufferBytes;
     },
     sendToEach(message, watchIds) {
-      const frames = framesForEach(message, watchIds);
-      if (isFrameBuffer(frames)) call.sendFrames(frames, () => giveFrameBuffer(frames));
-      else call.sendFrames(frames);
+      const { bytes, done } = frames.lend(message, watchIds);
+      call.sendFrames(bytes, done);
       return call.backlogBytes < LIMITS.watchBufferBytes;
     },
     end: () => call.end(etcdError('stopped')),

@@ -74,16 +74,23 @@ export class WatchHub implements WatcherRegistry {
     }
   }
 
-  /** Which of the changes each watcher gets. */
+  /** Which of the changes each watcher gets. Watchers of one key, of which there may be many, are looked at once. */
   private match(changes: readonly Change[]): Map<Watcher, readonly Change[]> {
     const matched = new Map<Watcher, readonly Change[]>();
     const lists = new ChangeLists();
-    for (const change of changes) {
-      this.synced.forEach(change.version.name, (watcher) => {
-        if (concerns(watcher, change)) {
-          matched.set(watcher, lists.with(matched.get(watcher), change));
-        }
+    const add = (watcher: Watcher, change: Change): void => {
+      if (concerns(watcher, change)) {
+        matched.set(watcher, lists.with(matched.get(watcher), change));
+      }
+    };
+    for (const [name, own] of Map.groupBy(changes, ({ version }) => version.name)) {
+      this.synced.forEachOfKey(name, (watcher) => {
+        if (own.every((change) => concerns(watcher, change))) matched.set(watcher, own);
+        else for (const change of own) add(watcher, change);
       });
+    }
+    for (const change of changes) {
+      this.synced.forEachOfRanges(change.version.name, (watcher) => add(watcher, change));
     }
     return matched;
   }

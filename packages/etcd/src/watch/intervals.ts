@@ -43,10 +43,14 @@ export class IntervalMap<T> {
     }
   }
 
-  /** Calls `visit` for every member whose interval holds the key. */
-  forEach(name: KeyName, visit: (member: T) => void): void {
+  /** Calls `visit` for every member whose interval is the key alone. */
+  forEachOfKey(name: KeyName, visit: (member: T) => void): void {
     const exact = this.keys.get(name);
     if (exact !== undefined) for (const member of exact) visit(member);
+  }
+
+  /** Calls `visit` for every member whose interval is a range that holds the key. */
+  forEachOfRanges(name: KeyName, visit: (member: T) => void): void {
     if (this.ranges.size === 0) return;
     this.sorted ??= this.build();
     this.visit(0, this.sorted.length, name, visit);

@@ -452,7 +452,8 @@ describe('the interval map', () => {
       }
       const name = keyName(b(`${random.int(120)}`));
       const found: number[] = [];
-      map.forEach(name, (n) => found.push(n));
+      map.forEachOfKey(name, (n) => found.push(n));
+      map.forEachOfRanges(name, (n) => found.push(n));
       const expected = [...all].filter(
         ([, r]) => name >= r.from && (r.to === undefined || name < r.to),
       );
