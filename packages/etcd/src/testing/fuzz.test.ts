@@ -201,15 +201,22 @@ const frames = fc.oneof(
   }),
 );
 
-/** Sends a body and waits until the call is over, however it ends; watches are given up by the client. */
+const HEALTHY = { path: '/etcdserverpb.Lease/LeaseLeases', body: Buffer.alloc(5) };
+
+/**
+ * Sends a body and waits until the call is over, however it ends. A watch goes on without an end, and without an answer when
+ * it asks for nothing: it is given up once the member has answered something that was sent after it.
+ */
 async function call(session: ClientHttp2Session, path: string, body: Buffer): Promise<void> {
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc' };
   const stream = session.request(headers);
+  const closed = once(stream, 'close');
   stream.on('error', () => undefined);
-  stream.on('response', () => {
-    if (path.includes('Watch')) stream.close();
-  });
   stream.resume();
   stream.end(body);
-  await once(stream, 'close');
+  if (path.includes('Watch')) {
+    await call(session, HEALTHY.path, HEALTHY.body);
+    stream.close();
+  }
+  await closed;
 }
