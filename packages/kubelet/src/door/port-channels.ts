@@ -48,6 +48,7 @@ class PortChannels {
   readonly #channels = new Map<number, Channel>();
   /** What came before the runtime took the streams: it drops what it gets sooner. The client is paused meanwhile. */
   readonly #early: Buffer[] = [];
+  #earlyBytes = 0;
 
   constructor(client: WebSocket, tunnel: RawTunnel, ports: readonly number[]) {
     this.#client = client;
@@ -81,7 +82,9 @@ class PortChannels {
 
   #onMessage(message: Buffer): void {
     if (!this.#isReady()) {
-      this.#early.push(message);
+      this.#earlyBytes += message.length;
+      if (this.#earlyBytes > STREAM_BUFFER_BYTES) this.#close();
+      else this.#early.push(message);
       return;
     }
     const channel = this.#all().find((one) => one.number === message[0]);
