@@ -64,9 +64,10 @@ export class WatchHub implements WatcherRegistry {
   /** Tells synced watchers of the changes just applied: whole revisions, in order. */
   notify(changes: readonly Change[]): void {
     if (changes.length === 0) return;
-    const matched = this.match(changes);
     const { store, header } = this.options;
     this.reached = store.revision;
+    if (this.streams.size === 0) return;
+    const matched = this.match(changes);
     if (matched.size === 0) return;
     const encoder = new EventEncoder(header(store.revision));
     for (const [stream, lists] of byStream(matched)) {
