@@ -1,6 +1,6 @@
 // Plain JavaScript for any Node.js from 20 on: runs the TypeScript command under the project's own Node.js 24.
 import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,13 +21,8 @@ const COMPONENTS = [
   'bench',
 ];
 
-/** Memory that is free goes back to the system; `kubets up` starts its processes the same way. What is set already stays. */
-const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
-/** Getting memory from the system for each piece of a long answer takes two thirds of an apiserver's speed. */
-const APISERVER_ALLOCATOR = {
-  ...{ MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '16777216' },
-  MALLOC_MMAP_THRESHOLD_: '16777216',
-};
+/** How parts are started by `kubets up`, too; what is set already stays. */
+const ALLOCATORS = JSON.parse(readFileSync(join(root, 'packages', 'platform', 'allocator.json')));
 
 /** The program behind the first word, and what is left for it to read. */
 function programOf(args) {
@@ -49,7 +44,7 @@ export async function handOver(args) {
   }
   const { main, rest } = programOf(args);
   const cache = process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'kubets');
-  const allocator = args[0] === 'apiserver' ? APISERVER_ALLOCATOR : ALLOCATOR;
+  const allocator = args[0] === 'apiserver' ? ALLOCATORS.apiserver : ALLOCATORS.others;
   const env = { ...allocator, ...process.env, NODE_COMPILE_CACHE: cache };
   const child = spawn(node, ['--disable-warning=DEP0123', main, ...rest], {
     stdio: 'inherit',

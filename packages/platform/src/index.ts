@@ -1,4 +1,5 @@
 export * from './address-ranges.ts';
+export * from './allocator.ts';
 export * from './backoff.ts';
 export * from './certificates.ts';
 export * from './errors.ts';

@@ -6,16 +6,12 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allocatorOf } from '@kubets/platform';
 import { BenchError } from '../errors.ts';
 import { selfSigned } from './certificate.ts';
 import { freePort } from './cluster.ts';
 import { RestClient } from './rest.ts';
 
-/** As the `kubets` command starts an apiserver. */
-const ENVIRONMENT = {
-  ...{ MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '16777216' },
-  MALLOC_MMAP_THRESHOLD_: '16777216',
-};
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'apiserver', 'src', 'main.ts');
 const READY_MS = 60_000;
 const STOP_MS = 30_000;
@@ -73,7 +69,7 @@ export class ApiProcess {
     const args = [...this.#profileFlags(), MAIN, ...this.#args];
     // As the `kubets` command starts every part: what one start has compiled serves the next.
     const cache = process.env.NODE_COMPILE_CACHE ?? join(this.#dir, 'compiled');
-    const env = { ...ENVIRONMENT, ...process.env, NODE_COMPILE_CACHE: cache };
+    const env = { ...allocatorOf('apiserver'), ...process.env, NODE_COMPILE_CACHE: cache };
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', log, log], env });
     while (performance.now() < startedMs + READY_MS && this.#child.exitCode === null) {
       const client = new RestClient({ url: this.url, token: ADMIN_TOKEN });

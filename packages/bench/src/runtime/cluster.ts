@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allocatorOf } from '@kubets/platform';
 import { BenchError } from '../errors.ts';
 import { range, STATUS } from '../etcd/requests.ts';
 import { bytesIn, numberIn } from '../wire.ts';
@@ -19,9 +20,6 @@ const TICKS_PER_SECOND = 100;
 const READY_MS = 60_000;
 const STOP_MS = 20_000;
 const OURS = join(import.meta.dirname, '..', '..', '..', 'etcd', 'src', 'main.ts');
-
-/** As the `kubets` command starts members: memory that is free goes back to the system. */
-const OUR_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 interface Member {
   readonly name: string;
@@ -131,7 +129,7 @@ export class Cluster {
     const profiled = this.#profileDir === undefined ? [] : this.#profileFlags(member.name);
     const own = ['--health-address', ''];
     const args = [...profiled, OURS, ...member.args, ...own];
-    const env = { ...process.env, ...OUR_ENVIRONMENT };
+    const env = { ...process.env, ...allocatorOf('etcd') };
     member.child = spawn(process.execPath, args, { stdio: [...stdio], env });
   }
 

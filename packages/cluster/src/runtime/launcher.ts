@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { invariant } from '@kubets/platform';
+import { allocatorOf, invariant } from '@kubets/platform';
 import type { Child, ChildExit, ChildRequest, Launcher } from '../ports.ts';
 
 /** Marks every process of a cluster, so that leftovers of a killed supervisor can be found and ended. */
@@ -9,23 +9,8 @@ export const CLUSTER_MARK = 'KUBETS_CLUSTER';
 /** What children inherit: no secrets of the user's shell, only what programs need to run. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE', 'NODE_OPTIONS'];
 
-/**
- * One arena instead of one a thread, and memory given back once 128 KiB of it are free: programs of one busy thread gain nothing
- * from more, and the system's allocator otherwise keeps megabytes in each of them.
- */
-const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
-/**
- * Apiservers keep more before they give any back: answers of many megabytes are made in pieces, and getting the memory of each
- * from the system anew takes two thirds of their speed.
- */
-const APISERVER_ALLOCATOR = {
-  ...{ MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '16777216' },
-  MALLOC_MMAP_THRESHOLD_: '16777216',
-};
-
 function childEnvironment(dataDir: string, name: string): Record<string, string> {
-  const allocator = name.startsWith('apiserver') ? APISERVER_ALLOCATOR : ALLOCATOR;
-  const env: Record<string, string> = { [CLUSTER_MARK]: dataDir, ...allocator };
+  const env: Record<string, string> = { [CLUSTER_MARK]: dataDir, ...allocatorOf(name) };
   for (const inherited of INHERITED) {
     const value = process.env[inherited];
     if (value !== undefined) env[inherited] = value;
