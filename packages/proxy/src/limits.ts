@@ -26,3 +26,9 @@ export const ANNOUNCE_COUNT = 2;
 export const ANNOUNCE_LIMIT_SECONDS = 3;
 /** Addresses told about at once. */
 export const MAX_ANNOUNCERS = 8;
+/** How long a request to a health check node port may take, and a connection without one may last. */
+export const HEALTH_REQUEST_MS = 5_000;
+/** Connections of one health check node port. */
+export const MAX_HEALTH_CONNECTIONS = 64;
+/** Rules that could not be loaded for this long make the node unhealthy to load balancers; the stock proxy's two full periods. */
+export const HEALTH_PATIENCE_MS = 2 * FULL_SYNC_MS;

@@ -9,6 +9,7 @@ import {
   runMain,
 } from '@kubets/platform';
 import { Announcer } from './announce/announcer.ts';
+import { HealthServers } from './health/servers.ts';
 import { Proxier } from './host/proxier.ts';
 import { IptablesBackend } from './iptables/backend.ts';
 import { NftablesBackend } from './nftables/backend.ts';
@@ -126,10 +127,12 @@ await runMain({
     const endpoints = config.apiservers;
     const api = new ApiClient({ endpoints, tls, userAgent: 'kubets-proxy', log, clock, random });
     ctx.onShutdown('api client', () => api.close());
-    const proxier = new Proxier({
+    const health = new HealthServers({ isProxyHealthy: () => proxier.isHealthy(), log });
+    const proxier: Proxier = new Proxier({
       api,
       backend,
       announcer,
+      health,
       nodeName: config.nodeName,
       clock,
       random,
@@ -138,6 +141,7 @@ await runMain({
     });
     ctx.onShutdown('rules', async () => {
       await proxier.stop();
+      await health.close();
       if (config.cleanupOnExit) await announcer?.cleanup();
       if (config.cleanupOnExit || backend.mode === 'userspace') await backend.cleanup();
     });

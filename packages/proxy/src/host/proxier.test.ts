@@ -4,7 +4,8 @@ import type { EndpointSlice, Service } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
 import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
 import { CommandError } from '../errors.ts';
-import { FULL_SYNC_MS } from '../limits.ts';
+import type { HealthPort } from '../health/decide.ts';
+import { FULL_SYNC_MS, HEALTH_PATIENCE_MS } from '../limits.ts';
 import type { Backend, ProxyServicePort } from '../ports.ts';
 import { Proxier } from './proxier.ts';
 
@@ -30,7 +31,9 @@ class World {
   readonly backend = new FakeBackend();
   readonly services = this.api.resource<Service>('v1', 'services');
   readonly slices = this.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
+  readonly told: (readonly HealthPort[])[] = [];
   readonly proxier = new Proxier({
+    health: { apply: async (ports) => void this.told.push(ports) },
     api: this.api,
     backend: this.backend,
     nodeName: 'node-1',
@@ -114,6 +117,39 @@ describe('Proxier', () => {
     assert.equal(world.backend.applied.at(-1)?.full, true);
     assert.equal(world.backend.applied.at(-1)?.ports.length, 1);
     assert.equal(world.proxier.problem(), undefined);
+    await world.proxier.stop();
+  });
+
+  it('tells load balancers of local endpoints, once the rules are in force', async () => {
+    const world = await new World().start();
+    world.backend.failures = 1;
+    const before = world.told.length;
+    const policy = { type: 'LoadBalancer', externalTrafficPolicy: 'Local' };
+    await world.services.create(world.service('web', { ...policy, healthCheckNodePort: 30_001 }));
+    await world.pass(400);
+    assert.equal(world.told.length, before);
+    await world.pass(5_000);
+    assert.deepEqual(world.told.at(-1), [
+      { port: 30_001, namespace: 'default', name: 'web', localEndpoints: 0 },
+    ]);
+    await world.services.delete('default', 'web');
+    await world.pass(1_000);
+    assert.deepEqual(world.told.at(-1), []);
+    await world.proxier.stop();
+  });
+
+  it('is unhealthy to load balancers only when loads fail for long', async () => {
+    const world = await new World().start();
+    world.backend.failures = Number.POSITIVE_INFINITY;
+    await world.services.create(world.service('web'));
+    await world.pass(1_000);
+    assert.notEqual(world.proxier.problem(), undefined);
+    assert.equal(world.proxier.isHealthy(), true);
+    await world.pass(HEALTH_PATIENCE_MS);
+    assert.equal(world.proxier.isHealthy(), false);
+    world.backend.failures = 0;
+    await world.pass(FULL_SYNC_MS + 5_000);
+    assert.equal(world.proxier.isHealthy(), true);
     await world.proxier.stop();
   });
 

@@ -10,7 +10,9 @@ import {
   type Timer,
 } from '@kubets/platform';
 import type { Announcer } from '../announce/announcer.ts';
-import { FULL_SYNC_MS, MIN_SYNC_MS, RETRY_MS } from '../limits.ts';
+import { healthPorts } from '../health/decide.ts';
+import type { HealthServers } from '../health/servers.ts';
+import { FULL_SYNC_MS, HEALTH_PATIENCE_MS, MIN_SYNC_MS, RETRY_MS } from '../limits.ts';
 import { servicePorts } from '../model/service-ports.ts';
 import type { Backend } from '../ports.ts';
 
@@ -22,6 +24,8 @@ export interface ProxierOptions {
   readonly backend: Backend;
   /** Holds load balancer addresses; absent: this node answers for none. */
   readonly announcer?: Pick<Announcer, 'apply'> | undefined;
+  /** Tells load balancers which services have endpoints here; absent: they are not told. */
+  readonly health?: Pick<HealthServers, 'apply'> | undefined;
   readonly nodeName: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,6 +48,8 @@ export class Proxier {
   #lastFullMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
   #problem: string | undefined = 'no rules were loaded yet';
+  /** Since when loads fail. */
+  #failingSinceMs: number | undefined;
 
   constructor(options: ProxierOptions) {
     const { api, clock, random, log } = options;
@@ -79,6 +85,12 @@ export class Proxier {
     return this.#problem;
   }
 
+  /** Whether rules follow the cluster, or failed to only lately: the ones in force still serve. */
+  isHealthy(): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    return nowMs - (this.#failingSinceMs ?? nowMs) < HEALTH_PATIENCE_MS;
+  }
+
   /** Stops following; the rules stay. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -108,25 +120,29 @@ export class Proxier {
 
   /** @returns when to sync again at the latest */
   async #sync(): Promise<number> {
-    const { clock, log, backend, announcer, onSync, nodeName } = this.#options;
+    const { clock, log, backend, announcer, health, onSync, nodeName } = this.#options;
     const startMs = clock.monotonicMs();
     let nextMs = startMs + FULL_SYNC_MS;
     // Before both lists are in, services would seem to have no endpoints.
     if (this.#services.synced() && this.#slices.synced()) {
       const full = startMs - this.#lastFullMs >= FULL_SYNC_MS;
       const ports = servicePorts(this.#services.list(), this.#slices.list(), nodeName);
+      const told = healthPorts(this.#services.list(), this.#slices.list(), nodeName);
       try {
         await backend.apply(ports, full);
         // After the rules: nobody is drawn here before there is an answer.
+        await health?.apply(told);
         await announcer?.apply(this.#services.list(), full);
         if (full) this.#lastFullMs = startMs;
         this.#backoff.reset();
         this.#problem = undefined;
+        this.#failingSinceMs = undefined;
         this.#first.resolve();
         onSync?.(true, clock.monotonicMs() - startMs);
         log.debug({ ports: ports.length, full }, 'rules in force');
       } catch (error) {
         this.#problem = errorMessage(error);
+        this.#failingSinceMs ??= startMs;
         log.error({ err: error }, 'rules could not be loaded; trying again');
         this.#lastFullMs = Number.NEGATIVE_INFINITY;
         nextMs = clock.monotonicMs() + this.#backoff.nextMs();
