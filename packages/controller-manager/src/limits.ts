@@ -51,6 +51,9 @@ export const UNHEALTHY_ZONE_THRESHOLD = 0.55;
 /** A node that was never heard of gets this long at first. */
 export const NODE_STARTUP_GRACE_MS = 60_000;
 
+/** A name server whose node does not exist this long after it registered belongs to a node that was removed. */
+export const MISSING_NODE_GRACE_MS = 120_000;
+
 /** Owners known to be gone that the garbage collector remembers. */
 export const ABSENT_OWNER_CACHE = 500;
 

@@ -6,6 +6,7 @@ import { readConfig } from './config.ts';
 const good = {
   listen: '127.0.0.1:5353',
   advertiseAddress: '10.0.0.5',
+  nodeName: 'node-1',
   clusterDomain: 'Cluster.Local.',
   clusterDns: '10.96.0.10',
   upstream: [] as string[],

@@ -18,6 +18,10 @@ export const flags = {
     default: '',
     help: 'IP under which pods reach this server; empty: it is not registered in the cluster',
   }),
+  'node-name': flag.string({
+    default: '',
+    help: 'the node this runs on: when it is lost, nobody is sent here any more',
+  }),
   'cluster-domain': flag.string({ default: 'cluster.local', help: 'domain of the cluster' }),
   'cluster-dns': flag.string({
     default: '10.96.0.10',
@@ -32,6 +36,8 @@ export interface DnsConfig {
   host: string;
   port: number;
   advertiseAddress: string;
+  /** '': none. */
+  nodeName: string;
   domain: string;
   clusterDns: string;
   upstreams: Upstream[];
@@ -40,6 +46,7 @@ export interface DnsConfig {
 interface Raw {
   listen: string;
   advertiseAddress: string;
+  nodeName: string;
   clusterDomain: string;
   clusterDns: string;
   upstream: readonly string[];
@@ -64,8 +71,8 @@ export function readConfig(raw: Raw, readResolvConf = readHostResolvConf): DnsCo
     { host: raw.advertiseAddress, port },
   ];
   const upstreams = withoutSelf(given, own);
-  const { advertiseAddress, clusterDns } = raw;
-  return { host, port, advertiseAddress, domain, clusterDns, upstreams };
+  const { advertiseAddress, clusterDns, nodeName } = raw;
+  return { host, port, advertiseAddress, nodeName, domain, clusterDns, upstreams };
 }
 
 function parseListen(text: string): { host: string; port: number } {

@@ -48,8 +48,9 @@ await runMain({
     log.info({ host: dns.host, port, upstreams: dns.upstreams }, 'answering');
 
     if (dns.advertiseAddress === '') return;
-    const { clusterDns, advertiseAddress: address } = dns;
-    const registration = new Registration({ api, clock, log, clusterDns, address, port });
+    const { clusterDns, advertiseAddress: address, nodeName } = dns;
+    const own = { clusterDns, address, port, nodeName };
+    const registration = new Registration({ api, clock, log, ...own });
     // Only once it can answer: a resolver takes a wrong "no" for the truth.
     void view.whenSynced().then(() => {
       if (ctx.signal.aborted) return;

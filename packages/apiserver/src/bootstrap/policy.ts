@@ -24,8 +24,8 @@ export interface Policy {
 /** What this project's DNS server does under its own user, beyond the stock role: it watches more, and registers itself. */
 const DNS_ROLE = 'kubets:dns';
 const DNS_REGISTRATION = `
-  create delete get patch update | core | endpoints services
-  create delete get patch update | discovery.k8s.io | endpointslices
+  create get | core | services
+  create delete get update | discovery.k8s.io | endpointslices
 `;
 const DNS_RULES = `
   read | core | endpoints namespaces nodes pods services

@@ -201,6 +201,7 @@ function dns(ctx: HostPlanContext): ProcessSpec {
     ...clientFlags(ctx, 'dns'),
     listen: `${host.address}:${hostPorts.dns}`,
     'advertise-address': host.address,
+    'node-name': host.name,
     'cluster-domain': host.cluster.clusterDomain,
     'cluster-dns': dnsServiceIp(host.cluster),
   };

@@ -436,6 +436,34 @@ describe('nodes', () => {
     assert.ok(cluster.events().some((e) => e.startsWith('TaintManagerEviction')));
   });
 
+  it('that fall silent take their name servers out of service, until these write again', async () => {
+    await start(lifecycle);
+    const readyIn = (name: string): boolean | undefined =>
+      cluster.get<EndpointSlice>('endpointslices', name).endpoints[0]?.conditions?.ready;
+    const register = (nodeName: string, labels: Record<string, string>, name = nodeName) =>
+      cluster.create<EndpointSlice>('endpointslices', {
+        metadata: { name, namespace: 'kube-system', labels },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: ['10.0.0.5'], nodeName, conditions: { ready: true } }],
+      });
+    const managedBy = 'endpointslice.kubernetes.io/managed-by';
+    for (const name of ['live', 'dead']) {
+      addNode(name);
+      await register(name, { [managedBy]: 'dns.kubets.io' });
+    }
+    await register('dead', { [managedBy]: 'somebody.else' }, 'not-ours');
+    await pass(30, ['live', 'dead']);
+    assert.equal(readyIn('dead'), true);
+    await pass(60, ['live']);
+    assert.deepEqual(['live', 'dead', 'not-ours'].map(readyIn), [true, false, true]);
+    // A server that can still write is alive, whatever became of its node's kubelet.
+    await cluster.change<EndpointSlice>('endpointslices', 'dead', (one) => {
+      for (const endpoint of one.endpoints) endpoint.conditions = { ready: true };
+    });
+    await pass(60, ['live']);
+    assert.equal(readyIn('dead'), true);
+  });
+
   it('that come back are clean, and their pods stay', async () => {
     await start(lifecycle, true);
     addNode('live');

@@ -43,7 +43,9 @@ export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 
 /** The facts of the cluster that anybody may read. */
 export const CLUSTER_INFO = { namespace: 'kube-public', name: 'cluster-info' } as const;
-const TOKEN_NAMESPACE = 'kube-system';
+const SYSTEM_NAMESPACE = 'kube-system';
+/** As name servers label the slices in which they register themselves. */
+const NAME_SERVERS = 'endpointslice.kubernetes.io/managed-by=dns.kubets.io';
 
 type Indexers<T> = Record<string, (object: T) => string[]>;
 
@@ -54,6 +56,7 @@ interface Shape<T extends KubeObject> {
   transform?: (object: T) => T;
   namespace?: string;
   fieldSelector?: string;
+  labelSelector?: string;
 }
 
 const byNamespace = (object: KubeObject): string[] => [namespaceOf(object)];
@@ -107,6 +110,16 @@ export class SharedInformers {
   /** Only where the ready endpoints of Services are. */
   get endpointNodes(): Informer<EndpointSlice> {
     const shape = { view: 'nodes', indexers: { service: byService }, transform: trimToNodes };
+    return this.#shared<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices', shape);
+  }
+
+  /** Only the slices in which name servers registered themselves. */
+  get nameServerSlices(): Informer<EndpointSlice> {
+    const shape = {
+      view: 'name-servers',
+      namespace: SYSTEM_NAMESPACE,
+      labelSelector: NAME_SERVERS,
+    };
     return this.#shared<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices', shape);
   }
 
@@ -190,7 +203,7 @@ export class SharedInformers {
   /** Only the Secrets that hold a bootstrap token. */
   get bootstrapTokens(): Informer<Secret> {
     const fieldSelector = 'type=bootstrap.kubernetes.io/token';
-    return this.#shared<Secret>('v1', 'secrets', { namespace: TOKEN_NAMESPACE, fieldSelector });
+    return this.#shared<Secret>('v1', 'secrets', { namespace: SYSTEM_NAMESPACE, fieldSelector });
   }
 
   /** Only the ConfigMap with the cluster's public facts. */

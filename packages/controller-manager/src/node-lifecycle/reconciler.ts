@@ -10,9 +10,11 @@ import {
 import { INDEX, NODE_LEASE_NAMESPACE } from '../host/informers.ts';
 import { forEachLimit } from '../host/slow-start.ts';
 import { DEFAULT_CONCURRENCY, NODE_STARTUP_GRACE_MS } from '../limits.ts';
+import { findCondition } from '../objects/conditions.ts';
 import { formatTime, keyOf, nameOf, namespaceOf, uidOf } from '../objects/meta.ts';
 import { isReady } from '../objects/pods.ts';
 import { type Heartbeat, judgeHealth, readyStatus } from './health.ts';
+import { NameServers, type NodeState } from './servers.ts';
 import { desiredTaints, evictionTaintKey, presentEvictionKey } from './taints.ts';
 import { evictionRate, RateGate, zoneOf, zoneState } from './zones.ts';
 
@@ -27,8 +29,8 @@ export function nodeLifecycleControllers(
   options: NodeLifecycleOptions,
 ): Controller[] {
   const loop = new NodeLoop(deps, options);
-  const { nodes, nodeLeases, pods } = deps.informers;
-  const needs = [nodes, nodeLeases, pods];
+  const { nodes, nodeLeases, pods, nameServerSlices } = deps.informers;
+  const needs = [nodes, nodeLeases, pods, nameServerSlices];
   const monitor = periodicController({
     name: 'node-lifecycle',
     deps,
@@ -52,8 +54,9 @@ class NodeLoop {
   readonly #nodeApi: ResourceApi<Node>;
   readonly #podApi: ResourceApi<Pod>;
   readonly #events: EventRecorder;
+  readonly #nameServers: NameServers;
   readonly #heartbeats = new Map<string, Heartbeat>();
-  readonly #lastReady = new Map<string, string>();
+  readonly #lastReady = new Map<string, NodeState>();
   readonly #gates = new Map<string, RateGate>();
 
   constructor(deps: ControllerDeps, options: NodeLifecycleOptions) {
@@ -62,6 +65,7 @@ class NodeLoop {
     this.#nodeApi = deps.api.resource<Node>('v1', 'nodes');
     this.#podApi = deps.api.resource<Pod>('v1', 'pods');
     this.#events = deps.recorder('node-controller');
+    this.#nameServers = new NameServers(deps);
   }
 
   subscribe(queue: KeyQueue): (() => void)[] {
@@ -88,9 +92,18 @@ class NodeLoop {
       this.#checkNode(node),
     );
     await this.#evict(this.#deps.informers.nodes.list());
+    await this.#nameServers.follow((name) => this.#stateOf(name));
     for (const error of failures) {
       if (!isConflict(error)) this.#deps.log.warn({ err: error }, 'node check failed');
     }
+  }
+
+  #stateOf(name: string): NodeState {
+    const node = this.#deps.informers.nodes.get(name);
+    if (!node) return 'missing';
+    // One that never reported is not lost: it is about to begin.
+    if (!findCondition(node.status?.conditions, 'Ready')) return 'False';
+    return this.#lastReady.get(name) ?? 'False';
   }
 
   /** Taints that follow from what the node says of itself; evictions have their own pace. */

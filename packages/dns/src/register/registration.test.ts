@@ -15,7 +15,7 @@ interface World {
   pass(ms: number): Promise<void>;
 }
 
-function world(address = '10.0.0.5', shared?: World): World {
+function world(address = '10.0.0.5', shared?: World, nodeName?: string): World {
   const clock = shared?.clock ?? new ManualClock();
   const api = shared?.api ?? new FakeApi({ clock });
   const log = silentLogger;
@@ -26,6 +26,7 @@ function world(address = '10.0.0.5', shared?: World): World {
     clusterDns: '10.96.0.10',
     address,
     port: 5353,
+    nodeName,
   });
   return {
     api,
@@ -84,6 +85,60 @@ describe('registration', () => {
     await w.pass(30_000);
     assert.equal(w.slices().length, 1);
     await w.registration.stop();
+  });
+
+  it('names its node, and is ready again once it lives after all', async () => {
+    const w = world('10.0.0.5', undefined, 'node-1');
+    w.registration.start();
+    await w.pass(0);
+    const [slice] = w.slices();
+    assert.equal(slice?.metadata.name, 'kube-dns-node-1');
+    assert.equal(slice?.endpoints[0]?.nodeName, 'node-1');
+    const slices = w.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
+    const lost = { addresses: ['10.0.0.5'], nodeName: 'node-1' };
+    assert.ok(slice);
+    await slices.update({
+      ...slice,
+      endpoints: [{ ...lost, conditions: { ready: false, serving: false } }],
+    });
+    await w.pass(30_000);
+    const ready = { ...lost, conditions: { ready: true, serving: true } };
+    assert.deepEqual(w.slices()[0]?.endpoints, [ready]);
+    await w.registration.stop();
+  });
+
+  it('adds the node to a slice that was made without', async () => {
+    const w = world('10.0.0.5', undefined, 'node-1');
+    w.registration.start();
+    await w.pass(0);
+    const [slice] = w.slices();
+    assert.ok(slice);
+    const slices = w.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
+    const { nodeName: _node, ...bare } = slice.endpoints[0] ?? { addresses: [] };
+    await slices.update({ ...slice, endpoints: [bare] });
+    await w.pass(30_000);
+    assert.equal(w.slices()[0]?.endpoints[0]?.nodeName, 'node-1');
+    await w.registration.stop();
+  });
+
+  it('of a node that comes back with another address leaves the old one behind nowhere', async () => {
+    const before = world('10.0.0.5', undefined, 'node-1');
+    before.registration.start();
+    await before.pass(0);
+    const after = world('10.0.0.9', before, 'node-1');
+    after.registration.start();
+    await after.pass(0);
+    const addresses = after.slices().flatMap(({ endpoints }) => endpoints[0]?.addresses);
+    assert.deepEqual(addresses, ['10.0.0.9']);
+    await after.registration.stop();
+    await before.registration.stop();
+  });
+
+  it('keeps to its address where the name of the node is too long for a slice’s', () => {
+    assert.equal(
+      world('10.0.0.5', undefined, 'n'.repeat(253)).registration.sliceName,
+      'kube-dns-10-0-0-5-5353',
+    );
   });
 
   it('tries again soon while the cluster does not take it', async () => {

@@ -13,6 +13,8 @@ import { dashed } from '../names.ts';
 const NAMESPACE = 'kube-system';
 const SERVICE = 'kube-dns';
 const MANAGER = 'dns.kubets.io';
+/** Longest name of an object: a DNS subdomain (RFC 1123). */
+const MAX_NAME = 253;
 
 export interface RegistrationOptions {
   api: Api;
@@ -23,6 +25,8 @@ export interface RegistrationOptions {
   /** Where this server can be reached from pods. */
   address: string;
   port: number;
+  /** The node this server runs on; absent: it belongs to none, and nobody speaks for it when it is lost. */
+  nodeName?: string | undefined;
 }
 
 /**
@@ -44,8 +48,12 @@ export class Registration {
     this.#slices = options.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
   }
 
+  /** Named after the node where there is one: a node that comes back with another address leaves no old one behind. */
   get sliceName(): string {
-    return `${SERVICE}-${dashed(this.#options.address)}-${this.#options.port}`;
+    const { nodeName, address, port } = this.#options;
+    const byNode = `${SERVICE}-${nodeName}`;
+    if (nodeName && byNode.length <= MAX_NAME) return byNode;
+    return `${SERVICE}-${dashed(address)}-${port}`;
   }
 
   /** Whether the last look found, or made, everything in place. */
@@ -113,9 +121,12 @@ export class Registration {
       return;
     }
     const [endpoint] = present.endpoints ?? [];
+    // Not ready: the controllers thought the node lost. Whoever can write this is alive.
     const same =
       endpoint?.addresses[0] === this.#options.address &&
       endpoint.conditions?.ready === true &&
+      endpoint.conditions.serving !== false &&
+      endpoint.nodeName === wanted.endpoints[0]?.nodeName &&
       present.ports?.length === 2 &&
       present.ports.every((p) => p.port === this.#options.port) &&
       present.metadata.ownerReferences?.[0]?.uid === service.metadata.uid;
@@ -129,7 +140,8 @@ export class Registration {
   }
 
   #sliceOf(service: Service): EndpointSlice {
-    const { address, port } = this.#options;
+    const { address, port, nodeName } = this.#options;
+    const conditions = { ready: true, serving: true };
     return {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
@@ -145,7 +157,7 @@ export class Registration {
         ],
       },
       addressType: address.includes(':') ? 'IPv6' : 'IPv4',
-      endpoints: [{ addresses: [address], conditions: { ready: true, serving: true } }],
+      endpoints: [{ addresses: [address], conditions, ...(nodeName ? { nodeName } : {}) }],
       ports: [
         { name: 'dns', port, protocol: 'UDP' },
         { name: 'dns-tcp', port, protocol: 'TCP' },
