@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import {
   createServer as createHttp2Server,
+  getPackedSettings,
   type Http2Session,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
@@ -40,6 +41,7 @@ import {
   type UnaryHandler,
 } from './calls.ts';
 import type { HttpReplier } from './http.ts';
+import { HTTP2_PREFACE, Opening, settingsFrame } from './opening.ts';
 
 export interface DoorOptions {
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
@@ -62,7 +64,7 @@ const HTTP2_OPTIONS = {
     initialWindowSize: LIMITS.streamWindowBytes,
   },
 };
-const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2');
+const SETTINGS_FRAME = settingsFrame(getPackedSettings(HTTP2_OPTIONS.settings));
 
 export class Door {
   private readonly options: DoorOptions;
@@ -227,14 +229,43 @@ export class Door {
     this.track(socket);
     socket.setNoDelay(true);
     socket.once('data', (first: Buffer) => {
-      socket.pause();
-      socket.unshift(first);
       const isHttp2 = HTTP2_PREFACE.subarray(0, first.length).equals(
         first.subarray(0, HTTP2_PREFACE.length),
       );
-      (isHttp2 ? this.http2 : this.http1).emit('connection', socket);
-      if (!isHttp2) socket.resume();
+      if (isHttp2) {
+        this.beginHttp2(socket, first);
+        return;
+      }
+      socket.pause();
+      socket.unshift(first);
+      this.http1.emit('connection', socket);
+      socket.resume();
     });
+  }
+
+  /** Reads up to the headers of the first request, then leaves the connection to the library. */
+  private beginHttp2(socket: Socket, first: Buffer): void {
+    const opening = new Opening();
+    const read = (chunk: Buffer): void => {
+      const bytes = opening.push(chunk);
+      if (bytes !== undefined) handOver(bytes);
+      else if (opening.size > LIMITS.openingBytes) socket.destroy();
+    };
+    const handOver = (bytes: Buffer): void => {
+      timer.cancel();
+      socket.off('data', read);
+      socket.pause();
+      socket.unshift(bytes);
+      this.http2.emit('connection', socket);
+    };
+    const timer = this.options.clock.setTimeout(() => {
+      if (opening.acknowledged) handOver(opening.rest());
+      else socket.destroy();
+    }, LIMITS.openingMs);
+    socket.once('close', () => timer.cancel());
+    socket.write(SETTINGS_FRAME);
+    socket.on('data', read);
+    read(first);
   }
 
   private track(socket: Socket): void {
