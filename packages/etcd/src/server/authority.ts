@@ -2,10 +2,10 @@
  * The `:authority` of requests whose client puts a whole URL there.
  *
  * etcd's Go client of 3.4 dials single endpoints as it was given them, so `etcdctl --endpoints=http://10.0.0.1:2379 endpoint
- * status` sends `:authority: http://10.0.0.1:2379`. A Go server takes no notice; the HTTP/2 library below Node.js ends the stream, as RFC 3986
- * allows no slash in an authority, and has no setting for it. Nobody here reads the value, so the characters that do not belong are
- * replaced in the header block (RFC 7541) before that library sees it. The number of characters stays the same, and with it
- * the size of the entry in both ends' tables.
+ * status` sends `:authority: http://10.0.0.1:2379`. A Go server takes no notice; the HTTP/2 library below Node.js ends the
+ * stream, as RFC 3986 allows no slash in an authority, and has no setting for it. Nobody here reads the value, so the characters
+ * that do not belong are replaced in the header block (RFC 7541) before that library sees it. The number of characters stays
+ * the same, and with it the size of the entry in both ends' tables.
  */
 
 /** RFC 7541, appendix B: the characters of the codes of up to 15 bits, by length and in the order of their codes. */
