@@ -17,7 +17,7 @@ export const flags = {
   }),
   'advertise-address': flag.string({
     default: '',
-    help: 'address that others reach this server at; default: the bind address, or the machine’s first one',
+    help: 'address that others reach this server at; default: the bind address, or the machine’s first one if that is no address others can use',
   }),
   'advertise-port': flag.int({
     default: 0,

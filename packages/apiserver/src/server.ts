@@ -19,6 +19,7 @@ import type { Auditor } from './audit/auditor.ts';
 import { auditorOf } from './audit/from-config.ts';
 import { auditMetrics } from './audit/metrics.ts';
 import { optionalFile } from './auth/from-config.ts';
+import { advertised } from './bootstrap/advertised.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
@@ -102,7 +103,7 @@ export class ApiServer {
       ...{ store: this.objects, kinds: this.#kinds, clock, random, log },
       identity: proxyIdentity(config),
     });
-    const advertise = advertised(config);
+    const advertise = advertised(config, networkInterfaces());
     const local = discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`);
     this.#edge = createEdge({
       ...{
@@ -272,18 +273,4 @@ function proxyIdentity({ proxyClientCertFile, proxyClientKeyFile }: ApiServerCon
     cert: optionalFile('--proxy-client-cert-file', proxyClientCertFile),
     key: optionalFile('--proxy-client-key-file', proxyClientKeyFile),
   };
-}
-
-/** The machine's first address that others can reach, as the stock server takes it. */
-function firstAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return all.find((one) => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
-}
-
-/** Where others reach this server. */
-function advertised(config: ApiServerConfig): { address: string; port: number } {
-  const { advertiseAddress, bindAddress, advertisePort, securePort } = config;
-  const anywhere = bindAddress === '0.0.0.0' || bindAddress === '::';
-  const own = anywhere ? firstAddress() : bindAddress;
-  return { address: advertiseAddress || own, port: advertisePort || securePort };
 }

@@ -407,6 +407,7 @@ describe('the apiservers behind the kubernetes service', () => {
     const error = await failure(() => lease('a', '127.0.0.1').renew());
     assert.match(error.message, /set --advertise-address$/);
     assert.equal(addresses(), undefined);
+    assert.equal(store.all(GVR.services)[0]?.metadata.name, 'kubernetes');
     await lease('b').renew();
     assert.deepEqual(addresses(), ['192.0.2.1:6443']);
   });

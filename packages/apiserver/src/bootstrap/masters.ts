@@ -74,6 +74,11 @@ export class MasterLeases implements BackgroundTask {
     const value = Buffer.from(JSON.stringify(this.#self));
     const ttlSeconds = Math.ceil(LIMITS.masterLeaseExpiryMs / 1000);
     await this.#raw.compareAndSwap(this.#key, value, revision, { ttlSeconds });
+    // Written again from time to time even if nothing changed here: somebody may have edited or deleted it.
+    await ensureMasterService(this.#store, {
+      clusterIp: this.#clusterIp,
+      targetPort: this.#self.port,
+    });
     const alive = (await this.alive()).filter(({ address }) => !isLoopback(address));
     if (alive.length === 0) {
       // The API refuses loopback endpoints, and no pod could use them.
@@ -82,11 +87,6 @@ export class MasterLeases implements BackgroundTask {
       );
     }
     const text = JSON.stringify(alive.map(({ address, port }) => [address, port]).sort());
-    // Written again from time to time even if nothing changed here: somebody may have edited or deleted it.
-    await ensureMasterService(this.#store, {
-      clusterIp: this.#clusterIp,
-      targetPort: this.#self.port,
-    });
     await writeMasterEndpoints(this.#store, alive);
     if (text !== this.#written)
       this.#log.info({ alive: text }, 'apiservers behind the kubernetes service');
@@ -128,4 +128,6 @@ export class MasterLeases implements BackgroundTask {
   }
 }
 
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
+/** Whether only this machine can reach an address. */
+export const isLoopback = (address: string): boolean =>
+  address.startsWith('127.') || address === '::1';
