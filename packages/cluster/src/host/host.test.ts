@@ -116,6 +116,14 @@ describe('the plan', () => {
     assert.ok(flagsOf({ ...node, cluster }, 'proxy').includes(flag));
   });
 
+  test('a kubelet does not hold up the controller-manager that gives its node a pod range', () => {
+    const stageOf = (one: HostSettings, name: string): number | undefined =>
+      plan(one).find((spec) => spec.name === name)?.stage;
+    const both: HostSettings = { ...host, roles: ['master', 'node'] };
+    assert.equal(stageOf(both, 'kubelet'), stageOf(both, 'controller-manager'));
+    assert.ok((stageOf(node, 'kubelet') ?? 0) < (stageOf(node, 'proxy') ?? 0));
+  });
+
   test('an apiserver asks its own member first and knows the others', () => {
     const wanted = '--etcd-servers=https://192.0.2.1:2379,https://192.0.2.2:2379';
     assert.ok(flagsOf(host, 'apiserver').includes(wanted));

@@ -180,7 +180,10 @@ function kubelet(ctx: HostPlanContext): ProcessSpec {
     'cluster-domain': host.cluster.clusterDomain,
     ...runtime,
   };
-  return make(ctx, { role: 'kubelet', stage: 1, flags });
+  // The proxy and the name server of a node wait for certificates that the kubelet's own asks for. A master has them from the
+  // beginning, and its kubelet is not ready without a pod range from the controller-manager, maybe the only one there is.
+  const stage = host.roles.includes('master') ? 2 : 1;
+  return make(ctx, { role: 'kubelet', stage, flags });
 }
 
 function proxy(ctx: HostPlanContext): ProcessSpec {
