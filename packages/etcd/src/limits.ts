@@ -130,9 +130,8 @@ export const LIMITS = {
   clientReadAttemptMs: 3_000,
   /** Client: an answer's size. */
   clientAnswerBytes: 512 * MIB,
-  /** Client: what a connection may hold of answers that nobody has read yet, and of everything under way. */
+  /** Client: what a server may send ahead on a connection, and of each answer. */
   clientWindowBytes: 16 * MIB,
-  clientSessionMemoryMb: 1_000,
   /** Client: a connection that was silent for so long is tried beside the next call, and must answer soon. */
   clientQuietMs: 10_000,
   clientPingAnswerMs: 5_000,

@@ -181,7 +181,7 @@ export class Endpoints {
     const sendMs = Math.max(1, deadlineMs - clock.monotonicMs());
     const timeoutMs = call.read ? Math.min(sendMs, LIMITS.clientReadAttemptMs) : sendMs;
     const { method, request, metadata } = call;
-    const headers = metadata?.toHttp2Headers();
+    const headers = metadata && fieldsOf(metadata);
     const sent = await channel.send({ method, request, timeoutMs, signal, headers });
     if ('value' in sent) return { kind: 'done', value: sent.value };
     const { error, isUnsent = false } = sent;
@@ -190,6 +190,13 @@ export class Endpoints {
     const over = call.read && signal?.aborted === true;
     return { kind: FATE_UNKNOWN.has(error.code) && !over ? 'unsure' : 'refused', error };
   }
+}
+
+/** What a call sends along, as header fields. */
+function fieldsOf(metadata: Metadata): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const [name, value] of Object.entries(metadata.getMap())) fields[name] = String(value);
+  return fields;
 }
 
 const GIVEN_UP = statusError(CODE.cancelled, 'the caller gave the request up before it was sent');

@@ -1,0 +1,128 @@
+/** One unary gRPC call over a connection: its time, its message, its status. */
+
+import { type Clock, errorMessage, type Timer } from '@kubets/platform';
+import type { MethodPlan } from '../codec/index.ts';
+import { CODE, EtcdError, statusError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { FRAME_HEAD_BYTES, FrameReader } from '../server/frames.ts';
+import type { ClientConnection, StreamEvents, Ticket } from './http2/connection.ts';
+import type { HeaderFields } from './http2/hpack.ts';
+import type { Outgoing } from './http2/sender.ts';
+
+/** One call. */
+export interface Call {
+  readonly method: MethodPlan;
+  readonly request: unknown;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Sent along, such as a token. */
+  readonly headers?: HeaderFields | undefined;
+}
+
+/** The answer, or what went wrong, as a value: an error thrown costs more than the call. */
+export type Answer =
+  | { readonly value: unknown }
+  /** `isUnsent`: the other side has seen nothing of the call. */
+  | { readonly error: EtcdError; readonly isUnsent?: boolean };
+
+export class Exchange implements StreamEvents {
+  readonly #call: Call;
+  readonly #finish: (answer: Answer) => void;
+  readonly #timer: Timer;
+  #running: { readonly connection: ClientConnection; readonly ticket: Ticket } | undefined;
+  #reader: FrameReader | undefined;
+  #message: Buffer | undefined;
+  #status: HeaderFields | undefined;
+  #done = false;
+
+  constructor(clock: Clock, call: Call, finish: (answer: Answer) => void) {
+    this.#call = call;
+    this.#finish = finish;
+    this.#timer = clock.setTimeout(() => {
+      this.#giveUp(statusError(CODE.deadlineExceeded, 'the time of the call is over'));
+    }, call.timeoutMs);
+  }
+
+  start(connection: ClientConnection, outgoing: Outgoing): void {
+    this.#call.signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#running = { connection, ticket: connection.request(outgoing, this) };
+  }
+
+  onHeaders(fields: HeaderFields): void {
+    if (fields['grpc-status'] !== undefined) this.#status = fields;
+    const status = fields[':status'];
+    if (status === undefined || status === '200' || status.startsWith('1')) return;
+    this.#giveUp(statusError(CODE.unavailable, `an answer with HTTP status ${status}`));
+  }
+
+  onData(bytes: Buffer): void {
+    if (this.#reader === undefined && isWhole(bytes)) {
+      this.#message = bytes.subarray(FRAME_HEAD_BYTES);
+      return;
+    }
+    this.#reader ??= new FrameReader(LIMITS.clientAnswerBytes);
+    try {
+      this.#message = this.#reader.push(bytes)[0] ?? this.#message;
+    } catch (error) {
+      const what = error instanceof EtcdError ? error : statusError(CODE.internal, String(error));
+      this.#giveUp(what);
+    }
+  }
+
+  onEnd(): void {
+    const code = Number(this.#status?.['grpc-status'] ?? CODE.unavailable);
+    if (code !== CODE.ok) {
+      const text = this.#status?.['grpc-message'];
+      const details = text === undefined ? 'the call ended without a status' : decoded(text);
+      this.#conclude({ error: EtcdError.fromWire(code, details) });
+      return;
+    }
+    if (this.#message === undefined) {
+      this.#conclude({ error: statusError(CODE.internal, 'the answer holds no message') });
+      return;
+    }
+    try {
+      this.#conclude({ value: this.#call.method.response.decode(this.#message) });
+    } catch (error) {
+      this.#conclude({ error: statusError(CODE.internal, errorMessage(error)) });
+    }
+  }
+
+  onReset(why: string, isUnsent: boolean): void {
+    this.#conclude({ error: statusError(CODE.unavailable, why), isUnsent });
+  }
+
+  #abort = (): void => {
+    this.#giveUp(statusError(CODE.cancelled, 'the caller gave the request up'));
+  };
+
+  #giveUp(error: EtcdError): void {
+    if (this.#done) return;
+    if (this.#running !== undefined) this.#running.connection.cancel(this.#running.ticket);
+    this.#conclude({ error });
+  }
+
+  #conclude(answer: Answer): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#timer.cancel();
+    this.#call.signal?.removeEventListener('abort', this.#abort);
+    this.#finish(answer);
+  }
+}
+
+/** Whether a piece of the body is the one message of the answer, not compressed. */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < FRAME_HEAD_BYTES || bytes[0] !== 0) return false;
+  return bytes.readUInt32BE(1) === bytes.length - FRAME_HEAD_BYTES;
+}
+
+/** A status message as it was before it was written into a header. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not every server encodes it; then it is what it is.
+    return text;
+  }
+}
