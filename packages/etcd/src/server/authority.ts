@@ -8,21 +8,7 @@
  * the same, and with it the size of the entry in both ends' tables.
  */
 
-/** RFC 7541, appendix B: the characters of the codes of up to 15 bits, by length and in the order of their codes. */
-const CODES: ReadonlyMap<number, string> = new Map([
-  [5, '012aceiost'],
-  [6, ' %-./3456789=A_bdfghlmnpru'],
-  [7, ':BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz'],
-  [8, '&*,;XZ'],
-  [10, '!"()?'],
-  [11, "'+|"],
-  [12, '#>'],
-  [13, '\0$@[]~'],
-  [14, '^}'],
-  [15, '<`{'],
-]);
-const LONGEST_CODE = 15;
-const LONGEST_PADDING = 7;
+import { huffmanText } from '../client/http2/huffman.ts';
 
 /** RFC 7541, appendix A: where the table every connection starts with has `:authority`. */
 const AUTHORITY_INDEX = 1;
@@ -109,47 +95,14 @@ function skipText(block: Buffer, at: number): number | undefined {
   return length.end + length.value;
 }
 
-/** RFC 7541, section 5.2. Undefined for text whose codes are longer than those of the usual characters. */
+/** RFC 7541, section 5.2. */
 function readText(block: Buffer, from: number, to: number): string | undefined {
   const length = readInteger(block, from, 7);
   if (length === undefined) return undefined;
   const isCoded = (block[from] ?? 0) >= 0x80;
   const bytes = block.subarray(length.end, to);
-  return isCoded ? decodeText(bytes) : bytes.toString('latin1');
+  return isCoded ? huffmanText(bytes) : bytes.toString('latin1');
 }
-
-function decodeText(bytes: Buffer): string | undefined {
-  let text = '';
-  let code = 0;
-  let length = 0;
-  for (let bit = 0; bit < bytes.length * 8; bit++) {
-    code = (code << 1) | (((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1);
-    if (++length > LONGEST_CODE) return undefined;
-    const character = DECODED.get(code | (length << LONGEST_CODE));
-    if (character === undefined) continue;
-    text += character;
-    code = 0;
-    length = 0;
-  }
-  const isPadding = length <= LONGEST_PADDING && code === (1 << length) - 1;
-  return isPadding ? text : undefined;
-}
-
-/** The codes are numbered through: each length goes on where the one before it ended. */
-function numberCodes(): ReadonlyMap<number, string> {
-  const codes = new Map<number, string>();
-  let code = 0;
-  for (let length = 1; length <= LONGEST_CODE; length++) {
-    code <<= 1;
-    for (const character of CODES.get(length) ?? '') {
-      codes.set(code | (length << LONGEST_CODE), character);
-      code += 1;
-    }
-  }
-  return codes;
-}
-
-const DECODED = numberCodes();
 
 function writeLength(length: number): Buffer {
   const full = 0x7f;
