@@ -4,7 +4,7 @@ import { type Clock, errorMessage, type Timer } from '@kubets/platform';
 import type { MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { FRAME_HEAD_BYTES, FrameReader } from '../server/frames.ts';
+import { decodeStatusMessage, FRAME_HEAD_BYTES, FrameReader } from '../server/frames.ts';
 import type { ClientConnection, StreamEvents, Ticket } from './http2/connection.ts';
 import type { HeaderFields } from './http2/hpack.ts';
 import type { Outgoing } from './http2/sender.ts';
@@ -73,7 +73,8 @@ export class Exchange implements StreamEvents {
     const code = Number(this.#status?.['grpc-status'] ?? CODE.unavailable);
     if (code !== CODE.ok) {
       const text = this.#status?.['grpc-message'];
-      const details = text === undefined ? 'the call ended without a status' : decoded(text);
+      const details =
+        text === undefined ? 'the call ended without a status' : decodeStatusMessage(text);
       this.#conclude({ error: EtcdError.fromWire(code, details) });
       return;
     }
@@ -115,14 +116,4 @@ export class Exchange implements StreamEvents {
 function isWhole(bytes: Buffer): boolean {
   if (bytes.length < FRAME_HEAD_BYTES || bytes[0] !== 0) return false;
   return bytes.readUInt32BE(1) === bytes.length - FRAME_HEAD_BYTES;
-}
-
-/** A status message as it was before it was written into a header. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // Not every server encodes it; then it is what it is.
-    return text;
-  }
 }

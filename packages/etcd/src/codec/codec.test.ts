@@ -71,6 +71,23 @@ describe('the codec', () => {
     assert.deepEqual(Buffer.from(theirs), ours);
   });
 
+  it('has the door between members as protobufjs has it, 64-bit integers of fixed size too', () => {
+    const members = new protobuf.Root();
+    members.resolvePath = (_origin, target) => join(protoRoot, target);
+    members.loadSync('raft/raft.proto');
+    const type = members.lookupType('kubets.raft.v1.Hello');
+    const ours = messageType<object>('kubets.raft.v1.Hello');
+    for (const from of [0n, 1n, 2n ** 32n, 2n ** 63n + 5n, 2n ** 64n - 1n]) {
+      const hello = { version: 1, clusterId: 7n, from, to: 2n, peerUrls: ['http://a', 'b'] };
+      const bytes = ours.encode(hello);
+      const theirs = type.toObject(type.decode(bytes), { longs: String, defaults: true });
+      assert.deepEqual(theirs, { ...hello, clusterId: '7', from: String(from), to: '2' });
+      assert.deepEqual(Buffer.from(type.encode(type.fromObject(theirs)).finish()), bytes);
+      assert.deepEqual(ours.decode(bytes), hello);
+    }
+    assert.throws(() => ours.decode(Buffer.from([0x11, 1, 2, 3])), CodecError);
+  });
+
   it('keeps what is to be kept apart from other memory', () => {
     const put = { key: Buffer.from('k'), value: Buffer.from('v') };
     const [kept, sent] = [PUT.encodeToKeep(put), PUT.encode(put)];

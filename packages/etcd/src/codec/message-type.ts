@@ -11,6 +11,7 @@ export type FieldKind =
   | 'int64'
   | 'uint64'
   | 'uint32'
+  | 'fixed64'
   | 'enum'
   | 'bool'
   | 'string'
@@ -134,10 +135,11 @@ export class MessageType<T> {
 }
 
 function isVarint(kind: FieldKind): boolean {
-  return kind !== 'string' && kind !== 'bytes' && kind !== 'message';
+  return kind !== 'string' && kind !== 'bytes' && kind !== 'message' && kind !== 'fixed64';
 }
 
 function wireTypeOf(kind: FieldKind): number {
+  if (kind === 'fixed64') return 1;
   return isVarint(kind) ? 0 : 2;
 }
 
@@ -148,6 +150,7 @@ function zeroOf(field: FieldPlan): unknown {
   switch (field.kind) {
     case 'int64':
     case 'uint64':
+    case 'fixed64':
       return 0n;
     case 'uint32':
     case 'enum':
@@ -171,6 +174,8 @@ function readValue(r: Reader, field: FieldPlan, depthLeft: number): unknown {
       return r.varint64();
     case 'uint32':
       return r.uint32();
+    case 'fixed64':
+      return r.fixed64();
     case 'enum':
       return r.uint32() | 0;
     case 'bool':
@@ -212,6 +217,12 @@ function writeField(w: Writer, field: FieldPlan, v: unknown): void {
     if (!field.oneof && (v === 0 || v === 0n || v === false)) return;
     writeScalar(w, field.kind, v);
     w.varint(field.id << 3);
+    return;
+  }
+  if (field.kind === 'fixed64') {
+    if (!field.oneof && (v === 0 || v === 0n)) return;
+    w.fixed64(BigInt(v as bigint | number));
+    w.varint((field.id << 3) | 1);
     return;
   }
   if (!field.oneof && field.kind !== 'message' && (v as string | Uint8Array).length === 0) return;

@@ -1,4 +1,4 @@
-/** Reads the `.proto` files of `proto/etcd/` into message types and methods. */
+/** Reads the `.proto` files of `proto/etcd/` and of the door between members into message types and methods. */
 
 import { isAbsolute, join } from 'node:path';
 import { invariant, protoRoot } from '@kubets/platform';
@@ -15,11 +15,15 @@ export interface MethodPlan {
   readonly responseStream: boolean;
 }
 
-const FILES = ['rpc', 'lock', 'election', 'lease', 'internal'].map((name) => `etcd/${name}.proto`);
+const FILES = [
+  ...['rpc', 'lock', 'election', 'lease', 'internal'].map((name) => `etcd/${name}.proto`),
+  'raft/raft.proto',
+];
 const SCALARS: ReadonlySet<string> = new Set([
   'int64',
   'uint64',
   'uint32',
+  'fixed64',
   'bool',
   'string',
   'bytes',
@@ -36,6 +40,7 @@ function kindOf(field: protobuf.Field): FieldKind {
   if (field.resolvedType instanceof protobuf.Type) return 'message';
   if (field.resolvedType instanceof protobuf.Enum) return 'enum';
   invariant(SCALARS.has(field.type), 'field has a type the codec knows', { type: field.type });
+  invariant(field.type !== 'fixed64' || !field.repeated, 'no lists of fixed64', {});
   return field.type as FieldKind;
 }
 

@@ -62,6 +62,13 @@ export class Reader {
     throw new CodecError('varint longer than 10 bytes');
   }
 
+  /** Eight bytes, little-endian. */
+  fixed64(): bigint {
+    const at = this.pos;
+    this.advance(8);
+    return this.buf.readBigUInt64LE(at);
+  }
+
   /** Steps over this one-byte tag if it comes next. */
   take(tag: number): boolean {
     if (this.pos >= this.end || this.buf[this.pos] !== tag) return false;
@@ -174,6 +181,12 @@ export class Writer {
       high >>>= 7;
     }
     this.buf[at] = low;
+  }
+
+  /** Eight bytes, little-endian. */
+  fixed64(value: bigint): void {
+    const at = this.room(8);
+    this.buf.writeBigUInt64LE(BigInt.asUintN(64, value), at);
   }
 
   /** Raw bytes, without a length. */

@@ -81,3 +81,13 @@ export function encodeStatusMessage(message: string): string {
     (c) => (c === '%25' ? c : decodeURIComponent(c)),
   );
 }
+
+/** A status message as it was before it was written into a header. */
+export function decodeStatusMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not every server encodes it; then it is what it is.
+    return text;
+  }
+}

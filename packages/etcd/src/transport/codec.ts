@@ -36,8 +36,17 @@ const TWO_32 = 0x1_0000_0000;
 
 /** Appends fields to a growing buffer. */
 class Writer {
-  #buffer = Buffer.allocUnsafe(4096);
-  #size = 0;
+  #buffer: Buffer;
+  #size: number;
+
+  /**
+   * @param head bytes left free in front
+   * @param expected bytes that will be written, so that the buffer need not grow
+   */
+  constructor(head: number, expected: number) {
+    this.#buffer = Buffer.allocUnsafe(head + expected);
+    this.#size = head;
+  }
 
   #room(bytes: number): number {
     const at = this.#size;
@@ -268,9 +277,14 @@ function readMessage(input: Reader): PeerMessage {
   }
 }
 
-/** @returns messages as one frame */
-export function encodeMessages(messages: readonly PeerMessage[]): Buffer {
-  const out = new Writer();
+/**
+ * @param head bytes left free in front, for what the frame travels in
+ * @returns messages as one frame
+ */
+export function encodeMessages(messages: readonly PeerMessage[], head = 0): Buffer {
+  let expected = 0;
+  for (const message of messages) expected += messageBytes(message);
+  const out = new Writer(head, expected);
   for (const message of messages) {
     out.u8(CODE.get(message.type) ?? 255);
     out.id(message.from);
@@ -289,7 +303,7 @@ export function decodeMessages(frame: Buffer): PeerMessage[] {
   return messages;
 }
 
-/** About how many bytes a message takes. */
+/** About how many bytes a message takes: nearly always a few more than it does. */
 export function messageBytes(message: PeerMessage): number {
   if (message.type === 'forward') return 64 + message.data.byteLength;
   if (message.type !== 'append') return 64;

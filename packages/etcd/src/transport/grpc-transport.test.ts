@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { connect, createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { ConfigError, silentLogger, systemClock, systemRandom } from '@kubets/platform';
 import type { PeerMessage, SnapshotHeader, TransportHandlers } from '../host/ports.ts';
 import { GrpcTransport } from './grpc-transport.ts';
 import { fetchMembers } from './join.ts';
-import { targetOf } from './wire.ts';
+import { targetOf } from './peer-url.ts';
 
 interface Recorder extends TransportHandlers {
   readonly log: string[];
@@ -113,6 +114,30 @@ test('a peer that dies is reported at once, and connected again when it is back'
   await handlers.saw('up 2');
   a.transport.send([heartbeat(1n, 2n)]);
   await back.saw('heartbeat');
+});
+
+test('a cut connection is noticed at both ends, and made anew', async () => {
+  const [left, right] = [recorder(), recorder()];
+  const a = await open(1n, left);
+  const b = await open(2n, right);
+  const sockets: Socket[] = [];
+  const wire = createServer((near) => {
+    const far = connect(Number(new URL(b.url).port), '127.0.0.1');
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.pipe(far).pipe(near);
+    sockets.push(near, far);
+  });
+  await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
+  after(() => wire.close());
+  const address = wire.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  a.transport.setPeers([{ id: 2n, peerUrls: [`http://127.0.0.1:${address.port}`] }]);
+  await left.saw('up 2');
+  left.log.length = 0;
+  for (const socket of sockets) socket.destroy();
+  await left.saw('down 2');
+  await right.saw('down 1');
+  await left.saw('up 2');
 });
 
 test('members of another cluster, and the wrong member, are refused', async () => {

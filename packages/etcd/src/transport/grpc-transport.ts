@@ -1,13 +1,5 @@
-/** The network between members over gRPC: one stream out to each member, one in from each. */
-import {
-  type Clock,
-  channelCredentials,
-  clientChannelOptions,
-  GrpcHost,
-  type Logger,
-  type Random,
-  type TlsMaterial,
-} from '@kubets/platform';
+/** The network between members, gRPC over `node:http2`: one stream out to each member, one in from each. */
+import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
 import { SnapshotStreamError } from '../host/errors.ts';
 import type {
   PeerAddress,
@@ -17,11 +9,14 @@ import type {
   TransportHandlers,
 } from '../host/ports.ts';
 import type { PeerId } from '../raft/types.ts';
-import { MAX_FRAME_BYTES, MAX_MET, PROTOCOL_VERSION } from './limits.ts';
+import { DRAIN_MS, MAX_MET, PROTOCOL_VERSION } from './limits.ts';
+import type { Hello } from './messages.ts';
+import { PeerDoor } from './peer-door.ts';
+import { linkTo } from './peer-link.ts';
 import { type Identity, PeerService } from './peer-service.ts';
 import { PeerStream } from './peer-stream.ts';
+import { targetOf } from './peer-url.ts';
 import { sendSnapshot } from './snapshot-stream.ts';
-import { type HelloWire, peersClient, peersService, targetOf } from './wire.ts';
 
 export interface GrpcTransportOptions {
   /** URLs to listen on; port 0 takes a free one. */
@@ -34,18 +29,6 @@ export interface GrpcTransportOptions {
   readonly log: Logger;
 }
 
-const CHANNEL_OPTIONS = {
-  ...clientChannelOptions,
-  // Members speak to each other directly, whatever the environment says of proxies.
-  'grpc.enable_http_proxy': 0,
-  'grpc.max_receive_message_length': MAX_FRAME_BYTES,
-  'grpc.max_send_message_length': MAX_FRAME_BYTES,
-  // Every peer stream has a connection of its own: when it breaks, that peer's process is gone, no other's.
-  'grpc.use_local_subchannel_pool': 1,
-};
-
-const DRAIN_MS = 100;
-
 interface Peer {
   readonly url: string;
   readonly stream: PeerStream;
@@ -53,7 +36,7 @@ interface Peer {
 
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
-  readonly #hosts: GrpcHost[] = [];
+  readonly #doors: PeerDoor[] = [];
   readonly #peers = new Map<PeerId, Peer>();
   /** Where those who have spoken to this member can be reached. */
   readonly #met = new Map<PeerId, PeerAddress>();
@@ -86,19 +69,22 @@ export class GrpcTransport implements Transport {
   }
 
   #listen(url: string): Promise<number> {
-    const { log, tls, requireClientCert = true } = this.#options;
+    const { log, clock, tls, requireClientCert = true } = this.#options;
     const { target, secure } = targetOf(url);
-    const security = secure && tls !== undefined ? { tls: { ...tls, requireClientCert } } : {};
-    const host = new GrpcHost({ log, maxMessageBytes: MAX_FRAME_BYTES, ...security });
     const service = new PeerService({
       log,
       identity: () => this.#identity,
       handlers: () => this.#handlers,
       onHello: (peer) => this.#meet(peer),
     });
-    host.addService(peersService(), service.implementation());
-    this.#hosts.push(host);
-    return host.listen(target);
+    const door = new PeerDoor({
+      tls: secure && tls !== undefined ? { ...tls, requireClientCert } : undefined,
+      clock,
+      log,
+      methods: service.methods(),
+    });
+    this.#doors.push(door);
+    return door.listen(target);
   }
 
   /** Tells who this member is and where it can be reached. Before `start`. */
@@ -135,13 +121,13 @@ export class GrpcTransport implements Transport {
     else known.stream.hurry();
   }
 
-  #hello(to: PeerId): HelloWire {
+  #hello(to: PeerId): Hello {
     return {
       version: PROTOCOL_VERSION,
-      cluster_id: String(this.#identity?.clusterId ?? 0),
-      from: String(this.#identity?.memberId ?? 0),
-      to: String(to),
-      peer_urls: [...this.#advertised],
+      clusterId: this.#identity?.clusterId ?? 0n,
+      from: this.#identity?.memberId ?? 0n,
+      to,
+      peerUrls: [...this.#advertised],
     };
   }
 
@@ -149,11 +135,10 @@ export class GrpcTransport implements Transport {
     const url = address.peerUrls[0];
     if (url === undefined || this.#stopped) return;
     const { clock, random, log, tls } = this.#options;
-    const { target, secure } = targetOf(url);
-    const credentials = channelCredentials(secure ? tls : undefined);
     const { id } = address;
     const stream = new PeerStream({
-      makeClient: () => peersClient(target, credentials, CHANNEL_OPTIONS),
+      // A connection of its own for each: when it breaks, that peer's process is gone, no other's.
+      connect: () => linkTo(url, clock, tls),
       hello: this.#hello(id),
       clock,
       random,
@@ -192,15 +177,15 @@ export class GrpcTransport implements Transport {
   }
 
   async sendSnapshot(header: SnapshotHeader, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const client = this.#peers.get(header.to)?.stream.client;
-    if (client === undefined) throw new SnapshotStreamError('the member is not known here');
-    await sendSnapshot(client, this.#hello(header.to), header, chunks);
+    const link = this.#peers.get(header.to)?.stream.link;
+    if (link === undefined) throw new SnapshotStreamError('no connection to the member');
+    await sendSnapshot(link, this.#hello(header.to), header, chunks);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#handlers = undefined;
     for (const [id, peer] of this.#peers) this.#drop(id, peer);
-    await Promise.all(this.#hosts.map((host) => host.drain(DRAIN_MS)));
+    await Promise.all(this.#doors.map((door) => door.close(DRAIN_MS)));
   }
 }

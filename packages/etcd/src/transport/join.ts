@@ -1,8 +1,10 @@
 /** How a member that is about to join learns who is there. */
-import { type Clock, channelCredentials, type TlsMaterial } from '@kubets/platform';
+import type { Clock, TlsMaterial } from '@kubets/platform';
+import { UnaryChannel } from '../client/unary-channel.ts';
 import type { MemberInfo } from '../ports.ts';
 import { MEMBERS_TIMEOUT_MS } from './limits.ts';
-import { type MembersReplyWire, peersClient, targetOf } from './wire.ts';
+import { MEMBERS, type MembersReply } from './messages.ts';
+import { targetOf } from './peer-url.ts';
 
 export interface ClusterView {
   readonly clusterId: bigint;
@@ -15,27 +17,17 @@ export async function fetchMembers(
   clock: Clock,
   tls?: TlsMaterial,
 ): Promise<ClusterView> {
-  const { target, secure } = targetOf(url);
-  const client = peersClient(target, channelCredentials(secure ? tls : undefined), {
-    'grpc.enable_http_proxy': 0,
-  });
+  const { target: name, secure } = targetOf(url);
+  const channel = new UnaryChannel({ name, tls: secure ? tls : undefined, clock });
+  const endMs = clock.monotonicMs() + MEMBERS_TIMEOUT_MS;
   try {
-    const reply = await new Promise<MembersReplyWire>((resolve, reject) => {
-      const deadline = clock.now() + MEMBERS_TIMEOUT_MS;
-      client.Members({}, { deadline }, (err, answer) => {
-        if (err || answer === undefined) reject(err ?? new Error('no answer'));
-        else resolve(answer);
-      });
-    });
-    const members = reply.members.map((member) => ({
-      id: BigInt(member.id),
-      name: member.name,
-      peerUrls: member.peer_urls,
-      clientUrls: member.client_urls,
-      isLearner: member.is_learner,
-    }));
-    return { clusterId: BigInt(reply.cluster_id), members };
+    const unreachable = await channel.reach(MEMBERS_TIMEOUT_MS);
+    if (unreachable !== undefined) throw unreachable;
+    const timeoutMs = Math.max(0, endMs - clock.monotonicMs());
+    const answer = await channel.send({ method: MEMBERS, request: {}, timeoutMs });
+    if ('error' in answer) throw answer.error;
+    return answer.value as MembersReply;
   } finally {
-    client.close();
+    channel.close();
   }
 }

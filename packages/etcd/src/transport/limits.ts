@@ -16,7 +16,19 @@ export const RECONNECT_MIN_MS = 50;
 export const RECONNECT_MAX_MS = 1_000;
 /** A peer that refuses us (another cluster, another version) is asked again this seldom. */
 export const REFUSED_RETRY_MS = 5_000;
+/** A peer that takes the connection and says nothing is given up after this long. */
+export const ACCEPT_TIMEOUT_MS = 10_000;
+/** Connections whose other end is gone without a word are noticed within these two together. */
+export const PING_EVERY_MS = 10_000;
+export const PING_ANSWER_MS = 5_000;
+/** What a sender may have under way to us on one stream, and on one connection. */
+export const STREAM_WINDOW_BYTES = 1024 * 1024;
+export const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
+/** What a connection may hold of frames under way before it takes no further calls: the largest frame, and as much again. */
+export const SESSION_MEMORY_MB = 256;
 /** Addresses remembered of those who have said hello. */
 export const MAX_MET = 64;
 /** How long a member that joins waits for one peer's answer. */
 export const MEMBERS_TIMEOUT_MS = 3_000;
+/** How long answers may take to go out when the member stops. */
+export const DRAIN_MS = 100;

@@ -2,48 +2,47 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { SnapshotStreamError } from '../host/errors.ts';
+import type { Hello, SnapshotPart } from './messages.ts';
 import { helloProblem } from './peer-service.ts';
 import { headerFromWire, receivedChunks } from './snapshot-stream.ts';
-import type { HelloWire, SnapshotPartWire } from './wire.ts';
 
 const own = { clusterId: 0xffffffffffffffffn, memberId: 2n };
-const hello: HelloWire = {
+const hello: Hello = {
   version: 1,
-  cluster_id: '18446744073709551615',
-  from: '1',
-  to: '2',
-  peer_urls: [],
+  clusterId: 0xffffffffffffffffn,
+  from: 1n,
+  to: 2n,
+  peerUrls: [],
 };
 
 test('who is let in', () => {
-  const cases: [Partial<HelloWire> | undefined, RegExp | undefined][] = [
+  const cases: [Partial<Hello> | undefined, RegExp | undefined][] = [
     [{}, undefined],
     [undefined, /hello/],
     [{ version: 2 }, /version 2.*same release/],
-    [{ cluster_id: '7' }, /another cluster/],
-    [{ to: '3' }, /another member listens here/],
+    [{ clusterId: 7n }, /another cluster/],
+    [{ to: 3n }, /another member listens here/],
   ];
   for (const [change, expected] of cases) {
-    const problem = helloProblem(change === undefined ? null : { ...hello, ...change }, own);
+    const problem = helloProblem(change === undefined ? undefined : { ...hello, ...change }, own);
     if (expected === undefined) assert.equal(problem, undefined);
     else assert.match(problem ?? '', expected);
   }
 });
 
-async function* partsOf(list: readonly SnapshotPartWire[]): AsyncGenerator<SnapshotPartWire> {
+async function* partsOf(list: readonly SnapshotPart[]): AsyncGenerator<SnapshotPart> {
   yield* list;
 }
 
-async function receive(list: readonly SnapshotPartWire[]): Promise<string> {
+async function receive(list: readonly SnapshotPart[]): Promise<string> {
   let text = '';
   for await (const chunk of receivedChunks(partsOf(list))) text += Buffer.from(chunk).toString();
   return text;
 }
 
-const chunk = (text: string): SnapshotPartWire => ({ part: 'chunk', chunk: Buffer.from(text) });
-const end = (text: string, change = 0): SnapshotPartWire => ({
-  part: 'end',
-  end: { total_bytes: String(text.length), crc32: crc32(text) ^ change },
+const chunk = (text: string): SnapshotPart => ({ chunk: Buffer.from(text) });
+const end = (text: string, change = 0): SnapshotPart => ({
+  end: { totalBytes: BigInt(text.length), crc32: crc32(text) ^ change },
 });
 
 test('chunks are passed on and checked as a whole', async () => {
@@ -52,12 +51,12 @@ test('chunks are passed on and checked as a whole', async () => {
 });
 
 test('a snapshot that is not whole fails', async () => {
-  const cases: [string, SnapshotPartWire[]][] = [
+  const cases: [string, SnapshotPart[]][] = [
     ['no end', [chunk('ab')]],
     ['nothing', []],
     ['a chunk is missing', [chunk('ab'), end('abc')]],
     ['a bit is wrong', [chunk('abc'), end('abc', 1)]],
-    ['another part', [chunk('abc'), { part: 'header', header: null }]],
+    ['another part', [chunk('abc'), {}]],
   ];
   for (const [name, list] of cases) await assert.rejects(receive(list), SnapshotStreamError, name);
 });
@@ -65,9 +64,9 @@ test('a snapshot that is not whole fails', async () => {
 test('a header says who, and where the snapshot stands', () => {
   const wire = {
     hello,
-    term: '9007199254740991',
-    index: '12',
-    index_term: '3',
+    term: 9007199254740991n,
+    index: 12n,
+    indexTerm: 3n,
     membership: Buffer.from('m'),
   };
   assert.deepEqual(headerFromWire(wire), {
@@ -77,5 +76,5 @@ test('a header says who, and where the snapshot stands', () => {
     point: { index: 12, term: 3 },
     conf: Buffer.from('m'),
   });
-  assert.throws(() => headerFromWire({ ...wire, hello: null }), SnapshotStreamError);
+  assert.throws(() => headerFromWire({ ...wire, hello: undefined }), SnapshotStreamError);
 });

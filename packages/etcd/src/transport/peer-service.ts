@@ -1,26 +1,27 @@
 /** The receiving side of the door between members. */
-import {
-  Metadata,
-  type ServerUnaryCall,
-  status,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
-import type { Logger } from '@kubets/platform';
+import type { ServerHttp2Stream } from 'node:http2';
+import { errorMessage, type Logger } from '@kubets/platform';
+import { CODE } from '../errors.ts';
 import { SnapshotStreamError } from '../host/errors.ts';
 import type { PeerAddress, TransportHandlers } from '../host/ports.ts';
+import { FrameReader } from '../server/frames.ts';
 import { decodeMessages } from './codec.ts';
-import { PROTOCOL_VERSION } from './limits.ts';
+import { MAX_FRAME_BYTES, PROTOCOL_VERSION } from './limits.ts';
+import {
+  frameOf,
+  type Hello,
+  MEMBERS,
+  type MembersReply,
+  readBatch,
+  SNAPSHOT,
+  SNAPSHOT_PART,
+  type SnapshotPart,
+  STREAM,
+} from './messages.ts';
+import { accept, answer, OK } from './peer-answer.ts';
+import type { CallHandler } from './peer-door.ts';
+import type { CallStatus } from './peer-link.ts';
 import { headerFromWire, receivedChunks } from './snapshot-stream.ts';
-import type {
-  BatchWire,
-  Empty,
-  HelloWire,
-  MembersReplyWire,
-  Reply,
-  SnapshotCall,
-  SnapshotPartWire,
-  StreamCall,
-} from './wire.ts';
 
 export interface Identity {
   readonly clusterId: bigint;
@@ -36,30 +37,22 @@ export interface PeerServiceOptions {
   onHello(peer: PeerAddress): void;
 }
 
-interface Refusal {
-  readonly code: number;
-  readonly details: string;
-}
+const NOT_READY: CallStatus = { code: CODE.unavailable, details: 'the member is starting' };
 
-const NOT_READY: Refusal = { code: status.UNAVAILABLE, details: 'the member is starting' };
-
-function refused(details: string): Refusal {
-  return { code: status.FAILED_PRECONDITION, details };
+function refused(details: string): CallStatus {
+  return { code: CODE.failedPrecondition, details };
 }
 
 /** @returns why a peer is not let in, or undefined */
-export function helloProblem(
-  hello: HelloWire | null | undefined,
-  own: Identity,
-): string | undefined {
+export function helloProblem(hello: Hello | undefined, own: Identity): string | undefined {
   if (!hello) return 'the peer did not say hello';
   if (hello.version !== PROTOCOL_VERSION) {
     return `protocol version ${hello.version} is not ${PROTOCOL_VERSION}; run the same release on all members`;
   }
-  if (BigInt(hello.cluster_id) !== own.clusterId) {
+  if (hello.clusterId !== own.clusterId) {
     return 'the peer belongs to another cluster; check --initial-cluster and --initial-cluster-token';
   }
-  if (BigInt(hello.to) !== own.memberId) {
+  if (hello.to !== own.memberId) {
     return 'another member listens here than the peer thinks; check the peer URLs';
   }
   return undefined;
@@ -72,80 +65,80 @@ export class PeerService {
     this.#options = options;
   }
 
-  implementation(): UntypedServiceImplementation {
-    return {
-      Stream: (call: StreamCall, reply: Reply<Empty>) => this.#stream(call, reply),
-      Snapshot: (call: SnapshotCall, reply: Reply<Empty>) => {
-        this.#snapshot(call).then(
-          () => reply(null, {}),
-          (err: unknown) => {
-            this.#options.log.warn({ err }, 'a snapshot was not taken');
-            reply({
-              code: status.ABORTED,
-              details: err instanceof Error ? err.message : String(err),
-            });
-          },
-        );
-      },
-      Members: (_call: ServerUnaryCall<Empty, MembersReplyWire>, reply: Reply<MembersReplyWire>) =>
-        this.#members(reply),
-    };
+  /** The handler of each method, by path. */
+  methods(): ReadonlyMap<string, CallHandler> {
+    return new Map<string, CallHandler>([
+      [STREAM.path, (stream) => this.#stream(stream)],
+      [SNAPSHOT.path, (stream) => void this.#takeSnapshot(stream)],
+      [MEMBERS.path, (stream) => this.#members(stream)],
+    ]);
   }
 
-  #stream(call: StreamCall, reply: Reply<Empty>): void {
+  #stream(stream: ServerHttp2Stream): void {
+    const reader = new FrameReader(MAX_FRAME_BYTES);
     let from: bigint | undefined;
     let over = false;
-    const finish = (refusal?: Refusal): void => {
+    const finish = (status: CallStatus): void => {
       if (over) return;
       over = true;
+      answer(stream, status);
       if (from !== undefined) this.#options.handlers()?.onPeerDown(from);
-      if (refusal === undefined) reply(null, {});
-      else reply(refusal);
     };
-    call.on('data', (batch: BatchWire) => {
-      if (over) return;
-      if (from === undefined) {
-        const greeting = this.#greet(batch.hello);
-        if ('code' in greeting) {
-          finish(greeting);
-          return;
-        }
-        from = greeting.id;
-        call.sendMetadata(new Metadata());
+    const take = (frame: Buffer): void => {
+      const { hello, messages } = readBatch(frame);
+      if (from !== undefined) {
+        if (messages !== undefined) this.#options.handlers()?.onMessages(decodeMessages(messages));
         return;
       }
+      const greeting = this.#greet(hello);
+      if ('code' in greeting) {
+        finish(greeting);
+        return;
+      }
+      from = greeting.id;
+      accept(stream);
+    };
+    stream.on('data', (chunk: Buffer) => {
+      if (over) return;
       try {
-        this.#options.handlers()?.onMessages(decodeMessages(batch.messages ?? Buffer.alloc(0)));
+        for (const frame of reader.push(chunk)) if (!over) take(frame);
       } catch (err) {
-        this.#options.log.error(
-          { err, from: from.toString(16) },
-          'unreadable messages from a peer',
-        );
+        const who = from?.toString(16);
+        this.#options.log.error({ err, from: who }, 'unreadable messages from a peer');
         finish(refused('unreadable messages'));
       }
     });
-    call.on('end', () => finish());
-    call.on('cancelled', () => finish());
-    call.on('error', () => finish());
+    stream.on('end', () => finish(OK));
+    stream.on('close', () => finish(OK));
+    // The session may say nothing of its end when that comes in the middle of a write.
+    stream.session?.socket.once('close', () => finish(OK));
   }
 
-  #greet(hello: HelloWire | null | undefined): PeerAddress | Refusal {
+  #greet(hello: Hello | undefined): PeerAddress | CallStatus {
     const identity = this.#options.identity();
     if (this.#options.handlers() === undefined || identity === undefined) return NOT_READY;
     const problem = helloProblem(hello, identity);
     if (problem !== undefined || !hello) return refused(problem ?? '');
-    const peer = { id: BigInt(hello.from), peerUrls: hello.peer_urls };
+    const peer = { id: hello.from, peerUrls: hello.peerUrls };
     this.#options.onHello(peer);
     return peer;
   }
 
-  async #snapshot(call: SnapshotCall): Promise<void> {
+  async #takeSnapshot(stream: ServerHttp2Stream): Promise<void> {
+    try {
+      await this.#snapshot(stream);
+      answer(stream, OK);
+    } catch (err) {
+      this.#options.log.warn({ err }, 'a snapshot was not taken');
+      answer(stream, { code: CODE.aborted, details: errorMessage(err) });
+    }
+  }
+
+  async #snapshot(stream: ServerHttp2Stream): Promise<void> {
     const handlers = this.#options.handlers();
     const identity = this.#options.identity();
     if (handlers === undefined || identity === undefined) throw new Error(NOT_READY.details);
-    // gRPC only tells; the reader would wait for ever for a sender that has gone.
-    call.on('cancelled', () => call.destroy(new SnapshotStreamError('the sender is gone')));
-    const parts: AsyncIterator<SnapshotPartWire> = call[Symbol.asyncIterator]();
+    const parts = partsOf(stream);
     const first = await parts.next();
     const header = first.done === true ? undefined : first.value.header;
     const problem = helloProblem(header?.hello, identity);
@@ -153,20 +146,30 @@ export class PeerService {
     await handlers.onSnapshot(headerFromWire(header), receivedChunks(parts));
   }
 
-  #members(reply: Reply<MembersReplyWire>): void {
+  #members(stream: ServerHttp2Stream): void {
+    // The question says nothing.
+    stream.resume();
     const handlers = this.#options.handlers();
     const identity = this.#options.identity();
     if (handlers === undefined || identity === undefined) {
-      reply(NOT_READY);
+      answer(stream, NOT_READY);
       return;
     }
-    const members = handlers.members().map((member) => ({
-      id: member.id.toString(),
-      name: member.name,
-      peer_urls: [...member.peerUrls],
-      client_urls: [...member.clientUrls],
-      is_learner: member.isLearner,
-    }));
-    reply(null, { cluster_id: identity.clusterId.toString(), members });
+    const { clusterId } = identity;
+    const reply: MembersReply = { clusterId, members: handlers.members() };
+    answer(stream, OK, frameOf(MEMBERS.response, reply));
+  }
+}
+
+/** What arrives of a snapshot, read as fast as it is taken. */
+async function* partsOf(stream: ServerHttp2Stream): AsyncGenerator<SnapshotPart> {
+  const reader = new FrameReader(MAX_FRAME_BYTES);
+  try {
+    // The stream is kept when reading ends early: it is still to be answered.
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+      for (const frame of reader.push(chunk)) yield SNAPSHOT_PART.decode(frame);
+    }
+  } catch (cause) {
+    throw new SnapshotStreamError('the snapshot broke off', { cause });
   }
 }

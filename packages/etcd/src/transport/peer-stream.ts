@@ -6,7 +6,6 @@
  *      └──────────fails──────────────────────►┘
  * ```
  */
-import { type ClientWritableStream, type ServiceError, status } from '@grpc/grpc-js';
 import {
   type Clock,
   exponentialBackoff,
@@ -14,9 +13,11 @@ import {
   type Random,
   type Timer,
 } from '@kubets/platform';
+import { CODE } from '../errors.ts';
 import type { PeerMessage } from '../host/ports.ts';
-import { encodeMessages, messageBytes } from './codec.ts';
+import { messageBytes } from './codec.ts';
 import {
+  ACCEPT_TIMEOUT_MS,
   FRAME_BYTES,
   MAX_QUEUE_BYTES,
   MAX_QUEUE_MESSAGES,
@@ -24,12 +25,13 @@ import {
   RECONNECT_MIN_MS,
   REFUSED_RETRY_MS,
 } from './limits.ts';
-import type { BatchWire, HelloWire, PeersClient } from './wire.ts';
+import { type Hello, helloFrame, messagesFrame, STREAM } from './messages.ts';
+import type { CallStatus, PeerCall, PeerLink } from './peer-link.ts';
 
 export interface PeerStreamOptions {
-  /** A client of its own for every attempt: a used one would wait out gRPC's own back-off. */
-  readonly makeClient: () => PeersClient;
-  readonly hello: HelloWire;
+  /** A connection of its own for every attempt. */
+  readonly connect: () => PeerLink;
+  readonly hello: Hello;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -44,12 +46,14 @@ export interface PeerStreamOptions {
 export class PeerStream {
   readonly #options: PeerStreamOptions;
   readonly #backoff: ReturnType<typeof exponentialBackoff>;
-  #client: PeersClient | undefined;
+  #link: PeerLink | undefined;
   #state: 'connecting' | 'open' | 'waiting' | 'closed' = 'waiting';
-  #call: ClientWritableStream<BatchWire> | undefined;
+  #call: PeerCall | undefined;
   #queue: PeerMessage[] = [];
   #queueBytes = 0;
-  #blocked = false;
+  /** A frame is on its way to the connection; what comes meanwhile goes together in the next one. */
+  #isWriting = false;
+  /** Of the attempt to connect, or of the wait before the next one. */
   #timer: Timer | undefined;
 
   constructor(options: PeerStreamOptions) {
@@ -65,15 +69,15 @@ export class PeerStream {
     return this.#state === 'open';
   }
 
-  /** For other calls to the same member; undefined once closed. */
-  get client(): PeersClient | undefined {
-    return this.#state === 'closed' ? undefined : this.#client;
+  /** For other calls to the same member; undefined while there is no connection. */
+  get link(): PeerLink | undefined {
+    return this.#link;
   }
 
   /** The other side has just shown that it is there: no need to wait any longer. */
   hurry(): void {
-    if (this.#state !== 'waiting' || this.#timer === undefined) return;
-    this.#timer.cancel();
+    if (this.#state !== 'waiting') return;
+    this.#timer?.cancel();
     this.#connect();
   }
 
@@ -91,76 +95,87 @@ export class PeerStream {
 
   /** Writes what is queued, as far as the connection takes it. */
   flush(): void {
-    while (this.#state === 'open' && !this.#blocked && this.#queue.length > 0) {
-      this.#blocked = this.#call?.write({ messages: this.#takeFrame() }) === false;
-    }
+    if (this.#state !== 'open' || this.#isWriting || this.#queue.length === 0) return;
+    const call = this.#call;
+    this.#isWriting = true;
+    call?.write(messagesFrame(this.#takeFrame()), () => {
+      if (this.#call !== call) return;
+      this.#isWriting = false;
+      this.flush();
+    });
   }
 
-  #takeFrame(): Buffer {
+  #takeFrame(): readonly PeerMessage[] {
+    const queue = this.#queue;
     let count = 0;
     let bytes = 0;
-    for (const message of this.#queue) {
+    for (const message of queue) {
       const size = messageBytes(message);
       if (count > 0 && bytes + size > FRAME_BYTES) break;
       count += 1;
       bytes += size;
     }
-    const frame = this.#queue.slice(0, count);
-    this.#queue = this.#queue.slice(count);
     this.#queueBytes -= bytes;
-    return encodeMessages(frame);
+    this.#queue = count === queue.length ? [] : queue.slice(count);
+    return count === queue.length ? queue : queue.slice(0, count);
   }
 
   #connect(): void {
     this.#state = 'connecting';
-    this.#timer = undefined;
-    const { hello } = this.#options;
-    this.#client?.close();
-    const client = this.#options.makeClient();
-    this.#client = client;
-    const call = client.Stream((err) => this.#broken(call, err));
+    const { hello, clock } = this.#options;
+    const link = this.#options.connect();
+    this.#link = link;
+    const call = link.call(STREAM.path, {
+      onOpen: () => {
+        if (this.#call === call) this.#opened();
+      },
+      onOver: (status) => {
+        if (this.#call === call) this.#broken(status);
+      },
+    });
     this.#call = call;
-    call.on('metadata', () => {
-      if (this.#call !== call || this.#state !== 'connecting') return;
-      this.#state = 'open';
-      this.#backoff.reset();
-      this.#options.onUp();
-      this.flush();
-    });
-    call.on('drain', () => {
-      if (this.#call !== call) return;
-      this.#blocked = false;
-      this.flush();
-    });
-    // The callback above has the status; without a listener the event would end the process.
-    call.on('error', () => undefined);
-    call.write({ hello });
+    const late = { code: CODE.deadlineExceeded, details: 'no answer to the hello' };
+    this.#timer = clock.setTimeout(() => this.#broken(late), ACCEPT_TIMEOUT_MS);
+    call.write(helloFrame(hello));
   }
 
-  #broken(call: ClientWritableStream<BatchWire>, err: ServiceError | null): void {
-    if (this.#call !== call || this.#state === 'closed') return;
+  #opened(): void {
+    if (this.#state !== 'connecting') return;
+    this.#timer?.cancel();
+    this.#state = 'open';
+    this.#backoff.reset();
+    this.#options.onUp();
+    this.flush();
+  }
+
+  #broken({ code, details: why }: CallStatus): void {
     const wasOpen = this.#state === 'open';
     const lost = this.#queue.length > 0;
+    this.#disconnect();
     this.#state = 'waiting';
-    this.#call = undefined;
-    this.#blocked = false;
-    this.#queue = [];
-    this.#queueBytes = 0;
-    const refused = err?.code === status.FAILED_PRECONDITION;
+    const refused = code === CODE.failedPrecondition;
     const { log, hello, clock } = this.#options;
-    if (refused) log.error({ to: hello.to, why: err?.details }, 'a peer refuses this member');
-    else log.debug({ to: hello.to, why: err?.details }, 'the connection to a peer is gone');
+    const to = String(hello.to);
+    if (refused) log.error({ to, why }, 'a peer refuses this member');
+    else log.debug({ to, why }, 'the connection to a peer is gone');
     const waitMs = refused ? REFUSED_RETRY_MS : this.#backoff.nextMs();
     this.#timer = clock.setTimeout(() => this.#connect(), waitMs);
     if (wasOpen) this.#options.onDown();
     if (wasOpen || lost) this.#options.onUnreachable();
   }
 
+  #disconnect(): void {
+    this.#timer?.cancel();
+    this.#link?.close();
+    this.#link = undefined;
+    this.#call = undefined;
+    this.#isWriting = false;
+    this.#queue = [];
+    this.#queueBytes = 0;
+  }
+
   close(): void {
     this.#state = 'closed';
-    this.#timer?.cancel();
-    this.#call?.cancel();
-    this.#call = undefined;
-    this.#client?.close();
+    this.#disconnect();
   }
 }

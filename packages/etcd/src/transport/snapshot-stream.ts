@@ -1,29 +1,37 @@
 /** A snapshot as a stream of parts: header, chunks, and an end with length and checksum. */
-import { once } from 'node:events';
 import { crc32 } from 'node:zlib';
+import { CODE } from '../errors.ts';
 import { SnapshotStreamError } from '../host/errors.ts';
 import type { SnapshotHeader } from '../host/ports.ts';
 import { SNAPSHOT_CHUNK_BYTES } from './limits.ts';
-import type { HelloWire, PeersClient, SnapshotHeaderWire, SnapshotPartWire } from './wire.ts';
+import {
+  frameOf,
+  type Hello,
+  SNAPSHOT,
+  SNAPSHOT_PART,
+  type SnapshotHeaderPart,
+  type SnapshotPart,
+} from './messages.ts';
+import type { CallStatus, PeerLink } from './peer-link.ts';
 
-function headerToWire(header: SnapshotHeader, hello: HelloWire): SnapshotHeaderWire {
+function headerToWire(header: SnapshotHeader, hello: Hello): SnapshotHeaderPart {
   return {
     hello,
-    term: String(header.term),
-    index: String(header.point.index),
-    index_term: String(header.point.term),
+    term: BigInt(header.term),
+    index: BigInt(header.point.index),
+    indexTerm: BigInt(header.point.term),
     membership: Buffer.from(header.conf),
   };
 }
 
 /** @throws SnapshotStreamError when the hello is missing */
-export function headerFromWire(wire: SnapshotHeaderWire): SnapshotHeader {
+export function headerFromWire(wire: SnapshotHeaderPart): SnapshotHeader {
   if (!wire.hello) throw new SnapshotStreamError('the snapshot does not say who sends it');
   return {
-    from: BigInt(wire.hello.from),
-    to: BigInt(wire.hello.to),
+    from: wire.hello.from,
+    to: wire.hello.to,
     term: Number(wire.term),
-    point: { index: Number(wire.index), term: Number(wire.index_term) },
+    point: { index: Number(wire.index), term: Number(wire.indexTerm) },
     conf: wire.membership,
   };
 }
@@ -36,62 +44,64 @@ function* pieces(chunk: Uint8Array): Iterable<Uint8Array> {
 
 /** Sends a snapshot and waits until it is installed. */
 export async function sendSnapshot(
-  client: PeersClient,
-  hello: HelloWire,
+  link: PeerLink,
+  hello: Hello,
   header: SnapshotHeader,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const gone = new AbortController();
-  let finish: (err: unknown) => void = () => undefined;
-  const answered = new Promise<void>((resolve, reject) => {
-    finish = (err) => (err ? reject(err) : resolve());
+  const over = Promise.withResolvers<CallStatus>();
+  let status: CallStatus | undefined;
+  const call = link.call(SNAPSHOT.path, {
+    onOpen: () => undefined,
+    onOver: (how) => {
+      status = how;
+      over.resolve(how);
+    },
   });
-  // Looked at again at the end; a failure in between is noticed through the signal.
-  answered.catch(() => gone.abort());
-  const call = client.Snapshot((err) => finish(err));
-  call.on('error', () => undefined);
-  const write = async (part: SnapshotPartWire): Promise<void> => {
-    if (gone.signal.aborted) return;
-    if (!call.write(part)) {
-      await once(call, 'drain', { signal: gone.signal }).catch(() => undefined);
-    }
+  const write = async (part: SnapshotPart): Promise<void> => {
+    const taken = new Promise<void>((resolve) => {
+      call.write(frameOf(SNAPSHOT_PART, part), resolve);
+    });
+    await Promise.race([taken, over.promise]);
   };
   try {
     await write({ header: headerToWire(header, hello) });
     let total = 0;
     let crc = 0;
     for await (const chunk of chunks) {
-      if (gone.signal.aborted) break;
       for (const piece of pieces(chunk)) {
+        if (status !== undefined) break;
         total += piece.byteLength;
         crc = crc32(piece, crc);
         await write({ chunk: piece });
       }
+      if (status !== undefined) break;
     }
-    await write({ end: { total_bytes: String(total), crc32: crc } });
+    await write({ end: { totalBytes: BigInt(total), crc32: crc } });
     call.end();
   } catch (err) {
     call.cancel();
     throw err;
   }
-  await answered;
+  const { code, details } = await over.promise;
+  if (code !== CODE.ok) throw new SnapshotStreamError(details);
 }
 
 /** The bytes of a received snapshot; throws at the end when they are not what was sent. */
 export async function* receivedChunks(
-  parts: AsyncIterator<SnapshotPartWire>,
+  parts: AsyncIterator<SnapshotPart>,
 ): AsyncGenerator<Uint8Array> {
   let total = 0;
   let crc = 0;
   for (;;) {
     const { value: part, done } = await parts.next();
     if (done === true) throw new SnapshotStreamError('the snapshot ended early');
-    if (part.part === 'chunk' && part.chunk !== undefined) {
+    if (part.chunk !== undefined) {
       total += part.chunk.byteLength;
       crc = crc32(part.chunk, crc);
       yield part.chunk;
-    } else if (part.part === 'end' && part.end) {
-      if (Number(part.end.total_bytes) === total && part.end.crc32 === crc) return;
+    } else if (part.end !== undefined) {
+      if (Number(part.end.totalBytes) === total && part.end.crc32 === crc) return;
       throw new SnapshotStreamError('the snapshot does not match its checksum');
     } else {
       throw new SnapshotStreamError('unexpected part in a snapshot');
