@@ -7,7 +7,7 @@ set -eu
 
 SUITE=bookworm
 MIRROR=${1:-${DEBIAN_MIRROR:-http://deb.debian.org/debian}}
-NODE_PACKAGES=containerd,runc,containernetworking-plugins,iptables,nftables,iproute2,kmod,conntrack,mount
+NODE_PACKAGES=containerd,runc,containernetworking-plugins,iptables,nftables,iproute2,iputils-arping,kmod,conntrack,mount
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/kubets-base.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 

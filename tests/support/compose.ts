@@ -19,6 +19,7 @@ const CONTROL = [
   'apiserver-1',
   'scheduler-1',
   'controller-manager-1',
+  'cloud-controller-manager-1',
 ];
 const MOUNTS = [
   '/usr:/usr:ro',

@@ -3,7 +3,12 @@ import { ConfigError, parseDurationMs } from '@kubets/platform';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { backup, recover, restore } from './commands/host/backup.ts';
 import { certsRotate, certsStatus, certsUpload, upgrade } from './commands/host/certs.ts';
-import { type ComposeOptions, composePrepare, composePublish } from './commands/host/compose.ts';
+import {
+  type ComposeOptions,
+  composePrepare,
+  composePublish,
+  type PublishOptions,
+} from './commands/host/compose.ts';
 import { init, initDefaults } from './commands/host/init.ts';
 import { join } from './commands/host/join.ts';
 import { awaitJoinFile, joinAndRun } from './commands/host/join-and-run.ts';
@@ -174,7 +179,8 @@ function addJoin(program: Command, { io, onRoll, exchange }: HostCliParts): void
     .action(async (endpoint: string | undefined, flags: JoinFlags) => {
       const options = () => joinOptions(endpoint, flags, io);
       if (flags.run !== true) return join(await options(), io);
-      return joinAndRun({ run: { onRoll, exchange }, join: options, dataDir: flags.dataDir }, io);
+      const { dataDir, from } = flags;
+      return joinAndRun({ run: { onRoll, exchange }, join: options, from, dataDir }, io);
     });
 }
 
@@ -284,11 +290,16 @@ function addCompose(program: Command, { io }: HostCliParts): void {
       .option('--names <names>', 'containers that serve, NAME,…', listOf, [])
       .option('--server <host:port>', 'the one door, as this machine sees it', '127.0.0.1:6443');
   shared(compose.command('prepare'))
+    .option(
+      '--load-balancer-ranges <ranges>',
+      'addresses for Services of type LoadBalancer, RANGE,…; none; auto: the upper end of the containers’ network',
+      'auto',
+    )
     .description('make certificates, a token and a kubeconfig where they are missing')
     .action((options: ComposeOptions) => composePrepare(options, io));
   shared(compose.command('publish'))
     .description('wait for the API and let nodes in')
-    .action((options: ComposeOptions) => composePublish(options, io));
+    .action((options: PublishOptions) => composePublish(options, io));
 }
 
 export function addHostCommands(program: Command, parts: HostCliParts): void {

@@ -129,7 +129,8 @@ describe('the plan', () => {
     assert.ok(flagsOf(host, 'apiserver').includes(wanted));
   });
 
-  test('pods leave a lost node half a minute after it is noticed', () => {
+  test('a lost node is noticed after 30 s, and its pods leave half a minute later', () => {
+    assert.ok(flagsOf(host, 'controller-manager').includes('--node-monitor-grace-period=30s'));
     for (const state of ['not-ready', 'unreachable']) {
       assert.ok(flagsOf(host, 'apiserver').includes(`--default-${state}-toleration-seconds=30`));
     }

@@ -138,6 +138,8 @@ function controllerManager(ctx: HostPlanContext): ProcessSpec {
     'service-account-private-key-file': file(ctx, 'sa.key'),
     'cluster-signing-cert-file': file(ctx, 'ca.crt'),
     'cluster-signing-key-file': file(ctx, 'ca.key'),
+    // A kubelet renews its lease every 10 s: two that failed are nothing yet, three are a lost node.
+    'node-monitor-grace-period': '30s',
   };
   return make(ctx, { role: 'controller-manager', stage: 2, flags });
 }

@@ -91,6 +91,13 @@ export function hostAddress(): Promise<string> {
   });
 }
 
+/** This host's address with the length of its network's prefix, `172.18.0.5/16`; '' when the network is not known. */
+export async function hostNetwork(): Promise<string> {
+  const address = await hostAddress();
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.find((one) => one.address === address)?.cidr ?? '';
+}
+
 /** Whether a loopback port could be taken now. */
 export function isPortFree(port: number): Promise<boolean> {
   const server = createServer();

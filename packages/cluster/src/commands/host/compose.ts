@@ -11,15 +11,18 @@ import {
   delay,
   errorMessage,
   loadTls,
+  parseRanges,
   publicKeyPin,
   silentLogger,
 } from '@kubets/platform';
 import { makePrivateDir, readIfThere, replaceFile, writeAtomic } from '../../files.ts';
+import { balancerRange } from '../../host/balancer-range.ts';
 import { hostLeaves } from '../../host/leaves.ts';
 import { publishClusterInfo, publishFacts } from '../../host/publish.ts';
 import { ownRelease } from '../../host/release.ts';
 import { type HostSettings, hostPorts, parseEndpoint } from '../../host/settings.ts';
 import { nowMs } from '../../host/store.ts';
+import { hostNetwork } from '../../install/machine.ts';
 import { newToken, parseToken, tokenSecret, tokenText } from '../../join/token.ts';
 import { limits } from '../../limits.ts';
 import { ensurePki } from '../../pki/ensure.ts';
@@ -27,15 +30,20 @@ import { kubeconfigText } from '../../pki/kubeconfig.ts';
 import { defaults } from '../../plan/settings.ts';
 import type { Io } from '../io.ts';
 
-export interface ComposeOptions {
+export interface PublishOptions {
   /** The folder the containers share. */
   readonly dir: string;
   /** `HOST:PORT` of the one door, as containers see it. */
   readonly endpoint: string;
   /** Names of the containers that serve: members of the store, apiservers, the door. */
   readonly names: readonly string[];
+}
+
+export interface ComposeOptions extends PublishOptions {
   /** Where the machine itself finds the door, for the kubeconfig. */
   readonly server: string;
+  /** Addresses for Services of type LoadBalancer: RANGE,…; `auto`: the upper end of the containers' network; `none`. */
+  readonly loadBalancerRanges: string;
 }
 
 /** What `kubets join --from FILE` reads. */
@@ -43,13 +51,25 @@ export interface JoinFile {
   readonly endpoint: string;
   readonly token: string;
   readonly pins: readonly string[];
+  /** RANGE,…; '': there are no load balancers. Absent in files of releases that had none. */
+  readonly loadBalancerRanges?: string;
 }
 
 const pki = (dir: string): string => join(dir, 'pki');
 const joinFile = (dir: string): string => join(dir, 'join.json');
+/** Read by the cloud-controller-manager as `--config`. */
+const cloudFlags = (dir: string): string => join(dir, 'cloud-controller-manager.yaml');
+
+/** @param cidr this container's address, with the length of the network's prefix. @throws ConfigError for what is no range */
+export function rangesFor(wish: string, cidr: string): string {
+  if (wish === 'none') return '';
+  if (wish === 'auto') return balancerRange(cidr);
+  parseRanges(wish.split(','), '--load-balancer-ranges');
+  return wish;
+}
 
 /** The cluster as a host's settings: a master at the one door. */
-function settings({ endpoint, names }: ComposeOptions): HostSettings {
+function settings({ endpoint, names }: PublishOptions, ranges: string): HostSettings {
   const { host } = parseEndpoint(endpoint);
   return {
     version: 1,
@@ -64,6 +84,7 @@ function settings({ endpoint, names }: ComposeOptions): HostSettings {
       serviceCidr: defaults.serviceCidr,
       clusterDomain: defaults.clusterDomain,
       podNetwork: 'host-routes',
+      ...(ranges === '' ? {} : { loadBalancerRanges: ranges }),
     },
     runtime: 'simulated',
     extraNames: names,
@@ -75,8 +96,9 @@ function settings({ endpoint, names }: ComposeOptions): HostSettings {
 export async function composePrepare(options: ComposeOptions, io: Io): Promise<void> {
   const { dir, endpoint, names } = options;
   makePrivateDir(pki(dir));
-  const leaves = hostLeaves(settings(options), limits.certificateDays).map((leaf) =>
-    leaf.file === 'etcd' ? { ...leaf, hosts: [...(leaf.hosts ?? []), ...names] } : leaf,
+  const loadBalancerRanges = rangesFor(options.loadBalancerRanges, await hostNetwork());
+  const leaves = hostLeaves(settings(options, loadBalancerRanges), limits.certificateDays).map(
+    (leaf) => (leaf.file === 'etcd' ? { ...leaf, hosts: [...(leaf.hosts ?? []), ...names] } : leaf),
   );
   const made = await ensurePki(pki(dir), leaves, nowMs());
   const read = (file: string): string => readIfThere(join(pki(dir), file)) ?? '';
@@ -86,8 +108,10 @@ export async function composePrepare(options: ComposeOptions, io: Io): Promise<v
   writeAtomic(join(dir, 'kubeconfig'), kubeconfigText({ server, ...identity }));
   const there = readJoinFile(joinFile(dir));
   const token = there === undefined ? tokenText(newToken(randomBytes)) : there.token;
-  const facts: JoinFile = { endpoint, token, pins: [publicKeyPin(identity.ca)] };
-  writeAtomic(joinFile(dir), `${JSON.stringify(facts, null, 2)}\n`);
+  const facts = { endpoint, token, pins: [publicKeyPin(identity.ca)], loadBalancerRanges };
+  writeAtomic(joinFile(dir), `${JSON.stringify(facts satisfies JoinFile, null, 2)}\n`);
+  writeAtomic(cloudFlags(dir), `load-balancer-ranges: '${loadBalancerRanges}'\n`);
+  io.err(`addresses for load balancers: ${loadBalancerRanges || 'none'}\n`);
   io.err(made.length > 0 ? `certificates made: ${made.join(', ')}\n` : 'certificates are there\n');
 }
 
@@ -106,12 +130,13 @@ export function readJoinFile(file: string): JoinFile | undefined {
   }
 }
 
-async function publishOnce(api: ApiClient, options: ComposeOptions): Promise<void> {
+async function publishOnce(api: ApiClient, options: PublishOptions): Promise<void> {
   const { dir, endpoint } = options;
   await api.resource('v1', 'namespaces').get('', 'kube-public');
   await publishClusterInfo(api, endpoint, readIfThere(join(pki(dir), 'ca.crt')) ?? '');
-  await publishFacts(api, settings(options));
-  const token = parseToken(readJoinFile(joinFile(dir))?.token ?? '');
+  const facts = readJoinFile(joinFile(dir));
+  await publishFacts(api, settings(options, facts?.loadBalancerRanges ?? ''));
+  const token = parseToken(facts?.token ?? '');
   // The folder is private to the machine, and nodes may be added at any time: this token does not end.
   const description = 'for the node containers of this machine';
   const secret = tokenSecret(token, { expiresAtMs: undefined, description });
@@ -124,7 +149,7 @@ async function publishOnce(api: ApiClient, options: ComposeOptions): Promise<voi
 }
 
 /** Waits for the API, however long that takes: the containers start in any order. */
-export async function composePublish(options: ComposeOptions, io: Io): Promise<void> {
+export async function composePublish(options: PublishOptions, io: Io): Promise<void> {
   const { dir } = options;
   const { host } = parseEndpoint(options.endpoint);
   const file = (name: string): string => join(pki(dir), name);

@@ -1,7 +1,8 @@
 /** `kubets join --from FILE --run`: for containers, which join once and then run, whichever of both is due. */
 import { delay, errorMessage } from '@kubets/platform';
 import { StartError } from '../../errors.ts';
-import { savedHost } from '../../host/store.ts';
+import type { HostSettings } from '../../host/settings.ts';
+import { savedHost, saveHost } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
 import { clusterPaths } from '../../paths.ts';
 import type { Io } from '../io.ts';
@@ -19,10 +20,22 @@ export async function awaitJoinFile(file: string, io: Io): Promise<JoinFile> {
   }
 }
 
+/** A network made anew has other addresses for load balancers. @returns the same object where nothing has changed */
+export function withRanges(host: HostSettings, ranges: string | undefined): HostSettings {
+  const { loadBalancerRanges = '', ...others } = host.cluster;
+  if (ranges === undefined || ranges === loadBalancerRanges) return host;
+  return {
+    ...host,
+    cluster: ranges === '' ? others : { ...others, loadBalancerRanges: ranges },
+  };
+}
+
 export interface JoinAndRunOptions {
   readonly run: Pick<RunOptions, 'onRoll' | 'exchange'>;
   /** Asked for only when the host has not joined yet. */
   readonly join: () => Promise<JoinOptions>;
+  /** The file it joins from; what may change there is taken over by hosts that have joined. */
+  readonly from?: string | undefined;
   readonly dataDir: string;
 }
 
@@ -42,7 +55,13 @@ async function joinStubbornly(options: JoinAndRunOptions, io: Io): Promise<void>
 /** Stays in the foreground. */
 export async function joinAndRun(options: JoinAndRunOptions, io: Io): Promise<void> {
   const { dataDir } = options;
-  const isMember = savedHost(clusterPaths(dataDir)) !== undefined;
+  const paths = clusterPaths(dataDir);
+  const saved = savedHost(paths);
+  const isMember = saved !== undefined;
+  if (isMember && options.from !== undefined) {
+    const present = withRanges(saved, readJoinFile(options.from)?.loadBalancerRanges);
+    if (present !== saved) saveHost(paths, present);
+  }
   const failed = new AbortController();
   const runIo: Io = { ...io, signal: AbortSignal.any([io.signal, failed.signal]) };
   const running = run({ dataDir, wait: !isMember, ...options.run }, runIo);
