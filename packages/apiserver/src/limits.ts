@@ -7,6 +7,9 @@ export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 export const MAX_YAML_DEPTH = 512;
 /** Largest request head. */
 export const MAX_HEADER_BYTES = 64 * 1024;
+/** Requests a client may give up on one connection: at once, and a second, before the connection is ended. */
+export const STREAM_RESET_BURST = 20_000;
+export const STREAM_RESETS_A_SECOND = 2_000;
 /** Largest message on the component door; above the body limit for the envelope. */
 export const MAX_GRPC_MESSAGE_BYTES = 8 * 1024 * 1024;
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +53,28 @@ describe('an embedded server', () => {
     const { status } = await ask(api, 'GET', '/api/v1/secrets', 'joe-token');
     assert.equal(status, 403);
     assert.equal((await ask(api, 'GET', '/api/v1/secrets', 'nobody-knows')).status, 401);
+  });
+
+  it('keeps the connection of a client that gives up many watches', async () => {
+    const session = connect(api.url, { ca: api.ca });
+    const path = '/api/v1/namespaces/default/configmaps?watch=true';
+    const headers = { authorization: `Bearer ${api.token}`, ':path': path };
+    const giveUp = async (): Promise<void> => {
+      const stream = session.request(headers);
+      stream.resume().on('response', () => stream.close());
+      await once(stream, 'close');
+    };
+    let goneAway: number | undefined;
+    session.on('goaway', (code: number) => {
+      goneAway = code;
+    });
+    for (let i = 0; i < 15 && !session.closed; i++)
+      await Promise.all(Array.from({ length: 100 }, giveUp));
+    assert.equal(goneAway, undefined);
+    const stream = session.request({ ...headers, ':path': '/version' });
+    const [answer] = await once(stream, 'response');
+    assert.equal(answer[':status'], 200);
+    session.destroy();
   });
 
   it('is what kubectl takes for a cluster', async () => {

@@ -10,7 +10,12 @@ import {
 import type { Duplex } from 'node:stream';
 import { DEFAULT_CIPHERS, type TLSSocket } from 'node:tls';
 import { type Clock, ConfigError, delay, errorMessage, type Logger } from '@kubets/platform';
-import { DRAIN_GRACE_MS, MAX_HEADER_BYTES } from '../limits.ts';
+import {
+  DRAIN_GRACE_MS,
+  MAX_HEADER_BYTES,
+  STREAM_RESET_BURST,
+  STREAM_RESETS_A_SECOND,
+} from '../limits.ts';
 import type { RestHandler } from './handler.ts';
 import { PeerReader } from './peer.ts';
 import { statusOf } from './respond.ts';
@@ -130,6 +135,10 @@ function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): Http
       ciphers: CIPHERS,
       honorCipherOrder: true,
       maxSessionMemory: 64,
+      // A client ends each of its watches by a reset, and one connection may carry those of thousands of nodes. What was begun
+      // for a reset request is given up at once, so many of them cost no more than many requests do.
+      streamResetBurst: STREAM_RESET_BURST,
+      streamResetRate: STREAM_RESETS_A_SECOND,
       maxHeaderListPairs: 256,
       settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: MAX_HEADER_BYTES },
     });
