@@ -57,6 +57,8 @@ export function planRevision(
       name: `${nameOf(owner)}-${hash}`,
       namespace: namespaceOf(owner),
       labels: { ...facts.template.metadata?.labels, [REVISION_HASH_LABEL]: hash },
+      // `kubectl rollout history` reads the cause of the change here.
+      ...(owner.metadata.annotations && { annotations: owner.metadata.annotations }),
       ownerReferences: [newControllerRef(owner, kind)],
     },
     data,
