@@ -46,7 +46,8 @@ export class Sender {
     this.#out.push(bytes);
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    process.nextTick(() => this.#flush());
+    // Not at once: whatever else has come in this turn, over other connections too, may want to say something.
+    setImmediate(this.#flush);
   }
 
   /** Sends a request, its body as far as there is room. */
@@ -106,12 +107,12 @@ export class Sender {
     return true;
   }
 
-  #flush(): void {
+  #flush = (): void => {
     this.#isFlushing = false;
     const out = this.#out;
     this.#out = [];
     const [only] = out;
     if (only === undefined || this.#socket.destroyed) return;
     this.#socket.write(out.length === 1 ? only : Buffer.concat(out));
-  }
+  };
 }
