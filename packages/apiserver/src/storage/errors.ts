@@ -23,19 +23,27 @@ function unavailable(code: 503 | 504, message: string, retryAfterSeconds?: numbe
   });
 }
 
+/** The likeliest cause when the time of a call is over, which was tried on every member. */
+const MAJORITY = 'a majority of its members may be away';
+
 /**
- * The `ApiError` of a store failure. Only what surely had no effect invites to try again (Retry-After); a write whose fate
- * is unknown does not.
+ * The `ApiError` of a store failure. What surely had no effect invites to try again (Retry-After). A write whose fate is unknown
+ * does not; nor does a call that was tried for all of its time: stock clients would repeat it ten times, and their users stare at
+ * nothing for two minutes.
  */
 export function storeError(error: unknown): unknown {
   if (!(error instanceof EtcdError)) return error;
   if (error.kind === 'compacted') return expired(TOO_OLD_LIST);
   if (error instanceof AmbiguousError) {
-    return unavailable(504, `Timeout: the store did not confirm the write: ${error.message}`);
+    const hint = error.code === CODE_DEADLINE_EXCEEDED ? `; ${MAJORITY}` : '';
+    return unavailable(
+      504,
+      `Timeout: the store did not confirm the write: ${error.message}${hint}`,
+    );
   }
   switch (error.code) {
     case CODE_DEADLINE_EXCEEDED:
-      return unavailable(504, `Timeout: ${error.message}`, STORE_RETRY_SECONDS);
+      return unavailable(504, `Timeout: the store did not answer: ${error.message}; ${MAJORITY}`);
     case CODE_UNAVAILABLE:
     case CODE_RESOURCE_EXHAUSTED:
       return unavailable(503, error.message, STORE_RETRY_SECONDS);

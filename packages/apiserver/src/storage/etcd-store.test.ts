@@ -125,7 +125,7 @@ describe('failures of the store', () => {
       new EtcdError('noLeader', 14, 'etcdserver: no leader'),
       '503 ServiceUnavailable retry',
     ],
-    ['time is up', new EtcdError('other', 4, 'deadline'), '504 Timeout retry'],
+    ['time is up', new EtcdError('other', 4, 'deadline'), '504 Timeout'],
     [
       'too many requests',
       new EtcdError('tooManyRequests', 8, 'many'),
@@ -138,6 +138,14 @@ describe('failures of the store', () => {
   for (const [what, error, expected] of cases) {
     it(`${what} → ${expected}`, () => assert.equal(code(error), expected));
   }
+
+  it('say what is likely when no member answered in time', () => {
+    const text = (error: unknown): string => String(storeError(error));
+    const majority = /a majority of its members may be away/;
+    assert.match(text(new EtcdError('other', 4, 'the time of the call is over')), majority);
+    assert.match(text(new AmbiguousError('other', 4, 'not known')), majority);
+    assert.doesNotMatch(text(new AmbiguousError('other', 14, 'lost')), majority);
+  });
 
   it('errors of our own pass through', () => {
     const error = new Error('mine');
