@@ -99,6 +99,26 @@ test('pods of two nodes reach each other, and a Service by its name', { skip }, 
   await everybodyTalks();
 });
 
+test('a load balancer’s address answers from a container of the network', { skip }, async () => {
+  await cluster.kubectl(['expose', 'service', 'web', '--name=front', '--type=LoadBalancer']);
+  await eventually('the address answers', PATIENCE_MS, async () => {
+    const path = '{.status.loadBalancer.ingress[0].ip}';
+    const address = await cluster.kubectl(['get', 'service', 'front', '-o', `jsonpath=${path}`]);
+    assert.match(address, /^\d+\.\d+\.\d+\.\d+$/);
+    const ask = `exec 3<>/dev/tcp/${address}/80; printf 'GET /who HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
+    const answer = await cluster.docker([
+      'exec',
+      cluster.outsider,
+      'timeout',
+      '5',
+      'bash',
+      '-c',
+      ask,
+    ]);
+    assert.match(answer, /200 OK[\s\S]*web-[12]/);
+  });
+});
+
 test('a node container made anew is the same node, with its images and pods', {
   skip,
 }, async () => {

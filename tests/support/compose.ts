@@ -110,6 +110,11 @@ export class ComposeCluster {
     return `${this.#name}_node_${n}`;
   }
 
+  /** A container of the network that is no node. */
+  get outsider(): string {
+    return `${this.#name}_scheduler-1_1`;
+  }
+
   /** The name it has in the API. */
   nodeName(n: number): string {
     return `${this.#name}-node-${n}`;
