@@ -1,7 +1,7 @@
 /** Finds out whom to trust, and what the cluster is, with nothing but a token and a hash. */
 import type { ConfigMap, Secret } from '@kubets/api';
 import { ConfigError, publicKeyPin, yamlLibrary } from '@kubets/platform';
-import { StartError } from '../errors.ts';
+import { StartError, TokenError } from '../errors.ts';
 import type { ClusterFacts, MasterAddress } from '../host/settings.ts';
 import { limits } from '../limits.ts';
 import { type Answer, ask, type Door } from './rest.ts';
@@ -62,7 +62,7 @@ async function publicFacts(door: Door, token: Token, nowMs: number): Promise<str
   const { data = {} } = answer.body as ConfigMap;
   const content = data.kubeconfig ?? '';
   if (!signatureFits(content, data[`jws-kubeconfig-${token.id}`], token)) {
-    throw new ConfigError(
+    throw new TokenError(
       `the token is not valid on ${at} (unknown, expired, or mistyped); make another with "kubets token create --print-join-command" on a master`,
     );
   }

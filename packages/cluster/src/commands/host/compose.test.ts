@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ConfigError, flag, parseFlags } from '@kubets/platform';
+import { StartError, TokenError } from '../../errors.ts';
 import { readIfThere } from '../../files.ts';
 import type { HostSettings } from '../../host/settings.ts';
 import type { Io } from '../io.ts';
 import { composePrepare, rangesFor, readJoinFile } from './compose.ts';
-import { withRanges } from './join-and-run.ts';
+import { mayPass, withRanges } from './join-and-run.ts';
 
 const never = new AbortController().signal;
 const silentIo: Io = {
@@ -79,4 +80,11 @@ test('a host that has joined takes over ranges that changed', () => {
   assert.deepEqual(withRanges(host, '').cluster, { endpoint: 'door:6443' });
   const bare = withRanges(host, '');
   assert.equal(withRanges(bare, ''), bare);
+});
+
+test('a host goes on joining while the cluster starts, but not with what only the user can mend', () => {
+  assert.equal(mayPass(new StartError('no answer'), undefined), true);
+  assert.equal(mayPass(new TokenError('unknown'), '/etc/kubets/join.json'), true);
+  assert.equal(mayPass(new TokenError('unknown'), undefined), false);
+  assert.equal(mayPass(new ConfigError('another release'), '/etc/kubets/join.json'), false);
 });

@@ -1,6 +1,6 @@
 /** `kubets join --from FILE --run`: for containers, which join once and then run, whichever of both is due. */
 import { delay, errorMessage } from '@kubets/platform';
-import { StartError } from '../../errors.ts';
+import { StartError, TokenError } from '../../errors.ts';
 import type { HostSettings } from '../../host/settings.ts';
 import { savedHost, saveHost } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
@@ -39,13 +39,20 @@ export interface JoinAndRunOptions {
   readonly dataDir: string;
 }
 
+/**
+ * Whether what stopped a join may be over by itself. A token out of a file may be unknown for a moment: whoever wrote the file is
+ * about to give it to the cluster.
+ */
+export const mayPass = (error: unknown, from: string | undefined): boolean =>
+  error instanceof StartError || (from !== undefined && error instanceof TokenError);
+
 /** Joins once the cluster answers: its masters may start later than this host. What only the user can mend ends it. */
 async function joinStubbornly(options: JoinAndRunOptions, io: Io): Promise<void> {
   for (;;) {
     try {
       return await join(await options.join(), io);
     } catch (error) {
-      if (!(error instanceof StartError) || io.signal.aborted) throw error;
+      if (!mayPass(error, options.from) || io.signal.aborted) throw error;
       io.err(`kubets: ${errorMessage(error)}; trying again\n`);
       await delay(limits.hostRetryMs, { signal: io.signal });
     }
