@@ -127,3 +127,78 @@ test('a node container made anew is the same node, with its images and pods', {
   await nodesReady(2);
   await everybodyTalks();
 });
+
+const moving = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: moving}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: moving}}
+  template:
+    metadata: {labels: {app: moving}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      affinity:
+        podAntiAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+          - {weight: 100, podAffinityTerm: {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: moving}}}}
+      containers:
+      - {name: c, image: ${BUSYBOX_IMAGE}, imagePullPolicy: IfNotPresent, command: [busybox, sleep, '100000']}
+`;
+
+/** Nodes of the Deployment's pods that run and are not going away. */
+async function movingOn(): Promise<string[]> {
+  const list = await cluster.kubectl(['get', 'pods', '-l', 'app=moving', '-o', 'json']);
+  const pods: {
+    metadata: { deletionTimestamp?: string };
+    spec: { nodeName?: string };
+    status: object;
+  }[] = JSON.parse(list).items;
+  return pods
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined)
+    .filter((pod) => JSON.stringify(pod.status).includes('"status":"True","type":"Ready"'))
+    .map((pod) => pod.spec.nodeName ?? '')
+    .sort();
+}
+
+test('of a lost node the pods move, and nobody asks its name server; it comes back', {
+  skip,
+}, async (t) => {
+  const [stays, goes] = [cluster.nodeName(1), cluster.nodeName(2)];
+  await cluster.kubectl(['apply', '-f', '-'], moving);
+  await eventually('a pod on each node', PATIENCE_MS, async () =>
+    assert.deepEqual(await movingOn(), [stays, goes].sort()),
+  );
+  const read = (kind: string, name: string, path: string): Promise<string> =>
+    cluster.kubectl(['-n', 'kube-system', 'get', kind, name, '-o', `jsonpath=${path}`]);
+  const nodeReady = (): Promise<string> =>
+    read('node', goes, '{.status.conditions[?(@.type=="Ready")].status}');
+  const serverReady = (): Promise<string> =>
+    read('endpointslice', `kube-dns-${goes}`, '{.endpoints[0].conditions.ready}');
+
+  await cluster.docker(['kill', cluster.node(2)]);
+  const killed = performance.now();
+  const say = (what: string): void =>
+    t.diagnostic(`${what} after ${((performance.now() - killed) / 1_000).toFixed(1)} s`);
+  await eventually('the node is not ready', PATIENCE_MS, async () =>
+    assert.equal(await nodeReady(), 'Unknown'),
+  );
+  say('not ready');
+  await eventually('its name server is not ready', PATIENCE_MS, async () =>
+    assert.equal(await serverReady(), 'false'),
+  );
+  await eventually('both pods are on the node that is left', PATIENCE_MS, async () =>
+    assert.deepEqual(await movingOn(), [stays, stays]),
+  );
+  say('pods elsewhere');
+  const lookUp =
+    'for i in 1 2 3 4 5 6; do busybox nslookup web.default.svc.cluster.local || exit 1; done';
+  await cluster.kubectl(['exec', 'web-1', '--', 'sh', '-c', lookUp]);
+
+  await cluster.docker(['start', cluster.node(2)]);
+  await eventually('the node and its name server are back', PATIENCE_MS, async () => {
+    assert.equal(await nodeReady(), 'True');
+    assert.equal(await serverReady(), 'true');
+  });
+  say('back');
+});
