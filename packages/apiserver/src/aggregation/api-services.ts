@@ -79,6 +79,11 @@ export class ApiServices implements BackgroundTask {
     return this.#view.whenSynced();
   }
 
+  /** Whether no version is another server's. */
+  get isEmpty(): boolean {
+    return this.#extensions.size === 0;
+  }
+
   /** The extension that has a version; undefined when this server has it. */
   find(group: string, version: string): Extension | undefined {
     return this.#extensions.get(nameOf(group, version));

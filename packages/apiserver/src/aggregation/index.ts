@@ -11,6 +11,7 @@ export { withExtensions } from './discovery.ts';
 export function extensionRoutes(services: ApiServices): ExtensionRoutes {
   return {
     find(path) {
+      if (services.isEmpty) return undefined;
       const [, first, ...rest] = path.split('/');
       const below = first === 'openapi' && rest[0] === 'v3' ? rest.slice(1) : [first, ...rest];
       const [root, group = '', version = ''] = below;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configMap, make, targetOf } from '../testing/index.ts';
+import { configMap, make, targetOf, testRegistry } from '../testing/index.ts';
 import { at, refusal, useScene } from '../testing/scene.ts';
 
 const s = useScene();
@@ -33,6 +33,34 @@ describe('creating', () => {
       names.add(metadata.name ?? '');
     }
     assert.equal(names.size, 20);
+  });
+
+  it('makes the whole object anew for another name, from a text and from a value', async (t) => {
+    const sent = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { generateName: 'x-', labels: { a: 'b' } },
+      data: { k: 'v' },
+    };
+    // The same seed makes the same names.
+    const other = testRegistry({ store: s.t.store });
+    t.after(() => other.caches.close());
+    const target = targetOf('v1', 'ConfigMap');
+    const ctx = { ...s.t.ctx, fieldManager: 'tester' };
+    for (const json of [JSON.stringify(sent), structuredClone(sent)]) {
+      const body = { json, validation: 'Strict' } as const;
+      const first = (await s.t.registry.create(target, body, ctx)).object;
+      const again = { ...body, json: typeof json === 'string' ? json : structuredClone(sent) };
+      const { object } = await other.registry.create(target, again, ctx);
+      assert.notEqual(object.metadata.name, first.metadata.name);
+      assert.match(object.metadata.name ?? '', /^x-[a-z0-9]{5}$/);
+      assert.deepEqual(object.metadata.labels, { a: 'b' });
+      assert.deepEqual((object as { data?: unknown }).data, { k: 'v' });
+      const [owner, ...more] = object.metadata.managedFields ?? [];
+      assert.equal(more.length, 0);
+      assert.equal(owner?.manager, 'tester');
+      assert.deepEqual(owner?.fieldsV1, first.metadata.managedFields?.[0]?.fieldsV1);
+    }
   });
 
   it('refuses a name that is taken', async () => {

@@ -33,6 +33,7 @@ import { writtenEntry } from './written.ts';
 /**
  * Creates an object.
  * @param object decoded and defaulted; changed in place
+ * @param again gives the object anew, for another name when a generated one is taken; without it a copy is made ahead
  * @throws ApiError Invalid, AlreadyExists, whatever admission refuses with
  */
 export async function createObject(
@@ -40,13 +41,15 @@ export async function createObject(
   target: Target,
   object: KubeObject,
   ctx: WriteContext,
+  again?: () => KubeObject,
 ): Promise<ObjectResult> {
-  if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), undefined, object);
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
-  const sent = generated ? cloneJson(object) : object;
+  const copy = generated && again === undefined ? cloneJson(object) : object;
+  const anew = again ?? (() => cloneJson(copy));
   for (let attempt = 1; ; attempt += 1) {
-    const candidate = generated && attempt > 1 ? cloneJson(sent) : object;
+    const candidate = attempt === 1 ? object : anew();
+    if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), undefined, candidate);
     try {
       return await createOnce(deps, target, candidate, ctx);
     } catch (error) {

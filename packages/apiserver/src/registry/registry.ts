@@ -87,7 +87,8 @@ export class Registry {
   /** Creates an object, or does what creating its subresource means. */
   async create(target: Target, body: Body, ctx: WriteContext): Promise<ObjectResult> {
     const { def, subresource } = target;
-    const object = readBody(target, body.json, body, ctx);
+    const { json } = body;
+    const object = readBody(target, json, body, ctx);
     if (subresource !== '') return this.#createSub(target, object, ctx);
     checkPlace(target, object, false);
     if (def.group === '' && def.resource === 'bindings') {
@@ -97,7 +98,14 @@ export class Registry {
     }
     if (!def.verbs.includes('get')) throw methodNotAllowed();
     refuseCreate(def);
-    return createObject(this.deps, target, object, ctx);
+    if (typeof json !== 'string') return createObject(this.deps, target, object, ctx);
+    // A text can be read again: that a generated name is taken is too rare to keep a copy for it.
+    const again = (): KubeObject => {
+      const anew = readBody(target, json, body, ctx);
+      checkPlace(target, anew, false);
+      return anew;
+    };
+    return createObject(this.deps, target, object, ctx, again);
   }
 
   async update(target: Target, body: Body, ctx: WriteContext): Promise<ObjectResult> {
