@@ -7,6 +7,8 @@ export interface NodeLimits {
   readonly heartbeatMs: number;
   /** A follower that hears nothing this long (up to twice, at random) stands for election. A multiple of `heartbeatMs`. */
   readonly electionMs: number;
+  /** How long followers that nobody waits at need not be told what is committed, unless entries are sent to them anyway. */
+  readonly commitHoldMs: number;
   /** Entries kept behind the durable state, so that a slow follower needs no snapshot. */
   readonly snapshotCatchUpEntries: number;
   /** Bytes of entries kept in memory; beyond it fewer are kept for slow followers. */
@@ -24,6 +26,7 @@ export interface NodeLimits {
 export const DEFAULT_NODE_LIMITS: NodeLimits = {
   heartbeatMs: 100,
   electionMs: 1000,
+  commitHoldMs: 1,
   snapshotCatchUpEntries: 10_000,
   maxLogBytes: 32 * 1024 * 1024,
   maxWaiting: 20_000,

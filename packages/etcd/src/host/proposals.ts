@@ -14,7 +14,7 @@
  * proposed again. For this to work the bytes of every proposal must be unique (carry an id).
  */
 import { crc32 } from 'node:zlib';
-import { type Entry, NONE } from '../raft/types.ts';
+import { type Entry, type Index, NONE } from '../raft/types.ts';
 import { type NodeContext, requestNumbers } from './context.ts';
 import {
   type ConsensusError,
@@ -61,6 +61,8 @@ export class Proposals {
   readonly #given = new Map<number, Call>();
   readonly #byDigest = new Map<number, readonly number[]>();
   #appliedTerm = 0;
+  /** Leader: the newest entry another member has proposed, and waits to apply. */
+  forwardedIndex: Index = 0;
   /** Counters for metrics. */
   readonly counts = { accepted: 0, failed: 0, retried: 0 };
 
@@ -167,7 +169,10 @@ export class Proposals {
     const result = leads
       ? this.#memory.once(term, from, requestId, () => this.#accept(forward.kind, forward.data))
       : 'notLeader';
-    if (result === 'accepted') this.#ctx.kick();
+    if (result === 'accepted') {
+      this.forwardedIndex = core.log.lastIndex;
+      this.#ctx.kick();
+    }
     transport.send([{ type: 'forwardReply', from: core.id, to: from, term, requestId, result }]);
   }
 

@@ -81,6 +81,10 @@ export class RaftNode implements Consensus {
   readonly #listeners = new Set<(status: ConsensusStatus) => void>();
   readonly #deadlines: Deadlines;
   #ticker: Timer | undefined;
+  /** Followers are not told what is committed; when this is over they are. */
+  #commitHold: Timer | undefined;
+  #commitsHeld = false;
+  #tellCommits = false;
   #ticks = 0;
   #pumpQueued = false;
   #hurrying = false;
@@ -236,7 +240,7 @@ export class RaftNode implements Consensus {
     if (!this.#running() || this.#snapshots.frozen) return;
     this.#guard(() => {
       this.#reads.issue();
-      const ready = this.#core.ready({ apply: !this.#applier.paused });
+      const ready = this.#takeReady();
       this.#persist(ready);
       const { transport } = this.#options;
       if (ready.messages.length > 0) transport.send(ready.messages);
@@ -250,11 +254,38 @@ export class RaftNode implements Consensus {
     });
   }
 
+  #takeReady(): Ready {
+    const { log, role } = this.#core;
+    // A follower's answer is waited for elsewhere, and only then what it applies.
+    const later = role !== 'leader' && log.hasUnhanded && log.applied < log.committed;
+    if (later) this.#kick();
+    const holdCommits = !this.#tellCommits && this.#proposals.forwardedIndex <= log.applied;
+    const ready = this.#core.ready({ apply: !later && !this.#applier.paused, holdCommits });
+    this.#tellCommits = false;
+    this.#commitsHeld = ready.commitsHeld;
+    if (ready.commitsHeld) this.#holdCommits();
+    return ready;
+  }
+
+  /** The next entries will most likely tell it; if there are none, this does. */
+  #holdCommits(): void {
+    const { clock, limits } = this.#options;
+    this.#commitHold ??= clock.setTimeout(() => {
+      this.#commitHold = undefined;
+      if (!this.#commitsHeld) return;
+      this.#tellCommits = true;
+      this.#kick();
+    }, limits.commitHoldMs);
+  }
+
   #persist(ready: Ready): void {
     const { token, hardState, entries, afterPersist } = ready;
     if (token === undefined && afterPersist.length === 0) return;
+    const isSending = ready.messages.length > 0;
     const done =
-      token === undefined ? this.#wal.flushed() : this.#wal.append({ hardState, entries });
+      token === undefined
+        ? this.#wal.flushed()
+        : this.#wal.append({ hardState, entries }, { isSending });
     done.then(
       () => {
         if (!this.#running()) return;
@@ -426,6 +457,7 @@ export class RaftNode implements Consensus {
   #halt(): void {
     this.#state = 'stopped';
     this.#ticker?.cancel();
+    this.#commitHold?.cancel();
     this.#failover.stop();
     this.#proposals.stop();
     this.#reads.stop();

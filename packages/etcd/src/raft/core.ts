@@ -51,6 +51,11 @@ export interface RaftCoreOptions {
   readonly limits?: Partial<RaftLimits>;
 }
 
+export interface ReadyOptions {
+  readonly apply: boolean;
+  readonly holdCommits?: boolean;
+}
+
 /** What became of a proposal. Anything but `accepted` has had no effect. */
 export type ProposeResult = 'accepted' | 'notLeader' | 'full' | 'transferring' | 'confPending';
 
@@ -299,10 +304,11 @@ export class RaftCore {
   /**
    * Takes everything there is to do, in one batch.
    * @param options.apply false while the host cannot apply (a snapshot is being installed)
+   * @param options.holdCommits followers need not be told of a new commit index at once; the host asks again soon
    */
-  ready(options: { readonly apply: boolean } = { apply: true }): Ready {
+  ready(options: ReadyOptions = { apply: true }): Ready {
     const state = this.#state;
-    if (state.role === 'leader') replicate(state);
+    if (state.role === 'leader') replicate(state, options.holdCommits ?? false);
     const { out } = state;
     state.out = new Outbox();
     const entries = state.log.takeUnhanded();
@@ -319,6 +325,7 @@ export class RaftCore {
       readStates: out.readStates,
       droppedReads: out.droppedReads,
       snapshotsTo: out.snapshotsTo,
+      commitsHeld: out.commitsHeld,
       token: persist ? { term: state.term, vote: state.vote, last: state.log.last } : undefined,
     };
   }

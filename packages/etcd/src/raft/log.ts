@@ -158,6 +158,11 @@ export class RaftLog {
     return true;
   }
 
+  /** Whether there are entries to hand to the disk. */
+  get hasUnhanded(): boolean {
+    return this.handed < this.lastIndex;
+  }
+
   /** Entries to hand to the disk; they count as handed from now on. */
   takeUnhanded(): Entry[] {
     const out = this.#entries.slice(this.handed - this.#offset.index);

@@ -56,8 +56,12 @@ export function trackMembers(state: RaftState, members: ReadonlySet<PeerId>): vo
   }
 }
 
-/** Sends one append to a follower. @returns whether another one could follow */
-function sendAppend(state: RaftState, to: PeerId, progress: Progress): boolean {
+/**
+ * Sends one append to a follower.
+ * @param hold a new commit index alone is no reason to send one
+ * @returns whether another one could follow
+ */
+function sendAppend(state: RaftState, to: PeerId, progress: Progress, hold: boolean): boolean {
   const { log } = state;
   const prevIndex = progress.next - 1;
   const prevTerm = log.term(prevIndex);
@@ -71,8 +75,11 @@ function sendAppend(state: RaftState, to: PeerId, progress: Progress): boolean {
   }
   const entries = log.slice(progress.next, log.lastIndex + 1, state.limits.maxAppendBytes);
   if (progress.state === 'replicate') {
-    const nothingNew = entries.length === 0 && progress.sentCommit >= log.committed;
-    if (nothingNew && !progress.forceAppend) return false;
+    const isTold = progress.sentCommit >= log.committed;
+    if (entries.length === 0 && !progress.forceAppend && (isTold || hold)) {
+      if (!isTold) state.out.commitsHeld = true;
+      return false;
+    }
     const last = entries.at(-1);
     if (last !== undefined) {
       let bytes = 0;
@@ -94,13 +101,30 @@ function sendAppend(state: RaftState, to: PeerId, progress: Progress): boolean {
   return progress.state === 'replicate' && entries.length > 0;
 }
 
-/** Sends every follower what it may have now. Called once per Ready, so proposals made together travel together. */
-export function replicate(state: RaftState): void {
+/**
+ * Sends every follower what it may have now. Called once per Ready, so proposals made together travel together.
+ * @param mayHold a commit index may wait for the next entries, which carry it; a message of its own and its answer cost
+ *   as much as those of an entry
+ */
+export function replicate(state: RaftState, mayHold: boolean): void {
+  const hold = mayHold && !isCommitUrgent(state);
   for (const [id, progress] of state.progress) {
     if (id === state.id) continue;
-    while (!progress.paused() && sendAppend(state, id, progress));
+    while (!progress.paused() && sendAppend(state, id, progress, hold));
   }
+  if (!state.out.commitsHeld) state.toldCommit = state.log.committed;
   if (state.heartbeatDue) sendHeartbeats(state);
+}
+
+/**
+ * Whoever has asked for a read point waits until it has applied that far. And a member that is being removed is sent nothing
+ * any more once the leader has applied that: it must be told before.
+ */
+function isCommitUrgent(state: RaftState): boolean {
+  const { log, out, toldCommit } = state;
+  if (toldCommit >= log.committed) return false;
+  if (out.messages.some(({ type }) => type === 'readIndexResponse')) return true;
+  return log.hasConf(toldCommit, log.committed);
 }
 
 function sendHeartbeats(state: RaftState): void {

@@ -24,6 +24,7 @@ function reset(state: RaftState, term: Term): void {
   state.pendingConfIndex = 0;
   state.uncommittedBytes = 0;
   state.heartbeatDue = false;
+  state.toldCommit = state.log.committed;
   dropReads(state);
 }
 

@@ -42,6 +42,7 @@ export class Outbox {
   readStates: ReadState[] = [];
   droppedReads: number[] = [];
   snapshotsTo: PeerId[] = [];
+  commitsHeld = false;
 }
 
 export class RaftState {
@@ -72,6 +73,8 @@ export class RaftState {
   /** Reads that wait for the first commit of the leader's own term. */
   earlyReads: { from: PeerId; context: number }[] = [];
   heartbeatDue = false;
+  /** Leader only: followers have been sent at least this commit index, if they take anything at all. */
+  toldCommit: Index = 0;
   out = new Outbox();
 
   constructor(options: StateOptions) {

@@ -177,6 +177,8 @@ export interface Ready {
   readonly droppedReads: readonly number[];
   /** Members that need a snapshot because the entries they lack are gone. */
   readonly snapshotsTo: readonly PeerId[];
+  /** Followers are not told of the newest commit index yet, because `holdCommits` allowed it. */
+  readonly commitsHeld: boolean;
   /** Present when there is something to persist. */
   readonly token: PersistToken | undefined;
 }

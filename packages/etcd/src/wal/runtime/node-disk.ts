@@ -44,10 +44,10 @@ class NodeFile implements DiskFile {
     return this.#handle.truncate(size);
   }
 
-  async sync(): Promise<void> {
+  async sync(isSending = true): Promise<void> {
     const { direct } = pace;
     // A leader's appends run beside its own sync: what was given to the network in this turn leaves before it is held up.
-    if (direct) await nextTurn();
+    if (direct && isSending) await nextTurn();
     const startedMs = performance.now();
     if (direct) fdatasyncSync(this.#handle.fd);
     else await datasync(this.#handle.fd);
