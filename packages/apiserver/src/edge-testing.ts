@@ -89,7 +89,7 @@ class FakeView<T extends KubeObject> implements CacheView<T> {
   }
 
   onChange(listener: (change: CacheChange<T>) => void): () => void {
-    for (const object of this.objects.values()) listener({ type: 'ADDED', object, old: undefined });
+    for (const object of this.objects.values()) listener(changeOf('ADDED', object, undefined));
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -98,13 +98,22 @@ class FakeView<T extends KubeObject> implements CacheView<T> {
     const old = this.objects.get(key);
     if (object) this.objects.set(key, object);
     else this.objects.delete(key);
-    if (object) this.#emit({ type: old ? 'MODIFIED' : 'ADDED', object, old });
-    else if (old) this.#emit({ type: 'DELETED', object: old, old });
+    if (object) this.#emit(changeOf(old ? 'MODIFIED' : 'ADDED', object, old));
+    else if (old) this.#emit(changeOf('DELETED', old, old));
   }
 
   #emit(change: CacheChange<T>): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function changeOf<T extends KubeObject>(
+  type: CacheChange['type'],
+  object: T,
+  old: T | undefined,
+): CacheChange<T> {
+  const { namespace = '', name = '' } = object.metadata;
+  return { type, namespace, name, object, old };
 }
 
 const keyOf = ({ metadata }: KubeObject): string =>

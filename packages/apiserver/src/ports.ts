@@ -184,9 +184,12 @@ export interface ObjectRef extends GroupVersionResource {
   readonly name: string;
 }
 
-/** One change a cache saw. */
+/** One change a cache saw. Its objects are parsed when they are asked for: who needs no former state should not ask. */
 export interface CacheChange<T extends KubeObject = KubeObject> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  /** '' for cluster-scoped kinds. */
+  readonly namespace: string;
+  readonly name: string;
   readonly object: T;
   readonly old: T | undefined;
 }

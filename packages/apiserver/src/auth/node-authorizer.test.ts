@@ -5,7 +5,7 @@ import { asks, FakeStore, user } from '../edge-testing.ts';
 import { GVR } from '../resources.ts';
 import { createAuthorizer } from './authorizer.ts';
 import { ownsNode } from './node-authorizer.ts';
-import { NodeGraph, podReferences } from './node-graph.ts';
+import { NodeGraph, type PodChange, podReferences } from './node-graph.ts';
 
 const kubelet = user('system:node:n1', 'system:nodes');
 
@@ -155,18 +155,52 @@ it('finds all that a pod refers to', () => {
   ]);
 });
 
+/** A change of a pod that must not be asked for its former state. */
+function changeOf(type: PodChange['type'], object: Pod): PodChange {
+  const { namespace = '', name = '' } = object.metadata;
+  return { type, namespace, name, object };
+}
+
 it('keeps a reference while one of several pods holds it, and forgets it after the last', () => {
   const graph = new NodeGraph();
-  graph.apply('ADDED', withSecret('a', 'n', 's'));
-  graph.apply('ADDED', withSecret('b', 'n', 's'));
-  graph.apply('DELETED', withSecret('a', 'n', 's'));
+  graph.apply(changeOf('ADDED', withSecret('a', 'n', 's')));
+  graph.apply(changeOf('ADDED', withSecret('b', 'n', 's')));
+  graph.apply(changeOf('DELETED', withSecret('a', 'n', 's')));
   assert.deepEqual([...graph.holders('secrets', 'ns', 's')], ['n']);
-  graph.apply('MODIFIED', withSecret('b', 'm', 's'), withSecret('b', 'n', 's'));
+  graph.apply(changeOf('MODIFIED', withSecret('b', 'm', 's')));
   assert.deepEqual([...graph.holders('secrets', 'ns', 's')], ['m']);
   assert.equal(graph.nodeOfPod('ns', 'b'), 'm');
-  graph.apply('DELETED', withSecret('b', 'm', 's'));
+  graph.apply(changeOf('DELETED', withSecret('b', 'm', 's')));
   assert.deepEqual([...graph.holders('secrets', 'ns', 's')], []);
   assert.equal(graph.nodeOfPod('ns', 'b'), undefined);
+});
+
+it('follows a pod from unbound to bound, to other references, and back to none', () => {
+  const graph = new NodeGraph();
+  const nodes = (secret: string): string[] => [...graph.holders('secrets', 'ns', secret)];
+  const unbound = withSecret('a', undefined, 's');
+  graph.apply(changeOf('ADDED', unbound));
+  assert.deepEqual(nodes('s'), []);
+  graph.apply(changeOf('MODIFIED', withSecret('a', 'n', 's')));
+  graph.apply(changeOf('MODIFIED', withSecret('a', 'n', 's')));
+  assert.deepEqual(nodes('s'), ['n']);
+  graph.apply(changeOf('MODIFIED', withSecret('a', 'n', 't')));
+  assert.deepEqual([nodes('s'), nodes('t')], [[], ['n']]);
+  graph.apply(changeOf('MODIFIED', unbound));
+  assert.deepEqual([nodes('t'), graph.nodeOfPod('ns', 'a')], [[], undefined]);
+  graph.apply(changeOf('DELETED', unbound));
+});
+
+it('does not look at a pod that is gone', () => {
+  const graph = new NodeGraph();
+  graph.apply(changeOf('ADDED', withSecret('a', 'n', 's')));
+  graph.apply({
+    ...{ type: 'DELETED', namespace: 'ns', name: 'a' },
+    get object(): Pod {
+      return assert.fail('the pod was parsed');
+    },
+  });
+  assert.equal(graph.nodeOfPod('ns', 'a'), undefined);
 });
 
 describe('owning a node', () => {

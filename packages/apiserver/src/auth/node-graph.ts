@@ -57,45 +57,68 @@ function addVolume(volume: Volume, podName: string, add: Add): void {
   }
 }
 
+/** What the graph takes of a change. */
+export type PodChange = Pick<CacheChange<Pod>, 'type' | 'namespace' | 'name' | 'object'>;
+
+/** How many pods of each node hold a reference. */
+interface Holders {
+  readonly key: string;
+  readonly podsOf: Map<string, number>;
+}
+
+/** Where a pod is, and what it refers to. */
+interface Bound {
+  readonly node: string;
+  readonly references: readonly Holders[];
+}
+
 /**
- * Which nodes run a pod that refers to an object. Memory is proportional to the references of bound pods;
- * a question costs one lookup.
+ * Which nodes run a pod that refers to an object. Memory is proportional to the references of bound pods; a question costs one
+ * lookup. What a pod referred to is remembered: reading it again out of the pod's former state would cost more than all the
+ * rest of a change.
  */
 export class NodeGraph {
-  /** reference → node → number of pods there that hold it */
-  readonly #holders = new Map<string, Map<string, number>>();
-  readonly #podNodes = new Map<string, string>();
+  readonly #holders = new Map<string, Holders>();
+  readonly #bound = new Map<string, Bound>();
 
   /** Takes a change of a pod; pods without a node refer to nothing yet. */
-  apply(type: CacheChange['type'], pod: Pod, old?: Pod): void {
-    const before = old ?? (type === 'DELETED' ? pod : undefined);
-    if (before) this.#count(before, -1);
-    if (type !== 'DELETED') this.#count(pod, 1);
+  apply(change: PodChange): void {
+    const podKey = `${change.namespace}/${change.name}`;
+    const before = this.#bound.get(podKey);
+    const now = change.type === 'DELETED' ? undefined : this.#hold(change.object);
+    if (now !== undefined) this.#bound.set(podKey, now);
+    else if (before !== undefined) this.#bound.delete(podKey);
+    if (before !== undefined) this.#release(before);
   }
 
   /** Nodes that hold a reference. */
   holders(kind: ReferencedKind, namespace: string, name: string): Iterable<string> {
-    return this.#holders.get(keyOf(kind, namespace, name))?.keys() ?? [];
+    return this.#holders.get(keyOf(kind, namespace, name))?.podsOf.keys() ?? [];
   }
 
   /** The node a pod is bound to; undefined when it is unknown or not bound. */
   nodeOfPod(namespace: string, name: string): string | undefined {
-    return this.#podNodes.get(`${namespace}/${name}`);
+    return this.#bound.get(`${namespace}/${name}`)?.node;
   }
 
-  #count(pod: Pod, step: 1 | -1): void {
+  #hold(pod: Pod): Bound | undefined {
     const node = pod.spec?.nodeName;
-    if (!node) return;
-    const podKey = `${pod.metadata.namespace ?? ''}/${pod.metadata.name ?? ''}`;
-    if (step === 1) this.#podNodes.set(podKey, node);
-    else this.#podNodes.delete(podKey);
-    for (const key of podReferences(pod)) {
-      const nodes = this.#holders.get(key) ?? new Map<string, number>();
-      this.#holders.set(key, nodes);
-      const count = (nodes.get(node) ?? 0) + step;
-      if (count > 0) nodes.set(node, count);
-      else nodes.delete(node);
-      if (nodes.size === 0) this.#holders.delete(key);
+    if (!node) return undefined;
+    const references = [...podReferences(pod)].map((key) => {
+      const holders = this.#holders.get(key) ?? { key, podsOf: new Map<string, number>() };
+      this.#holders.set(holders.key, holders);
+      holders.podsOf.set(node, (holders.podsOf.get(node) ?? 0) + 1);
+      return holders;
+    });
+    return { node, references };
+  }
+
+  #release({ node, references }: Bound): void {
+    for (const { key, podsOf } of references) {
+      const count = (podsOf.get(node) ?? 0) - 1;
+      if (count > 0) podsOf.set(node, count);
+      else podsOf.delete(node);
+      if (podsOf.size === 0) this.#holders.delete(key);
     }
   }
 }
@@ -103,6 +126,6 @@ export class NodeGraph {
 /** A graph fed by the cache of pods. */
 export function watchNodeGraph(pods: CacheView<Pod>): NodeGraph {
   const graph = new NodeGraph();
-  pods.onChange(({ type, object, old }) => graph.apply(type, object, old));
+  pods.onChange((change) => graph.apply(change));
   return graph;
 }

@@ -118,10 +118,15 @@ export function viewOf<T extends KubeObject>(def: KindDef, cache: WatchCache): C
       cache.list(wholeNamespace(namespace)).map((entry) => plain(def, entry) as T),
     onChange: (listener) =>
       cache.listen(({ type, entry, old }) => {
+        const { namespace, name } = entry;
         listener({
-          type,
-          object: plain(def, entry) as T,
-          old: old && (plain(def, old) as T),
+          ...{ type, namespace, name },
+          get object() {
+            return plain(def, entry) as T;
+          },
+          get old() {
+            return old && (plain(def, old) as T);
+          },
         });
       }),
   };
