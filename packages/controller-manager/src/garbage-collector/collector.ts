@@ -1,11 +1,4 @@
-import {
-  builtinKinds,
-  isNotFound,
-  type KindDef,
-  type KubeObject,
-  type OwnerReference,
-  parseApiVersion,
-} from '@kubets/api';
+import { isNotFound, type KubeObject, type OwnerReference } from '@kubets/api';
 import type { EventRecorder, ResourceApi } from '@kubets/client';
 import type { ControllerDeps } from '../host/controller.ts';
 import { ABSENT_OWNER_CACHE } from '../limits.ts';
@@ -14,10 +7,14 @@ import { blockersOf, judge, type OwnerFact, type OwnerState, type Verdict } from
 import {
   FOREGROUND_FINALIZER,
   type GraphNode,
+  type KindRef,
   ORPHAN_FINALIZER,
   type OwnerGraph,
   type Work,
 } from './graph.ts';
+
+/** Where the owner that a reference names is found; undefined for kinds that are not known. */
+export type KindLookup = (ref: OwnerReference) => KindRef | undefined;
 
 /** Carries out what {@link judge} decides, on facts read from the API at that moment. */
 export class Collector {
@@ -25,13 +22,29 @@ export class Collector {
   readonly #graph: OwnerGraph;
   readonly #enqueue: (work: Work) => void;
   readonly #events: EventRecorder;
+  readonly #kindOf: KindLookup;
+  /** Owners the API does not have, by the namespace they were looked for in. */
   readonly #absent = new RecentSet(ABSENT_OWNER_CACHE);
+  /** Owners that were seen to go. Their kind may be gone with them, and the API then knows nothing of either. */
+  readonly #gone = new RecentSet(ABSENT_OWNER_CACHE);
 
-  constructor(deps: ControllerDeps, graph: OwnerGraph, enqueue: (work: Work) => void) {
+  constructor(
+    deps: ControllerDeps,
+    facts: { graph: OwnerGraph; kindOf: KindLookup },
+    enqueue: (work: Work) => void,
+  ) {
     this.#deps = deps;
-    this.#graph = graph;
+    this.#graph = facts.graph;
+    this.#kindOf = facts.kindOf;
     this.#enqueue = enqueue;
     this.#events = deps.recorder('garbage-collector-controller');
+  }
+
+  /** An object was deleted. */
+  sawGo(uid: string): void {
+    const node = this.#graph.node(uid);
+    if (node && this.#graph.hasDependents(uid)) this.#gone.add(goneKey(node.kind.namespaced, uid));
+    this.#enqueue(this.#graph.forget(uid));
   }
 
   /** Looks at one object: finishes its foreground deletion, or decides whether it may stay. */
@@ -95,15 +108,15 @@ export class Collector {
   async #stateFromApi(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
     const place = `${node.namespace}/${ref.uid}`;
     if (this.#absent.has(place)) return 'absent';
-    const def = kindOf(ref);
-    if (!def) return 'unknown';
-    if (def.namespaced && !node.kind.namespaced) {
+    const kind = this.#kindOf(ref);
+    if (!kind) return this.#wentBefore(node, ref) ? 'absent' : 'unknown';
+    if (kind.namespaced && !node.kind.namespaced) {
       this.#warnScope(node, ref);
       return 'unknown';
     }
     try {
-      const owners = this.#deps.api.resource<KubeObject>(ref.apiVersion, def.resource);
-      const live = await owners.get(def.namespaced ? node.namespace : '', ref.name);
+      const owners = this.#deps.api.resource<KubeObject>(kind.gv, kind.resource);
+      const live = await owners.get(kind.namespaced ? node.namespace : '', ref.name);
       if (uidOf(live) === ref.uid) {
         const waits = live.metadata.finalizers?.includes(FOREGROUND_FINALIZER) === true;
         return isDeleting(live) && waits ? 'waiting' : 'solid';
@@ -113,6 +126,12 @@ export class Collector {
     }
     this.#absent.add(place);
     return 'absent';
+  }
+
+  /** Whether an owner that could own this object was seen to go. */
+  #wentBefore({ kind }: GraphNode, { uid }: OwnerReference): boolean {
+    if (this.#gone.has(goneKey(false, uid))) return true;
+    return kind.namespaced && this.#gone.has(goneKey(true, uid));
   }
 
   async #advance(node: GraphNode, live: KubeObject): Promise<void> {
@@ -202,9 +221,7 @@ export class Collector {
   }
 }
 
-function kindOf(ref: OwnerReference): KindDef | undefined {
-  return builtinKinds.forKind({ ...parseApiVersion(ref.apiVersion), kind: ref.kind });
-}
+const goneKey = (namespaced: boolean, uid: string): string => `${namespaced}/${uid}`;
 
 /** The last `limit` distinct texts. */
 class RecentSet {

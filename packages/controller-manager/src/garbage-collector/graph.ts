@@ -88,6 +88,11 @@ export class OwnerGraph {
     return work;
   }
 
+  /** Uids of all known objects of a kind. */
+  ofKind(kind: KindRef): string[] {
+    return [...this.#nodes.values()].filter((node) => node.kind === kind).map((node) => node.uid);
+  }
+
   #reindex(old: GraphNode | undefined, next: GraphNode, work: Work): void {
     const kept = new Set(next.owners.map((owner) => owner.uid));
     for (const owner of old?.owners ?? []) {

@@ -1,4 +1,4 @@
-import type { KindDef } from '@kubets/api';
+import { builtinKinds, type KindDef, type OwnerReference, parseApiVersion } from '@kubets/api';
 import type { KindRef } from './graph.ts';
 
 /** Events own nothing, are owned by nothing, and are the most frequent writes of all. */
@@ -18,4 +18,12 @@ export function collectableKinds(defs: readonly KindDef[]): KindRef[] {
     });
   }
   return [...byStorage.values()];
+}
+
+/** Where an owner of a built-in kind is found, in the version the reference names. */
+export function builtinKindOf(ref: OwnerReference): KindRef | undefined {
+  const def = builtinKinds.forKind({ ...parseApiVersion(ref.apiVersion), kind: ref.kind });
+  if (def === undefined) return undefined;
+  const { resource, kind, namespaced } = def;
+  return { gv: ref.apiVersion, resource, kind, namespaced };
 }

@@ -1,13 +1,20 @@
-import { builtinKinds, isForbidden, isNotFound, type KubeObject } from '@kubets/api';
+import {
+  builtinKinds,
+  isForbidden,
+  isNotFound,
+  type KubeObject,
+  type OwnerReference,
+} from '@kubets/api';
 import { type Informer, WorkQueue } from '@kubets/client';
-import type { Logger } from '@kubets/platform';
+import { delay, type Logger } from '@kubets/platform';
 import { type Controller, type ControllerDeps, isExpectedRetry } from '../host/controller.ts';
 import { forEachLimit } from '../host/slow-start.ts';
-import { GC_CONCURRENCY } from '../limits.ts';
+import { GC_CONCURRENCY, GC_CUSTOM_KINDS_WAIT_MS } from '../limits.ts';
 import { uidOf } from '../objects/meta.ts';
 import { Collector } from './collector.ts';
+import { CustomKinds } from './custom-kinds.ts';
 import { type KindRef, OwnerGraph, type Work } from './graph.ts';
-import { collectableKinds } from './kinds.ts';
+import { builtinKindOf, collectableKinds } from './kinds.ts';
 
 const ORPHAN_PREFIX = 'orphan:';
 const PROBE_WIDTH = 4;
@@ -15,7 +22,7 @@ const PROBE_RETRY_MS = 1_000;
 
 /**
  * Removes objects whose owners are gone, and carries out foreground and orphaning deletions. Follows
- * every built-in kind the cluster serves, keeping metadata only.
+ * every kind the cluster serves itself, built-in or defined, keeping metadata only; kinds of extension servers are not followed.
  */
 export function garbageCollector(deps: ControllerDeps): Controller {
   return new GarbageCollector(deps);
@@ -28,7 +35,12 @@ class GarbageCollector implements Controller {
   readonly #graph = new OwnerGraph();
   readonly #queue: WorkQueue<string>;
   readonly #collector: Collector;
-  #unsubscribe: (() => void)[] = [];
+  readonly #custom = new CustomKinds({
+    follow: (kind) => this.#follow(kind),
+    unfollow: (kind, isDeleted) => this.#unfollow(kind, isDeleted),
+  });
+  readonly #unsubscribe = new Map<KindRef, () => void>();
+  #noDefinitions: (() => void) | undefined;
   #running: { stop(): Promise<void> } | undefined;
   #stopped = false;
   #retry: { cancel(): void } | undefined;
@@ -38,7 +50,11 @@ class GarbageCollector implements Controller {
     this.#log = deps.log.child({ controller: this.name });
     const { clock, random } = deps;
     this.#queue = new WorkQueue<string>({ clock, random, log: this.#log });
-    this.#collector = new Collector(deps, this.#graph, (work) => this.#enqueue(work));
+    const facts = {
+      graph: this.#graph,
+      kindOf: (ref: OwnerReference) => builtinKindOf(ref) ?? this.#custom.kindOf(ref),
+    };
+    this.#collector = new Collector(deps, facts, (work) => this.#enqueue(work));
   }
 
   start(): void {
@@ -48,7 +64,8 @@ class GarbageCollector implements Controller {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.cancel();
-    for (const off of this.#unsubscribe) off();
+    this.#noDefinitions?.();
+    for (const off of this.#unsubscribe.values()) off();
     await this.#running?.stop();
   }
 
@@ -65,10 +82,27 @@ class GarbageCollector implements Controller {
       return;
     }
     const informers = served.map((kind) => this.#follow(kind));
-    await Promise.all(informers.map((informer) => informer.whenSynced()));
+    const { definitions } = this.#deps.informers;
+    await Promise.all([definitions, ...informers].map((informer) => informer.whenSynced()));
+    if (this.#stopped) return;
+    this.#noDefinitions = this.#custom.start(definitions);
+    await this.#customKindsSynced();
     if (this.#stopped) return;
     this.#log.info({ kinds: served.length, objects: this.#graph.size }, 'ownership known');
     this.#running = this.#queue.run(GC_CONCURRENCY, (item) => this.#work(item));
+  }
+
+  /** A kind that cannot be listed, since its conversion fails for example, does not stop the collection of all others. */
+  async #customKindsSynced(): Promise<void> {
+    const { clock } = this.#deps;
+    const gaveUp = new AbortController();
+    const { signal } = gaveUp;
+    const late = delay(GC_CUSTOM_KINDS_WAIT_MS, { clock, signal }).then(
+      () => this.#log.info('not all custom kinds can be listed; going on without'),
+      () => undefined,
+    );
+    await Promise.race([this.#custom.whenSynced(), late]);
+    gaveUp.abort();
   }
 
   async #isServed(kind: KindRef): Promise<boolean> {
@@ -90,13 +124,24 @@ class GarbageCollector implements Controller {
       add: observe,
       update: (old, object) => {
         // Deleted and made again under the same name between two looks.
-        if (uidOf(old) !== uidOf(object)) this.#enqueue(this.#graph.forget(uidOf(old)));
+        if (uidOf(old) !== uidOf(object)) this.#collector.sawGo(uidOf(old));
         observe(object);
       },
-      delete: (object) => this.#enqueue(this.#graph.forget(uidOf(object))),
+      delete: (object) => this.#collector.sawGo(uidOf(object)),
     });
-    this.#unsubscribe.push(off);
+    this.#unsubscribe.set(kind, off);
     return informer;
+  }
+
+  #unfollow(kind: KindRef, isDeleted: boolean): void {
+    this.#unsubscribe.get(kind)?.();
+    this.#unsubscribe.delete(kind);
+    this.#deps.informers.endMetadataOf(kind.gv, kind.resource);
+    for (const uid of this.#graph.ofKind(kind)) {
+      // That a kind is not served says nothing of its objects: what they own stays.
+      if (isDeleted) this.#collector.sawGo(uid);
+      else this.#graph.forget(uid);
+    }
   }
 
   #enqueue(work: Work): void {

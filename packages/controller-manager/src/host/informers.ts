@@ -3,6 +3,7 @@ import type {
   ConfigMap,
   ControllerRevision,
   CronJob,
+  CustomResourceDefinition,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -25,7 +26,7 @@ import type {
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { controllerRefOf, namespaceOf } from '../objects/meta.ts';
-import { trimMetadata, trimPod, trimToNodes } from './trim.ts';
+import { trimDefinition, trimMetadata, trimPod, trimToNodes } from './trim.ts';
 
 /** Names of the indexes on the shared informers. */
 export const INDEX = {
@@ -200,6 +201,13 @@ export class SharedInformers {
     return this.#shared<CertificateSigningRequest>(gv, 'certificatesigningrequests', {});
   }
 
+  /** What custom kinds there are, without their schemas. */
+  get definitions(): Informer<CustomResourceDefinition> {
+    const gv = 'apiextensions.k8s.io/v1';
+    const shape = { transform: trimDefinition };
+    return this.#shared<CustomResourceDefinition>(gv, 'customresourcedefinitions', shape);
+  }
+
   /** Only the Secrets that hold a bootstrap token. */
   get bootstrapTokens(): Informer<Secret> {
     const fieldSelector = 'type=bootstrap.kubernetes.io/token';
@@ -226,6 +234,13 @@ export class SharedInformers {
   metadataOf(gv: string, resource: string): Informer<KubeObject> {
     const full = this.#informers.get(`${gv}/${resource}???`);
     return full ?? this.#shared(gv, resource, { transform: trimMetadata });
+  }
+
+  /** Ends what {@link metadataOf} began for a resource that is served no more. */
+  endMetadataOf(gv: string, resource: string): void {
+    const id = `${gv}/${resource}???lean`;
+    this.#informers.get(id)?.stop();
+    this.#informers.delete(id);
   }
 
   /** Lets all informers run, those made later included. */

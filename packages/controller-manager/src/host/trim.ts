@@ -1,4 +1,10 @@
-import type { EndpointSlice, KubeObject, ObjectMeta, Pod } from '@kubets/api';
+import type {
+  CustomResourceDefinition,
+  EndpointSlice,
+  KubeObject,
+  ObjectMeta,
+  Pod,
+} from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
 
 const KEPT_ANNOTATIONS = [POD_DELETION_COST, 'batch.kubernetes.io/job-completion-index'];
@@ -13,6 +19,14 @@ function leanMeta(meta: ObjectMeta): ObjectMeta {
 export function trimMetadata<T extends KubeObject>(object: T): T {
   const { apiVersion, kind, metadata } = object;
   return { apiVersion, kind, metadata: leanMeta(metadata) } as T;
+}
+
+/** A definition without its schemas, which are most of it. */
+export function trimDefinition(definition: CustomResourceDefinition): CustomResourceDefinition {
+  const { spec, status } = definition;
+  const versions = spec.versions.map(({ name, served, storage }) => ({ name, served, storage }));
+  const { group, scope, names } = spec;
+  return { ...trimMetadata(definition), spec: { group, scope, names, versions }, status };
 }
 
 /** A slice that says on which nodes a Service has ready endpoints, and nothing else: one entry a node. */

@@ -1,5 +1,6 @@
 import type { CustomResourceDefinition, KindDef, Namespace, NamespaceCondition } from '@kubets/api';
 import { withCondition } from '../objects/conditions.ts';
+import { customKindOf } from '../objects/custom-kinds.ts';
 import { compareText, formatTime, isDeleting } from '../objects/meta.ts';
 
 /** What this controller's presence in `spec.finalizers` protects: the namespace's content. */
@@ -41,15 +42,10 @@ export function contentKinds(kinds: readonly KindDef[]): ContentKind[] {
 export function customContentKinds(
   definitions: readonly CustomResourceDefinition[],
 ): ContentKind[] {
-  return definitions.flatMap(({ spec, status }) => {
-    const isEstablished = (status?.conditions ?? []).some(
-      (one) => one.type === 'Established' && one.status === 'True',
-    );
-    const served = spec.versions.filter((version) => version.served);
-    const version = served.find((one) => one.storage) ?? served[0];
-    if (!isEstablished || spec.scope !== 'Namespaced' || version === undefined) return [];
-    const gv = `${spec.group}/${version.name}`;
-    return [{ gv, resource: spec.names.plural, canDelete: true }];
+  return definitions.flatMap((definition) => {
+    const kind = customKindOf(definition);
+    if (kind === undefined || !kind.namespaced) return [];
+    return [{ gv: kind.gv, resource: kind.resource, canDelete: true }];
   });
 }
 

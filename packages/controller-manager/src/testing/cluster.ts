@@ -33,6 +33,8 @@ const RESOURCES: Record<string, string> = {
   leases: 'coordination.k8s.io/v1',
   endpointslices: 'discovery.k8s.io/v1',
   certificatesigningrequests: 'certificates.k8s.io/v1',
+  customresourcedefinitions: 'apiextensions.k8s.io/v1',
+  widgets: 'example.com/v1',
 };
 
 export type MakeControllers = (deps: ControllerDeps) => Controller[];
