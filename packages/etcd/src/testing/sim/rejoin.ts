@@ -3,6 +3,7 @@
  * leader's lease (§4.2.3) are for. Losing a healthy leader breaks no promise about data, so no other check sees it.
  */
 
+import type { MemberInfo } from '../../ports.ts';
 import { Violation } from './checker.ts';
 import type { BaseCluster, Part } from './cluster.ts';
 
@@ -34,9 +35,16 @@ export async function checkRejoin<P extends Part>(cluster: BaseCluster<P>): Prom
   await cluster.run(AWAY_MS);
   network.heal();
   await cluster.run(BACK_MS);
-  const now = cluster.leader()?.core;
-  if (now?.id === id && now.term === term) return;
+  const now = cluster.leader();
+  if (now?.core.id === id && now.core.term === term) return;
+  // A change of members that was asked for before has come into effect meanwhile; it may have taken the leader out.
+  if (now !== undefined && !sameMembers(now.node.status().members, inside)) return;
   throw new Violation(
     `member ${away} came back and deposed leader ${id} of term ${term}: ${cluster.describe()}`,
   );
+}
+
+function sameMembers(some: readonly MemberInfo[], others: readonly MemberInfo[]): boolean {
+  const ids = new Set(some.map(({ id }) => id));
+  return ids.size === others.length && others.every(({ id }) => ids.has(id));
 }
