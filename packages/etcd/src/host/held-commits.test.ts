@@ -135,24 +135,38 @@ test('one that waits for its own proposal is told at once', async () => {
   await stop(one);
 });
 
+/** An entry of member 2, which leads term 5, as the next one. */
+function append({ node, deliver }: Started, commit: bigint): void {
+  const last = Number(node.status().lastIndex);
+  const index = last + 1;
+  const prev = { index: last, term: node.status().term === 5n ? 5 : 1 };
+  const data = encodeWrite({ key: 'k', value: index });
+  const entries = [{ index, term: 5, kind: 'normal', data }] as const;
+  const ends = { from: 2n, to: 1n, term: 5 } as const;
+  deliver({ type: 'append', ...ends, prev, commit: Number(commit), entries });
+}
+
 test('a follower answers before it applies what came with the entries', async () => {
   const one = await start();
-  const { node, deliver, order } = one;
+  const { node, order } = one;
   const last = Number(node.status().lastIndex);
   order.length = 0;
-  const entry = (index: number) => {
-    const data = encodeWrite({ key: 'k', value: index });
-    return { index, term: 5, kind: 'normal', data } as const;
-  };
-  const append = (index: number, commit: number, term: number): void => {
-    const prev = { index: index - 1, term };
-    const ends = { from: 2n, to: 1n, term: 5 } as const;
-    deliver({ type: 'append', ...ends, prev, commit, entries: [entry(index)] });
-  };
-  append(last + 1, last, 1);
+  append(one, node.status().lastIndex);
   await rest();
-  append(last + 2, last + 1, 5);
+  append(one, node.status().lastIndex);
   await rest();
   assert.deepEqual(order, [`answered ${last + 1}`, `answered ${last + 2}`, 'applied']);
+  await stop(one);
+});
+
+test('a follower applies although entries come in every turn', async () => {
+  const one = await start();
+  const { node } = one;
+  for (let n = 0; n < 30; n += 1) {
+    append(one, node.status().lastIndex);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { appliedIndex, lastIndex } = node.status();
+  assert.ok(appliedIndex > lastIndex - 10n, `${appliedIndex} of ${lastIndex} are applied`);
   await stop(one);
 });

@@ -85,6 +85,8 @@ export class RaftNode implements Consensus {
   #commitHold: Timer | undefined;
   #commitsHeld = false;
   #tellCommits = false;
+  /** Applying was put off to this turn. */
+  #hasPutOff = false;
   #ticks = 0;
   #pumpQueued = false;
   #hurrying = false;
@@ -256,8 +258,10 @@ export class RaftNode implements Consensus {
 
   #takeReady(): Ready {
     const { log, role } = this.#core;
-    // A follower's answer is waited for elsewhere, and only then what it applies.
-    const later = role !== 'leader' && log.hasUnhanded && log.applied < log.committed;
+    // A follower's answer is waited for elsewhere: it goes first, and a turn later what is applied; not for ever.
+    const later =
+      role !== 'leader' && log.hasUnhanded && log.applied < log.committed && !this.#hasPutOff;
+    this.#hasPutOff = later;
     if (later) this.#kick();
     const holdCommits = !this.#tellCommits && this.#proposals.forwardedIndex <= log.applied;
     const ready = this.#core.ready({ apply: !later && !this.#applier.paused, holdCommits });
