@@ -5,22 +5,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ConfigMap, CustomResourceDefinition, KubeObject } from '@kubets/api';
 import { garbageCollector } from '../garbage-collector/reconciler.ts';
 import { nameOf } from '../objects/meta.ts';
+import { widgetDefinition } from '../testing/builders.ts';
 import { TestCluster } from '../testing/cluster.ts';
-
-function definition(served = true): CustomResourceDefinition {
-  const names = { plural: 'widgets', kind: 'Widget' };
-  const versions = [
-    { name: 'v1', served, storage: true },
-    { name: 'v2', served, storage: false },
-  ];
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'widgets.example.com' },
-    spec: { group: 'example.com', scope: 'Namespaced', names, versions },
-    status: { conditions: [{ type: 'Established', status: 'True' }] },
-  } as CustomResourceDefinition;
-}
 
 const widget = (name: string): KubeObject => ({
   apiVersion: 'example.com/v1',
@@ -44,7 +30,7 @@ describe('objects of a defined kind', () => {
   afterEach(() => cluster.stop());
 
   const define = () =>
-    cluster.api.seed('apiextensions.k8s.io/v1', 'customresourcedefinitions', definition());
+    cluster.api.seed('apiextensions.k8s.io/v1', 'customresourcedefinitions', widgetDefinition());
 
   it('take their dependents with them, whichever version those name', async () => {
     define();

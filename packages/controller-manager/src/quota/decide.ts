@@ -1,4 +1,12 @@
-import { type KindDef, Quantity, type ResourceQuota, type ResourceQuotaStatus } from '@kubets/api';
+import {
+  type CustomResourceDefinition,
+  type KindDef,
+  parseApiVersion,
+  Quantity,
+  type ResourceQuota,
+  type ResourceQuotaStatus,
+} from '@kubets/api';
+import { customKindOf } from '../objects/custom-kinds.ts';
 import type { Usage } from './usage.ts';
 
 /** A resource a quota makes it necessary to look at. */
@@ -22,20 +30,44 @@ function measuredOn(name: string): string {
   return name.startsWith('services.') ? 'services' : name;
 }
 
+/** A resource whose objects a quota can count. */
+export interface CountableKind {
+  readonly gv: string;
+  readonly resource: string;
+}
+
+/** The built-in resources a namespace can hold, by all versions they are served in. */
+export function builtinCountable(kinds: readonly KindDef[]): CountableKind[] {
+  return kinds
+    .filter((def) => def.namespaced && def.verbs.includes('list'))
+    .map(({ apiVersion, resource }) => ({ gv: apiVersion, resource }));
+}
+
+/** The defined resources a namespace can hold. */
+export function customCountable(definitions: readonly CustomResourceDefinition[]): CountableKind[] {
+  return definitions.flatMap((definition) => {
+    const kind = customKindOf(definition);
+    return kind?.namespaced ? [{ gv: kind.gv, resource: kind.resource }] : [];
+  });
+}
+
+/** How a quota names a resource after `count/`. */
+export function quotaNameOf({ gv, resource }: CountableKind): string {
+  const { group } = parseApiVersion(gv);
+  return group === '' ? resource : `${resource}.${group}`;
+}
+
 /** Which resources a quota's names are about. Names of resources that do not exist count nothing. */
-export function countedKinds(quota: ResourceQuota, kinds: readonly KindDef[]): CountedKind[] {
+export function countedKinds(quota: ResourceQuota, kinds: readonly CountableKind[]): CountedKind[] {
   const found = new Map<string, CountedKind>();
   for (const name of Object.keys(quota.spec?.hard ?? {})) {
     const isCount = name.startsWith('count/');
     const wanted = isCount ? name.slice('count/'.length) : measuredOn(name);
-    const def = kinds.find((k) => {
-      const full = k.group === '' ? k.resource : `${k.resource}.${k.group}`;
-      return full === wanted && k.namespaced && k.verbs.includes('list');
-    });
+    const def = kinds.find((kind) => quotaNameOf(kind) === wanted);
     if (!def) continue;
-    const id = `${def.apiVersion}/${def.resource}`;
+    const id = `${def.gv}/${def.resource}`;
     const kind = found.get(id) ?? {
-      gv: def.apiVersion,
+      gv: def.gv,
       resource: def.resource,
       counts: [],
       isMeasured: false,

@@ -7,9 +7,9 @@ import {
   type ResourceQuota,
   type ResourceQuotaSpec,
 } from '@kubets/api';
-import { pod } from '../testing/builders.ts';
+import { pod, widgetDefinition } from '../testing/builders.ts';
 import { TestCluster } from '../testing/cluster.ts';
-import { countedKinds, quotaStatus, sameAmounts } from './decide.ts';
+import { builtinCountable, countedKinds, quotaStatus, sameAmounts } from './decide.ts';
 import { quotaController } from './reconciler.ts';
 import { isInScope, sum, usageOf } from './usage.ts';
 
@@ -122,7 +122,7 @@ describe('what a quota is about', () => {
       ...['count/pods', 'count/deployments.apps', 'count/nonsense.example.org', 'requests.gpu'],
     ];
     const hard = Object.fromEntries(names.map((name) => [name, '1']));
-    const kinds = countedKinds(quota({ hard }), builtinKinds.all());
+    const kinds = countedKinds(quota({ hard }), builtinCountable(builtinKinds.all()));
     assert.deepEqual(kinds.map((k) => [k.resource, k.isMeasured, k.counts]).sort(), [
       ['configmaps', true, []],
       ['deployments', false, ['count/deployments.apps']],
@@ -174,6 +174,27 @@ describe('a quota', () => {
     await api.updateStatus({ ...cluster.get<Pod>('pods', 'b'), status: { phase: 'Succeeded' } });
     await cluster.pass(3000);
     assert.deepEqual(used(), { pods: '0', 'requests.cpu': '0', configmaps: '0' });
+    await cluster.stop();
+  });
+
+  it('follows what comes and goes of a kind that was defined after it', async () => {
+    const cluster = new TestCluster({ controllers: (deps) => [quotaController(deps)] });
+    await cluster.start();
+    const name = 'count/widgets.example.com';
+    await cluster.create('resourcequotas', quota({ hard: { [name]: '3' } }));
+    await cluster.settle();
+    const used = () => cluster.get<ResourceQuota>('resourcequotas', 'q').status?.used?.[name];
+    assert.equal(used(), '0');
+    const gv = 'apiextensions.k8s.io/v1';
+    cluster.api.seed(gv, 'customresourcedefinitions', widgetDefinition());
+    for (const one of ['a', 'b']) {
+      await cluster.create('widgets', { metadata: { name: one, namespace: 'default' } });
+    }
+    await cluster.pass(3000);
+    assert.equal(used(), '2');
+    await cluster.delete('widgets', 'a');
+    await cluster.pass(3000);
+    assert.equal(used(), '1');
     await cluster.stop();
   });
 });

@@ -1,5 +1,6 @@
 import {
   builtinKinds,
+  type CustomResourceDefinition,
   isNotFound,
   type KubeObject,
   type Pod,
@@ -17,7 +18,16 @@ import { LIST_PAGE_SIZE, QUOTA_RESYNC_MS, QUOTA_SETTLE_MS } from '../limits.ts';
 import { sameJson } from '../objects/json.ts';
 import { isDeleting, keyOf, namespaceOf } from '../objects/meta.ts';
 import { isFinished } from '../objects/pods.ts';
-import { type CountedKind, countedKinds, quotaStatus, sameAmounts } from './decide.ts';
+import {
+  builtinCountable,
+  type CountableKind,
+  type CountedKind,
+  countedKinds,
+  customCountable,
+  quotaNameOf,
+  quotaStatus,
+  sameAmounts,
+} from './decide.ts';
 import { isInScope, sum, type Usage, usageOf } from './usage.ts';
 
 /**
@@ -29,7 +39,7 @@ export function quotaController(deps: ControllerDeps): Controller {
   return queueController({
     name: 'resourcequota',
     deps,
-    needs: [deps.informers.resourceQuotas],
+    needs: [deps.informers.resourceQuotas, deps.informers.definitions],
     subscribe: (queue) => loop.subscribe(queue),
     reconcile: (key, queue) => loop.reconcile(key, queue),
   });
@@ -37,6 +47,7 @@ export function quotaController(deps: ControllerDeps): Controller {
 
 class QuotaLoop {
   readonly #deps: ControllerDeps;
+  readonly #builtin = builtinCountable(builtinKinds.all());
   readonly #followed = new Map<string, () => void>();
 
   constructor(deps: ControllerDeps) {
@@ -52,16 +63,45 @@ class QuotaLoop {
         if (isNew) queue.add(keyOf(quota));
       },
     });
+    const changed = (definition: CustomResourceDefinition): void => {
+      for (const kind of customCountable([definition])) this.#wakeCounting(kind, queue);
+    };
+    const noDefinitions = this.#deps.informers.definitions.on({
+      add: changed,
+      update: (old, definition) => {
+        this.#unfollow(old);
+        changed(definition);
+      },
+      delete: (definition) => this.#unfollow(definition),
+    });
     const unfollow = (): void => {
       for (const stop of this.#followed.values()) stop();
     };
-    return [off, unfollow];
+    return [off, noDefinitions, unfollow];
+  }
+
+  /** A resource can be counted from now on, or has to be followed anew. */
+  #wakeCounting(kind: CountableKind, queue: KeyQueue): void {
+    const name = `count/${quotaNameOf(kind)}`;
+    for (const quota of this.#deps.informers.resourceQuotas.list()) {
+      if (quota.spec?.hard?.[name] !== undefined) queue.add(keyOf(quota));
+    }
+  }
+
+  /** What is served no more, or in another version, is not followed under this one. */
+  #unfollow(definition: CustomResourceDefinition): void {
+    for (const kind of customCountable([definition])) {
+      const id = idOf(kind);
+      this.#followed.get(id)?.();
+      this.#followed.delete(id);
+    }
   }
 
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
     const quota = this.#deps.informers.resourceQuotas.get(key);
     if (!quota?.spec || isDeleting(quota)) return;
-    const kinds = countedKinds(quota, builtinKinds.all());
+    const custom = customCountable(this.#deps.informers.definitions.list());
+    const kinds = countedKinds(quota, [...this.#builtin, ...custom]);
     for (const kind of kinds) this.#follow(kind, queue);
     const usages: Usage[] = [];
     for (const kind of kinds) usages.push(await this.#measure(quota, kind));
@@ -79,7 +119,7 @@ class QuotaLoop {
 
   /** From now on, objects of this kind that come or go wake the quotas of their namespace. */
   #follow(kind: CountedKind, queue: KeyQueue): void {
-    const id = `${kind.gv}/${kind.resource}`;
+    const id = idOf(kind);
     if (this.#followed.has(id)) return;
     const wake = (object: KubeObject): void => {
       const quotas = this.#deps.informers.resourceQuotas;
@@ -112,6 +152,8 @@ class QuotaLoop {
     return sum(usages);
   }
 }
+
+const idOf = ({ gv, resource }: CountableKind): string => `${gv}/${resource}`;
 
 function usageFor(quota: ResourceQuota, kind: CountedKind, object: KubeObject): Usage {
   const isPod = kind.resource === 'pods';

@@ -1,5 +1,6 @@
 /** Objects for tests: complete enough for the code under test, with what a test is about on top. */
 import type {
+  CustomResourceDefinition,
   Deployment,
   DeploymentSpec,
   Node,
@@ -170,4 +171,20 @@ export function node(name: string, parts: NodeParts = {}): Node {
       })),
     },
   };
+}
+
+/** Widgets of example.com, namespaced, in two versions. */
+export function widgetDefinition(): CustomResourceDefinition {
+  const names = { plural: 'widgets', kind: 'Widget' };
+  const versions = [
+    { name: 'v1', served: true, storage: true },
+    { name: 'v2', served: true, storage: false },
+  ];
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'widgets.example.com' },
+    spec: { group: 'example.com', scope: 'Namespaced', names, versions },
+    status: { conditions: [{ type: 'Established', status: 'True' }] },
+  } as CustomResourceDefinition;
 }
