@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
-import { ConfigError, silentLogger, systemClock, systemRandom } from '@kubets/platform';
+import { type Clock, ConfigError, silentLogger, systemClock, systemRandom } from '@kubets/platform';
 import type { PeerMessage, SnapshotHeader, TransportHandlers } from '../host/ports.ts';
 import { GrpcTransport } from './grpc-transport.ts';
 import { fetchMembers } from './join.ts';
@@ -49,10 +49,15 @@ function recorder(onSnapshot: TransportHandlers['onSnapshot'] = async () => unde
 const opened: GrpcTransport[] = [];
 after(() => Promise.all(opened.map((transport) => transport.stop())));
 
-async function open(memberId: bigint, handlers: TransportHandlers, clusterId = 7n) {
+async function open(
+  memberId: bigint,
+  handlers: TransportHandlers,
+  clusterId = 7n,
+  clock: Clock = systemClock,
+) {
   const { transport, ports } = await GrpcTransport.listen({
     listenUrls: ['http://127.0.0.1:0'],
-    clock: systemClock,
+    clock,
     random: systemRandom,
     log: silentLogger,
   });
@@ -116,28 +121,64 @@ test('a peer that dies is reported at once, and connected again when it is back'
   await back.saw('heartbeat');
 });
 
-test('a cut connection is noticed at both ends, and made anew', async () => {
-  const [left, right] = [recorder(), recorder()];
-  const a = await open(1n, left);
-  const b = await open(2n, right);
+/** A way to a member that the test can cut, or stop without a word. */
+async function wireTo(url: string): Promise<{ url: string; cut(): void; freeze(): void }> {
   const sockets: Socket[] = [];
   const wire = createServer((near) => {
-    const far = connect(Number(new URL(b.url).port), '127.0.0.1');
+    const far = connect(Number(new URL(url).port), '127.0.0.1');
     for (const socket of [near, far]) socket.on('error', () => undefined);
     near.pipe(far).pipe(near);
     sockets.push(near, far);
   });
   await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
-  after(() => wire.close());
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  after(() => {
+    cut();
+    wire.close();
+  });
   const address = wire.address();
   assert.ok(typeof address === 'object' && address !== null);
-  a.transport.setPeers([{ id: 2n, peerUrls: [`http://127.0.0.1:${address.port}`] }]);
+  const freeze = (): void => {
+    for (const socket of sockets) socket.unpipe().pause();
+  };
+  return { url: `http://127.0.0.1:${address.port}`, cut, freeze };
+}
+
+test('a cut connection is noticed at both ends, and made anew', async () => {
+  const [left, right] = [recorder(), recorder()];
+  const a = await open(1n, left);
+  const b = await open(2n, right);
+  const wire = await wireTo(b.url);
+  a.transport.setPeers([{ id: 2n, peerUrls: [wire.url] }]);
   await left.saw('up 2');
   left.log.length = 0;
-  for (const socket of sockets) socket.destroy();
+  wire.cut();
   await left.saw('down 2');
   await right.saw('down 1');
   await left.saw('up 2');
+});
+
+test('a connection that falls silent is given up, at both ends, in the middle of a write too', async () => {
+  const quick: Clock = {
+    ...systemClock,
+    setInterval: (fn, ms) => systemClock.setInterval(fn, ms / 50),
+    setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms / 50),
+  };
+  const [left, right] = [recorder(), recorder()];
+  const a = await open(1n, left, 7n, quick);
+  const b = await open(2n, right, 7n, quick);
+  const wire = await wireTo(b.url);
+  a.transport.setPeers([{ id: 2n, peerUrls: [wire.url] }]);
+  await left.saw('up 2');
+  left.log.length = 0;
+  wire.freeze();
+  const data = Buffer.alloc(1_000_000);
+  const forward = { type: 'forward', from: 1n, to: 2n, term: 1, requestId: 1, data } as const;
+  for (let n = 0; n < 30; n += 1) a.transport.send([{ ...forward, kind: 'normal' }]);
+  await left.saw('down 2');
+  await right.saw('down 1');
 });
 
 test('members of another cluster, and the wrong member, are refused', async () => {
