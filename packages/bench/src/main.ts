@@ -2,7 +2,7 @@
  * `kubets bench WHAT`: measures, and says what it measured. Exits 1 when an answer was not as it should be or the run was
  * interrupted, 2 when it cannot be run as asked.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { systemClock } from '@kubets/platform';
 import { benchApiServer } from './apiserver/bench.ts';
@@ -12,6 +12,7 @@ import { type EtcdConfig, parseConfig } from './config.ts';
 import { BenchError } from './errors.ts';
 import { benchEtcd } from './etcd/bench.ts';
 import { type CommandIo, nodesCommand } from './nodes/command.ts';
+import { readJson } from './read-json.ts';
 import { renderDifferences } from './report/compare.ts';
 import type { BenchResult } from './report/result.ts';
 import { schedulerCommand } from './scheduler/command.ts';
@@ -62,7 +63,7 @@ async function inTurn(what: string, args: readonly string[], io: CommandIo): Pro
 }
 
 function compare(args: readonly string[]): boolean {
-  const [a, b] = args.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchResult);
+  const [a, b] = args.map((file) => readJson<BenchResult>(file));
   if (a === undefined || b === undefined) {
     throw new BenchError('usage: kubets bench compare A.json B.json');
   }

@@ -1,8 +1,9 @@
 /** `bench laws` and `bench simulate`: from reports of several sizes to what a larger one needs. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { seededRandom } from '@kubets/platform';
+import { errorMessage, seededRandom } from '@kubets/platform';
 import { BenchError } from '../errors.ts';
+import { readJson } from '../read-json.ts';
 import { type Group, type GroupLaw, lawsOf, renderLaws } from '../report/laws.ts';
 import type { BenchResult } from '../report/result.ts';
 import { type Costs, smallestPlan } from './model.ts';
@@ -20,14 +21,21 @@ const SIMULATE_USAGE = `usage: kubets bench simulate --laws LAWS.json [options]
 /** Requests of one pod's start: creation, binding, two statuses, four events. */
 const REQUESTS_A_POD = 8;
 
+/** @throws BenchError with the usage, for options there are not and `--help` */
+function orUsage<T>(usage: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new BenchError(`${errorMessage(error)}\n${usage}`, { cause: error });
+  }
+}
+
 export function lawsCommand(args: readonly string[]): boolean {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: { out: { type: 'string' } },
-    allowPositionals: true,
-  });
+  const { values, positionals } = orUsage(LAWS_USAGE, () =>
+    parseArgs({ args: [...args], options: { out: { type: 'string' } }, allowPositionals: true }),
+  );
   if (positionals.length < 2) throw new BenchError(LAWS_USAGE);
-  const results = positionals.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchResult);
+  const results = positionals.map((file) => readJson<BenchResult>(file));
   const laws = lawsOf(results);
   process.stdout.write(`${renderLaws(laws)}\n`);
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(laws, null, 1)}\n`);
@@ -73,9 +81,11 @@ const OPTIONS = {
 } as const;
 
 export function simulateCommand(args: readonly string[]): boolean {
-  const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  const { values } = orUsage(SIMULATE_USAGE, () =>
+    parseArgs({ args: [...args], options: OPTIONS }),
+  );
   if (values.laws === undefined) throw new BenchError(SIMULATE_USAGE);
-  const laws = JSON.parse(readFileSync(values.laws, 'utf8')) as GroupLaw[];
+  const laws = readJson<GroupLaw[]>(values.laws);
   const costs = costsOf(laws, {
     commitMs: Number(values['commit-ms']),
     followMs: Number(values['follow-ms']),
