@@ -4,12 +4,12 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { ManualClock, silentLogger } from '@kubets/platform';
+import { FLAG, frameBytes, PREFACE, settingsFrame, TYPE } from '../client/http2/frame.ts';
 import { LIMITS } from '../limits.ts';
 import { Door } from './door.ts';
-import { HTTP2_PREFACE, settingsFrame } from './opening.ts';
 
-const SETTINGS = settingsFrame(Buffer.alloc(0));
-const ACKNOWLEDGED = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0]);
+const SETTINGS = settingsFrame([]);
+const ACKNOWLEDGED = frameBytes(TYPE.settings, FLAG.ack, 0, Buffer.alloc(0));
 
 describe('the client port in plain text', () => {
   const clock = new ManualClock();
@@ -30,7 +30,7 @@ describe('the client port in plain text', () => {
   async function greet(bytes: Buffer): Promise<Socket> {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
-    socket.write(Buffer.concat([HTTP2_PREFACE, bytes]));
+    socket.write(Buffer.concat([PREFACE, bytes]));
     await once(socket, 'data');
     return socket;
   }

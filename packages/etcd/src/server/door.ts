@@ -12,7 +12,6 @@ import {
 } from 'node:http';
 import {
   createServer as createHttp2Server,
-  getPackedSettings,
   type Http2Session,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
@@ -29,6 +28,7 @@ import {
   type Timer,
   type TlsMaterial,
 } from '@kubets/platform';
+import { PREFACE, SETTING, settingsFrame } from '../client/http2/frame.ts';
 import type { MethodPlan } from '../codec/index.ts';
 import { CODE, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -41,7 +41,7 @@ import {
   type UnaryHandler,
 } from './calls.ts';
 import type { HttpReplier } from './http.ts';
-import { HTTP2_PREFACE, Opening, settingsFrame } from './opening.ts';
+import { Opening } from './opening.ts';
 
 export interface DoorOptions {
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
@@ -64,7 +64,10 @@ const HTTP2_OPTIONS = {
     initialWindowSize: LIMITS.streamWindowBytes,
   },
 };
-const SETTINGS_FRAME = settingsFrame(getPackedSettings(HTTP2_OPTIONS.settings));
+const SETTINGS_FRAME = settingsFrame([
+  [SETTING.maxConcurrentStreams, HTTP2_OPTIONS.settings.maxConcurrentStreams],
+  [SETTING.initialWindowSize, HTTP2_OPTIONS.settings.initialWindowSize],
+]);
 
 export class Door {
   private readonly options: DoorOptions;
@@ -229,9 +232,7 @@ export class Door {
     this.track(socket);
     socket.setNoDelay(true);
     socket.once('data', (first: Buffer) => {
-      const isHttp2 = HTTP2_PREFACE.subarray(0, first.length).equals(
-        first.subarray(0, HTTP2_PREFACE.length),
-      );
+      const isHttp2 = PREFACE.subarray(0, first.length).equals(first.subarray(0, PREFACE.length));
       if (isHttp2) {
         this.beginHttp2(socket, first);
         return;

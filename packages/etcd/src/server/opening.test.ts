@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HTTP2_PREFACE, Opening, settingsFrame } from './opening.ts';
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
+import { FLAG, frameBytes, PREFACE, settingsFrame, TYPE } from '../client/http2/frame.ts';
+import { Opening } from './opening.ts';
 
 function headers(authority: string, flags = 0x4, around = [Buffer.alloc(0), Buffer.alloc(0)]) {
   const [before = Buffer.alloc(0), after = Buffer.alloc(0)] = around;
   const block = [Buffer.from([0x83, 0x41, authority.length]), Buffer.from(authority)];
-  return frame(1, flags, 1, Buffer.concat([before, ...block, after]));
+  return frameBytes(TYPE.headers, flags, 1, Buffer.concat([before, ...block, after]));
 }
 
-const SETTINGS = settingsFrame(Buffer.alloc(0));
-const ACK = frame(4, 1, 0, Buffer.alloc(0));
-const DATA = frame(0, 1, 1, Buffer.from('hello'));
-const PING = frame(6, 0, 0, Buffer.alloc(8));
+const SETTINGS = settingsFrame([]);
+const ACK = frameBytes(TYPE.settings, FLAG.ack, 0, Buffer.alloc(0));
+const DATA = frameBytes(TYPE.data, FLAG.endStream, 1, Buffer.from('hello'));
+const PING = frameBytes(TYPE.ping, 0, 0, Buffer.alloc(8));
 
 /** What is handed on, with the bytes arriving `size` at a time. */
 function open(bytes: Buffer, size = bytes.length): Buffer | undefined {
@@ -35,34 +27,34 @@ function open(bytes: Buffer, size = bytes.length): Buffer | undefined {
 
 describe('the opening of a connection', () => {
   it('ends with the first headers, mended, and without the acknowledgement, however it is cut', () => {
-    const sent = Buffer.concat([HTTP2_PREFACE, SETTINGS, ACK, headers('http://h:1'), DATA]);
-    const expected = Buffer.concat([HTTP2_PREFACE, SETTINGS, headers('http:--h:1'), DATA]);
+    const sent = Buffer.concat([PREFACE, SETTINGS, ACK, headers('http://h:1'), DATA]);
+    const expected = Buffer.concat([PREFACE, SETTINGS, headers('http:--h:1'), DATA]);
     for (const size of [1, 7, 30, sent.length]) assert.deepEqual(open(sent, size), expected);
   });
 
   it('waits for the acknowledgement behind requests, and takes one out only', () => {
-    const head = Buffer.concat([HTTP2_PREFACE, SETTINGS, headers('a'), DATA]);
+    const head = Buffer.concat([PREFACE, SETTINGS, headers('a'), DATA]);
     assert.equal(open(head), undefined);
     assert.deepEqual(open(Buffer.concat([head, ACK, ACK])), Buffer.concat([head, ACK]));
   });
 
   it('keeps padding and priority of the headers', () => {
     const around = [Buffer.from([3, 0, 0, 0, 0, 9]), Buffer.alloc(3)];
-    const sent = Buffer.concat([HTTP2_PREFACE, ACK, headers('a/b', 0x2c, around)]);
-    assert.deepEqual(open(sent), Buffer.concat([HTTP2_PREFACE, headers('a-b', 0x2c, around)]));
+    const sent = Buffer.concat([PREFACE, ACK, headers('a/b', 0x2c, around)]);
+    assert.deepEqual(open(sent), Buffer.concat([PREFACE, headers('a-b', 0x2c, around)]));
   });
 
   it('ends with whatever else a client sends that wants an answer', () => {
-    const sent = Buffer.concat([HTTP2_PREFACE, SETTINGS, ACK, PING]);
-    assert.deepEqual(open(sent), Buffer.concat([HTTP2_PREFACE, SETTINGS, PING]));
+    const sent = Buffer.concat([PREFACE, SETTINGS, ACK, PING]);
+    assert.deepEqual(open(sent), Buffer.concat([PREFACE, SETTINGS, PING]));
   });
 
   it('without a request keeps what came, and knows whether the client listens', () => {
     const opening = new Opening();
-    assert.equal(opening.push(Buffer.concat([HTTP2_PREFACE, SETTINGS])), undefined);
+    assert.equal(opening.push(Buffer.concat([PREFACE, SETTINGS])), undefined);
     assert.equal(opening.acknowledged, false);
     assert.equal(opening.push(ACK), undefined);
     assert.equal(opening.acknowledged, true);
-    assert.deepEqual(opening.rest(), Buffer.concat([HTTP2_PREFACE, SETTINGS]));
+    assert.deepEqual(opening.rest(), Buffer.concat([PREFACE, SETTINGS]));
   });
 });

@@ -6,32 +6,29 @@
  * allowed at any time, and the client's acknowledgement of the first ones is taken out, since the library does not know of them.
  */
 
+import {
+  FLAG,
+  frameBytes,
+  HEAD_BYTES,
+  MAX_FRAME_BYTES,
+  PREFACE,
+  TYPE,
+} from '../client/http2/frame.ts';
 import { mendAuthority } from './authority.ts';
 
-/** What every HTTP/2 client sends first. */
-export const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-
-const HEAD_BYTES = 9;
-const FRAME = { headers: 1, priority: 2, settings: 4, windowUpdate: 8 };
-const FLAG = { ack: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 };
 const PRIORITY_BYTES = 5;
-/** Larger frames need a setting that has not been made yet. */
-const FRAME_BYTES = 16_384;
+/** Where a frame's head has its stream. */
+const STREAM_AT = 5;
 const BEFORE_REQUESTS: ReadonlySet<number> = new Set([
-  FRAME.priority,
-  FRAME.settings,
-  FRAME.windowUpdate,
+  TYPE.priority,
+  TYPE.settings,
+  TYPE.windowUpdate,
 ]);
-
-/** @param payload the settings as they stand in the frame */
-export function settingsFrame(payload: Uint8Array): Buffer {
-  return makeFrame(FRAME.settings, 0, Buffer.alloc(4), payload);
-}
 
 /** Collects what a client sends until its connection can be handed to the library. */
 export class Opening {
   private bytes: Buffer = Buffer.alloc(0);
-  private at = HTTP2_PREFACE.length;
+  private at = PREFACE.length;
   private isAcknowledged = false;
   private hasRequest = false;
 
@@ -65,7 +62,7 @@ export class Opening {
     if (bytes.length < end) return false;
     const type = bytes[at + 3] ?? 0;
     const flags = bytes[at + 4] ?? 0;
-    if (type === FRAME.settings && (flags & FLAG.ack) !== 0 && !this.isAcknowledged) {
+    if (type === TYPE.settings && (flags & FLAG.ack) !== 0 && !this.isAcknowledged) {
       this.isAcknowledged = true;
       this.replace(at, end, Buffer.alloc(0));
     } else if (!this.hasRequest && !BEFORE_REQUESTS.has(type)) {
@@ -85,7 +82,7 @@ export class Opening {
 
 /** RFC 9113, section 6.2. Header blocks that go on in further frames are left as they are. */
 function mendFrame(frame: Buffer, type: number, flags: number): Buffer {
-  if (type !== FRAME.headers || (flags & FLAG.endHeaders) === 0) return frame;
+  if (type !== TYPE.headers || (flags & FLAG.endHeaders) === 0) return frame;
   const isPadded = (flags & FLAG.padded) !== 0;
   const from =
     HEAD_BYTES + (isPadded ? 1 : 0) + ((flags & FLAG.priority) === 0 ? 0 : PRIORITY_BYTES);
@@ -94,15 +91,6 @@ function mendFrame(frame: Buffer, type: number, flags: number): Buffer {
   const mended = mendAuthority(block);
   if (mended === block) return frame;
   const payload = Buffer.concat([frame.subarray(HEAD_BYTES, from), mended, frame.subarray(to)]);
-  return payload.length > FRAME_BYTES
-    ? frame
-    : makeFrame(type, flags, frame.subarray(5, HEAD_BYTES), payload);
-}
-
-function makeFrame(type: number, flags: number, streamId: Buffer, payload: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  return Buffer.concat([head, streamId, payload]);
+  if (payload.length > MAX_FRAME_BYTES) return frame;
+  return frameBytes(type, flags, frame.readUInt32BE(STREAM_AT), payload);
 }

@@ -13,6 +13,7 @@ import {
   HEAD_BYTES,
   Http2Error,
   numberFrame,
+  PREFACE,
   SETTING,
   settingsFrame,
   TYPE,
@@ -45,7 +46,6 @@ export interface ConnectionLimits {
   readonly windowBytes: number;
 }
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const LARGEST_WINDOW = 0x7fffffff;
 const MAX_BLOCK_BYTES = 65_536;
 /** Blocks that were read and are known: servers answer in few ways. */

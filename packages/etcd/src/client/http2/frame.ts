@@ -1,10 +1,14 @@
 /** HTTP/2 frames (RFC 9113, section 4): nine bytes of head, then the payload. */
 
+/** What every client sends first (section 3.4). */
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
 export const HEAD_BYTES = 9;
 
 export const TYPE = {
   data: 0,
   headers: 1,
+  priority: 2,
   resetStream: 3,
   settings: 4,
   pushPromise: 5,
