@@ -60,9 +60,16 @@ export function linkTo(url: string, clock: Clock, tls: ClientTls | undefined): P
   keepAlive(session, clock);
   return {
     call: (path, listener) => {
-      const call = new Http2Call(session, path, listener);
-      // The session itself may say nothing of its end then.
-      socket.once('close', () => call.lost());
+      // The session itself may say nothing of its end.
+      const lost = (): void => call.lost();
+      const call = new Http2Call(session, path, {
+        onOpen: () => listener.onOpen(),
+        onOver: (status) => {
+          socket.off('close', lost);
+          listener.onOver(status);
+        },
+      });
+      socket.once('close', lost);
       return call;
     },
     close: () => {
