@@ -38,9 +38,9 @@ const STATIC: readonly (readonly [name: string, value: string])[] = [
 ];
 
 /** Bits of a field's first byte that say what it is. */
-const INDEXED = 0x80;
-const ADDED = 0x40;
-const TABLE_SIZE = 0x20;
+export const INDEXED = 0x80;
+export const ADDED = 0x40;
+export const TABLE_SIZE = 0x20;
 const HUFFMAN = 0x80;
 const MAX_INTEGER_BYTES = 4;
 
@@ -73,12 +73,18 @@ function entryAt(index: number): readonly [name: string, value: string] {
   return entry;
 }
 
-class BlockReader {
+/** Reads a block piece by piece. What is cut off, or not well coded, is an HpackError. */
+export class BlockReader {
   readonly #bytes: Uint8Array;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+  }
+
+  /** How far it has read. */
+  get at(): number {
+    return this.#at;
   }
 
   get isOver(): boolean {
@@ -149,7 +155,8 @@ function integerBytes(value: number, bits: number, flags: number): Buffer {
   return Buffer.from(bytes);
 }
 
-function textBytes(text: string): Buffer[] {
+/** A text with its length in front, not in Huffman's code. */
+export function textBytes(text: string): Buffer[] {
   const bytes = Buffer.from(text, 'latin1');
   return [integerBytes(bytes.length, 7, 0), bytes];
 }
