@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition, KindDef, Namespace, NamespaceCondition } from '@kubets/api';
 import { withCondition } from '../objects/conditions.ts';
-import { customKindOf } from '../objects/custom-kinds.ts';
+import { namespacedKindsOf } from '../objects/custom-kinds.ts';
 import { compareText, formatTime, isDeleting } from '../objects/meta.ts';
 
 /** What this controller's presence in `spec.finalizers` protects: the namespace's content. */
@@ -42,11 +42,11 @@ export function contentKinds(kinds: readonly KindDef[]): ContentKind[] {
 export function customContentKinds(
   definitions: readonly CustomResourceDefinition[],
 ): ContentKind[] {
-  return definitions.flatMap((definition) => {
-    const kind = customKindOf(definition);
-    if (kind === undefined || !kind.namespaced) return [];
-    return [{ gv: kind.gv, resource: kind.resource, canDelete: true }];
-  });
+  return namespacedKindsOf(definitions).map(({ gv, resource }) => ({
+    gv,
+    resource,
+    canDelete: true,
+  }));
 }
 
 /** Whether the namespace is going away and its content is ours to remove. */

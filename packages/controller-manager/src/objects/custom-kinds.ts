@@ -21,3 +21,11 @@ export function customKindOf(definition: CustomResourceDefinition): CustomKind |
   const namespaced = spec.scope === 'Namespaced';
   return { gv: `${spec.group}/${version.name}`, resource: plural, kind, namespaced };
 }
+
+/** Those of the kinds that are served whose objects a namespace holds. */
+export function namespacedKindsOf(definitions: readonly CustomResourceDefinition[]): CustomKind[] {
+  return definitions.flatMap((definition) => {
+    const kind = customKindOf(definition);
+    return kind?.namespaced ? [kind] : [];
+  });
+}

@@ -1,12 +1,10 @@
 import {
-  type CustomResourceDefinition,
   type KindDef,
   parseApiVersion,
   Quantity,
   type ResourceQuota,
   type ResourceQuotaStatus,
 } from '@kubets/api';
-import { customKindOf } from '../objects/custom-kinds.ts';
 import type { Usage } from './usage.ts';
 
 /** A resource a quota makes it necessary to look at. */
@@ -41,14 +39,6 @@ export function builtinCountable(kinds: readonly KindDef[]): CountableKind[] {
   return kinds
     .filter((def) => def.namespaced && def.verbs.includes('list'))
     .map(({ apiVersion, resource }) => ({ gv: apiVersion, resource }));
-}
-
-/** The defined resources a namespace can hold. */
-export function customCountable(definitions: readonly CustomResourceDefinition[]): CountableKind[] {
-  return definitions.flatMap((definition) => {
-    const kind = customKindOf(definition);
-    return kind?.namespaced ? [{ gv: kind.gv, resource: kind.resource }] : [];
-  });
 }
 
 /** How a quota names a resource after `count/`. */

@@ -15,6 +15,7 @@ import {
 } from '../host/controller.ts';
 import { INDEX } from '../host/informers.ts';
 import { LIST_PAGE_SIZE, QUOTA_RESYNC_MS, QUOTA_SETTLE_MS } from '../limits.ts';
+import { namespacedKindsOf } from '../objects/custom-kinds.ts';
 import { sameJson } from '../objects/json.ts';
 import { isDeleting, keyOf, namespaceOf } from '../objects/meta.ts';
 import { isFinished } from '../objects/pods.ts';
@@ -23,7 +24,6 @@ import {
   type CountableKind,
   type CountedKind,
   countedKinds,
-  customCountable,
   quotaNameOf,
   quotaStatus,
   sameAmounts,
@@ -64,7 +64,7 @@ class QuotaLoop {
       },
     });
     const changed = (definition: CustomResourceDefinition): void => {
-      for (const kind of customCountable([definition])) this.#wakeCounting(kind, queue);
+      for (const kind of namespacedKindsOf([definition])) this.#wakeCounting(kind, queue);
     };
     const noDefinitions = this.#deps.informers.definitions.on({
       add: changed,
@@ -90,7 +90,7 @@ class QuotaLoop {
 
   /** What is served no more, or in another version, is not followed under this one. */
   #unfollow(definition: CustomResourceDefinition): void {
-    for (const kind of customCountable([definition])) {
+    for (const kind of namespacedKindsOf([definition])) {
       const id = idOf(kind);
       this.#followed.get(id)?.();
       this.#followed.delete(id);
@@ -100,7 +100,7 @@ class QuotaLoop {
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
     const quota = this.#deps.informers.resourceQuotas.get(key);
     if (!quota?.spec || isDeleting(quota)) return;
-    const custom = customCountable(this.#deps.informers.definitions.list());
+    const custom = namespacedKindsOf(this.#deps.informers.definitions.list());
     const kinds = countedKinds(quota, [...this.#builtin, ...custom]);
     for (const kind of kinds) this.#follow(kind, queue);
     const usages: Usage[] = [];
