@@ -20,14 +20,18 @@ export class TestHosts {
   readonly dir = mkdtempSync(join(tmpdir(), 'kubets-hosts-'));
   readonly hosts: TestHost[] = [];
   readonly #bridge = `kh${process.pid}`;
+  readonly #among = ['-i', this.#bridge, '-o', this.#bridge, '-j', 'ACCEPT'];
   readonly #net = `10.${100 + (process.pid % 100)}.7`;
 
   static async create(names: readonly string[]): Promise<TestHosts> {
     await needProgram('ip', 'iproute2');
+    await needProgram('iptables', 'iptables');
     const all = new TestHosts();
     await must('ip', ['link', 'add', all.#bridge, 'type', 'bridge']);
     await must('ip', ['addr', 'add', `${all.#net}.1/24`, 'dev', all.#bridge]);
     await must('ip', ['link', 'set', all.#bridge, 'up']);
+    // Where a Docker daemon has run, what crosses a bridge is dropped unless a rule lets it pass.
+    await must('iptables', ['-I', 'FORWARD', ...all.#among]);
     for (const name of names) await all.#add(name);
     return all;
   }
@@ -103,6 +107,7 @@ export class TestHosts {
       await this.kill(name);
       await run('ip', ['netns', 'delete', namespace]);
     }
+    await run('iptables', ['-D', 'FORWARD', ...this.#among]);
     await run('ip', ['link', 'delete', this.#bridge]);
     rmSync(this.dir, { recursive: true, force: true });
   }
