@@ -11,8 +11,13 @@ export interface Selection {
   readonly indexed: { readonly field: string; readonly value: string } | undefined;
   /** Whether label or field selectors are there (they forbid a remaining item count). */
   readonly selective: boolean;
-  /** Namespace, name, label and field selectors together. */
+  /** Namespace, name, label and field selectors together; without what {@link shown} decides. */
   matches(entry: CacheEntry): boolean;
+  /**
+   * The label and field selectors, where only an entry in the request's version can tell: a webhook may change
+   * labels and moves the fields that a definition's versions name. Asked after the conversion.
+   */
+  readonly shown?: ((entry: CacheEntry) => boolean) | undefined;
 }
 
 /** Everything in a namespace ('' for all). */

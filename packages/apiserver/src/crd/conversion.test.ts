@@ -31,6 +31,16 @@ const good: Reply = ({ uid, desiredAPIVersion, objects }) => ({
   convertedObjects: objects.map((object) => convert(object, desiredAPIVersion)),
 });
 
+/** A webhook that says in a label which version an object was turned into. */
+const relabelled: Reply = (request) => {
+  const { desiredAPIVersion } = request;
+  const label = (object: KubeObject): KubeObject => ({
+    ...object,
+    metadata: { ...object.metadata, labels: { as: desiredAPIVersion.split('/')[1] ?? '' } },
+  });
+  return good({ ...request, objects: request.objects.map(label) });
+};
+
 let server: Server;
 let caBundle: string;
 let reply: Reply = good;
@@ -69,6 +79,7 @@ function versioned(): CustomResourceDefinition {
   const text = { type: 'string' };
   const version = (name: string, storage: boolean, fields: string[]) => ({
     ...{ name, storage, served: true },
+    selectableFields: fields.map((field) => ({ jsonPath: `.spec.${field}` })),
     schema: {
       openAPIV3Schema: {
         type: 'object',
@@ -172,6 +183,63 @@ describe('versions behind a conversion webhook', () => {
     assert.deepEqual(sink.lines(), ['ADDED a', 'ADDED b', 'DELETED a']);
     const specs = sink.items.map(({ entry }) => entry && objectOf(entry).spec);
     assert.deepEqual(specs[0], { host: 'x', port: '1' });
+  });
+
+  it('are selected by the fields and labels of the version that is asked for', async () => {
+    reply = relabelled;
+    for (const host of ['x', 'y', 'x']) {
+      await create('v1', `${host}${asked.length}`, { hostPort: `${host}:1` });
+      asked.push(0);
+    }
+    const names = async (version: string, o: object): Promise<string[]> => {
+      const list = await scene.registry.list(place(version, ''), o);
+      const { continueToken } = list;
+      const more = continueToken ? await names(version, { ...o, continueToken }) : [];
+      return [...list.entries.map((entry) => entry.name), ...more];
+    };
+    assert.deepEqual(await names('v2', { fieldSelector: 'spec.host=x' }), ['x0', 'x2']);
+    assert.deepEqual(await names('v2', { fieldSelector: 'spec.host=x', limit: 1 }), ['x0', 'x2']);
+    assert.deepEqual(await names('v1', { fieldSelector: 'spec.hostPort=y:1' }), ['y1']);
+    assert.deepEqual(await names('v2', { labelSelector: 'as=v2' }), ['x0', 'x2', 'y1']);
+    assert.deepEqual(await names('v1', { labelSelector: 'as=v2' }), []);
+    const byName = { fieldSelector: 'metadata.name=y1,spec.host=x' };
+    assert.deepEqual(await names('v2', byName), []);
+  });
+
+  it('are deleted together by what the version that is asked for says', async () => {
+    for (const host of ['x', 'y']) await create('v1', host, { hostPort: `${host}:1` });
+    const list = { fieldSelector: 'spec.host=x' };
+    await scene.registry.deleteCollection(place('v2', ''), { list, delete: {} }, scene.ctx);
+    const { entries } = await scene.registry.list(place('v1', ''), {});
+    assert.deepEqual(
+      entries.map((entry) => entry.name),
+      ['y'],
+    );
+  });
+
+  it('enter and leave a watch as its version sees them', async () => {
+    await create('v1', 'a', { hostPort: 'x:1' });
+    await create('v1', 'b', { hostPort: 'y:1' });
+    const sink = new RecordingSink();
+    const options = { fieldSelector: 'spec.host=x' };
+    const stop = await scene.registry.watch(place('v2', ''), options, sink);
+    const patch = async (name: string, hostPort: string): Promise<void> => {
+      const body = { type: 'merge', patch: { spec: { hostPort } }, validation: 'Strict' } as const;
+      await scene.registry.patch(place('v1', name), body, scene.ctx);
+    };
+    await patch('b', 'x:2');
+    await patch('a', 'x:3');
+    await patch('b', 'y:4');
+    await scene.registry.delete(place('v1', 'b'), {}, scene.ctx);
+    await scene.registry.delete(place('v1', 'a'), {}, scene.ctx);
+    await sink.count(5);
+    stop();
+    const lines = ['ADDED a', 'ADDED b', 'MODIFIED a', 'DELETED b', 'DELETED a'];
+    assert.deepEqual(sink.lines(), lines);
+    const left = sink.items[3];
+    const shown = left?.entry && objectOf(left.entry);
+    assert.deepEqual(shown?.spec, { host: 'x', port: '2' });
+    assert.equal(shown?.metadata.resourceVersion, String(left?.revision));
   });
 
   it('migrate when another version is stored', async () => {

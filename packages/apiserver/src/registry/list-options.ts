@@ -8,10 +8,13 @@ import {
   matchesLabels,
   parseLabelSelector,
   requiredValue,
+  selectableFields,
   unclassified,
 } from '@kubets/api';
-import type { CacheEntry } from '../cache/entry.ts';
+import { type CacheEntry, objectOf } from '../cache/entry.ts';
 import type { Selection } from '../cache/selection.ts';
+import { fromStorage, storedAsItself } from './convert.ts';
+import { asksWebhook } from './presented.ts';
 
 /** As in the API's ListOptions; numbers parsed by the edge, strings as sent. */
 export interface ListOptions {
@@ -117,9 +120,18 @@ export function selectionOf(def: KindDef, namespace: string, o: ListOptions): Se
       ? { field: 'spec.nodeName', value: nodeName }
       : undefined;
   const anyLabels = labels.requirements.length === 0 && labels.nothing !== true;
-  const matches = (entry: CacheEntry): boolean =>
-    (namespace === '' || entry.namespace === namespace) &&
+  const selective = !anyLabels || fields.length > 0;
+  const inScope = (entry: CacheEntry): boolean => namespace === '' || entry.namespace === namespace;
+  const selected = (entry: CacheEntry): boolean =>
     (anyLabels || matchesLabels(labels, entry.labels)) &&
-    (fields.length === 0 || matchesFields(fields, entry.fields));
-  return { namespace: scope, name, indexed, selective: !anyLabels || fields.length > 0, matches };
+    (fields.length === 0 || matchesFields(fields, fieldsOf(def, entry)));
+  const place = { namespace: scope, name, indexed, selective };
+  if (selective && asksWebhook(def)) return { ...place, matches: inScope, shown: selected };
+  return { ...place, matches: (entry) => inScope(entry) && selected(entry) };
+}
+
+/** An entry's selectable fields as the request's version has them: a definition's versions have defaults of their own. */
+function fieldsOf(def: KindDef, entry: CacheEntry): Readonly<Record<string, string>> {
+  const isOther = def.rules?.selectable !== undefined && !asksWebhook(def) && !storedAsItself(def);
+  return isOther ? selectableFields(def, fromStorage(def, objectOf(entry))) : entry.fields;
 }

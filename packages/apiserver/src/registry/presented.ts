@@ -2,8 +2,9 @@
  * Objects whose versions only their author's webhook can turn into each other. Everything else converts on the spot
  * (`convert.ts`); these are converted ahead, in batches, and what came out is kept as long as the entry it was made of.
  */
-import { apiVersionOf, type KindDef, type KubeObject } from '@kubets/api';
-import { type CacheEntry, objectOf } from '../cache/entry.ts';
+import { apiVersionOf, type KindDef, type KubeObject, selectableFields } from '@kubets/api';
+import { type CacheEntry, entryAtRevision, objectOf } from '../cache/entry.ts';
+import type { Selection } from '../cache/selection.ts';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import { MAX_UNCONVERTED_EVENTS } from '../limits.ts';
 import { encodeServed } from '../storage/codec.ts';
@@ -46,7 +47,7 @@ export async function presentedEntries(
   const made = await conversion.convert(missing.map(objectOf), def.apiVersion);
   for (const [i, entry] of missing.entries()) {
     const object = made[i];
-    if (object !== undefined) known.set(entry, entryWith(entry, fromStorage(def, object)));
+    if (object !== undefined) known.set(entry, entryWith(def, entry, fromStorage(def, object)));
   }
   return entries.map((entry) => known.get(entry) ?? entry);
 }
@@ -57,23 +58,42 @@ function isOf(def: KindDef, entry: CacheEntry): boolean {
   return entry.bytes.toString('latin1', 0, head.length) === head;
 }
 
-function entryWith(entry: CacheEntry, object: KubeObject): CacheEntry {
+function entryWith(def: KindDef, entry: CacheEntry, object: KubeObject): CacheEntry {
   const { bytes, metadataAt } = encodeServed(object);
-  return { ...entry, bytes, metadataAt, parsed: new WeakRef(object) };
+  const { labels = {} } = object.metadata;
+  const fields = selectableFields(def, object);
+  return { ...entry, bytes, metadataAt, labels, fields, parsed: new WeakRef(object) };
 }
 
-/** Puts a webhook's conversion between a cache and a watch: events stay in order, one batch at a time. */
+/** Entries in the version of the kind, without those that its selectors leave out. @throws as presentedEntries */
+export async function selectedEntries(
+  def: KindDef,
+  entries: readonly CacheEntry[],
+  { shown }: Selection,
+): Promise<readonly CacheEntry[]> {
+  if (shown === undefined) return entries;
+  return (await presentedEntries(def, entries)).filter(shown);
+}
+
+type Known = ReadonlyMap<CacheEntry, CacheEntry>;
+
+/**
+ * Puts a webhook's conversion between a cache and a watch: events stay in order, one batch at a time. Selectors are asked
+ * here, of the state before and after as the watch's version has them.
+ */
 export class ConvertingSink implements WatchSink {
   readonly #def: KindDef;
   readonly #sink: WatchSink;
+  readonly #isShown: (entry: CacheEntry) => boolean;
   #waiting: WatchItem[] = [];
   #isBusy = false;
   #end: WatchEnd | undefined;
   #isOver = false;
 
-  constructor(def: KindDef, sink: WatchSink) {
+  constructor(def: KindDef, { shown }: Pick<Selection, 'shown'>, sink: WatchSink) {
     this.#def = def;
     this.#sink = sink;
+    this.#isShown = shown ?? (() => true);
   }
 
   deliver(items: readonly WatchItem[]): void {
@@ -98,7 +118,7 @@ export class ConvertingSink implements WatchSink {
       this.#waiting = [];
       try {
         const shown = await this.#convert(items);
-        if (!this.#isOver) this.#sink.deliver(shown);
+        if (!this.#isOver && shown.length > 0) this.#sink.deliver(shown);
       } catch {
         // Whoever watches comes back and is told what is wrong by the list.
         this.#finish('closed');
@@ -109,11 +129,24 @@ export class ConvertingSink implements WatchSink {
   }
 
   async #convert(items: readonly WatchItem[]): Promise<WatchItem[]> {
-    const entries = items.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
-    const shown = [...(await presentedEntries(this.#def, entries))];
-    return items.map((item) =>
-      item.entry === undefined ? item : { ...item, entry: shown.shift() },
-    );
+    const entries = [...new Set(items.flatMap(statesOf))];
+    const shown = await presentedEntries(this.#def, entries);
+    const known = new Map(entries.map((entry, i) => [entry, shown[i] ?? entry]));
+    return items.flatMap((item) => this.#shownItem(item, known) ?? []);
+  }
+
+  /** The item in the watch's version; undefined when the watch selects neither state of the object. */
+  #shownItem(item: WatchItem, known: Known): WatchItem | undefined {
+    const { type, revision, event } = item;
+    if (item.entry === undefined) return item;
+    const present = type === 'DELETED' ? undefined : known.get(item.entry);
+    const before = event?.old && known.get(event.old);
+    const wasShown = before !== undefined && this.#isShown(before);
+    if (present !== undefined && this.#isShown(present)) {
+      return { ...item, type: wasShown ? 'MODIFIED' : 'ADDED', entry: present };
+    }
+    if (!wasShown) return undefined;
+    return { ...item, type: 'DELETED', entry: entryAtRevision(before, revision) };
   }
 
   #finish(reason: WatchEnd): void {
@@ -121,4 +154,10 @@ export class ConvertingSink implements WatchSink {
     this.#isOver = true;
     this.#sink.end(reason);
   }
+}
+
+/** The states behind an item: what is there now, what was there before. What a deletion shows is made of the latter. */
+function statesOf({ type, entry, event }: WatchItem): CacheEntry[] {
+  const states = type === 'DELETED' ? [event?.old] : [entry, event?.old];
+  return states.filter((state) => state !== undefined);
 }

@@ -7,11 +7,12 @@ import { badRequest, expired, isExpired, type KindDef, notFound, timeout } from 
 import { type CacheEntry, entryOf, servedEntry } from '../cache/entry.ts';
 import type { Selection } from '../cache/selection.ts';
 import { FRESH_WAIT_MS, STORE_PAGE_KEYS } from '../limits.ts';
+import type { StoredValue } from '../storage/store.ts';
 import type { RegistryDeps, Target } from './context.ts';
 import { decodeContinue, encodeContinue } from './continue-token.ts';
 import { keyOf, kindPrefix, scopePrefix } from './keys.ts';
 import { checkListOptions, type ListOptions, parseRevision, selectionOf } from './list-options.ts';
-import { asksWebhook, presentedEntries } from './presented.ts';
+import { asksWebhook, presentedEntries, selectedEntries } from './presented.ts';
 
 export interface ListResult {
   readonly def: KindDef;
@@ -90,7 +91,9 @@ async function readList(
     await reach(cache.waitFor(wanted, FRESH_WAIT_MS), wanted, () => cache.revision);
   }
   const limit = version === '0' ? 0 : (options.limit ?? 0);
-  return cut(def, cache.list(selection), { limit, revision: cache.revision, selection });
+  const { revision } = cache;
+  const found = await selectedEntries(def, cache.list(selection), selection);
+  return cut(def, found, { limit, revision, selection });
 }
 
 /** A limit with a version and no match rule means that very version (older clients page so). */
@@ -175,19 +178,37 @@ async function listFromStore(deps: RegistryDeps, o: StoreList): Promise<ListResu
     const at = revision === undefined ? {} : { revision };
     const page = await deps.store.page(prefix, { limit: want, from, ...at });
     revision ??= page.revision;
+    const selected = await selectedOf(def, page.values, selection);
     let taken = 0;
     for (const value of page.values) {
       if (limit > 0 && entries.length >= limit) break;
       taken += 1;
       from = `${value.key}\0`;
-      const entry = entryOf(def, value);
-      if (selection.matches(entry)) entries.push(entry);
+      const entry = selected(value);
+      if (entry !== undefined) entries.push(entry);
     }
     const left = page.count - taken;
     const full = limit > 0 && entries.length >= limit;
     if (!full && page.more) continue;
     return pageResult(def, entries, { selection, revision, from, left: full ? left : 0 });
   }
+}
+
+/** What tells the selected entry of a stored value. Entries are made when asked for, unless a webhook wants them together. */
+async function selectedOf(
+  def: KindDef,
+  values: readonly StoredValue[],
+  selection: Selection,
+): Promise<(value: StoredValue) => CacheEntry | undefined> {
+  const matching = (value: StoredValue): CacheEntry | undefined => {
+    const entry = entryOf(def, value);
+    return selection.matches(entry) ? entry : undefined;
+  };
+  if (selection.shown === undefined) return matching;
+  const inScope = values.flatMap((value) => matching(value) ?? []);
+  const found = await selectedEntries(def, inScope, selection);
+  const byKey = new Map(found.map((entry) => [entry.key, entry]));
+  return ({ key }) => byKey.get(key);
 }
 
 function pageResult(

@@ -44,7 +44,7 @@ export async function watchObjects(
   const after = initial ? undefined : wanted === 0n ? cache.revision : wanted;
   const bookmarks = options.allowWatchBookmarks === true;
   const markInitialEvents = options.sendInitialEvents === true;
-  const shown = asksWebhook(def) ? new ConvertingSink(def, sink) : sink;
+  const shown = asksWebhook(def) ? new ConvertingSink(def, selection, sink) : sink;
   const stop = cache.watch({ selection, after, bookmarks, markInitialEvents }, shown);
   if (stop === undefined) throw expired(`too old resource version: ${wanted} (${cache.revision})`);
   return stop;
