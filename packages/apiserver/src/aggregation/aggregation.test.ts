@@ -77,7 +77,19 @@ const DOCUMENTS: Readonly<Record<string, object>> = {
       { name: 'pods', singularName: '', namespaced: true, kind: 'PodMetrics', verbs: VERBS },
     ],
   },
-  '/openapi/v3': { paths: { [BASE.slice(1)]: { serverRelativeURL: `/openapi/v3${BASE}` } } },
+  '/openapi/v3': {
+    paths: { [BASE.slice(1)]: { serverRelativeURL: `/openapi/v3${BASE}?hash=A1` } },
+  },
+  '/openapi/v2': {
+    swagger: '2.0',
+    paths: {
+      '/version/': { get: { responses: {} } },
+      [`${BASE}/nodes`]: {
+        get: { responses: { 200: { schema: { $ref: '#/definitions/NodeMetricsList' } } } },
+      },
+    },
+    definitions: { NodeMetricsList: { type: 'object' }, Info: { type: 'object' } },
+  },
   [`/openapi/v3${BASE}`]: { openapi: '3.0.0', info: { title: 'metrics' } },
   [`${BASE}/nodes`]: { kind: 'NodeMetricsList', items: [{ metadata: { name: 'n' } }] },
 };
@@ -222,7 +234,13 @@ describe('an extension server', () => {
 
   it('describes itself', async () => {
     const { paths } = (await ask('/openapi/v3')).json() as { paths: Record<string, unknown> };
-    assert.ok(paths[BASE.slice(1)]);
+    assert.deepEqual(paths[BASE.slice(1)], { serverRelativeURL: `/openapi/v3${BASE}?hash=A1` });
+    const v2 = (await ask('/openapi/v2')).json() as {
+      paths: Record<string, unknown>;
+      definitions: Record<string, unknown>;
+    };
+    assert.ok(v2.paths[`${BASE}/nodes`] && v2.definitions.NodeMetricsList);
+    assert.ok(v2.paths['/api/v1/pods'] && v2.definitions.Info === undefined);
     const { info } = (await ask(`/openapi/v3${BASE}`)).json() as { info: { title: string } };
     assert.equal(info.title, 'metrics');
   });

@@ -2,6 +2,7 @@
  * APIService objects come to life here: one is made for each version this server has itself, and those that name a service
  * are probed, shown in discovery and get the requests for their version. Every apiserver does all of it for itself.
  */
+import { isDeepStrictEqual } from 'node:util';
 import {
   type APIService,
   type Endpoints,
@@ -17,6 +18,7 @@ import type { BackgroundTask, CacheChange, CacheView, ResourceStore } from '../p
 import { rfc3339 } from '../registry/time.ts';
 import { GVR } from '../resources.ts';
 import { failedProbe, judge, PASSED, type Settled, withVerdict } from './availability.ts';
+import { type Description, descriptionBy, NO_DESCRIPTION } from './description.ts';
 import { ExtensionServer, type ProxyIdentity } from './extension-server.ts';
 import { localPriority } from './priorities.ts';
 
@@ -37,8 +39,8 @@ export interface Extension {
   readonly server: ExtensionServer;
   /** The server's own discovery document; undefined until it has answered once. */
   resources: object | undefined;
-  /** Whether it has an OpenAPI v3 document of the version. */
-  hasOpenApi: boolean;
+  /** How the server describes itself. */
+  openApi: Description;
 }
 
 /** Who looks after an APIService: `onstart` those of built-in versions, `true` those of definitions. */
@@ -128,7 +130,7 @@ export class ApiServices implements BackgroundTask {
     }
     before?.server.close();
     const server = new ExtensionServer(api, this.#o);
-    const known = { resources: undefined, hasOpenApi: false };
+    const known = { resources: undefined, openApi: NO_DESCRIPTION };
     this.#extensions.set(name, { group, version, api, server, ...known });
     this.#watchBackends();
   }
@@ -255,8 +257,8 @@ export class ApiServices implements BackgroundTask {
     const path = `/apis/${group}/${version}`;
     try {
       const resources = await server.fetch(path);
-      const hasOpenApi = await documented(server, `${path.slice(1)}`);
-      this.#learn(extension, { resources, hasOpenApi });
+      const openApi = await descriptionBy(server, path.slice(1));
+      this.#learn(extension, { resources, openApi });
       return PASSED;
     } catch (error) {
       this.#recheckIn(LIMITS.extensionRetryMs);
@@ -264,13 +266,12 @@ export class ApiServices implements BackgroundTask {
     }
   }
 
-  #learn(of: Extension, found: { resources: object; hasOpenApi: boolean }): void {
+  #learn(of: Extension, found: Pick<Extension, 'resources' | 'openApi'>): void {
     const name = nameOf(of.group, of.version);
     const now = this.#extensions.get(name);
     if (now === undefined || now.server !== of.server) return;
-    if (JSON.stringify(now.resources) === JSON.stringify(found.resources)) {
-      if (now.hasOpenApi === found.hasOpenApi) return;
-    }
+    const known = { resources: now.resources, openApi: now.openApi };
+    if (isDeepStrictEqual(known, found)) return;
     this.#revision += 1;
     this.#extensions.set(name, { ...now, ...found });
   }
@@ -297,15 +298,5 @@ function urlText(server: ExtensionServer, path: string): string {
   } catch {
     // Its address went away; the error tells of it.
     return path;
-  }
-}
-
-async function documented(server: ExtensionServer, path: string): Promise<boolean> {
-  try {
-    const { paths } = (await server.fetch('/openapi/v3')) as { paths?: Record<string, unknown> };
-    return paths?.[path] !== undefined;
-  } catch {
-    // Not every extension server describes itself.
-    return false;
   }
 }

@@ -1,7 +1,8 @@
 /** Discovery of this server and of extension servers as one. */
-import { isJsonObject } from '@kubets/api';
+import { isJsonObject, type JsonObject } from '@kubets/api';
 import type { DiscoverySource } from '../discovery/source.ts';
 import type { ApiServices, Extension } from './api-services.ts';
+import { mergedOpenApi } from './merge-open-api.ts';
 import { localPriority, type Priority } from './priorities.ts';
 
 interface Group {
@@ -68,11 +69,16 @@ export function withExtensions(local: DiscoverySource, services: ApiServices): D
     },
     groupVersions: () => local.groupVersions().filter((gv) => !services.find(gv.group, gv.version)),
     extensionVersions: () =>
-      services.all().map(({ group: name, version, hasOpenApi }) => ({
+      services.all().map(({ group: name, version, openApi }) => ({
         group: name,
         version,
-        hasOpenApi,
+        openApi: openApi.v3,
       })),
+    openApiV2() {
+      const ranked = [...services.all()].sort(byPriority).map(({ openApi }) => openApi.v2);
+      const parts = ranked.filter((part) => part !== undefined);
+      return mergedOpenApi(local.openApiV2() as JsonObject, parts);
+    },
   };
 }
 
@@ -90,6 +96,13 @@ const priorityOf = ({ api }: Extension): Priority => ({
   groupPriorityMinimum: api.spec?.groupPriorityMinimum ?? 0,
   versionPriority: api.spec?.versionPriority ?? 0,
 });
+
+/** The more important group first; within a group the newer version. */
+function byPriority(a: Extension, b: Extension): number {
+  const [x, y] = [priorityOf(a), priorityOf(b)];
+  const byGroup = y.groupPriorityMinimum - x.groupPriorityMinimum;
+  return byGroup || y.versionPriority - x.versionPriority;
+}
 
 /** The versions of a group, the best first; what an extension has replaces what is here. */
 function merged<T>(

@@ -94,8 +94,9 @@ export function openApiPaths(source: DiscoverySource): PathHandler {
         paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
       }
       for (const one of source.extensionVersions?.() ?? []) {
-        const path = pathOf(one.group, one.version);
-        if (one.hasOpenApi) paths[path] = { serverRelativeURL: `/openapi/v3/${path}` };
+        const { openApi } = one;
+        if (openApi === undefined) continue;
+        paths[pathOf(one.group, one.version)] = { serverRelativeURL: openApi };
       }
       return { paths };
     });

@@ -14,8 +14,12 @@ export interface DiscoverySource {
   aggregated(root: 'api' | 'apis', version: 'v2' | 'v2beta1'): object;
   /** Group and version of each OpenAPI v3 document. */
   groupVersions(): readonly { group: string; version: string }[];
-  /** Versions that extension servers have; their documents are the servers' own. */
-  extensionVersions?(): readonly { group: string; version: string; hasOpenApi: boolean }[];
+  /** Versions that extension servers have, and the paths under which those have OpenAPI v3 documents of them. */
+  extensionVersions?(): readonly {
+    group: string;
+    version: string;
+    openApi: string | undefined;
+  }[];
   openApiV3(group: string, version: string): object;
   openApiV2(): object;
 }
