@@ -45,8 +45,11 @@ export const UPDATE_ATTEMPTS = 6;
 export const COMPACTION_INTERVAL_MS = 300_000;
 /** Values this server wrote of kinds that nobody watches, kept as the beginning of the next update. */
 export const RECENT_VALUE_BYTES = 8 * 1024 * 1024;
-/** Times a compare-and-swap is sent when its answer is lost. */
+/** Times a compare-and-swap is sent when its answer is lost, and the whole time of all of them. */
 export const AMBIGUOUS_ATTEMPTS = 4;
+export const SWAP_MS = 10_000;
+/** With less time left it is not sent again: a member would hardly find out in it who leads now. */
+export const SWAP_LEAST_MS = 2_500;
 /** When the store cannot answer, clients are told to come back after this long. */
 export const STORE_RETRY_SECONDS = 1;
 /** Attempts to find a free generated name. */

@@ -156,6 +156,14 @@ export class AmbiguousError extends EtcdError {
   override name = 'AmbiguousError';
 }
 
+/**
+ * A call that was offered to every endpoint for all of its time. None took it, so a write surely was not applied. `message` tells
+ * what each of them said last.
+ */
+export class NotTakenError extends EtcdError {
+  override name = 'NotTakenError';
+}
+
 /** The data directory holds something that is not our state, or a damaged one. */
 export class StorageError extends Error {
   override name = 'StorageError';

@@ -128,6 +128,8 @@ export const LIMITS = {
   clientRequestMs: 10_000,
   /** Client: one try of a read, so that a member that hangs does not use up the whole time. */
   clientReadAttemptMs: 3_000,
+  /** Client: longer than a member without a leader lets a write wait for one (`leaderWaitMs`). */
+  clientNoLeaderMs: 2_500,
   /** Client: an answer's size. */
   clientAnswerBytes: 512 * MIB,
   /** Client: what a server may send ahead on a connection, and of each answer. */

@@ -1,6 +1,6 @@
 /** What the store's failures mean to a client of the API. */
 import { ApiError, expired, internal } from '@kubets/api';
-import { AmbiguousError, EtcdError } from '@kubets/etcd/client';
+import { AmbiguousError, EtcdError, NotTakenError } from '@kubets/etcd/client';
 import { errorMessage } from '@kubets/platform';
 import { STORE_RETRY_SECONDS } from '../limits.ts';
 
@@ -26,6 +26,12 @@ function unavailable(code: 503 | 504, message: string, retryAfterSeconds?: numbe
 /** The likeliest cause when the time of a call is over, which was tried on every member. */
 const MAJORITY = 'a majority of its members may be away';
 
+/** Every member was asked; what each of them said tells which are away. */
+function notTaken({ kind, message }: NotTakenError): string {
+  const why = kind === 'noLeader' ? 'no leader: a majority of its members is away' : MAJORITY;
+  return `the store did not take the request, ${why} (${message})`;
+}
+
 /**
  * The `ApiError` of a store failure. What surely had no effect invites to try again (Retry-After). A write whose fate is unknown
  * does not; nor does a call that was tried for all of its time: stock clients would repeat it ten times, and their users stare at
@@ -41,6 +47,7 @@ export function storeError(error: unknown): unknown {
       `Timeout: the store did not confirm the write: ${error.message}${hint}`,
     );
   }
+  if (error instanceof NotTakenError) return unavailable(503, notTaken(error));
   switch (error.code) {
     case CODE_DEADLINE_EXCEEDED:
       return unavailable(504, `Timeout: the store did not answer: ${error.message}; ${MAJORITY}`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ApiError, isExpired } from '@kubets/api';
 import { type Etcd, startEtcd } from '@kubets/etcd';
-import { AmbiguousError, EtcdError } from '@kubets/etcd/client';
+import { AmbiguousError, EtcdError, NotTakenError } from '@kubets/etcd/client';
 import { silentLogger, systemClock, systemRandom } from '@kubets/platform';
 import { storeError } from './errors.ts';
 import { EtcdStore } from './etcd-store.ts';
@@ -125,6 +125,11 @@ describe('failures of the store', () => {
       new EtcdError('noLeader', 14, 'etcdserver: no leader'),
       '503 ServiceUnavailable retry',
     ],
+    [
+      'no member took it in all of its time',
+      new NotTakenError('noLeader', 14, 'a:1: no leader; no connection to etcd at b:1'),
+      '503 ServiceUnavailable',
+    ],
     ['time is up', new EtcdError('other', 4, 'deadline'), '504 Timeout'],
     [
       'too many requests',
@@ -145,6 +150,11 @@ describe('failures of the store', () => {
     assert.match(text(new EtcdError('other', 4, 'the time of the call is over')), majority);
     assert.match(text(new AmbiguousError('other', 4, 'not known')), majority);
     assert.doesNotMatch(text(new AmbiguousError('other', 14, 'lost')), majority);
+    const each = 'a:1: no leader; no connection to etcd at b:1';
+    const lost =
+      /no leader: a majority of its members is away \(a:1: no leader; no connection to etcd at b:1\)/;
+    assert.match(text(new NotTakenError('noLeader', 14, each)), lost);
+    assert.match(text(new NotTakenError('other', 14, each)), majority);
   });
 
   it('errors of our own pass through', () => {

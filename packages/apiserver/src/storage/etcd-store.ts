@@ -11,7 +11,7 @@ import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
 import { READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
-import { type Change, untilKnown } from './lost-answers.ts';
+import { type Answer, type Change, untilKnown } from './lost-answers.ts';
 import { ReadBatcher } from './read-batcher.ts';
 import type {
   PageOptions,
@@ -38,6 +38,7 @@ const PROBE_KEY = Buffer.from('/registry/.revision');
 export class EtcdStore implements Store {
   readonly #client: EtcdClient;
   readonly #leases: LeasePool;
+  readonly #clock: Clock;
   #open: (key: string, value: Buffer) => Buffer = (_key, value) => value;
   readonly #reads: ReadBatcher;
 
@@ -45,6 +46,7 @@ export class EtcdStore implements Store {
     const { endpoints, tls, clock, random, log } = options;
     this.#client = new EtcdClient({ endpoints, ...(tls && { tls }), clock, random, log });
     this.#leases = new LeasePool(this.#client, clock);
+    this.#clock = clock;
     this.#reads = new ReadBatcher({
       readMany: (keys) => this.#readMany(keys),
       concurrency: READ_CALLS,
@@ -157,14 +159,16 @@ export class EtcdStore implements Store {
       failure: [op.get(key)],
     };
     const open = (sealed: Buffer): Buffer => this.#open(key.toString('utf8'), sealed);
-    return untilKnown({ ...change, open }, async () => {
-      const { succeeded, revision: at, responses } = await this.#client.txn(request);
+    const send = async (timeoutMs: number): Promise<Answer> => {
+      const answer = await this.#client.txn(request, { timeoutMs });
+      const { succeeded, revision: at, responses } = answer;
       if (succeeded) return { ok: true, revision: at, at };
       const [step] = responses;
       const kv = step?.type === 'range' ? step.kvs[0] : undefined;
       const current = kv && { ...storedValue(kv), createRevision: kv.createRevision };
       return { ok: false, current, at };
-    });
+    };
+    return untilKnown({ ...change, open }, send, this.#clock);
   }
 }
 

@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AmbiguousError } from '@kubets/etcd/client';
-import { AMBIGUOUS_ATTEMPTS } from '../limits.ts';
+import { AmbiguousError, NotTakenError } from '@kubets/etcd/client';
+import { ManualClock } from '@kubets/platform';
+import { AMBIGUOUS_ATTEMPTS, SWAP_MS } from '../limits.ts';
 import { type Answer, type Change, type Current, untilKnown } from './lost-answers.ts';
 
 const lost = (): AmbiguousError => new AmbiguousError('other', 14, 'the connection broke');
 
 /** Sends a change of which the first answers are lost. */
-function send(change: Change, answers: readonly (Answer | 'lost')[]) {
-  let sent = 0;
-  const result = untilKnown(change, () => {
-    const answer = answers[sent];
-    sent += 1;
-    if (answer === undefined || answer === 'lost') return Promise.reject(lost());
-    return Promise.resolve(answer);
-  });
-  return { result, count: () => sent };
+function send(change: Change, answers: readonly (Answer | Error | 'lost')[], tryMs = 0) {
+  const clock = new ManualClock();
+  const given: number[] = [];
+  const once = async (timeoutMs: number): Promise<Answer> => {
+    const answer = answers[given.length] ?? 'lost';
+    given.push(timeoutMs);
+    clock.advance(Math.min(tryMs, timeoutMs));
+    if (answer === 'lost') throw lost();
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { result: untilKnown(change, once, clock), count: () => given.length, given };
 }
 
 const bytes = (uid: string, n = 1): Buffer =>
@@ -79,6 +83,20 @@ describe('a write whose answer is lost', () => {
     const { result, count } = send({ expected: 5n, value: bytes('a') }, []);
     await assert.rejects(result, AmbiguousError);
     assert.equal(count(), AMBIGUOUS_ATTEMPTS);
+  });
+
+  it('stays unknown after ten seconds, however few tries that were', async () => {
+    const { result, given } = send({ expected: 5n, value: bytes('a') }, [], 4_000);
+    await assert.rejects(result, AmbiguousError);
+    assert.deepEqual(given, [SWAP_MS, SWAP_MS - 4_000]);
+  });
+
+  it('stays unknown when a later try surely had no effect', async () => {
+    const refusal = new NotTakenError('noLeader', 14, 'nobody leads');
+    const { result } = send({ expected: 5n, value: bytes('a') }, ['lost', refusal]);
+    await assert.rejects(result, AmbiguousError);
+    const { result: first } = send({ expected: 5n, value: bytes('a') }, [refusal]);
+    await assert.rejects(first, NotTakenError);
   });
 
   it('a create that somebody changed since is known by what the sealed values hold', async () => {

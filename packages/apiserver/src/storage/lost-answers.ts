@@ -4,7 +4,8 @@
  * the first had worked.
  */
 import { AmbiguousError } from '@kubets/etcd/client';
-import { AMBIGUOUS_ATTEMPTS } from '../limits.ts';
+import type { Clock } from '@kubets/platform';
+import { AMBIGUOUS_ATTEMPTS, SWAP_LEAST_MS, SWAP_MS } from '../limits.ts';
 import type { StoredValue, SwapResult } from './store.ts';
 
 export interface Change {
@@ -24,16 +25,27 @@ export type Answer =
   | { readonly ok: true; readonly revision: bigint; readonly at: bigint }
   | { readonly ok: false; readonly current: Current | undefined; readonly at: bigint };
 
-/** Sends a change until its fate is known. Rejects with `AmbiguousError` when it stays unknown. */
-export async function untilKnown(change: Change, send: () => Promise<Answer>): Promise<SwapResult> {
-  let unsure = false;
+/** @param timeoutMs what is left for this try */
+export type Send = (timeoutMs: number) => Promise<Answer>;
+
+/**
+ * Sends a change until its fate is known. Rejects with `AmbiguousError` when it stays unknown for ten seconds: without a majority
+ * of the store it would stay so however often it is sent.
+ */
+export async function untilKnown(change: Change, send: Send, clock: Clock): Promise<SwapResult> {
+  const endMs = clock.monotonicMs() + SWAP_MS;
+  let unsure: AmbiguousError | undefined;
   for (let attempt = 1; ; attempt += 1) {
+    const leftMs = endMs - clock.monotonicMs();
     try {
-      const answer = await send();
-      return unsure ? recognise(change, answer) : answer;
+      const answer = await send(leftMs);
+      return unsure === undefined ? answer : recognise(change, answer);
     } catch (error) {
-      if (!(error instanceof AmbiguousError) || attempt >= AMBIGUOUS_ATTEMPTS) throw error;
-      unsure = true;
+      if (error instanceof AmbiguousError) unsure = error;
+      // A later try that surely had no effect says nothing of the first.
+      if (unsure === undefined) throw error;
+      const isLate = endMs - clock.monotonicMs() < SWAP_LEAST_MS;
+      if (error !== unsure || attempt >= AMBIGUOUS_ATTEMPTS || isLate) throw unsure;
     }
   }
 }

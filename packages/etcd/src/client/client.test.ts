@@ -14,6 +14,7 @@ import {
   EtcdClient,
   isEtcdError,
   keyAfter,
+  NotTakenError,
   op,
   prefixEnd,
 } from './index.ts';
@@ -185,6 +186,27 @@ describe('a call', () => {
     const read = client.get(KEY, { signal: gaveUp.signal });
     gaveUp.abort();
     await assert.rejects(read, EtcdError);
+  });
+
+  it('that writes is surely not done when nobody leads, and the error names every member', async () => {
+    let asked = 0;
+    const waiting = await fakeMember((stream) => {
+      asked += 1;
+      // As a member that waits a while for a leader.
+      const { code, message } = etcdError('noLeader');
+      const status = { 'grpc-status': String(code), 'grpc-message': message };
+      const headers = { ':status': 200, 'content-type': 'application/grpc', ...status };
+      void delay(80).then(() => stream.respond(headers, { endStream: true }));
+    });
+    const client = clientOf(waiting, NOBODY);
+    const write = client.put(KEY, b('1'), { timeoutMs: 1_000 });
+    await assert.rejects(write, (e) => {
+      assert.ok(e instanceof NotTakenError && isEtcdError(e, 'noLeader'), String(e));
+      assert.match(e.message, /127\.0\.0\.1:\d+: etcdserver: no leader/);
+      assert.match(e.message, /no connection to etcd at 127\.0\.0\.1:1:/);
+      return true;
+    });
+    assert.ok(asked > 1);
   });
 
   it('waits for a store that comes back within its time', async () => {

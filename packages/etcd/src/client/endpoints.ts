@@ -21,6 +21,7 @@ import {
   CODE,
   type EtcdError,
   type EtcdErrorKind,
+  NotTakenError,
   statusError,
 } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -139,20 +140,32 @@ export class Endpoints {
       { initialMs: LIMITS.clientRetryMs, maxMs: LIMITS.clientRetryMaxMs },
       random,
     );
+    const said = new Map<string, EtcdError>();
     for (let tries = 1; ; tries++) {
       const connection = this.pick(call.endpoint);
       const outcome = await this.attempt(connection, call, options, deadlineMs);
       if (outcome.kind === 'done') return outcome.value;
       if (outcome.kind === 'refused') throw outcome.error;
       if (outcome.kind === 'unsure' && !call.read) throw ambiguous(outcome.error);
+      said.set(connection.name, outcome.error);
       this.moveOn(connection);
       const roundDone = tries % this.connections.length === 0;
       const waitMs = roundDone ? backoff.nextMs() : 0;
-      if (this.closed || options.signal?.aborted || clock.monotonicMs() + waitMs >= deadlineMs) {
-        throw outcome.error;
-      }
+      if (this.closed || options.signal?.aborted) throw outcome.error;
+      const leftMs = deadlineMs - clock.monotonicMs() - waitMs;
+      if (leftMs <= this.neededMs(call, options, said)) throw notTaken(said, outcome);
       if (waitMs > 0) await delay(waitMs, { clock });
     }
+  }
+
+  /**
+   * Less time than this is not worth another try. A member without a leader lets a write wait for one, and says so after
+   * a while: asked later than that while before the end, it would leave a write in doubt that it never passed on.
+   */
+  private neededMs(call: UnaryCall, options: CallOptions, said: Map<string, EtcdError>): number {
+    const isLeaderless = [...said.values()].some((error) => error.kind === 'noLeader');
+    if (call.read || !isLeaderless) return 0;
+    return Math.min(LIMITS.clientNoLeaderMs, (options.timeoutMs ?? LIMITS.clientRequestMs) / 4);
   }
 
   /** The connection to an endpoint, or the one in use. @throws ConfigError when it is none of ours */
@@ -210,6 +223,22 @@ const CHANNEL = {
 function ambiguous(error: EtcdError): AmbiguousError {
   const what = `etcd may or may not have applied the write: ${error.message}`;
   return new AmbiguousError(error.kind, error.code, what, { cause: error });
+}
+
+/** What every endpoint said last, in one error: none of them has taken the call. */
+function notTaken(said: ReadonlyMap<string, EtcdError>, outcome: { error: EtcdError }): EtcdError {
+  const { kind, code } = outcome.error;
+  const leaderless = [...said.values()].find((error) => error.kind === 'noLeader');
+  const each = [...said].map(([name, { message }]) => {
+    return message.includes(name) ? message : `${name}: ${message}`;
+  });
+  const options = { cause: outcome.error };
+  return new NotTakenError(
+    leaderless?.kind ?? kind,
+    leaderless?.code ?? code,
+    each.join('; '),
+    options,
+  );
 }
 
 export type { Connection };
