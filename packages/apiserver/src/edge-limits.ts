@@ -46,6 +46,10 @@ export const LIMITS = {
   /** An extension server answers for its discovery within this time, and not with more than this. */
   extensionProbeMs: 5_000,
   extensionDocumentBytes: 8 * 1024 * 1024,
+  /** The same for what components ask of it, and for one event of a watch. */
+  extensionCallMs: 30_000,
+  extensionAnswerBytes: 64 * 1024 * 1024,
+  extensionEventBytes: 4 * 1024 * 1024,
   /** How often extension servers that seem well are asked again, and others after a failure. */
   extensionRecheckMs: 30_000,
   extensionRetryMs: 1_000,

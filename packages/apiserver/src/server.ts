@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
-import { type KindDef, KindRegistry, type KindRules } from '@kubets/api';
+import { apiResourceList, type KindDef, KindRegistry, type KindRules } from '@kubets/api';
 import {
   type Clock,
   GrpcHost,
@@ -28,6 +28,7 @@ import { createEdge, type Edge } from './edge.ts';
 import { encryptionOf } from './encryption/from-config.ts';
 import { gateOf } from './fairness/from-config.ts';
 import type { Gate } from './gate.ts';
+import { ExtensionCalls } from './grpc/extension-calls.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
 import { metricsPath, serverMetrics } from './metrics.ts';
@@ -222,6 +223,8 @@ export class ApiServer {
     });
     const service = new ResourcesService({
       ...{ authenticator, authorizer, kinds, registry, virtuals, metrics },
+      extensions: new ExtensionCalls(this.#services, { clock, signal }),
+      resourceList: (group, version) => apiResourceList(kinds, { group, version }),
       ...{ clock, log, signal, ...common },
     });
     const grpc = new GrpcHost({

@@ -10,6 +10,8 @@ export { LeaderElector, type LeaderElectorOptions } from './leader/leader-electo
 export {
   type Api,
   type DeleteOptions,
+  type DiscoveredList,
+  type DiscoveredResource,
   keyOf,
   type ListOptions,
   type ListResult,

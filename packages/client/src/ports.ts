@@ -134,6 +134,26 @@ export interface Api {
    * @param resource plural, lower case: `pods`
    */
   resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceApi<T>;
+  /**
+   * What a version has, the subresources included; extension servers' versions as well.
+   * Rejects with an ApiError: 404 for a version nobody has, 500 while its server does not answer, 405 from apiservers that
+   * are too old to know.
+   */
+  discover(groupVersion: string): Promise<DiscoveredList>;
+}
+
+/** An APIResourceList. */
+export interface DiscoveredList {
+  readonly resources: readonly DiscoveredResource[];
+}
+
+/** An APIResource. */
+export interface DiscoveredResource {
+  /** Plural; subresources as `plural/subresource`. */
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
 }
 
 /** The key of an object in informers and queues: `namespace/name`, or `name` for cluster-scoped objects. */

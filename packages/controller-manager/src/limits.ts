@@ -62,6 +62,9 @@ export const GC_CONCURRENCY = 8;
 /** How long the first lists of custom kinds may take before collection begins without them. */
 export const GC_CUSTOM_KINDS_WAIT_MS = 30_000;
 
+/** How often extension servers are asked what kinds they have. */
+export const EXTENSION_KINDS_PERIOD_MS = 30_000;
+
 /** Attempts to find a free ReplicaSet name before the loop gives up until its next pass. */
 export const MAX_HASH_COLLISIONS = 16;
 

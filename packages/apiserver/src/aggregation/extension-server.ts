@@ -1,10 +1,11 @@
 /** One extension server: asked for its discovery, and requests of users passed on to it. */
-import type { Duplex, Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import { type Duplex, Readable } from 'node:stream';
 import type { APIService } from '@kubets/api';
 import type { Clock, Random } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import { type Address, serviceBackend } from '../outbound/service-backend.ts';
-import type { AnyResponse, ResourceStore, StreamRequest } from '../ports.ts';
+import type { AnyResponse, ResourceStore, StreamRequest, UserInfo } from '../ports.ts';
 import { KubeletClient } from '../streaming/kubelet-client.ts';
 import {
   copyAnswer,
@@ -28,6 +29,18 @@ export interface ExtensionServerOptions {
   readonly identity: ProxyIdentity;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** A request this server makes for one of its own clients. */
+export interface Question {
+  readonly user: UserInfo;
+  readonly userAgent: string;
+  readonly method: string;
+  /** Path with query. */
+  readonly path: string;
+  readonly body?: Buffer | undefined;
+  readonly contentType?: string | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** An answer that cannot be used. */
@@ -84,6 +97,24 @@ export class ExtensionServer {
     }
   }
 
+  /**
+   * Makes a request in a user's name. The answer's body is the caller's.
+   * @throws ApiError when there is no answer
+   */
+  ask(o: Question): Promise<IncomingMessage> {
+    const { user, method, path, signal, body } = o;
+    return this.#client.request({
+      ...{ scheme: 'https', ...this.#address(), method, path, signal },
+      headers: {
+        accept: 'application/json',
+        'user-agent': o.userAgent,
+        ...(body && { 'content-type': o.contentType, 'content-length': String(body.length) }),
+        ...identityHeaders(user),
+      },
+      body: body && Readable.from([body]),
+    });
+  }
+
   /** Passes a request on and the answer back. @throws ApiError before anything is written */
   async handle(stream: StreamRequest, response: AnyResponse): Promise<void> {
     const { request, user } = stream;
@@ -131,13 +162,17 @@ function withoutIdentity(headers: Headers): Headers {
   );
 }
 
-async function readJson(response: AsyncIterable<unknown>): Promise<object> {
+/** Reads an answer to its end. @throws ProbeError when it is larger than the limit or no JSON object */
+export async function readJson(
+  response: AsyncIterable<unknown>,
+  limitBytes: number = LIMITS.extensionDocumentBytes,
+): Promise<object> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response) {
     chunks.push(chunk as Buffer);
     size += (chunk as Buffer).length;
-    if (size > LIMITS.extensionDocumentBytes) throw new ProbeError('the answer is too large');
+    if (size > limitBytes) throw new ProbeError('the answer is too large');
   }
   try {
     const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));

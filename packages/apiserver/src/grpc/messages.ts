@@ -14,6 +14,11 @@ export interface GetRequest {
   readonly ref: Ref | null;
 }
 
+export interface DiscoverRequest {
+  readonly group: string;
+  readonly version: string;
+}
+
 export interface ObjectReply {
   readonly object: Buffer;
 }

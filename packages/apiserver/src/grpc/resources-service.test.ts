@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
-import { builtinKinds, unauthorized } from '@kubets/api';
+import { apiResourceList, builtinKinds, unauthorized } from '@kubets/api';
 import { GrpcHost, loadProto, serviceOf, silentLogger, systemClock } from '@kubets/platform';
 import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
@@ -62,6 +62,7 @@ async function open(gate: Gate = new Inflight({ reads: 0, writes: 0 })): Promise
     kinds: builtinKinds,
     registry: t.registry,
     virtuals: [token],
+    resourceList: (group, version) => apiResourceList(builtinKinds, { group, version }),
     metrics: {
       request: () => undefined,
       watchFrame: () => undefined,

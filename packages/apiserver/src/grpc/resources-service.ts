@@ -17,8 +17,9 @@ import {
 } from '@kubets/api';
 import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
 import type { Auditor } from '../audit/auditor.ts';
+import type { CacheEntry } from '../cache/entry.ts';
 import type { Gate } from '../gate.ts';
-import { LIST_CHUNK_BYTES, MANY_ITEMS } from '../limits.ts';
+import { MANY_ITEMS } from '../limits.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
   AuditTrail,
@@ -31,17 +32,21 @@ import type {
 import { authorizeRequest } from '../registry/access.ts';
 import type { Target, WriteContext } from '../registry/context.ts';
 import { deletedStatus, deleteOptionsFrom } from '../registry/delete-options.ts';
-import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
+import { returnsDeleted } from '../registry/kind-rules.ts';
 import { parsePatch } from '../registry/patch.ts';
 import type { Registry } from '../registry/registry.ts';
 import { plainBytes } from '../rest/encode.ts';
 import { statusOf } from '../rest/respond.ts';
 import { virtualBody } from '../rest/virtual-handler.ts';
+import { checkSubresource, infoOf, pathInfoOf, userAgentOf } from './call-facts.ts';
 import { grpcError } from './errors.ts';
+import type { ExtensionCalls, ExtensionVersion } from './extension-calls.ts';
+import { listChunks } from './list-chunks.ts';
 import type {
   CreateManyReply,
   CreateManyRequest,
   DeleteRequest,
+  DiscoverRequest,
   GetRequest,
   ListChunk,
   ListRequest,
@@ -65,6 +70,10 @@ export interface ResourcesDeps {
   readonly virtuals: readonly VirtualResource[];
   readonly metrics: ServerMetrics;
   readonly gate: Gate;
+  /** Versions other servers have; absent: there are none. */
+  readonly extensions?: ExtensionCalls;
+  /** The APIResourceList of a version this server has. */
+  readonly resourceList: (group: string, version: string) => object | undefined;
   /** Absent: nothing is written down. */
   readonly auditor?: Auditor | undefined;
   readonly newId: () => string;
@@ -78,12 +87,16 @@ const NO_BYTES = Buffer.alloc(0);
 
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
-interface Admitted {
+/** A caller who may do what they ask. */
+interface Entered {
   readonly info: RequestInfo;
   readonly user: UserInfo;
-  readonly target: Target;
   readonly userAgent: string;
   readonly audit: AuditTrail | undefined;
+}
+
+interface Admitted extends Entered {
+  readonly target: Target;
 }
 
 interface Asked {
@@ -102,6 +115,7 @@ export interface ResourcesHandlers {
   Update: handleUnaryCall<WriteRequest, ObjectReply>;
   Patch: handleUnaryCall<PatchRequest, ObjectReply>;
   Delete: handleUnaryCall<DeleteRequest, ObjectReply>;
+  Discover: handleUnaryCall<DiscoverRequest, ObjectReply>;
   [name: string]: unknown;
 }
 
@@ -118,6 +132,12 @@ export class ResourcesService {
       Update: this.#unary('update', (a, request) => this.#update(a, request)),
       Patch: this.#unary('patch', (a, request) => this.#patch(a, request)),
       Delete: this.#unary('delete', (a, request) => this.#delete(a, request)),
+      Discover: (call, callback) => {
+        this.#discover(call).then(
+          (object) => callback(null, { object }),
+          (error: unknown) => callback(grpcError(error)),
+        );
+      },
       CreateMany: (call, callback) => {
         this.#createMany(call).then(
           (reply) => callback(null, reply),
@@ -135,11 +155,25 @@ export class ResourcesService {
   ): handleUnaryCall<R, ObjectReply> {
     return (call, callback) => {
       const { request } = call;
-      this.#serve(call, verb, request.ref, (admitted) => work(admitted, request)).then(
+      this.#serve(call, verb, request.ref, (entered) =>
+        this.#do(verb, { entered, request, work }),
+      ).then(
         (object) => callback(null, { object }),
         (error: unknown) => callback(grpcError(error)),
       );
     };
+  }
+
+  /** Here, or at the server that has the version. */
+  async #do<R extends { ref?: Ref | null }>(
+    verb: string,
+    o: { entered: Entered; request: R; work: (a: Admitted, request: R) => Promise<Buffer> },
+  ): Promise<Buffer> {
+    const { entered, request } = o;
+    const { ref } = request;
+    const far = this.#farOf(ref);
+    if (!ref || !far) return o.work(this.#targeted(verb, entered, ref), request);
+    return far.unary(verb, { ...entered, ref, request });
   }
 
   /** One request from its admission to its traces in audit log and metrics. */
@@ -147,7 +181,7 @@ export class ResourcesService {
     call: AnyCall,
     verb: string,
     ref: Ref | null | undefined,
-    work: (admitted: Admitted) => Promise<Buffer>,
+    work: (entered: Entered) => Promise<Buffer>,
   ): Promise<Buffer> {
     const startedMs = this.#o.clock.monotonicMs();
     const session = this.#session();
@@ -174,13 +208,36 @@ export class ResourcesService {
     }
     const one = async (item: WriteRequest): Promise<WriteResult> => {
       try {
-        await this.#serve(call, 'create', item.ref, (admitted) => this.#create(admitted, item));
+        const work = (a: Admitted): Promise<Buffer> => this.#create(a, item);
+        const make = (entered: Entered) => this.#do('create', { entered, request: item, work });
+        await this.#serve(call, 'create', item.ref, make);
         return { status: NO_BYTES };
       } catch (error) {
         return { status: Buffer.from(JSON.stringify(statusOf(error).status)) };
       }
     };
     return { results: await Promise.all(items.map(one)) };
+  }
+
+  /** What a version has is no secret: whoever may read the path of the version may know. */
+  async #discover(call: ServerUnaryCall<DiscoverRequest, ObjectReply>): Promise<Buffer> {
+    const { group, version } = call.request;
+    const { extensions, authorizer, resourceList } = this.#o;
+    const session = this.#session();
+    const info = pathInfoOf(group === '' ? `/api/${version}` : `/apis/${group}/${version}`);
+    try {
+      const user = await this.#identify(call, info, { session, userAgent: userAgentOf(call) });
+      await session.enter(user, info);
+      await authorizeRequest(authorizer, user, info, session.audit);
+      const far = extensions?.find({ group, version });
+      const list = far ? far.discover() : resourceList(group, version);
+      if (list === undefined) throw pathNotFound();
+      session.done();
+      return Buffer.from(JSON.stringify(list));
+    } catch (error) {
+      session.failed(error);
+      throw error;
+    }
   }
 
   #session(): Session {
@@ -248,91 +305,110 @@ export class ResourcesService {
     return Buffer.from(JSON.stringify(answer.object));
   }
 
-  async #list(call: ServerWritableStream<ListRequest, ListChunk>): Promise<void> {
+  #list(call: ServerWritableStream<ListRequest, ListChunk>): Promise<void> {
     const { request } = call;
-    const startedMs = this.#o.clock.monotonicMs();
-    const session = this.#session();
     const limit = Number(request.limit);
-    try {
-      const { target } = await this.#admit(call, 'list', { ref: request.ref, session, limit });
-      const list = await this.#o.registry.list(target, {
-        labelSelector: request.label_selector,
-        fieldSelector: request.field_selector,
-        resourceVersion: request.resource_version,
-        limit,
-        continueToken: request.continue_token,
-      });
-      let items: Buffer[] = [];
-      let size = 0;
-      let resourceVersion = list.resourceVersion;
-      const flush = (token: string): void => {
-        call.write({ resource_version: resourceVersion, items, continue_token: token });
-        resourceVersion = '';
-        items = [];
-        size = 0;
-      };
-      for (const entry of list.entries) {
-        const bytes = plainBytes(target.def, entry);
-        items.push(bytes);
-        size += bytes.length;
-        if (size >= LIST_CHUNK_BYTES) flush('');
-      }
-      flush(list.continueToken ?? '');
-      call.end();
+    return this.#stream(call, 'list', { ...request, limit }, async (entered, session) => {
+      const far = this.#farOf(request.ref);
+      if (far) await far.list({ ...entered, request }, call);
+      else await this.#listHere(this.#targeted('list', entered, request.ref), call);
       session.done();
-      this.#note('list', request.ref, 200, startedMs);
-    } catch (error) {
-      session.failed(error);
-      call.emit('error', grpcError(error));
-      this.#note('list', request.ref, statusOf(error).code, startedMs);
-    }
+    });
   }
 
-  async #watch(call: ServerWritableStream<WatchRequest, WatchBatch>): Promise<void> {
+  async #listHere(
+    { target }: Admitted,
+    call: ServerWritableStream<ListRequest, ListChunk>,
+  ): Promise<void> {
     const { request } = call;
-    const { registry, metrics, signal, clock } = this.#o;
-    const startedMs = clock.monotonicMs();
-    const session = this.#session();
-    try {
-      const { target } = await this.#admit(call, 'watch', { ref: request.ref, session });
-      const onFrame = (): void => metrics.watchFrame(target.def);
-      const watch = new GrpcWatch({ call, def: target.def, signal, onFrame });
-      const options = {
-        labelSelector: request.label_selector,
-        fieldSelector: request.field_selector,
-        resourceVersion: request.resource_version,
-        allowWatchBookmarks: request.allow_bookmarks,
-      };
-      watch.onStop(await registry.watch(target, options, watch));
+    const list = await this.#o.registry.list(target, {
+      labelSelector: request.label_selector,
+      fieldSelector: request.field_selector,
+      resourceVersion: request.resource_version,
+      limit: Number(request.limit),
+      continueToken: request.continue_token,
+    });
+    const bytes = (entry: CacheEntry): Buffer => plainBytes(target.def, entry);
+    for (const chunk of listChunks(list.entries, bytes, list)) call.write(chunk);
+    call.end();
+  }
+
+  #watch(call: ServerWritableStream<WatchRequest, WatchBatch>): Promise<void> {
+    const { request } = call;
+    return this.#stream(call, 'watch', request, async (entered, session) => {
+      const far = this.#farOf(request.ref);
+      if (far) await far.watch({ ...entered, request }, call);
+      else await this.#watchHere(this.#targeted('watch', entered, request.ref), call);
       session.leave();
       session.audit?.started(200);
       for (const event of ['cancelled', 'close']) call.once(event, () => session.done());
-      this.#note('watch', request.ref, 200, startedMs);
+    });
+  }
+
+  async #watchHere(
+    { target }: Admitted,
+    call: ServerWritableStream<WatchRequest, WatchBatch>,
+  ): Promise<void> {
+    const { request } = call;
+    const { registry, metrics, signal } = this.#o;
+    const onFrame = (): void => metrics.watchFrame(target.def);
+    const watch = new GrpcWatch({ call, def: target.def, signal, onFrame });
+    const options = {
+      labelSelector: request.label_selector,
+      fieldSelector: request.field_selector,
+      resourceVersion: request.resource_version,
+      allowWatchBookmarks: request.allow_bookmarks,
+    };
+    watch.onStop(await registry.watch(target, options, watch));
+  }
+
+  /** One call with an answer of many messages, from its admission to its traces. */
+  async #stream<R, T>(
+    call: ServerWritableStream<R, T>,
+    verb: string,
+    { ref, limit }: { ref: Ref | null; limit?: number },
+    work: (entered: Entered, session: Session) => Promise<void>,
+  ): Promise<void> {
+    const startedMs = this.#o.clock.monotonicMs();
+    const session = this.#session();
+    try {
+      const asked = { ref, session, ...(limit !== undefined && { limit }) };
+      await work(await this.#admit(call as AnyCall, verb, asked), session);
+      this.#note(verb, ref, 200, startedMs);
     } catch (error) {
       session.failed(error);
       call.emit('error', grpcError(error));
-      this.#note('watch', request.ref, statusOf(error).code, startedMs);
+      this.#note(verb, ref, statusOf(error).code, startedMs);
     }
   }
 
   /** Who calls, and whether they may. */
-  async #admit(call: AnyCall, verb: string, asked: Asked): Promise<Admitted> {
+  async #admit(call: AnyCall, verb: string, asked: Asked): Promise<Entered> {
     const { ref, session, limit } = asked;
     if (!ref) throw badRequest('the request names no resource');
-    const { authorizer, kinds } = this.#o;
+    const { authorizer } = this.#o;
     const info = infoOf(verb, ref);
-    const [agent] = call.metadata.get('user-agent');
-    const userAgent = agent?.toString() ?? '';
+    const userAgent = userAgentOf(call);
     const user = await this.#identify(call, info, { session, userAgent });
     await session.enter(user, info, limit);
     const { audit } = session;
     await authorizeRequest(authorizer, user, info, audit);
-    const def = kinds.forResource(ref);
-    if (def === undefined) throw pathNotFound();
+    return { info, user, userAgent, audit };
+  }
+
+  /** The version's kinds are another server's. */
+  #farOf(ref: Ref | null | undefined): ExtensionVersion | undefined {
+    return ref ? this.#o.extensions?.find(ref) : undefined;
+  }
+
+  /** @throws ApiError NotFound for what this server has not */
+  #targeted(verb: string, entered: Entered, ref: Ref | null | undefined): Admitted {
+    const def = ref && this.#o.kinds.forResource(ref);
+    if (!ref || !def) throw pathNotFound();
     const namespace = def.namespaced ? ref.namespace : '';
     const target = { def, namespace, name: ref.name, subresource: ref.subresource };
     checkSubresource(target, verb);
-    return { info, user, target, userAgent, audit };
+    return { ...entered, target };
   }
 
   async #identify(
@@ -373,30 +449,6 @@ export class ResourcesService {
     this.#o.metrics.request(info, code, tookMs);
     this.#o.log.debug({ door: 'grpc', verb, ref, code, tookMs }, 'request');
   }
-}
-
-/** @throws ApiError NotFound for a subresource the kind has not */
-function checkSubresource(target: Target, verb: string): void {
-  const { def, subresource } = target;
-  if (subresource === '') return;
-  const sub = def.subresourceDefs.get(subresource);
-  const isServed = sub?.verbs.includes(verb) === true && !isSwitchedOff(def, subresource);
-  if (!isServed) throw pathNotFound();
-}
-
-function infoOf(verb: string, ref: Ref): RequestInfo {
-  return {
-    isResourceRequest: true,
-    path: '',
-    verb,
-    apiGroup: ref.group,
-    apiVersion: ref.version,
-    namespace: ref.resource === 'namespaces' && ref.group === '' ? ref.name : ref.namespace,
-    resource: ref.resource,
-    subresource: ref.subresource,
-    name: ref.name,
-    rest: [],
-  };
 }
 
 function contextOf(

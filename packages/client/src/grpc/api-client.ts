@@ -1,4 +1,4 @@
-import type { KubeObject } from '@kubets/api';
+import { type KubeObject, parseApiVersion } from '@kubets/api';
 import {
   type ClientTls,
   type Clock,
@@ -7,11 +7,12 @@ import {
   systemClock,
   systemRandom,
 } from '@kubets/platform';
-import type { Api } from '../ports.ts';
+import type { Api, DiscoveredList } from '../ports.ts';
 import { Batcher } from './batcher.ts';
 import { Caller } from './caller.ts';
 import { EndpointPool } from './endpoints.ts';
-import { ResourceClient } from './resource-client.ts';
+import { READ, ResourceClient } from './resource-client.ts';
+import { decodeObject } from './wire.ts';
 
 export interface ApiClientOptions {
   /** `host:port` of the gRPC doors of all apiservers. */
@@ -46,6 +47,11 @@ export class ApiClient implements Api {
     const [pool, caller, batcher] = [this.#pool, this.#caller, this.#batcher];
     const parts = { pool, caller, batcher, log: this.#log };
     return new ResourceClient<T>(parts, groupVersion, resource);
+  }
+
+  async discover(groupVersion: string): Promise<DiscoveredList> {
+    const { object } = await this.#caller.unary('Discover', parseApiVersion(groupVersion), READ);
+    return decodeObject(object);
   }
 
   /** Shows another certificate from now on; what is under way ends with the old one. */

@@ -28,7 +28,8 @@ export interface ClientParts {
   readonly log: Logger;
 }
 
-const READ: CallLimits = { deadlineMs: CALL_DEADLINE_MS, tryMs: READ_TRY_MS, write: false };
+/** Limits of a read of one thing. */
+export const READ: CallLimits = { deadlineMs: CALL_DEADLINE_MS, tryMs: READ_TRY_MS, write: false };
 const WRITE: CallLimits = { deadlineMs: CALL_DEADLINE_MS, write: true };
 const LIST: CallLimits = { deadlineMs: LIST_DEADLINE_MS, write: false };
 const PATCH_TYPES = { json: 'JSON', merge: 'MERGE', strategic: 'STRATEGIC_MERGE' } as const;

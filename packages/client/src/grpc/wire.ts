@@ -50,7 +50,7 @@ export interface WireBatch {
   events: WireEvent[];
 }
 
-export type UnaryMethod = 'Get' | 'Create' | 'Update' | 'Patch' | 'Delete';
+export type UnaryMethod = 'Get' | 'Create' | 'Update' | 'Patch' | 'Delete' | 'Discover';
 
 type Unary = (
   request: object,

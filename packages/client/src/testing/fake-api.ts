@@ -1,6 +1,6 @@
-import type { KubeObject, SubjectAccessReview } from '@kubets/api';
+import { type KubeObject, pathNotFound, type SubjectAccessReview } from '@kubets/api';
 import { type Clock, type Random, seededRandom, systemClock } from '@kubets/platform';
-import type { Api, ResourceApi } from '../ports.ts';
+import type { Api, DiscoveredList, DiscoveredResource, ResourceApi } from '../ports.ts';
 import { FakeResource } from './fake-resource.ts';
 import { FakeStore } from './fake-store.ts';
 
@@ -48,6 +48,8 @@ export class FakeApi implements Api {
   intercept: ((request: FakeRequest) => void) | undefined;
   /** Set it to say who may do what: answers every SubjectAccessReview. Absent: nobody may do anything. */
   allows: ((spec: SubjectAccessReview['spec']) => boolean) | undefined;
+  /** What discovery says of versions; a version that is not here is not known. */
+  readonly served = new Map<string, readonly DiscoveredResource[]>();
   readonly #world: FakeWorld;
   readonly #resources = new Map<string, FakeResource<KubeObject>>();
 
@@ -72,6 +74,12 @@ export class FakeApi implements Api {
 
   resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceApi<T> {
     return this.#fake(groupVersion, resource) as unknown as ResourceApi<T>;
+  }
+
+  async discover(groupVersion: string): Promise<DiscoveredList> {
+    const resources = this.served.get(groupVersion);
+    if (resources === undefined) throw pathNotFound();
+    return { resources };
   }
 
   /** Puts an object there as it is, status included; its version, uid and times are filled in where absent. */

@@ -6,6 +6,7 @@ import {
 } from '@kubets/api';
 import type { Informer } from '@kubets/client';
 import { customKindOf } from '../objects/custom-kinds.ts';
+import type { ExtensionKind } from '../objects/extension-kinds.ts';
 import { nameOf } from '../objects/meta.ts';
 import type { KindRef } from './graph.ts';
 
@@ -15,10 +16,10 @@ export interface CustomKindEvents {
   unfollow(kind: KindRef, isDeleted: boolean): void;
 }
 
-/** The custom kinds the cluster serves at the moment, each followed in one of its versions. */
+/** The kinds that are defined or of extension servers at the moment, each followed in one of its versions. */
 export class CustomKinds {
   readonly #events: CustomKindEvents;
-  /** By the name of the definition. */
+  /** By the name of the definition, or the APIService and the resource. */
   readonly #kinds = new Map<string, KindRef>();
   readonly #informers = new Map<string, Informer<KubeObject>>();
 
@@ -33,6 +34,17 @@ export class CustomKinds {
       update: (_old, definition) => this.#set(nameOf(definition), customKindOf(definition)),
       delete: (definition) => this.#end(nameOf(definition), true),
     });
+  }
+
+  /** What an extension server has by now. */
+  setExtension(service: string, kinds: readonly ExtensionKind[]): void {
+    const next = new Map(
+      kinds.filter(isCollectable).map((kind) => [`${service}/${kind.resource}`, kind]),
+    );
+    for (const name of [...this.#kinds.keys()]) {
+      if (name.startsWith(`${service}/`) && !next.has(name)) this.#end(name, false);
+    }
+    for (const [name, kind] of next) this.#set(name, kind);
   }
 
   /** Where an owner of a custom kind is found, whichever of the kind's versions the reference names. */
@@ -65,6 +77,12 @@ export class CustomKinds {
     this.#informers.delete(name);
     this.#events.unfollow(kind, isDeleted);
   }
+}
+
+const NEEDED = ['get', 'list', 'watch', 'delete'];
+
+function isCollectable({ verbs }: ExtensionKind): boolean {
+  return NEEDED.every((verb) => verbs.includes(verb));
 }
 
 function isSame(a: KindRef, b: KindRef): boolean {

@@ -1,4 +1,4 @@
-import type { KubeObject, OwnerReference } from '@kubets/api';
+import { type KubeObject, type OwnerReference, parseApiVersion } from '@kubets/api';
 import { sameJson } from '../objects/json.ts';
 import { isDeleting, nameOf, namespaceOf, uidOf } from '../objects/meta.ts';
 
@@ -91,6 +91,17 @@ export class OwnerGraph {
   /** Uids of all known objects of a kind. */
   ofKind(kind: KindRef): string[] {
     return [...this.#nodes.values()].filter((node) => node.kind === kind).map((node) => node.uid);
+  }
+
+  /** Uids of objects that name an owner of the kind which is not known. */
+  withMissingOwner(kind: KindRef): string[] {
+    const { group } = parseApiVersion(kind.gv);
+    const isMissing = (ref: OwnerReference): boolean =>
+      ref.kind === kind.kind &&
+      parseApiVersion(ref.apiVersion).group === group &&
+      !this.#nodes.has(ref.uid);
+    const found = [...this.#nodes.values()].filter((node) => node.owners.some(isMissing));
+    return found.map((node) => node.uid);
   }
 
   #reindex(old: GraphNode | undefined, next: GraphNode, work: Work): void {

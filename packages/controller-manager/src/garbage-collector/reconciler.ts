@@ -10,6 +10,7 @@ import { delay, type Logger } from '@kubets/platform';
 import { type Controller, type ControllerDeps, isExpectedRetry } from '../host/controller.ts';
 import { forEachLimit } from '../host/slow-start.ts';
 import { GC_CONCURRENCY, GC_CUSTOM_KINDS_WAIT_MS } from '../limits.ts';
+import { ExtensionKinds } from '../objects/extension-kinds.ts';
 import { uidOf } from '../objects/meta.ts';
 import { Collector } from './collector.ts';
 import { CustomKinds } from './custom-kinds.ts';
@@ -22,7 +23,7 @@ const PROBE_RETRY_MS = 1_000;
 
 /**
  * Removes objects whose owners are gone, and carries out foreground and orphaning deletions. Follows
- * every kind the cluster serves itself, built-in or defined, keeping metadata only; kinds of extension servers are not followed.
+ * every kind the cluster serves, built-in, defined or of an extension server, keeping metadata only.
  */
 export function garbageCollector(deps: ControllerDeps): Controller {
   return new GarbageCollector(deps);
@@ -36,11 +37,12 @@ class GarbageCollector implements Controller {
   readonly #queue: WorkQueue<string>;
   readonly #collector: Collector;
   readonly #custom = new CustomKinds({
-    follow: (kind) => this.#follow(kind),
+    follow: (kind) => this.#followCustom(kind),
     unfollow: (kind, isDeleted) => this.#unfollow(kind, isDeleted),
   });
   readonly #unsubscribe = new Map<KindRef, () => void>();
   #noDefinitions: (() => void) | undefined;
+  #extensions: ExtensionKinds | undefined;
   #running: { stop(): Promise<void> } | undefined;
   #stopped = false;
   #retry: { cancel(): void } | undefined;
@@ -65,6 +67,7 @@ class GarbageCollector implements Controller {
     this.#stopped = true;
     this.#retry?.cancel();
     this.#noDefinitions?.();
+    this.#extensions?.stop();
     for (const off of this.#unsubscribe.values()) off();
     await this.#running?.stop();
   }
@@ -86,6 +89,11 @@ class GarbageCollector implements Controller {
     await Promise.all([definitions, ...informers].map((informer) => informer.whenSynced()));
     if (this.#stopped) return;
     this.#noDefinitions = this.#custom.start(definitions);
+    this.#extensions = new ExtensionKinds(
+      { ...this.#deps, log: this.#log },
+      this.#deps.informers.apiServices,
+      (service, kinds) => this.#custom.setExtension(service, kinds),
+    );
     await this.#customKindsSynced();
     if (this.#stopped) return;
     this.#log.info({ kinds: served.length, objects: this.#graph.size }, 'ownership known');
@@ -130,6 +138,15 @@ class GarbageCollector implements Controller {
       delete: (object) => this.#collector.sawGo(uidOf(object)),
     });
     this.#unsubscribe.set(kind, off);
+    return informer;
+  }
+
+  /** Whether owners of the kind are there could not be told before. */
+  #followCustom(kind: KindRef): Informer<KubeObject> {
+    const informer = this.#follow(kind);
+    void informer.whenSynced().then(() => {
+      this.#enqueue({ check: this.#graph.withMissingOwner(kind), orphan: [] });
+    });
     return informer;
   }
 

@@ -23,6 +23,10 @@ export function fencedApi(api: Api, signal: AbortSignal): Api {
     resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceApi<T> {
       return fencedResource(api.resource<T>(groupVersion, resource), signal);
     },
+    async discover(groupVersion) {
+      if (signal.aborted) throw notLeading();
+      return api.discover(groupVersion);
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type {
+  APIService,
   CertificateSigningRequest,
   ConfigMap,
   ControllerRevision,
@@ -206,6 +207,11 @@ export class SharedInformers {
     const gv = 'apiextensions.k8s.io/v1';
     const shape = { transform: trimDefinition };
     return this.#shared<CustomResourceDefinition>(gv, 'customresourcedefinitions', shape);
+  }
+
+  /** Who has which version. */
+  get apiServices(): Informer<APIService> {
+    return this.#shared<APIService>('apiregistration.k8s.io/v1', 'apiservices', {});
   }
 
   /** Only the Secrets that hold a bootstrap token. */

@@ -1,6 +1,7 @@
 import type { CustomResourceDefinition, KindDef, Namespace, NamespaceCondition } from '@kubets/api';
 import { withCondition } from '../objects/conditions.ts';
 import { namespacedKindsOf } from '../objects/custom-kinds.ts';
+import type { ExtensionKind } from '../objects/extension-kinds.ts';
 import { compareText, formatTime, isDeleting } from '../objects/meta.ts';
 
 /** What this controller's presence in `spec.finalizers` protects: the namespace's content. */
@@ -38,6 +39,14 @@ export function contentKinds(kinds: readonly KindDef[]): ContentKind[] {
   return [...byStorage.values()].filter((kind) => kind.canDelete);
 }
 
+/** The resources of an extension server that a namespace can hold and that can be emptied. */
+export function extensionContentKinds(kinds: readonly ExtensionKind[]): ContentKind[] {
+  const held = kinds.filter(
+    ({ namespaced, verbs }) => namespaced && verbs.includes('list') && verbs.includes('delete'),
+  );
+  return held.map(({ gv, resource }) => ({ gv, resource, canDelete: true }));
+}
+
 /** The custom resources a namespace can hold, each in a version that is served. */
 export function customContentKinds(
   definitions: readonly CustomResourceDefinition[],
@@ -64,7 +73,7 @@ export function finalized(namespace: Namespace): Namespace {
 export function deletionConditions(
   present: readonly NamespaceCondition[] | undefined,
   remaining: readonly Remaining[],
-  facts: { failures: readonly string[]; nowMs: number },
+  facts: { undiscovered?: readonly string[]; failures: readonly string[]; nowMs: number },
 ): NamespaceCondition[] {
   const lastTransitionTime = formatTime(facts.nowMs);
   const make = (type: string, fault: string | undefined, texts: ConditionTexts) => ({
@@ -75,8 +84,11 @@ export function deletionConditions(
     lastTransitionTime,
   });
   const failed = facts.failures.length > 0 ? facts.failures.join('; ') : undefined;
+  const { undiscovered = [] } = facts;
   let conditions = [...(present ?? [])];
   const conditionsNow = [
+    make('NamespaceDeletionDiscoveryFailure', undiscoveredText(undiscovered), DISCOVERY_FAILURE),
+    make('NamespaceDeletionGroupVersionParsingFailure', undefined, PARSING_FAILURE),
     make('NamespaceDeletionContentFailure', failed, CONTENT_FAILURE),
     make('NamespaceContentRemaining', contentText(remaining), CONTENT_REMAINING),
     make('NamespaceFinalizersRemaining', finalizerText(remaining), FINALIZERS_REMAINING),
@@ -97,6 +109,19 @@ interface ConditionTexts {
   goodMessage: string;
 }
 
+const DISCOVERY_FAILURE: ConditionTexts = {
+  goodReason: 'ResourcesDiscovered',
+  badReason: 'DiscoveryFailed',
+  goodMessage: 'All resources successfully discovered',
+};
+
+/** Group versions are read by our own code, and always can be; clients expect to be told. */
+const PARSING_FAILURE: ConditionTexts = {
+  goodReason: 'ParsedGroupVersions',
+  badReason: 'GroupVersionParsingFailed',
+  goodMessage: 'All legacy kube types successfully parsed',
+};
+
 const CONTENT_FAILURE: ConditionTexts = {
   goodReason: 'ContentDeleted',
   badReason: 'ContentDeletionFailed',
@@ -114,6 +139,12 @@ const FINALIZERS_REMAINING: ConditionTexts = {
   badReason: 'SomeFinalizersRemain',
   goodMessage: 'All content-preserving finalizers finished',
 };
+
+function undiscoveredText(failures: readonly string[]): string | undefined {
+  if (failures.length === 0) return undefined;
+  const listed = [...failures].sort(compareText).join(', ');
+  return `Discovery failed for some groups, ${failures.length} failing: unable to retrieve the complete list of server APIs: ${listed}`;
+}
 
 function contentText(remaining: readonly Remaining[]): string | undefined {
   if (remaining.length === 0) return undefined;

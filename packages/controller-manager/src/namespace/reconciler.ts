@@ -1,4 +1,5 @@
 import {
+  type APIService,
   builtinKinds,
   type CustomResourceDefinition,
   isForbidden,
@@ -13,6 +14,7 @@ import { type Controller, type ControllerDeps, queueController } from '../host/c
 import { failureText } from '../host/pod-control.ts';
 import { forEachLimit } from '../host/slow-start.ts';
 import { LIST_PAGE_SIZE, NAMESPACE_DELETE_CONCURRENCY, NAMESPACE_RETRY_MS } from '../limits.ts';
+import { extensionKindsOf, extensionVersionOf } from '../objects/extension-kinds.ts';
 import { sameJson } from '../objects/json.ts';
 import { isDeleting, keyOf, nameOf, uidOf } from '../objects/meta.ts';
 import {
@@ -20,6 +22,7 @@ import {
   contentKinds,
   customContentKinds,
   deletionConditions,
+  extensionContentKinds,
   finalized,
   needsEmptying,
   type Remaining,
@@ -42,12 +45,14 @@ export function namespaceController(deps: ControllerDeps): Controller {
     async reconcile(key, queue) {
       const namespace = namespaces.get(key);
       if (!namespace || !needsEmptying(namespace)) return;
-      const { remaining, failures } = await content.empty(nameOf(namespace));
-      if (remaining.length === 0 && failures.length === 0) {
+      const { remaining, failures, undiscovered } = await content.empty(nameOf(namespace));
+      const isClean = failures.length === 0 && undiscovered.length === 0;
+      if (remaining.length === 0 && isClean) {
         await finalize(deps, namespace);
         return;
       }
-      await report(deps, namespace, { remaining, failures: failures.map(failureText) });
+      const texts = failures.map(failureText);
+      await report(deps, namespace, { remaining, failures: texts, undiscovered });
       if (failures.length > 0) throw failures[0];
       queue.addAfter(key, NAMESPACE_RETRY_MS);
     },
@@ -68,12 +73,14 @@ async function finalize(deps: ControllerDeps, namespace: Namespace): Promise<voi
 async function report(
   deps: ControllerDeps,
   namespace: Namespace,
-  outcome: { remaining: Remaining[]; failures: string[] },
+  outcome: { remaining: Remaining[]; failures: string[]; undiscovered: string[] },
 ): Promise<void> {
   const nowMs = deps.clock.now();
-  const { remaining, failures } = outcome;
+  const { remaining, failures, undiscovered } = outcome;
   const present = namespace.status?.conditions;
-  const conditions = deletionConditions(present, remaining, { failures, nowMs });
+  const conditions = deletionConditions(present, remaining, {
+    ...{ undiscovered, failures, nowMs },
+  });
   if (sameJson(present ?? [], conditions)) return;
   const api = deps.api.resource<Namespace>('v1', 'namespaces');
   const body = { metadata: { uid: uidOf(namespace) }, status: { conditions } };
@@ -84,7 +91,14 @@ async function report(
   }
 }
 
+const API_SERVICES = { gv: 'apiregistration.k8s.io/v1', resource: 'apiservices' };
 const DEFINITIONS = { gv: 'apiextensions.k8s.io/v1', resource: 'customresourcedefinitions' };
+
+interface Emptied {
+  readonly remaining: Remaining[];
+  readonly failures: unknown[];
+  readonly undiscovered: string[];
+}
 
 /** Everything a namespace can hold, through the API. */
 class Content {
@@ -96,16 +110,37 @@ class Content {
     this.#kinds = contentKinds(builtinKinds.all());
   }
 
-  /** Deletes what is there. Empty answers mean that nothing was there to begin with. */
-  async empty(namespace: string): Promise<{ remaining: Remaining[]; failures: unknown[] }> {
+  /**
+   * Deletes what is there. Empty answers mean that nothing was there to begin with; what a server that does not answer
+   * may have is not known.
+   */
+  async empty(namespace: string): Promise<Emptied> {
     const remaining: Remaining[] = [];
     const width = NAMESPACE_DELETE_CONCURRENCY;
-    const kinds = [...this.#kinds, ...(await this.#customKinds())];
+    const far = await this.#extensionKinds();
+    const kinds = [...this.#kinds, ...(await this.#customKinds()), ...far.kinds];
     const failures = await forEachLimit(kinds, width, async (kind) => {
       const left = await this.#emptyKind(namespace, kind);
       if (left) remaining.push(left);
     });
-    return { remaining, failures };
+    return { remaining, failures, undiscovered: far.undiscovered };
+  }
+
+  async #extensionKinds(): Promise<{ kinds: ContentKind[]; undiscovered: string[] }> {
+    const { gv, resource } = API_SERVICES;
+    const { api } = this.#deps;
+    const kinds: ContentKind[] = [];
+    const undiscovered: string[] = [];
+    const { items } = await api.resource<APIService>(gv, resource).list('', {});
+    const versions = items.flatMap((service) => extensionVersionOf(service) ?? []);
+    await forEachLimit(versions, NAMESPACE_DELETE_CONCURRENCY, async (version) => {
+      try {
+        kinds.push(...extensionContentKinds(await extensionKindsOf(api, version)));
+      } catch (error) {
+        undiscovered.push(`${version}: ${failureText(error)}`);
+      }
+    });
+    return { kinds, undiscovered };
   }
 
   async #customKinds(): Promise<ContentKind[]> {

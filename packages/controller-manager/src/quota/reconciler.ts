@@ -15,7 +15,8 @@ import {
 } from '../host/controller.ts';
 import { INDEX } from '../host/informers.ts';
 import { LIST_PAGE_SIZE, QUOTA_RESYNC_MS, QUOTA_SETTLE_MS } from '../limits.ts';
-import { namespacedKindsOf } from '../objects/custom-kinds.ts';
+import { type CustomKind, namespacedKindsOf } from '../objects/custom-kinds.ts';
+import { type ExtensionKind, ExtensionKinds } from '../objects/extension-kinds.ts';
 import { sameJson } from '../objects/json.ts';
 import { isDeleting, keyOf, namespaceOf } from '../objects/meta.ts';
 import { isFinished } from '../objects/pods.ts';
@@ -49,6 +50,8 @@ class QuotaLoop {
   readonly #deps: ControllerDeps;
   readonly #builtin = builtinCountable(builtinKinds.all());
   readonly #followed = new Map<string, () => void>();
+  /** Kinds of extension servers, by their APIService. */
+  readonly #extensions = new Map<string, readonly ExtensionKind[]>();
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
@@ -74,10 +77,28 @@ class QuotaLoop {
       },
       delete: (definition) => this.#unfollow(definition),
     });
+    const { clock, log } = this.#deps;
+    const extensions = new ExtensionKinds(
+      { api: this.#deps.api, clock, log },
+      this.#deps.informers.apiServices,
+      (service, kinds) => this.#setExtension({ service, kinds, queue }),
+    );
     const unfollow = (): void => {
+      extensions.stop();
       for (const stop of this.#followed.values()) stop();
     };
     return [off, noDefinitions, unfollow];
+  }
+
+  /** What an extension server has by now: new kinds can be counted, those that went are not followed. */
+  #setExtension(o: { service: string; kinds: readonly ExtensionKind[]; queue: KeyQueue }): void {
+    const before = this.#extensions.get(o.service) ?? [];
+    const kinds = o.kinds.filter(isCountable);
+    this.#extensions.set(o.service, kinds);
+    const missing = (from: readonly CustomKind[], kind: CustomKind): boolean =>
+      !from.some((one) => idOf(one) === idOf(kind));
+    for (const kind of before) if (missing(kinds, kind)) this.#unfollowKind(kind);
+    for (const kind of kinds) if (missing(before, kind)) this.#wakeCounting(kind, o.queue);
   }
 
   /** A resource can be counted from now on, or has to be followed anew. */
@@ -90,18 +111,21 @@ class QuotaLoop {
 
   /** What is served no more, or in another version, is not followed under this one. */
   #unfollow(definition: CustomResourceDefinition): void {
-    for (const kind of namespacedKindsOf([definition])) {
-      const id = idOf(kind);
-      this.#followed.get(id)?.();
-      this.#followed.delete(id);
-    }
+    for (const kind of namespacedKindsOf([definition])) this.#unfollowKind(kind);
+  }
+
+  #unfollowKind(kind: CountableKind): void {
+    const id = idOf(kind);
+    this.#followed.get(id)?.();
+    this.#followed.delete(id);
   }
 
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
     const quota = this.#deps.informers.resourceQuotas.get(key);
     if (!quota?.spec || isDeleting(quota)) return;
     const custom = namespacedKindsOf(this.#deps.informers.definitions.list());
-    const kinds = countedKinds(quota, [...this.#builtin, ...custom]);
+    const others = [...this.#extensions.values()].flat();
+    const kinds = countedKinds(quota, [...this.#builtin, ...custom, ...others]);
     for (const kind of kinds) this.#follow(kind, queue);
     const usages: Usage[] = [];
     for (const kind of kinds) usages.push(await this.#measure(quota, kind));
@@ -151,6 +175,12 @@ class QuotaLoop {
     } while (token !== undefined && token !== '');
     return sum(usages);
   }
+}
+
+const NEEDED = ['create', 'list', 'watch', 'delete'];
+
+function isCountable({ namespaced, verbs }: ExtensionKind): boolean {
+  return namespaced && NEEDED.every((verb) => verbs.includes(verb));
 }
 
 const idOf = ({ gv, resource }: CountableKind): string => `${gv}/${resource}`;

@@ -35,6 +35,8 @@ const RESOURCES: Record<string, string> = {
   certificatesigningrequests: 'certificates.k8s.io/v1',
   customresourcedefinitions: 'apiextensions.k8s.io/v1',
   widgets: 'example.com/v1',
+  apiservices: 'apiregistration.k8s.io/v1',
+  things: 'far.io/v1',
 };
 
 export type MakeControllers = (deps: ControllerDeps) => Controller[];

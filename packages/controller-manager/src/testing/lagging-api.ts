@@ -1,6 +1,6 @@
 /** The API with slow watches: caches fall behind by an amount the seed decides, streams independently. */
 import type { KubeObject } from '@kubets/api';
-import type { Api, ResourceApi, WatchEvent, WatchHandle } from '@kubets/client';
+import type { Api, DiscoveredList, ResourceApi, WatchEvent, WatchHandle } from '@kubets/client';
 import type { Random } from '@kubets/platform';
 
 interface Stream {
@@ -44,6 +44,10 @@ export class LaggingApi implements Api {
         return typeof member === 'function' ? member.bind(target) : member;
       },
     });
+  }
+
+  discover(groupVersion: string): Promise<DiscoveredList> {
+    return this.#inner.discover(groupVersion);
   }
 
   #watch<T>(
