@@ -122,13 +122,14 @@ const COMMANDS: ReadonlySet<string> = new Set(['snapshot', 'member', 'check', 'r
 /** Commands are loaded only when there is one: a member needs none of them. */
 async function command(argv: readonly string[]): Promise<number> {
   const { runCommand } = await import('./commands/program.ts');
+  const { dataDirsOf } = await import('./commands/own-cluster.ts');
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const io = {
     out: (text: string) => process.stdout.write(text),
     err: (text: string) => process.stderr.write(text),
-    ...{ clock: systemClock, signal: stop.signal },
+    ...{ clock: systemClock, signal: stop.signal, dataDirs: dataDirsOf(process.env) },
   };
   return runCommand(argv, { io, disk: nodeDisk });
 }

@@ -4,9 +4,11 @@ import { type ClientTls, ConfigError, loadClientTls, parseDurationMs } from '@ku
 import { type Command, Option } from 'commander';
 import { AdminClient } from '../client/admin-client.ts';
 import type { Io } from './io.ts';
+import { ownCluster } from './own-cluster.ts';
 
 export interface ConnectFlags {
-  readonly endpoints: string;
+  /** Absent: this machine's cluster, else a member on this machine. */
+  readonly endpoints?: string;
   readonly cacert?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -14,6 +16,8 @@ export interface ConnectFlags {
   readonly password?: string;
   readonly commandTimeout: string;
 }
+
+const LOCAL = '127.0.0.1:2379';
 
 /** A member that has not answered by then is not there. */
 const ALIVE_MS = 1_500;
@@ -23,8 +27,10 @@ export function withConnection(command: Command): Command {
   const option = (flags: string, help: string, env: string) => new Option(flags, help).env(env);
   return command
     .addOption(
-      option('--endpoints <list>', 'HOST:PORT,… of the members', 'ETCDCTL_ENDPOINTS').default(
-        '127.0.0.1:2379',
+      option(
+        '--endpoints <list>',
+        `HOST:PORT,… of the members (default: this machine’s cluster, else ${LOCAL})`,
+        'ETCDCTL_ENDPOINTS',
       ),
     )
     .addOption(option('--cacert <file>', 'CA certificate of the members', 'ETCDCTL_CACERT'))
@@ -50,14 +56,16 @@ function tlsOf({ cacert, cert, key }: ConnectFlags): ClientTls | undefined {
   });
 }
 
-function endpointsOf(flags: ConnectFlags): string[] {
-  const endpoints = flags.endpoints.split(',').map((one) => one.trim());
+function endpointsOf({ endpoints: list = LOCAL }: ConnectFlags): string[] {
+  const endpoints = list.split(',').map((one) => one.trim());
   return endpoints.filter((one) => one !== '');
 }
 
 /** Connections made from one set of flags. */
 export interface Connector {
   readonly endpoints: readonly string[];
+  /** Nobody named them. */
+  readonly isOwn: boolean;
   /** Runs with a client of these endpoints (absent: those of the flags), which is closed afterwards. */
   run<T>(work: (client: AdminClient) => Promise<T>, endpoints?: readonly string[]): Promise<T>;
   /** Whether a member answers soon. */
@@ -65,7 +73,10 @@ export interface Connector {
 }
 
 /** @throws ConfigError when the flags do not fit together */
-export function connectorOf(flags: ConnectFlags, { clock }: Io): Connector {
+export function connectorOf(given: ConnectFlags, { clock, dataDirs }: Io): Connector {
+  const isNamed = given.endpoints !== undefined || given.cacert !== undefined;
+  const own = isNamed ? undefined : ownCluster(dataDirs);
+  const flags: ConnectFlags = { ...given, ...own };
   const tls = tlsOf(flags);
   const all = endpointsOf(flags);
   const timeoutMs = parseDurationMs(flags.commandTimeout);
@@ -77,6 +88,7 @@ export function connectorOf(flags: ConnectFlags, { clock }: Io): Connector {
   if (user && password === undefined) throw new ConfigError('--user needs a password');
   const connector = (callMs: number): Connector => ({
     endpoints: all,
+    isOwn: own !== undefined,
     async run(work, endpoints = all) {
       const client = new AdminClient({ endpoints, ...(tls && { tls }), clock, timeoutMs: callMs });
       try {

@@ -8,6 +8,8 @@ export interface Io {
   /** Progress and messages for people. */
   err(text: string): void;
   readonly clock: Clock;
+  /** Where a cluster of this machine may be, the likeliest first. */
+  readonly dataDirs: readonly string[];
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
 }

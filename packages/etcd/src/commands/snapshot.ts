@@ -11,7 +11,7 @@ import { snapshotStatus, withSnapshot } from '../backup/snapshot-file.ts';
 import { parseInitialCluster } from '../config.ts';
 import { loadVault } from '../encryption/key-file.ts';
 import type { Disk } from '../wal/disk.ts';
-import { type ConnectFlags, connectorOf, withConnection } from './connect.ts';
+import { type ConnectFlags, type Connector, connectorOf, withConnection } from './connect.ts';
 import type { Io } from './io.ts';
 import { renderTable } from './table.ts';
 
@@ -23,14 +23,27 @@ function sizeText(bytes: number): string {
     : `${(bytes / KIB / KIB).toFixed(1)} MiB`;
 }
 
+/** The member a snapshot is taken from: the one that was named, or any of this machine's cluster that answers. */
+async function oneMember({ endpoints, isOwn, isAlive }: Connector): Promise<string> {
+  const [first, ...others] = endpoints;
+  if (first !== undefined && others.length === 0) return first;
+  for (const one of isOwn ? endpoints : []) if (await isAlive([one])) return one;
+  throw new ConfigError(
+    isOwn
+      ? `no member of this machine’s cluster answers (${endpoints.join(', ')})`
+      : 'a snapshot is one member’s: give one of the --endpoints',
+  );
+}
+
 async function save(file: string, flags: ConnectFlags, { io, disk }: Deps): Promise<void> {
   const connector = connectorOf(flags, io);
-  if (connector.endpoints.length !== 1) {
-    throw new ConfigError('a snapshot is one member’s: give one of the --endpoints');
-  }
+  const member = await oneMember(connector);
   const path = resolve(file);
-  const bytes = await connector.run((client) => saveSnapshot(disk, path, client.snapshot()));
-  io.err(`${sizeText(bytes)} from ${connector.endpoints[0]}\n`);
+  const bytes = await connector.run(
+    (client) => saveSnapshot(disk, path, client.snapshot()),
+    [member],
+  );
+  io.err(`${sizeText(bytes)} from ${member}\n`);
   io.out(`Snapshot saved at ${file}\n`);
 }
 

@@ -11,7 +11,14 @@ export interface CommandResult {
 }
 
 /** @param argv the words after `kubets etcd` */
-export async function runForTest(...argv: readonly string[]): Promise<CommandResult> {
+export const runForTest = (...argv: readonly string[]): Promise<CommandResult> =>
+  runIn([], ...argv);
+
+/** The same, on a machine with data directories. */
+export async function runIn(
+  dataDirs: readonly string[],
+  ...argv: readonly string[]
+): Promise<CommandResult> {
   let [out, err] = ['', ''];
   const io = {
     out(text: string) {
@@ -20,7 +27,7 @@ export async function runForTest(...argv: readonly string[]): Promise<CommandRes
     err(text: string) {
       err += text;
     },
-    ...{ clock: systemClock, signal: new AbortController().signal },
+    ...{ clock: systemClock, signal: new AbortController().signal, dataDirs },
   };
   const code = await runCommand(argv, { io, disk: nodeDisk });
   return { code, out, err };
