@@ -139,6 +139,49 @@ test('a cluster of another release is refused', { skip }, async () => {
   await say(facts);
 });
 
+const pidsOf = (host: string): { supervisor: number; processes: number[] } => {
+  const file = JSON.parse(readFileSync(join(hosts.get(host).dataDir, 'cluster.json'), 'utf8'));
+  return {
+    supervisor: file.supervisor,
+    processes: file.processes.map((one: { pid: number }) => one.pid),
+  };
+};
+
+/** A join that was not given the time it takes. */
+async function lateJoin(host: string, args: readonly string[]): Promise<void> {
+  const late = await hosts.kubets(host, [...args, '--timeout', '1ms']);
+  assert.equal(late.code, 1, late.err);
+  assert.match(late.err, /in time.*the same command again goes on, "kubets reset" takes it back/);
+}
+
+test('a join that was late goes on, or is taken back whole', { skip }, async () => {
+  const node = [...joinNode, '--name', 'n1', '--runtime', 'simulated'];
+  await lateJoin('n1', node);
+  const other = await hosts.kubets('n1', [...joinMaster, '--name', 'n1']);
+  assert.match(other.err, /has begun to join .* as node n1; go on with the same command/);
+  await kubets('n1', ['reset']);
+  assert.deepEqual(readdirSync(hosts.get('n1').dataDir), []);
+  await lateJoin('n1', node);
+  const { supervisor } = pidsOf('n1');
+  const done = await kubets('n1', node);
+  assert.match(done.err, /n1 goes on joining/);
+  assert.equal(pidsOf('n1').supervisor, supervisor, 'it did not begin anew');
+  await kubets('n1', ['reset']);
+
+  const master = [...joinMaster, '--name', 'm2'];
+  await lateJoin('m2', master);
+  await kubets('m2', ['reset']);
+  const members = () => hosts.kubets('m1', ['etcd', 'member', 'list', ...hosts.storeFlags('m1')]);
+  assert.doesNotMatch((await members()).out, /m2|learner.*true/);
+  await lateJoin('m2', master);
+});
+
+test('a port that is closed between hosts is named, and nothing is left', { skip }, async () => {
+  const open = await hosts.close('m1', 2379);
+  await refused('m3', [...joinMaster, '--name', 'm3'], /no master answers on port 2379 .*open it/);
+  await open();
+});
+
 test('masters and a node join, and work is done', { skip }, async () => {
   await kubets('m2', [...joinMaster, '--name', 'm2']);
   const [third] = await Promise.all([
@@ -168,14 +211,6 @@ test('a host that belongs to a cluster joins no other', { skip }, async () => {
   assert.equal(again.code, 2);
   assert.match(again.err, /already belongs to the cluster.*"kubets reset" takes it out/);
 });
-
-const pidsOf = (host: string): { supervisor: number; processes: number[] } => {
-  const file = JSON.parse(readFileSync(join(hosts.get(host).dataDir, 'cluster.json'), 'utf8'));
-  return {
-    supervisor: file.supervisor,
-    processes: file.processes.map((one: { pid: number }) => one.pid),
-  };
-};
 
 test('a node’s certificates are made anew, one process after the other', { skip }, async () => {
   const before = pidsOf('n1');

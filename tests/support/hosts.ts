@@ -94,6 +94,28 @@ export class TestHosts {
     };
   }
 
+  /** Nobody reaches this port of the host from outside. @returns what opens it again */
+  async close(name: string, port: number): Promise<() => Promise<void>> {
+    const { namespace } = this.get(name);
+    const rule = ['INPUT', '!', '-i', 'lo', '-p', 'tcp', '--dport', String(port), '-j', 'REJECT'];
+    const change = (how: string) =>
+      must('ip', ['netns', 'exec', namespace, 'iptables', how, ...rule]);
+    await change('-I');
+    return async () => {
+      await change('-D');
+    };
+  }
+
+  /** How `kubets etcd` reaches a host's own member. */
+  storeFlags(name: string): string[] {
+    const { dataDir, address } = this.get(name);
+    const pki = (file: string): string => join(dataDir, 'pki', file);
+    return [
+      ...['--endpoints', `${address}:2379`, '--cacert', pki('etcd-ca.crt')],
+      ...['--cert', pki('etcdctl.crt'), '--key', pki('etcdctl.key')],
+    ];
+  }
+
   /** Everything of a host ends at once, as when its plug is pulled. */
   async kill(name: string): Promise<void> {
     const { namespace } = this.get(name);

@@ -119,6 +119,7 @@ function addInit(program: Command, { io }: HostCliParts): void {
 }
 
 interface JoinFlags extends DirFlag {
+  readonly timeout: number;
   readonly token?: string;
   readonly from?: string;
   readonly run?: true;
@@ -149,6 +150,7 @@ async function joinOptions(endpoint: string | undefined, flags: JoinFlags, io: I
     controlPlane: flags.controlPlane === true,
     node: flags.node === true,
     mayInstall: flags.install,
+    timeoutMs: flags.timeout,
   };
 }
 
@@ -176,6 +178,11 @@ function addJoin(program: Command, { io, onRoll, exchange }: HostCliParts): void
     .option('--advertise-address <address>', 'address others reach this host at')
     .addOption(runtimeOption())
     .option('--no-install', 'never install packages')
+    .addOption(
+      new Option('--timeout <duration>', 'wait this long until this host is ready')
+        .argParser(durationMs)
+        .default(limits.readyTimeoutMs, '2m'),
+    )
     .action(async (endpoint: string | undefined, flags: JoinFlags) => {
       const options = () => joinOptions(endpoint, flags, io);
       if (flags.run !== true) return join(await options(), io);

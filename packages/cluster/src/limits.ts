@@ -27,9 +27,9 @@ export const limits = {
   renewBeforeDays: 60,
   /** Processes of one host; a stage of a host waits as long as it takes. */
   storeCallMs: 5_000,
-  /** Masters are looked up this often. */
   /** A snapshot, or its restoration. */
   storeCommandMs: 600_000,
+  /** Masters are looked up this often. */
   mastersLookMs: 10_000,
   /** A host that cannot start tries again after this long. */
   hostRetryMs: 5_000,
@@ -38,9 +38,9 @@ export const limits = {
   certificateLookMs: 6 * 3_600_000,
   conflictTries: 5,
   joinRequestMs: 10_000,
+  /** Each of the cluster's ports answers a joining host within this time. */
+  reachMs: 3_000,
   joinAnswerBytes: 1024 * 1024,
-  /** A member that joins may take this long to copy the store. */
-  catchUpMs: 120_000,
   /** Clocks may differ by this much: certificates are dated back five minutes. */
   clockSkewMs: 120_000,
   tokenTtlMs: 24 * 3_600_000,

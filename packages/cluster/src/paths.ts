@@ -13,6 +13,8 @@ export interface ClusterPaths {
   readonly lock: string;
   /** Settings of a host that is part of a cluster of several. */
   readonly host: string;
+  /** There while a join is under way; holds the id of the store's member that was added for it, if one was. */
+  readonly joining: string;
   /** Its presence keeps a host's processes from running. */
   readonly paused: string;
   /** Its presence tells the supervisor to make room for the one that is installed now. */
@@ -40,6 +42,7 @@ export function clusterPaths(dataDir: string): ClusterPaths {
     state: join(root, 'state.json'),
     lock: join(root, 'supervisor.pid'),
     host: join(root, 'host.json'),
+    joining: join(root, 'joining'),
     paused: join(root, 'paused'),
     exchange: join(root, 'exchange'),
     runDir: `/run/kubets-${clusterHash(root)}`,

@@ -1,4 +1,5 @@
 /** `kubets join --from FILE --run`: for containers, which join once and then run, whichever of both is due. */
+import { existsSync } from 'node:fs';
 import { delay, errorMessage } from '@kubets/platform';
 import { StartError, TokenError } from '../../errors.ts';
 import type { HostSettings } from '../../host/settings.ts';
@@ -64,7 +65,8 @@ export async function joinAndRun(options: JoinAndRunOptions, io: Io): Promise<vo
   const { dataDir } = options;
   const paths = clusterPaths(dataDir);
   const saved = savedHost(paths);
-  const isMember = saved !== undefined;
+  // One that has only begun to join goes on with it.
+  const isMember = saved !== undefined && !existsSync(paths.joining);
   if (isMember && options.from !== undefined) {
     const present = withRanges(saved, readJoinFile(options.from)?.loadBalancerRanges);
     if (present !== saved) saveHost(paths, present);

@@ -1,25 +1,19 @@
 /** `kubets join`: makes this host a master or a node of a cluster there is. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
-import { ConfigError, delay, errorMessage, systemClock } from '@kubets/platform';
-import { StartError } from '../../errors.ts';
+import { ConfigError } from '@kubets/platform';
+import { LateError } from '../../errors.ts';
 import { makePrivateDir, writeAtomic } from '../../files.ts';
 import { writeBootstrapFile } from '../../host/bootstrap-file.ts';
 import { checkAddress, checkPorts, checkUnused } from '../../host/checks.ts';
 import { hostLeaves } from '../../host/leaves.ts';
-import { StoreMembers, storeTls } from '../../host/members.ts';
 import { bootstrapFile } from '../../host/plan.ts';
 import { changeMasters } from '../../host/publish.ts';
+import { checkReach } from '../../host/reach.ts';
 import { ownRelease } from '../../host/release.ts';
-import {
-  checkName,
-  type HostRole,
-  type HostSettings,
-  hostPorts,
-  parseEndpoint,
-} from '../../host/settings.ts';
-import { hostApi, nowMs, saveHost, writeHostClientFiles } from '../../host/store.ts';
+import { checkName, type HostRole, type HostSettings, parseEndpoint } from '../../host/settings.ts';
+import { hostApi, nowMs, savedHost, saveHost, writeHostClientFiles } from '../../host/store.ts';
 import { hostAddress, openDataDir } from '../../install/machine.ts';
 import { type Discovered, discover, sealedAuthorities } from '../../join/discover.ts';
 import {
@@ -33,8 +27,10 @@ import { limits } from '../../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../../paths.ts';
 import { ensurePki } from '../../pki/ensure.ts';
 import type { Runtime } from '../../plan/settings.ts';
+import type { ClusterFile } from '../../supervisor/cluster-file.ts';
 import type { Io } from '../io.ts';
 import { settleRuntime } from '../open-cluster.ts';
+import { addToStore, promoteInStore, takeOutOfStore } from './join-store.ts';
 import { forget } from './reset.ts';
 import { ensureService, untilService } from './service.ts';
 
@@ -52,6 +48,8 @@ export interface JoinOptions {
   readonly advertiseAddress?: string | undefined;
   readonly runtime: Runtime | 'auto';
   readonly mayInstall: boolean;
+  /** For this host's part to be ready; for a master's copy of the store as much again. */
+  readonly timeoutMs: number;
 }
 
 interface Joining {
@@ -113,55 +111,69 @@ async function openAuthorities({ paths, found, token, options }: Joining): Promi
   for (const [file, content] of opened) writeAtomic(joinPath(paths.pki, file), content);
 }
 
-/** Votes only once it has the whole store: a member that is behind must not count in a majority. */
-async function promote(members: StoreMembers, id: string, io: Io): Promise<void> {
-  const endMs = systemClock.monotonicMs() + limits.catchUpMs;
-  for (;;) {
-    try {
-      await members.promote(id);
-      return;
-    } catch (error) {
-      if (systemClock.monotonicMs() > endMs) {
-        throw new StartError(`this host’s member did not catch up: ${errorMessage(error)}`);
-      }
-      await delay(limits.probeIntervalMs, { signal: io.signal });
-    }
-  }
-}
-
-async function joinStore(joining: Joining, host: HostSettings): Promise<void> {
-  const { paths, found, io } = joining;
-  const say = (line: string): void => io.err(`${line}\n`);
-  const endpoints = found.masters.map((one) => `https://${one.address}:${hostPorts.etcdClient}`);
-  const members = new StoreMembers(endpoints, storeTls(paths.pki), nowMs);
-  let id = '';
-  try {
-    const peerUrl = `https://${host.address}:${hostPorts.etcdPeer}`;
-    const added = await members.addLearner(peerUrl);
-    id = added.id;
-    const named = added.members.map(
-      (one) => `${one.ID === id ? host.name : one.name}=${one.peerURLs[0] ?? ''}`,
-    );
-    const store = { state: 'existing' as const, members: named };
-    saveHost(paths, { ...host, store });
-    await ensureService(paths, say);
-    say('copying the store');
-    await promote(members, id, io);
-  } catch (error) {
-    if (id !== '') await members.remove(id).catch((reason) => say(errorMessage(reason)));
-    throw error;
-  } finally {
-    members.close();
-  }
-}
-
-async function joinMaster(joining: Joining, host: HostSettings): Promise<void> {
-  const { paths, io } = joining;
+/** What only a master needs before it runs: the authorities, certificates, a member of the store. */
+async function prepareMaster(joining: Joining, host: HostSettings): Promise<HostSettings> {
+  const { paths } = joining;
   await openAuthorities(joining);
   await ensurePki(paths.pki, hostLeaves(host, limits.certificateDays), nowMs());
   writeHostClientFiles(paths, host);
-  await joinStore(joining, host);
-  await untilService(paths, { signal: io.signal, holds: (file) => file.phase === 'ready' });
+  return addToStore(paths, host);
+}
+
+/** Asks, checks, and writes down what this host is from now on. @returns that */
+async function begin(options: JoinOptions, roles: readonly HostRole[], io: Io) {
+  const token = parseToken(options.token);
+  const paths = clusterPaths(options.dataDir);
+  checkUnused(paths);
+  await checkPorts(roles);
+  const { host: doorHost, port } = parseEndpoint(options.endpoint);
+  const { pins } = options;
+  const release = ownRelease();
+  const found = await discover({ host: doorHost, port, token, pins, nowMs: nowMs(), release });
+  await checkReach(found.masters, roles);
+  const joining: Joining = { paths, found, token, options, io };
+  const host = await settingsOf(joining, roles);
+  io.err(`joining ${host.cluster.endpoint} as ${roles.join(' and ')} ${host.name}\n`);
+  try {
+    makePrivateDir(paths.pki);
+    writeAtomic(joinPath(paths.pki, 'ca.crt'), found.ca);
+    if (roles.includes('node')) {
+      writeBootstrapFile(bootstrapFile(paths), { ca: found.ca, token });
+    }
+    writeAtomic(paths.joining, '');
+    const whole = roles.includes('master') ? await prepareMaster(joining, host) : host;
+    saveHost(paths, whole);
+    return whole;
+  } catch (error) {
+    await takeBack(paths, host, io);
+    throw error;
+  }
+}
+
+/** Leaves host and cluster as they were before. */
+async function takeBack(paths: ClusterPaths, host: HostSettings, io: Io): Promise<void> {
+  io.err('join failed, taking back what was done\n');
+  await takeOutOfStore(paths, host, io);
+  await forget(paths, io);
+  const { pki, kubeconfig, etcdctlEnv } = paths;
+  for (const path of [pki, kubeconfig, etcdctlEnv, paths.etcdDir(''), bootstrapFile(paths)]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Runs what `host.json` says until it stands. Every step may have been done before. */
+async function finish(paths: ClusterPaths, host: HostSettings, o: { io: Io; timeoutMs: number }) {
+  const { io, timeoutMs } = o;
+  const isMaster = host.roles.includes('master');
+  const say = (line: string): void => io.err(`${line}\n`);
+  await ensureService(paths, say);
+  if (isMaster) {
+    say('copying the store');
+    await promoteInStore(paths, host, o);
+  }
+  const holds = (file: ClusterFile): boolean => file.phase === 'ready';
+  await untilService(paths, { signal: io.signal, timeoutMs, holds });
+  if (!isMaster) return;
   const api = hostApi(paths, host);
   try {
     const self = { name: host.name, address: host.address };
@@ -174,43 +186,40 @@ async function joinMaster(joining: Joining, host: HostSettings): Promise<void> {
   }
 }
 
-async function joinNode(joining: Joining, host: HostSettings): Promise<void> {
-  const { paths, io } = joining;
-  saveHost(paths, host);
-  await ensureService(paths, (line) => io.err(`${line}\n`));
-  await untilService(paths, { signal: io.signal, holds: (file) => file.phase === 'ready' });
+/**
+ * What an earlier join of this host has left to be done.
+ * @throws ConfigError when that was to make something else of it
+ */
+function unfinished(paths: ClusterPaths, roles: readonly HostRole[]): HostSettings | undefined {
+  const host = existsSync(paths.joining) ? savedHost(paths) : undefined;
+  if (host === undefined || host.roles.join() === roles.join()) return host;
+  throw new ConfigError(
+    `this host has begun to join ${host.cluster.endpoint} as ${host.roles.join(' and ')} ${host.name}; go on with the same command, or take it back with "kubets reset"`,
+  );
 }
 
-/** @throws ConfigError or StartError; the host is then as it was before, and so is the cluster */
+/**
+ * Goes on where an earlier one was late.
+ * @throws LateError: go on with the same words; another ConfigError or StartError: host and cluster are as they were before
+ */
 export async function join(options: JoinOptions, io: Io): Promise<void> {
   const roles = checkOptions(options);
-  const token = parseToken(options.token);
   const paths = clusterPaths(options.dataDir);
   openDataDir(paths.dataDir);
-  checkUnused(paths);
-  await checkPorts(roles);
-  const { host: doorHost, port } = parseEndpoint(options.endpoint);
-  const { pins } = options;
-  const release = ownRelease();
-  const found = await discover({ host: doorHost, port, token, pins, nowMs: nowMs(), release });
-  const joining: Joining = { paths, found, token, options, io };
-  const host = await settingsOf(joining, roles);
-  io.err(`joining ${host.cluster.endpoint} as ${roles.join(' and ')} ${host.name}\n`);
+  const begun = unfinished(paths, roles);
+  if (begun !== undefined) io.err(`${begun.name} goes on joining ${begun.cluster.endpoint}\n`);
+  const host = begun ?? (await begin(options, roles, io));
   try {
-    makePrivateDir(paths.pki);
-    writeAtomic(joinPath(paths.pki, 'ca.crt'), found.ca);
-    if (roles.includes('node')) {
-      writeBootstrapFile(bootstrapFile(paths), { ca: found.ca, token });
-    }
-    if (roles.includes('master')) await joinMaster(joining, host);
-    else await joinNode(joining, host);
+    await finish(paths, host, { io, timeoutMs: options.timeoutMs });
   } catch (error) {
-    io.err('join failed, taking back what was done\n');
-    await forget(paths, io);
-    for (const path of [paths.pki, paths.etcdDir(''), bootstrapFile(paths)]) {
-      rmSync(path, { recursive: true, force: true });
+    if (error instanceof LateError) {
+      throw new LateError(
+        `${error.message}. What was done stays: the same command again goes on, "kubets reset" takes it back`,
+      );
     }
+    await takeBack(paths, host, io);
     throw error;
   }
+  rmSync(paths.joining, { force: true });
   io.out(`${host.name} is part of the cluster.\n`);
 }

@@ -75,6 +75,7 @@ async function leave(paths: ClusterPaths, host: HostSettings, io: Io): Promise<v
 export async function forget(paths: ClusterPaths, io: Io): Promise<void> {
   const host = savedHost(paths);
   rmSync(paths.host, { force: true });
+  rmSync(paths.joining, { force: true });
   const holder = lockHolder(paths.lock);
   if (holder !== undefined) await untilLeft(paths, holder);
   const left = clusterProcesses(paths.dataDir).filter((pid) => pid !== lockHolder(paths.lock));

@@ -4,7 +4,7 @@ import { openSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { delay, systemClock } from '@kubets/platform';
-import { StartError } from '../../errors.ts';
+import { LateError, StartError } from '../../errors.ts';
 import { makePrivateDir, readIfThere } from '../../files.ts';
 import { limits } from '../../limits.ts';
 import type { ClusterPaths } from '../../paths.ts';
@@ -61,7 +61,7 @@ export interface WaitOptions {
   readonly holds: (file: ClusterFile) => boolean;
 }
 
-/** @throws StartError that names what is late and what it said last */
+/** @throws LateError that names what is late and what it said last, StartError when the supervisor has ended */
 export async function untilService(paths: ClusterPaths, options: WaitOptions): Promise<void> {
   const { signal, holds, timeoutMs = limits.readyTimeoutMs } = options;
   const deadlineMs = systemClock.monotonicMs() + timeoutMs;
@@ -79,11 +79,11 @@ export async function untilService(paths: ClusterPaths, options: WaitOptions): P
   }
 }
 
-function late(paths: ClusterPaths, file: ClusterFile | undefined): StartError {
+function late(paths: ClusterPaths, file: ClusterFile | undefined): LateError {
   const one = file?.processes.find((process) => process.state !== 'ready');
-  if (one === undefined) return new StartError(`not ready in time; see ${paths.log('supervisor')}`);
+  if (one === undefined) return new LateError(`not ready in time; see ${paths.log('supervisor')}`);
   const words = lastWords(tailOf(one.log));
-  return new StartError(`${one.name} is not ready in time: ${words} (log: ${one.log})`);
+  return new LateError(`${one.name} is not ready in time: ${words} (log: ${one.log})`);
 }
 
 export const isProcessReady =
