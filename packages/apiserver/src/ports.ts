@@ -42,6 +42,8 @@ export interface RequestInfo {
   readonly name: string;
   /** Path segments after the subresource (proxy paths). */
   readonly rest: readonly string[];
+  /** Of a list, a watch or a deletion of many: what it is narrowed down to, as sent. */
+  readonly fieldSelector?: string | undefined;
 }
 
 /** What the connection and the headers say about the caller. */
@@ -82,6 +84,8 @@ export interface AuthorizationAttributes {
   readonly namespace: string;
   readonly name: string;
   readonly path: string;
+  /** Of a list, a watch or a deletion of many: what it is narrowed down to, as sent. */
+  readonly fieldSelector?: string | undefined;
 }
 
 /** `denied` stops later authorisers; plain not-allowed is "no opinion". */

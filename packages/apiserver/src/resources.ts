@@ -29,6 +29,7 @@ export const GVR = {
   priorityLevels: gvr('flowcontrol.apiserver.k8s.io', 'prioritylevelconfigurations'),
   priorityClasses: gvr('scheduling.k8s.io', 'priorityclasses'),
   resourceQuotas: gvr('', 'resourcequotas'),
+  resourceSlices: { group: 'resource.k8s.io', version: 'v1beta1', resource: 'resourceslices' },
   roleBindings: gvr(RBAC_GROUP, 'rolebindings'),
   roles: gvr(RBAC_GROUP, 'roles'),
   runtimeClasses: gvr('node.k8s.io', 'runtimeclasses'),
@@ -38,5 +39,6 @@ export const GVR = {
   storageClasses: gvr('storage.k8s.io', 'storageclasses'),
   validatingPolicies: gvr(REGISTRATION_GROUP, 'validatingadmissionpolicies'),
   validatingPolicyBindings: gvr(REGISTRATION_GROUP, 'validatingadmissionpolicybindings'),
+  volumeAttachments: gvr('storage.k8s.io', 'volumeattachments'),
   validatingWebhooks: gvr(REGISTRATION_GROUP, 'validatingwebhookconfigurations'),
 } as const;

@@ -95,13 +95,11 @@ export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly
 function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
   const { store } = o;
   const webhooks = { store, clock: o.clock, newUid: randomUUID, log: o.log };
-  const nodes = store.cache<Node>(GVR.nodes);
-  const facts = { nodeExists: (name: string) => nodes.get('', name) !== undefined };
   return [
     namespaceLifecycle(store),
     limitRanger(store),
     serviceAccount(o),
-    nodeRestriction({ pods: store.cache<Pod>(GVR.pods), facts }),
+    nodeRestriction({ pods: store.cache<Pod>(GVR.pods), nodes: store.cache<Node>(GVR.nodes) }),
     taintNodesByCondition(),
     alwaysPullImages(),
     podSecurity(store),

@@ -1,8 +1,9 @@
 /**
- * The organisations (group names) a PKCS#10 request asks for. Reads just enough DER: the request's info, its
- * subject, and in it the attributes with the object identifier 2.5.4.10.
+ * Whom a PKCS#10 request is about. Reads just enough DER: the request's info, its subject, and in it the attributes of one
+ * object identifier: 2.5.4.10 for organisations, 2.5.4.3 for the common name.
  */
 const ORGANIZATION_OID = '55040a';
+const NAME_OID = '550403';
 
 interface Element {
   readonly tag: number;
@@ -10,8 +11,18 @@ interface Element {
   readonly end: number;
 }
 
-/** @returns undefined when the text is no certificate request */
+/** The organisations (group names) asked for. @returns undefined when the text is no certificate request */
 export function requestedOrganizations(pem: string): string[] | undefined {
+  return attributesOf(pem, ORGANIZATION_OID);
+}
+
+/** The common name asked for; the last one counts. @returns undefined when the text is no certificate request */
+export function requestedName(pem: string): string | undefined {
+  const names = attributesOf(pem, NAME_OID);
+  return names && (names.at(-1) ?? '');
+}
+
+function attributesOf(pem: string, wanted: string): string[] | undefined {
   const block = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([\s\S]+?)-----END/.exec(pem);
   if (!block) return undefined;
   const outer = readElement(Buffer.from(block[1] ?? '', 'base64'), 0);
@@ -24,8 +35,7 @@ export function requestedOrganizations(pem: string): string[] | undefined {
   for (const set of children(subject.body)) {
     for (const attribute of children(set.body)) {
       const [oid, value] = children(attribute.body);
-      if (oid?.body.toString('hex') === ORGANIZATION_OID && value)
-        found.push(value.body.toString());
+      if (oid?.body.toString('hex') === wanted && value) found.push(value.body.toString());
     }
   }
   return found;

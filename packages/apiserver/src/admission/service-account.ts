@@ -8,9 +8,10 @@ import {
   type VolumeMount,
 } from '@kubets/api';
 import { type Clock, delay, type Random } from '@kubets/platform';
+import { MIRROR_ANNOTATION } from '../auth/identity.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, MIRROR_ANNOTATION, objectAs, refuse } from './support.ts';
+import { concerns, objectAs, refuse } from './support.ts';
 
 /** Where containers find their token, the CA and their namespace. */
 export const TOKEN_MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';

@@ -34,9 +34,6 @@ export function oldAs<T extends KubeObject>(a: AdmissionAttributes): T {
   return a.oldObject as T;
 }
 
-/** Mirror pods reflect a static pod of a kubelet. */
-export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
-
 /** Several complaints as one text. */
 export function joinTexts(texts: string[]): string {
   return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;

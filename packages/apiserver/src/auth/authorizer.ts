@@ -1,11 +1,24 @@
-import type { PersistentVolume, Pod } from '@kubets/api';
-import type { AuthorizationAttributes, Authorizer, Decision, ResourceStore } from '../ports.ts';
+import {
+  isNotFound,
+  type KubeObject,
+  type PersistentVolume,
+  type Pod,
+  type VolumeAttachment,
+} from '@kubets/api';
+import type {
+  AuthorizationAttributes,
+  Authorizer,
+  CacheView,
+  Decision,
+  ResourceStore,
+} from '../ports.ts';
 import { GVR } from '../resources.ts';
 import { WELL_KNOWN } from './identity.ts';
 import { NodeAuthorizer } from './node-authorizer.ts';
 import { type NodeGraph, watchNodeGraph } from './node-graph.ts';
 import { RbacAuthorizer } from './rbac.ts';
 import { watchRbac } from './rbac-index.ts';
+import { watchVolumeSecrets } from './volume-secrets.ts';
 
 /** One authoriser of a chain; those that know by themselves answer at once. */
 export type Step = (asked: AuthorizationAttributes) => Decision | Promise<Decision>;
@@ -59,12 +72,18 @@ export function createAuthorizer(
   const graph = watchNodeGraph(pods);
   const nodes = store.cache(GVR.nodes);
   const volumes = store.cache<PersistentVolume>(GVR.persistentVolumes);
+  const secrets = watchVolumeSecrets(volumes);
+  const slices = (): CacheView<ResourceSlice> | undefined => servedSlices(store);
   const node = new NodeAuthorizer(graph, {
     nodeExists: (name) => nodes.get('', name) !== undefined,
     claimOfVolume: (name) => {
       const ref = volumes.get('', name)?.spec?.claimRef;
       return ref?.name && ref.namespace ? { namespace: ref.namespace, name: ref.name } : undefined;
     },
+    volumesWithSecret: (namespace, name) => secrets.of(namespace, name),
+    nodeOfAttachment: (name) =>
+      store.cache<VolumeAttachment>(GVR.volumeAttachments).get('', name)?.spec.nodeName,
+    nodeOfSlice: (name) => slices()?.get('', name)?.spec.nodeName,
   });
   const own: Record<Exclude<Mode, Step>, Step> = {
     Node: (asked) => node.authorize(asked),
@@ -82,4 +101,19 @@ export function createAuthorizer(
       await Promise.all([whenSynced(), pods.whenSynced(), nodes.whenSynced()]);
     },
   };
+}
+
+/** The part of a ResourceSlice that says whose devices it tells of. */
+interface ResourceSlice extends KubeObject {
+  readonly spec: { readonly nodeName?: string };
+}
+
+/** Slices of devices are only served when `--runtime-config` switches them on. */
+function servedSlices(store: ResourceStore): CacheView<ResourceSlice> | undefined {
+  try {
+    return store.cache<ResourceSlice>(GVR.resourceSlices);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }

@@ -12,6 +12,9 @@ export const WELL_KNOWN = {
   serviceAccountPrefix: 'system:serviceaccount:',
 } as const;
 
+/** Mirror pods reflect a static pod of a kubelet. */
+export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+
 /** Keys under which a service-account token's facts travel in `UserInfo.extra`. */
 export const EXTRA_KEYS = {
   credentialId: 'authentication.kubernetes.io/credential-id',
@@ -42,11 +45,11 @@ export function parseServiceAccountUsername(
   return { namespace, name };
 }
 
-/** Node name of a kubelet's identity; undefined unless both the name and the group say "node". */
+/** Node name of a kubelet's identity, empty when it says none; undefined unless both the name and the group say "node". */
 export function nodeOf(user: UserInfo): string | undefined {
   if (!user.groups.includes(WELL_KNOWN.nodes)) return undefined;
   if (!user.name.startsWith(WELL_KNOWN.nodePrefix)) return undefined;
-  return user.name.slice(WELL_KNOWN.nodePrefix.length) || undefined;
+  return user.name.slice(WELL_KNOWN.nodePrefix.length);
 }
 
 /** Appends `system:authenticated` unless the user is anonymous or has it. */

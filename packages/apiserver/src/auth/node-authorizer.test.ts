@@ -24,6 +24,12 @@ const pod = (name: string, nodeName: string | undefined, spec: Partial<Pod['spec
 const withSecret = (name: string, nodeName: string | undefined, secretName: string): Pod =>
   pod(name, nodeName, { volumes: [{ name: 'v', secret: { secretName } }] });
 
+interface About {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly fieldSelector?: string;
+}
+
 describe('what a kubelet may do', () => {
   let store: FakeStore;
   let authorizer: ReturnType<typeof createAuthorizer>['authorizer'];
@@ -34,11 +40,11 @@ describe('what a kubelet may do', () => {
     store.seed(withSecret('mine', 'n1', 's1'), withSecret('other', 'n2', 's2'));
   });
 
-  const may = async (question: string, o: { namespace?: string; name?: string } = {}) =>
-    (await authorizer.authorize(asks(kubelet, question, o))).allowed;
+  const may = async (question: string, o: About = {}) =>
+    (await authorizer.authorize({ ...asks(kubelet, question, o), ...o })).allowed;
   const ns = 'ns';
 
-  const cases: [string, { namespace?: string; name?: string }, boolean][] = [
+  const cases: [string, About, boolean][] = [
     ['get secrets', { namespace: ns, name: 's1' }, true],
     ['list secrets', { namespace: ns, name: 's1' }, true],
     ['watch secrets', { namespace: ns, name: 's1' }, true],
@@ -53,7 +59,39 @@ describe('what a kubelet may do', () => {
     ['create nodes', {}, true],
     ['patch nodes/status', { name: 'n1' }, true],
     ['delete nodes', { name: 'n1' }, false],
-    ['list pods', {}, true],
+    ['get nodes', { name: 'n2' }, false],
+    ['list nodes', {}, false],
+    ['watch nodes', { name: 'n1' }, true],
+    ['update nodes', { name: 'n1' }, true],
+    ['list pods', {}, false],
+    ['list pods', { fieldSelector: 'spec.nodeName=n1' }, true],
+    ['watch pods', { fieldSelector: 'status.phase!=Failed,spec.nodeName=n1' }, true],
+    ['list pods', { fieldSelector: 'spec.nodeName=n2' }, false],
+    ['list pods', { fieldSelector: 'spec.nodeName!=' }, false],
+    ['list pods', { fieldSelector: ',,=' }, false],
+    ['watch pods', { namespace: ns, name: 'mine' }, true],
+    ['get pods', { namespace: ns, name: 'mine' }, true],
+    ['get pods', { namespace: ns, name: 'other' }, false],
+    ['create pods', { namespace: ns }, true],
+    ['delete pods', { namespace: ns, name: 'mine' }, true],
+    ['update pods', { namespace: ns, name: 'mine' }, false],
+    ['create pods/eviction', { namespace: ns, name: 'mine' }, true],
+    ['get pods/log', { namespace: ns, name: 'mine' }, false],
+    ['list services', {}, true],
+    ['get endpoints', { namespace: ns, name: 'e' }, true],
+    ['list endpoints', {}, false],
+    ['get persistentvolumeclaims/status', { namespace: ns, name: 'c' }, false],
+    ['list volumeattachments.storage.k8s.io', {}, false],
+    ['create resourceslices.resource.k8s.io', {}, true],
+    ['list resourceslices.resource.k8s.io', { fieldSelector: 'nodeName=n1' }, true],
+    ['deletecollection resourceslices.resource.k8s.io', { fieldSelector: 'nodeName=n2' }, false],
+    ['list resourceslices.resource.k8s.io', {}, false],
+    ['create certificatesigningrequests.certificates.k8s.io', {}, true],
+    ['watch runtimeclasses.node.k8s.io', {}, true],
+    ['create localsubjectaccessreviews.authorization.k8s.io', { namespace: ns }, true],
+    ['delete csinodes.storage.k8s.io', { name: 'n1' }, true],
+    ['list csinodes.storage.k8s.io', {}, false],
+    ['list leases.coordination.k8s.io', { namespace: 'kube-node-lease' }, false],
     ['patch pods/status', { namespace: ns, name: 'mine' }, true],
     ['create pods/exec', { namespace: ns, name: 'mine' }, false],
     ['create events', { namespace: ns }, true],
@@ -109,6 +147,80 @@ describe('what a kubelet may do', () => {
     assert.equal(await may('delete persistentvolumeclaims', { namespace: ns, name: 'c' }), false);
   });
 
+  it('reads the secrets of such a volume, and not those of its controllers', async () => {
+    const secret = (name: string) => ({ name, namespace: 'storage' });
+    const csi = {
+      nodeStageSecretRef: secret('stage'),
+      nodePublishSecretRef: secret('publish'),
+      controllerExpandSecretRef: secret('grow'),
+    };
+    const volume = (name: string, claim: string) => ({
+      ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name } },
+      spec: { claimRef: { namespace: ns, name: claim }, csi },
+    });
+    const claims = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+    store.seed(volume('pv', 'c'));
+    const about = (name: string) => ({ namespace: 'storage', name });
+    assert.equal(await may('get secrets', about('stage')), false);
+    store.seed(pod('db', 'n1', { volumes: claims }));
+    assert.ok(await may('get secrets', about('stage')));
+    assert.ok(await may('get secrets', about('publish')));
+    assert.equal(await may('get secrets', about('grow')), false);
+    store.seed(volume('pv', 'another'));
+    assert.equal(await may('get secrets', about('stage')), false);
+  });
+
+  it('reads what attaches volumes to it, and the slices of its devices', async () => {
+    const seed = (apiVersion: string, kind: string, nodeName: string): void =>
+      store.seed({ apiVersion, kind, metadata: { name: nodeName }, ...{ spec: { nodeName } } });
+    for (const nodeName of ['n1', 'n2']) seed('storage.k8s.io/v1', 'VolumeAttachment', nodeName);
+    assert.ok(await may('get volumeattachments.storage.k8s.io', { name: 'n1' }));
+    assert.equal(await may('get volumeattachments.storage.k8s.io', { name: 'n2' }), false);
+    assert.equal(await may('get resourceslices.resource.k8s.io', { name: 'n1' }), false);
+  });
+
+  it('is refused in words that tell what it may', async () => {
+    const why = async (question: string, o: About = {}): Promise<string> =>
+      (await authorizer.authorize({ ...asks(kubelet, question, o), ...o })).reason;
+    const all: [string, About, string][] = [
+      ['list nodes', {}, "node 'n1' cannot read all nodes, only its own Node object"],
+      ['get nodes', { name: 'n2' }, "node 'n1' cannot read 'n2', only its own Node object"],
+      ['list pods', {}, 'can only list/watch pods with spec.nodeName field selector'],
+      ['get secrets', { namespace: ns }, 'No Object name found'],
+      ['list persistentvolumes', {}, 'can only get individual resources of this type'],
+      ['get persistentvolumes/status', { name: 'v' }, 'cannot get subresource'],
+      ['get persistentvolumeclaims/status', {}, 'can only get/update/patch this type'],
+      ['get serviceaccounts', {}, 'can only create tokens for individual service accounts'],
+      [
+        'list leases.coordination.k8s.io',
+        {},
+        'can only get, create, update, patch, or delete a node lease',
+      ],
+      [
+        'get csinodes.storage.k8s.io',
+        { name: 'n2' },
+        'can only access CSINode with the same name as the requesting node',
+      ],
+    ];
+    for (const [question, o, reason] of all) assert.equal(await why(question, o), reason, question);
+    const nameless = user('system:node:', 'system:nodes');
+    const { reason } = await authorizer.authorize(asks(nameless, 'get nodes', { name: 'n1' }));
+    assert.equal(reason, 'unknown node for user "system:node:"');
+  });
+
+  it('a fleet of nodes asks for all bound pods once its nodes are there', async () => {
+    const fleet = user('system:node:hollow', 'system:nodes');
+    const all = async (): Promise<boolean> => {
+      const asked = { ...asks(fleet, 'list pods'), fieldSelector: 'spec.nodeName!=' };
+      return (await authorizer.authorize(asked)).allowed;
+    };
+    assert.equal(await all(), false);
+    store.seed({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'hollow-0' } });
+    assert.ok(await all());
+    store.seed({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'hollow' } });
+    assert.equal(await all(), false);
+  });
+
   it('who has only the name, or only the group, is no kubelet', async () => {
     const o = { namespace: ns, name: 's1' };
     for (const who of [user('system:node:n1'), user('n1', 'system:nodes')]) {
@@ -138,7 +250,13 @@ it('finds all that a pod refers to', () => {
         projected: { sources: [{ secret: { name: 'proj-s' } }, { configMap: { name: 'proj-c' } }] },
       },
       { name: 'data', ephemeral: {} },
+      { name: 'csi', csi: { driver: 'd', nodePublishSecretRef: { name: 'csi-s' } } },
+      {
+        name: 'disk',
+        iscsi: { iqn: 'i', lun: 0, targetPortal: 't', secretRef: { name: 'disk-s' } },
+      },
     ],
+    resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu-claim' }],
   });
   assert.deepEqual([...podReferences(one)].sort(), [
     'configmaps/ns/env-c',
@@ -146,6 +264,9 @@ it('finds all that a pod refers to', () => {
     'configmaps/ns/proj-c',
     'configmaps/ns/vol-c',
     'persistentvolumeclaims/ns/p-data',
+    'resourceclaims/ns/gpu-claim',
+    'secrets/ns/csi-s',
+    'secrets/ns/disk-s',
     'secrets/ns/env-s',
     'secrets/ns/from-s',
     'secrets/ns/init-s',
@@ -153,6 +274,12 @@ it('finds all that a pod refers to', () => {
     'secrets/ns/pull',
     'serviceaccounts/ns/sa',
   ]);
+});
+
+it('takes no references from mirror pods', () => {
+  const one = withSecret('p', 'n1', 's');
+  one.metadata.annotations = { 'kubernetes.io/config.mirror': 'x' };
+  assert.deepEqual([...podReferences(one)], []);
 });
 
 /** A change of a pod that must not be asked for its former state. */

@@ -1,10 +1,12 @@
 import type { Container, Pod, PodSpec, Volume } from '@kubets/api';
 import type { CacheChange, CacheView } from '../ports.ts';
+import { MIRROR_ANNOTATION } from './identity.ts';
 
 /** Kinds of object a pod can make visible to its node. */
 export type ReferencedKind =
   | 'configmaps'
   | 'persistentvolumeclaims'
+  | 'resourceclaims'
   | 'secrets'
   | 'serviceaccounts';
 
@@ -13,9 +15,13 @@ type ContainerRefs = Pick<Container, 'env' | 'envFrom'>;
 const keyOf = (kind: ReferencedKind, namespace: string, name: string): string =>
   `${kind}/${namespace}/${name}`;
 
-/** Keys of everything a pod refers to by name, in its own namespace. */
+/**
+ * Keys of everything a pod refers to by name, in its own namespace. Mirror pods refer to nothing: a node makes them itself, and
+ * must not give itself rights by that.
+ */
 export function podReferences(pod: Pod): Set<string> {
   const keys = new Set<string>();
+  if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) return keys;
   const namespace = pod.metadata.namespace ?? '';
   const add = (kind: ReferencedKind, name: string | undefined): void => {
     if (name) keys.add(keyOf(kind, namespace, name));
@@ -30,6 +36,12 @@ export function podReferences(pod: Pod): Set<string> {
   ];
   for (const container of containers) addContainer(container, add);
   for (const volume of spec.volumes ?? []) addVolume(volume, pod.metadata.name ?? '', add);
+  for (const { resourceClaimName } of spec.resourceClaims ?? []) {
+    add('resourceclaims', resourceClaimName);
+  }
+  for (const { resourceClaimName } of pod.status?.resourceClaimStatuses ?? []) {
+    add('resourceclaims', resourceClaimName);
+  }
   return keys;
 }
 
@@ -48,6 +60,12 @@ function addContainer(container: ContainerRefs, add: Add): void {
 
 function addVolume(volume: Volume, podName: string, add: Add): void {
   add('secrets', volume.secret?.secretName);
+  add('secrets', volume.azureFile?.secretName);
+  add('secrets', volume.csi?.nodePublishSecretRef?.name);
+  const { cephfs, cinder, flexVolume, iscsi, rbd, scaleIO, storageos } = volume;
+  for (const source of [cephfs, cinder, flexVolume, iscsi, rbd, scaleIO, storageos]) {
+    add('secrets', source?.secretRef?.name);
+  }
   add('configmaps', volume.configMap?.name);
   add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName);
   if (volume.ephemeral) add('persistentvolumeclaims', `${podName}-${volume.name ?? ''}`);

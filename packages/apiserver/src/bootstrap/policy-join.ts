@@ -10,6 +10,7 @@ const CERTIFICATES = 'system:certificates.k8s.io:certificatesigningrequests';
 const CLUSTER_INFO = 'kubets:cluster-info';
 const JOIN_FACTS = 'kubets:join-facts';
 const NODE_PARTS = 'kubets:node-parts';
+const POD_NETWORK = 'kubets:pod-network';
 
 /**
  * What joining with a bootstrap token takes: whoever has one may ask for a kubelet's certificate, which is approved without
@@ -27,6 +28,8 @@ export const JOIN_POLICY: Policy = {
       NODE_PARTS,
       'create | certificates.k8s.io | certificatesigningrequests/proxyclient certificatesigningrequests/dnsclient',
     ),
+    // Kubelets that make the pod network themselves have to know the other nodes; those of a stock cluster may not read them.
+    clusterRole(POD_NETWORK, 'read | core | nodes'),
   ],
   clusterRoleBindings: [
     clusterBinding(
@@ -50,6 +53,7 @@ export const JOIN_POLICY: Policy = {
       'kubets:node-autoapprove-serving',
     ),
     clusterBinding(NODE_PARTS, ['Group:system:nodes']),
+    clusterBinding(POD_NETWORK, ['Group:system:nodes']),
   ],
   roles: [
     namespacedRole('kube-public', CLUSTER_INFO, 'get | core | configmaps | cluster-info'),

@@ -16,8 +16,10 @@ export function checkSubresource(target: Target, verb: string): void {
 }
 
 /** A call as the stages before its work see it. */
-export function infoOf(verb: string, ref: Ref): RequestInfo {
+export function infoOf(verb: string, ref: Ref, fieldSelector = ''): RequestInfo {
+  const byName = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(fieldSelector);
   return {
+    ...(fieldSelector !== '' && { fieldSelector }),
     isResourceRequest: true,
     path: '',
     verb,
@@ -26,7 +28,7 @@ export function infoOf(verb: string, ref: Ref): RequestInfo {
     namespace: ref.resource === 'namespaces' && ref.group === '' ? ref.name : ref.namespace,
     resource: ref.resource,
     subresource: ref.subresource,
-    name: ref.name,
+    name: ref.name || (byName?.[1] ?? ''),
     rest: [],
   };
 }

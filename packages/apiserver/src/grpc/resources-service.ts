@@ -103,6 +103,7 @@ interface Asked {
   readonly ref: Ref | null | undefined;
   readonly session: Session;
   readonly limit?: number;
+  readonly fieldSelector?: string;
 }
 
 /** The service's handlers, by their names in the proto file. */
@@ -366,13 +367,15 @@ export class ResourcesService {
   async #stream<R, T>(
     call: ServerWritableStream<R, T>,
     verb: string,
-    { ref, limit }: { ref: Ref | null; limit?: number },
+    request: { ref: Ref | null; limit?: number; field_selector: string },
     work: (entered: Entered, session: Session) => Promise<void>,
   ): Promise<void> {
     const startedMs = this.#o.clock.monotonicMs();
     const session = this.#session();
+    const { ref } = request;
     try {
-      const asked = { ref, session, ...(limit !== undefined && { limit }) };
+      const { limit, field_selector: fieldSelector } = request;
+      const asked = { ref, session, fieldSelector, ...(limit !== undefined && { limit }) };
       await work(await this.#admit(call as AnyCall, verb, asked), session);
       this.#note(verb, ref, 200, startedMs);
     } catch (error) {
@@ -384,10 +387,10 @@ export class ResourcesService {
 
   /** Who calls, and whether they may. */
   async #admit(call: AnyCall, verb: string, asked: Asked): Promise<Entered> {
-    const { ref, session, limit } = asked;
+    const { ref, session, limit, fieldSelector } = asked;
     if (!ref) throw badRequest('the request names no resource');
     const { authorizer } = this.#o;
-    const info = infoOf(verb, ref);
+    const info = infoOf(verb, ref, fieldSelector);
     const userAgent = userAgentOf(call);
     const user = await this.#identify(call, info, { session, userAgent });
     await session.enter(user, info, limit);

@@ -16,7 +16,7 @@ export async function authorizeRequest(
   audit?: Pick<AuditTrail, 'decided'>,
 ): Promise<void> {
   const { isResourceRequest, verb, apiGroup, apiVersion, path } = info;
-  const { resource, subresource, namespace, name } = info;
+  const { resource, subresource, namespace, name, fieldSelector } = info;
   const attributes: AuthorizationAttributes = {
     user,
     verb,
@@ -28,6 +28,7 @@ export async function authorizeRequest(
     namespace,
     name,
     path,
+    fieldSelector,
   };
   const decision = await authorizer.authorize(attributes);
   audit?.decided(decision);

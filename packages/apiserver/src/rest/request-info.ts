@@ -80,11 +80,13 @@ function resourceInfo(plain: RequestInfo, at: GroupPath, query: URLSearchParams)
 
 /** A request without a name is about the collection, and may still select one object. */
 function collection(info: RequestInfo, query: URLSearchParams): RequestInfo {
-  const byName = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '');
+  const fieldSelector = query.get('fieldSelector') ?? '';
+  const byName = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(fieldSelector);
   const name = byName?.[1] ?? '';
-  if (info.verb === 'get') return { ...info, verb: isWatch(query) ? 'watch' : 'list', name };
-  if (info.verb === 'watch') return { ...info, name };
-  if (info.verb === 'delete') return { ...info, verb: 'deletecollection', name };
+  const selected = { ...info, name, ...(fieldSelector !== '' && { fieldSelector }) };
+  if (info.verb === 'get') return { ...selected, verb: isWatch(query) ? 'watch' : 'list' };
+  if (info.verb === 'watch') return selected;
+  if (info.verb === 'delete') return { ...selected, verb: 'deletecollection' };
   return info;
 }
 
