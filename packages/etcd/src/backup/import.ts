@@ -4,7 +4,7 @@ import { DatabaseError } from '../bolt/errors.ts';
 import type { Database, Pair } from '../bolt/reader.ts';
 import { CodecError, type KeyValue, type MessageType } from '../codec/index.ts';
 import { LIMITS } from '../limits.ts';
-import { keyName, StoredVersion, type Version } from '../mvcc/index.ts';
+import { keyName, StoredVersion } from '../mvcc/index.ts';
 import type { StateContent } from '../state/kv-state.ts';
 import { AuthDraft, leaseOf, versionOf } from '../state/records.ts';
 import {
@@ -40,13 +40,13 @@ function revisionOf(key: Buffer): ParsedRevision {
   throw new DatabaseError(`damaged: "${key.toString('hex')}" is no revision`);
 }
 
-function deletionOf({ main, sub }: ParsedRevision, { key }: KeyValue): Version {
+function deletionOf({ main, sub }: ParsedRevision, { key }: KeyValue): StoredVersion {
   const fields = { createRevision: 0, modRevision: main, sub, version: 0, lease: 0n };
   return new StoredVersion({ name: keyName(key), ...fields }, NO_BYTES);
 }
 
 /** @returns undefined for a revision without a key, with which etcd's own tool skips revisions */
-function versionAt(pair: Pair): Version | undefined {
+function versionAt(pair: Pair): StoredVersion | undefined {
   const revision = revisionOf(pair[0]);
   const kv = decoded(WIRE.keyValue, pair[1], `revision ${revision.main}`);
   if (kv.key.length === 0) return undefined;
@@ -59,7 +59,7 @@ function versionAt(pair: Pair): Version | undefined {
   return versionOf({ kv, sub: BigInt(revision.sub), tombstone: false });
 }
 
-function* versionsOf(database: Database): Generator<Version> {
+function* versionsOf(database: Database): Generator<StoredVersion> {
   for (const pair of database.entries(BUCKET.key)) {
     const version = versionAt(pair);
     if (version !== undefined) yield version;

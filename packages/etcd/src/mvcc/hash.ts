@@ -12,7 +12,7 @@ const HEAD_BYTES = 8 + 8 + 8 + 8 + 1 + 4;
  * @param so what the versions before these hashed to
  */
 export function hashVersions(
-  versions: readonly Version[],
+  versions: Iterable<Version>,
   revision: Revision,
   so: number = START,
 ): number {

@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { seededRandom } from '@kubets/platform';
-import { KeyIndex, versionAt, versionBefore } from './key-index.ts';
+import { KeyIndex } from './key-index.ts';
 import { StoredVersion } from './stored-version.ts';
-import type { Version } from './types.ts';
 
-function version(name: string, modRevision: number, tombstone = false): Version {
+function version(name: string, modRevision: number, tombstone = false): StoredVersion {
   const numbers = { createRevision: 1, modRevision, sub: 0, version: tombstone ? 0 : 1 };
   return new StoredVersion({ name, ...numbers, lease: 0n }, Buffer.alloc(0));
+}
+
+/** @returns what was the key's newest version before */
+function add(index: KeyIndex, one: StoredVersion): StoredVersion | undefined {
+  let before: StoredVersion | undefined;
+  const entry = index.append(one, ({ newest }) => {
+    before = newest;
+  });
+  assert.equal(entry.newest, one);
+  return before;
 }
 
 function names(index: KeyIndex, from: string, to: string | undefined): string[] {
@@ -28,7 +37,7 @@ describe('the key index', () => {
       if (order === 'descending') arriving.reverse();
       if (order === 'random') arriving.sort(() => random.next() - 0.5);
       const index = new KeyIndex();
-      for (const [i, name] of arriving.entries()) index.append(name, version(name, i + 2));
+      for (const [i, name] of arriving.entries()) add(index, version(name, i + 2));
       assert.deepEqual(names(index, '', undefined), keys);
       assert.deepEqual(names(index, 'k001000', 'k001003'), ['k001000', 'k001001', 'k001002']);
       assert.deepEqual(names(index, 'k0009995', 'k001001'), ['k001000']);
@@ -40,11 +49,11 @@ describe('the key index', () => {
   it('counts the living through deaths and rebirths', () => {
     const index = new KeyIndex();
     const all = { from: '', to: undefined };
-    for (let i = 0; i < 1200; i++) index.append(`k${i}`, version(`k${i}`, i + 2));
-    for (let i = 0; i < 1200; i += 2) index.append(`k${i}`, version(`k${i}`, i + 5000, true));
+    for (let i = 0; i < 1200; i++) add(index, version(`k${i}`, i + 2));
+    for (let i = 0; i < 1200; i += 2) add(index, version(`k${i}`, i + 5000, true));
     assert.equal(index.countAlive(all), 600);
-    index.append('k0', version('k0', 9000));
-    index.append('k0', version('k0', 9001));
+    add(index, version('k0', 9000));
+    add(index, version('k0', 9001));
     assert.equal(index.countAlive(all), 601);
     index.remove('k2');
     assert.equal(index.get('k2'), undefined);
@@ -54,31 +63,9 @@ describe('the key index', () => {
 
   it('stops visiting when told to', () => {
     const index = new KeyIndex();
-    for (const name of ['a', 'b', 'c']) index.append(name, version(name, 2));
+    for (const name of ['a', 'b', 'c']) add(index, version(name, 2));
     let seen = 0;
     index.forEach({ from: '', to: undefined }, () => ++seen < 2);
     assert.equal(seen, 2);
   });
-
-  it('finds the version of a revision', () => {
-    const entry = {
-      name: 'a',
-      versions: [version('a', 3), version('a', 5), version('a', 8, true), version('a', 9)],
-    };
-    const at = (revision: number) => versionAt(entry, revision)?.modRevision;
-    assert.deepEqual([2, 3, 4, 5, 7, 8, 9, 99].map(at), [
-      ...[undefined, 3, 3, 5, 5, undefined, 9, 9],
-    ]);
-  });
-});
-
-it('the version before another one is found among many', () => {
-  const index = new KeyIndex();
-  const versions = Array.from({ length: 50 }, (_, i) => version('a', 2 * i + 2));
-  for (const one of versions) index.append('a', one);
-  const entry = index.get('a');
-  assert.ok(entry);
-  for (const [i, one] of versions.entries()) {
-    assert.equal(versionBefore(entry, one), versions[i - 1]);
-  }
 });

@@ -8,55 +8,16 @@
  */
 
 import { invariant } from '@kubets/platform';
-import { type Interval, inInterval, type KeyName, type Revision, type Version } from './types.ts';
+import { KeyEntry } from './key-entry.ts';
+import type { StoredVersion } from './stored-version.ts';
+import { type Interval, inInterval, type KeyName } from './types.ts';
 
 const LEAF_MAX = 512;
-
-/** A key's versions since the last compaction, oldest first; never empty. */
-export interface KeyEntry {
-  readonly name: KeyName;
-  readonly versions: Version[];
-}
 
 interface Leaf {
   entries: KeyEntry[];
   /** Entries whose newest version is not a deletion. */
   alive: number;
-}
-
-export function isAlive(entry: KeyEntry): boolean {
-  return entry.versions[entry.versions.length - 1]?.tombstone === false;
-}
-
-/** The key's version as of `revision`; undefined when it did not exist then. */
-export function versionAt(entry: KeyEntry, revision: Revision): Version | undefined {
-  const { versions } = entry;
-  let i = versions.length - 1;
-  // The newest version answers nearly every read; older ones are searched from the end of what may match.
-  if ((versions[i]?.modRevision ?? 0) > revision) {
-    let low = 0;
-    while (low < i) {
-      const middle = (low + i) >>> 1;
-      if ((versions[middle]?.modRevision ?? 0) > revision) i = middle;
-      else low = middle + 1;
-    }
-    i = low - 1;
-  }
-  const found = versions[i];
-  return found === undefined || found.tombstone ? undefined : found;
-}
-
-/** The version a key had before this one of its own; undefined for its first that is kept. */
-export function versionBefore({ versions }: KeyEntry, version: Version): Version | undefined {
-  let low = 0;
-  let high = versions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((versions[middle]?.modRevision ?? 0) < version.modRevision) low = middle + 1;
-    else high = middle;
-  }
-  // Several of one revision are told apart by themselves.
-  return versions[versions.indexOf(version, low) - 1];
 }
 
 export class KeyIndex {
@@ -72,18 +33,22 @@ export class KeyIndex {
     return this.byName.get(name);
   }
 
-  /** Adds a version as the key's newest. @returns the one that was so far */
-  append(name: KeyName, version: Version): Version | undefined {
-    const entry = this.byName.get(name);
-    if (entry === undefined) {
-      this.insert({ name, versions: [version] });
-      return undefined;
+  /**
+   * Adds a version as its key's newest.
+   * @param supersede hears of the key before its newest version is replaced
+   */
+  append(version: StoredVersion, supersede: (entry: KeyEntry) => void): KeyEntry {
+    const known = this.byName.get(version.name);
+    if (known === undefined) {
+      const entry = new KeyEntry(version);
+      this.insert(entry);
+      return entry;
     }
-    const superseded = entry.versions.at(-1);
-    const before = isAlive(entry);
-    entry.versions.push(version);
-    if (before === version.tombstone) this.leafOf(name).alive += version.tombstone ? -1 : 1;
-    return superseded;
+    supersede(known);
+    const before = known.alive;
+    known.newest = version;
+    if (before !== known.alive) this.leafOf(known.name).alive += before ? -1 : 1;
+    return known;
   }
 
   /** Forgets a key. It must not be alive. */
@@ -129,7 +94,7 @@ export class KeyIndex {
 
   private insert(entry: KeyEntry): void {
     this.byName.set(entry.name, entry);
-    const alive = isAlive(entry) ? 1 : 0;
+    const alive = entry.alive ? 1 : 0;
     if (this.pushLast(entry, alive)) return;
     const leafAt = Math.min(this.leafPosition(entry.name), Math.max(0, this.leaves.length - 1));
     const leaf = this.leaves[leafAt];
@@ -162,7 +127,7 @@ export class KeyIndex {
     // Keys often arrive in order: a full last leaf is left full, not halved.
     const at = last ? LEAF_MAX - 1 : LEAF_MAX >>> 1;
     const entries = leaf.entries.splice(at);
-    const alive = entries.filter(isAlive).length;
+    const alive = entries.filter((entry) => entry.alive).length;
     leaf.alive -= alive;
     this.leaves.splice(leafAt + 1, 0, { entries, alive });
   }
@@ -200,6 +165,6 @@ function lowerBound(entries: readonly KeyEntry[], name: KeyName): number {
 
 function countWithin(entries: readonly KeyEntry[], interval: Interval): number {
   let count = 0;
-  for (const entry of entries) if (inInterval(entry.name, interval) && isAlive(entry)) count++;
+  for (const entry of entries) if (inInterval(entry.name, interval) && entry.alive) count++;
   return count;
 }

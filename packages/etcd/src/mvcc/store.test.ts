@@ -24,8 +24,8 @@ function remove(store: MvccStore, from: string, end = ''): number {
   return gone.length;
 }
 
-function shown(versions: readonly Version[]): string {
-  return versions.map((v) => `${v.key}=${v.value}@${v.modRevision}`).join(' ');
+function shown(versions: Iterable<Version>): string {
+  return [...versions].map((v) => `${v.key}=${v.value}@${v.modRevision}`).join(' ');
 }
 
 describe('revisions', () => {
@@ -238,11 +238,11 @@ describe('a restored store', () => {
     const { revision, compactRevision } = store;
     const other = new MvccStore();
     put(other, 'gone');
-    const byRevision = store
-      .allVersions()
-      .sort((x, y) => x.modRevision - y.modRevision || x.sub - y.sub);
+    const byRevision = [...store.allVersions()].sort(
+      (x, y) => x.modRevision - y.modRevision || x.sub - y.sub,
+    );
     other.restore(byRevision, { revision, compactRevision });
-    assert.deepEqual(other.allVersions(), store.allVersions());
+    assert.deepEqual([...other.allVersions()], [...store.allVersions()]);
     assert.equal(other.sizeBytes, store.sizeBytes);
     assert.equal(other.versionCount, store.versionCount);
     assert.deepEqual(
@@ -253,6 +253,45 @@ describe('a restored store', () => {
       hashVersions(other.allVersions(), revision),
       hashVersions(store.allVersions(), revision),
     );
+  });
+});
+
+describe('all versions', () => {
+  it('stay what they were while the store moves on', () => {
+    const store = new MvccStore();
+    const random = seededRandom(9);
+    const work = (): void => {
+      for (let i = 0; i < 12_000; i++) put(store, `k${random.int(50)}`, `${i}`);
+      remove(store, `k${random.int(50)}`);
+    };
+    work();
+    const versions = store.allVersions();
+    const before = shown(versions);
+    assert.equal([...versions].length, versions.length);
+    assert.equal(versions.length, store.versionCount);
+    work();
+    store.compact(store.revision);
+    store.sweep();
+    work();
+    assert.equal(shown(versions), before);
+    assert.ok(store.versionCount > versions.length / 2);
+  });
+
+  it('of a key changed twice in the revision compacted to are both kept for who watches from there', () => {
+    const store = new MvccStore();
+    put(store, 'a', '1');
+    const txn = store.begin();
+    txn.put(b('a'), b('2'), 0n);
+    txn.deleteRange(intervalOf(b('a'), b('')));
+    store.end(txn);
+    store.compact(3);
+    store.sweep();
+    const changes = store.changesFrom(3, 1e9).map((c) => c.version);
+    assert.equal(shown(changes), 'a=2@3 a=@3');
+    put(store, 'b');
+    store.compact(4);
+    store.sweep();
+    assert.deepEqual([store.keyCount, store.versionCount], [1, 1]);
   });
 });
 

@@ -26,13 +26,13 @@ export interface ScanResult {
 
 /** What writing needs to see: the newest state, its own writes included. */
 export interface NewestState {
-  latest(name: KeyName): Version | undefined;
+  latest(name: KeyName): StoredVersion | undefined;
   scan(interval: Interval, options: ScanOptions): ScanResult;
 }
 
 const EMPTY = Buffer.alloc(0);
 
-type Add = (version: Version) => void;
+type Add = (version: StoredVersion) => void;
 
 /** Writes that share one revision. */
 export class WriteTxn {
@@ -80,7 +80,7 @@ export class WriteTxn {
     return versions;
   }
 
-  private push(version: Version, previous: Version | undefined): void {
+  private push(version: StoredVersion, previous: Version | undefined): void {
     this.add(version);
     this.changes.push({ version, previous });
   }

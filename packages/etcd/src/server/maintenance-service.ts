@@ -17,7 +17,7 @@ import type {
 } from '../codec/index.ts';
 import { CODE, etcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { hashVersions, type Revision } from '../mvcc/index.ts';
+import { hashVersions, type Revision, type Version } from '../mvcc/index.ts';
 import { ALARM, type Alarm } from '../state/alarms.ts';
 import { ALARM_ACTION } from '../state/kv-state.ts';
 import type { StreamCall } from './calls.ts';
@@ -93,13 +93,16 @@ export class MaintenanceService {
 
   /** In slices: the versions never change, and others need their turn. */
   private async hashAt(revision: Revision): Promise<number> {
-    const versions = this.member.parts.stateMachine.allVersions();
     let hash: number | undefined;
-    for (let at = 0; at === 0 || at < versions.length; at += LIMITS.hashedPerTurn) {
-      hash = hashVersions(versions.slice(at, at + LIMITS.hashedPerTurn), revision, hash);
+    let slice: Version[] = [];
+    for (const version of this.member.parts.stateMachine.allVersions()) {
+      slice.push(version);
+      if (slice.length < LIMITS.hashedPerTurn) continue;
+      hash = hashVersions(slice, revision, hash);
+      slice = [];
       await setImmediate();
     }
-    return hash ?? 0;
+    return hashVersions(slice, revision, hash);
   }
 
   /** Space comes back by itself after compaction: there is nothing to do. */

@@ -23,7 +23,7 @@ import {
   MvccStore,
   type Revision,
   type Shelf,
-  type Version,
+  type StoredVersion,
   type WriteTxn,
 } from '../mvcc/index.ts';
 import { ALARM, type Alarm, type AlarmJournal, Alarms } from './alarms.ts';
@@ -42,7 +42,7 @@ export type StateJournal = Journal & LeaseJournal & AlarmJournal & AuthJournal;
 
 /** Everything of the state but the log position: what is stored and what a snapshot carries. */
 export interface StateContent {
-  readonly versions: Iterable<Version>;
+  readonly versions: Iterable<StoredVersion>;
   readonly leases: readonly Lease[];
   readonly alarms: readonly Alarm[];
   readonly auth: AuthContent;

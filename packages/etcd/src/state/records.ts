@@ -39,7 +39,7 @@ export function storedRevision(version: Version): Loose<StoredRevision> {
 }
 
 /** Copies key and value: the record's buffer is much larger than either may be. */
-export function versionOf({ kv, sub, tombstone }: StoredRevision): Version {
+export function versionOf({ kv, sub, tombstone }: StoredRevision): StoredVersion {
   if (kv === undefined) throw new StorageError('a stored revision has no key');
   if (tombstone !== (kv.version === 0n)) throw new StorageError('a deletion that is none');
   const fields = {
@@ -146,7 +146,8 @@ export function positionOf(meta: StoredMeta): AppliedPosition {
   };
 }
 
-const CHECKSUM_BYTES = 4;
+/** How far into a sealed record it begins. */
+export const CHECKSUM_BYTES = 4;
 
 /** Puts a checksum before a record, over its key too: the same bytes under another key are as wrong. */
 export function seal(key: Buffer, encode: (head: number) => Buffer): Buffer {

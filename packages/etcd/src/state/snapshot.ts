@@ -9,7 +9,7 @@ import { CodecError, type Loose, messageType, type SnapshotRecord } from '../cod
 import { StorageError } from '../errors.ts';
 import type { Lease } from '../lease/lessor.ts';
 import { LIMITS } from '../limits.ts';
-import type { Version } from '../mvcc/index.ts';
+import type { StoredVersion } from '../mvcc/index.ts';
 import type { Alarm } from './alarms.ts';
 import type { StateContent } from './kv-state.ts';
 import {
@@ -97,7 +97,7 @@ async function* framesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buff
 }
 
 interface Draft {
-  readonly versions: Version[];
+  readonly versions: StoredVersion[];
   readonly leases: Lease[];
   readonly alarms: Alarm[];
   readonly auth: AuthDraft;

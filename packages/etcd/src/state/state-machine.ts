@@ -4,7 +4,7 @@ import { type Clock, invariant } from '@kubets/platform';
 import { messageType, type Proposal, type ProposalBatch } from '../codec/index.ts';
 import { EtcdError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Change, Revision, Version } from '../mvcc/index.ts';
+import type { Change, Revision, VersionsView } from '../mvcc/index.ts';
 import type {
   CommittedEntry,
   LogIndex,
@@ -143,7 +143,7 @@ export class KvStateMachine implements StateMachine {
   }
 
   /** Every version kept, without those compaction gave up. */
-  allVersions(): Version[] {
+  allVersions(): VersionsView {
     const versions = this.options.state.store.allVersions();
     this.sweep();
     return versions;

@@ -108,7 +108,7 @@ describe('leases and keys', () => {
     const other = new KvState({ minLeaseTtlSeconds: 2 });
     const { revision, compactRevision } = store;
     const leases = lessor.all();
-    const versions = store.allVersions();
+    const versions = [...store.allVersions()];
     other.restore({ versions, leases, alarms: [], auth: NO_AUTH, revision, compactRevision }, 0);
     assert.deepEqual(other.lessor.revoke(7n), ['a']);
   });
@@ -394,7 +394,7 @@ describe('snapshots', () => {
       await target.machine.installSnapshot(meta, inPieces(bytes, size));
       const [from, to] = [source.state, target.state];
       assert.equal(to.store.revision, from.store.revision);
-      assert.deepEqual(to.store.allVersions(), from.store.allVersions());
+      assert.deepEqual([...to.store.allVersions()], [...from.store.allVersions()]);
       assert.deepEqual(to.lessor.all(), from.lessor.all());
       assert.deepEqual(to.lessor.view(-7n, 0)?.keys, from.lessor.view(-7n, 0)?.keys);
       assert.equal(target.machine.applied.index, 300n);

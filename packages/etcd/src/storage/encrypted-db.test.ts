@@ -11,7 +11,7 @@ import type { Db } from './load.ts';
 
 /** A database in memory; every call takes a turn of the event loop, so that calls may overlap. */
 class MemoryDb implements Db {
-  readonly values = new Map<string, Buffer>();
+  readonly records = new Map<string, Buffer>();
 
   async open(): Promise<void> {
     await setImmediate();
@@ -23,26 +23,26 @@ class MemoryDb implements Db {
 
   async get(key: Buffer): Promise<Buffer | undefined> {
     await setImmediate();
-    return this.values.get(key.toString('latin1'));
+    return this.records.get(key.toString('latin1'));
   }
 
   async put(key: Buffer, value: Buffer): Promise<void> {
     await setImmediate();
-    this.values.set(key.toString('latin1'), value);
+    this.records.set(key.toString('latin1'), value);
   }
 
   async clear(): Promise<void> {
     await setImmediate();
-    this.values.clear();
+    this.records.clear();
   }
 
   iterator({ gte }: { gte: Buffer }): ReturnType<Db['iterator']> {
     let from = gte.toString('latin1');
     return {
       nextv: async (count) => {
-        const names = [...this.values.keys()].sort().filter((name) => name >= from);
+        const names = [...this.records.keys()].sort().filter((name) => name >= from);
         const page = names.slice(0, count).map((name): [Buffer, Buffer] => {
-          return [Buffer.from(name, 'latin1'), this.values.get(name) ?? Buffer.alloc(0)];
+          return [Buffer.from(name, 'latin1'), this.records.get(name) ?? Buffer.alloc(0)];
         });
         from = `${names.at(page.length - 1)}\0`;
         await setImmediate();
@@ -58,8 +58,8 @@ class MemoryDb implements Db {
       get length() {
         return work.length;
       },
-      put: (key, value) => work.push(() => this.values.set(key.toString('latin1'), value)),
-      del: (key) => work.push(() => this.values.delete(key.toString('latin1'))),
+      put: (key, value) => work.push(() => this.records.set(key.toString('latin1'), value)),
+      del: (key) => work.push(() => this.records.delete(key.toString('latin1'))),
       write: async () => {
         await setImmediate();
         for (const step of work) step();
@@ -76,7 +76,7 @@ describe('encrypting anew', () => {
   it('reaches everything, and brings nothing back that is removed meanwhile', async () => {
     const inner = new MemoryDb();
     for (let i = 0; i < 2_000; i++)
-      inner.values.set(key(i).toString('latin1'), Buffer.from(`${i}`));
+      inner.records.set(key(i).toString('latin1'), Buffer.from(`${i}`));
     const db = new EncryptedDb(inner, new Vault([Buffer.alloc(32, 1)]));
     assert.equal((await db.get(key(5)))?.toString(), '5');
     assert.equal(db.isStale, true);
@@ -92,7 +92,7 @@ describe('encrypting anew', () => {
       const value = await db.get(key(i));
       assert.equal(value?.toString(), [undefined, 'new', `${i}`][i % 3], `${i}`);
     }
-    assert.ok([...inner.values.values()].every((value) => isSealed(value)));
+    assert.ok([...inner.records.values()].every((value) => isSealed(value)));
   });
 
   it('reaches everything in LevelDB, whose answers end at a number of bytes as well', async () => {
@@ -115,7 +115,7 @@ describe('encrypting anew', () => {
 
   it('stops when the database is closed', async () => {
     const inner = new MemoryDb();
-    for (let i = 0; i < 5_000; i++) inner.values.set(key(i).toString('latin1'), Buffer.from('x'));
+    for (let i = 0; i < 5_000; i++) inner.records.set(key(i).toString('latin1'), Buffer.from('x'));
     const db = new EncryptedDb(inner, new Vault([Buffer.alloc(32, 1)]));
     const refreshing = db.refresh();
     await db.close();

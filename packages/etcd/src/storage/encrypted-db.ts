@@ -9,7 +9,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { isSealed, refuseSealed, type Vault } from '../encryption/vault.ts';
 import { LIMITS } from '../limits.ts';
-import type { Db } from './load.ts';
+import type { Db, Records } from './load.ts';
 
 type Bounds = Parameters<Db['clear']>[0];
 type Write = Parameters<Db['put']>[2];
@@ -21,6 +21,13 @@ function opened(vault: Vault | undefined, key: Buffer, value: Buffer): Buffer {
   // Refuses.
   if (vault === undefined) refuseSealed(value);
   return vault?.open(value, key) ?? value;
+}
+
+/** Values that nobody has the key for. */
+async function refusing(coming: Promise<Buffer[]>): Promise<Buffer[]> {
+  const values = await coming;
+  for (const value of values) if (isSealed(value)) refuseSealed(value);
+  return values;
 }
 
 export class EncryptedDb implements Db {
@@ -74,6 +81,18 @@ export class EncryptedDb implements Db {
         for (const entry of entries) entry[1] = this.read(entry[0], entry[1]);
         return entries;
       },
+      close: () => iterator.close(),
+    };
+  }
+
+  /** Only with their keys can values be opened. */
+  values(reading: Parameters<Db['iterator']>[0]): Records<Buffer> {
+    const plain = this.vault === undefined ? this.db.values?.(reading) : undefined;
+    if (plain !== undefined)
+      return { nextv: (n) => refusing(plain.nextv(n)), close: () => plain.close() };
+    const iterator = this.iterator(reading);
+    return {
+      nextv: async (count) => (await iterator.nextv(count)).map(([, value]) => value),
       close: () => iterator.close(),
     };
   }

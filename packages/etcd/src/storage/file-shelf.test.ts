@@ -88,7 +88,11 @@ test('a store with a shelf answers as one without', async () => {
   }
   for (const store of stores) store.compact(store.revision - 500);
   const shown = (store: MvccStore) => ({
-    versions: store.allVersions().map((v) => [v.name, v.modRevision, v.value.toString('latin1')]),
+    versions: [...store.allVersions()].map((v) => [
+      v.name,
+      v.modRevision,
+      v.value.toString('latin1'),
+    ]),
     changes: store
       .changesFrom(store.compactRevision, 1e9)
       .map(({ version, previous }) => [

@@ -79,23 +79,24 @@ export function putMeta(
 }
 
 export class ChangeJournal implements StateJournal {
-  /** Value: it was added (and not dropped again). Versions never change, so they are their own names. */
-  private versions = new Map<Version, boolean>();
+  private added: Version[] = [];
+  private dropped: Version[] = [];
   private leases = new Map<bigint, Lease | undefined>();
   private alarms = new Map<string, { alarm: Alarm; raised: boolean }>();
   private auth = new Map<string, AuthRecord>();
 
   /** Records that differ from the disk. */
   get size(): number {
-    return this.versions.size + this.leases.size + this.alarms.size + this.auth.size;
+    const versions = this.added.length + this.dropped.length;
+    return versions + this.leases.size + this.alarms.size + this.auth.size;
   }
 
   versionAdded(version: Version): void {
-    this.versions.set(version, true);
+    this.added.push(version);
   }
 
   versionDropped(version: Version): void {
-    this.versions.set(version, false);
+    this.dropped.push(version);
   }
 
   leaseSaved(lease: Lease): void {
@@ -120,16 +121,17 @@ export class ChangeJournal implements StateJournal {
 
   /** Empties the journal. @returns what was in it, encoded one by one as it is asked for */
   take(generation: number): Iterable<Operation> {
-    const { versions, leases, alarms, auth } = this;
-    this.versions = new Map();
+    const { added, dropped, leases, alarms, auth } = this;
+    this.added = [];
+    this.dropped = [];
     this.leases = new Map();
     this.alarms = new Map();
     this.auth = new Map();
     return (function* () {
-      for (const [version, added] of versions) {
-        if (added) yield putVersion(generation, version);
-        else yield { key: versionKey(generation, version), value: undefined };
-      }
+      for (const version of added) yield putVersion(generation, version);
+      // What was added and dropped in one go is taken back: later operations of a batch win.
+      for (const version of dropped)
+        yield { key: versionKey(generation, version), value: undefined };
       for (const [id, lease] of leases) {
         if (lease) yield putLease(generation, lease);
         else yield { key: leaseKey(generation, id), value: undefined };

@@ -23,11 +23,42 @@ function keyOf(generation: number, kind: number, nameBytes: number): Buffer {
   return key;
 }
 
-export function versionKey(generation: number, version: Version): Buffer {
-  const key = keyOf(generation, KIND.revision, 12);
-  key.writeBigUInt64BE(BigInt(version.modRevision), 5);
-  key.writeUInt32BE(version.sub, 13);
+const MOD_AT = GENERATION_BYTES + 1;
+const SUB_AT = MOD_AT + 8;
+const TWO_32 = 2 ** 32;
+
+type Place = Pick<Version, 'modRevision' | 'sub'>;
+
+export function versionKey(generation: number, version: Place): Buffer {
+  return writePlace(keyOf(generation, KIND.revision, 12), version);
+}
+
+function writePlace(key: Buffer, { modRevision, sub }: Place): Buffer {
+  key.writeUInt32BE(Math.floor(modRevision / TWO_32), MOD_AT);
+  key.writeUInt32BE(modRevision % TWO_32, MOD_AT + 4);
+  key.writeUInt32BE(sub, SUB_AT);
   return key;
+}
+
+/** The keys of versions one after the other, in one buffer: there may be millions of them. */
+export class VersionKey {
+  private readonly key: Buffer;
+  private last: Place = { modRevision: -1, sub: 0 };
+  /** Whether the last key asked for is greater than the one before it. */
+  ascends = true;
+
+  constructor(generation: number) {
+    this.key = versionKey(generation, { modRevision: 0, sub: 0 });
+  }
+
+  /** Good until the next one is asked for. @throws RangeError for numbers that no key holds */
+  of(version: Place): Buffer {
+    const { last } = this;
+    const later = version.modRevision > last.modRevision;
+    this.ascends = later || (version.modRevision === last.modRevision && version.sub > last.sub);
+    this.last = version;
+    return writePlace(this.key, version);
+  }
 }
 
 export function leaseKey(generation: number, id: bigint): Buffer {
@@ -57,6 +88,11 @@ export function metaKey(generation: number): Buffer {
 
 export function kindOf(key: Buffer): number {
   return key[GENERATION_BYTES] ?? 0;
+}
+
+/** The keys of one kind in a generation: from `gte`, below `lt`. */
+export function kindRange(generation: number, kind: number): { gte: Buffer; lt: Buffer } {
+  return { gte: keyOf(generation, kind, 0), lt: keyOf(generation, kind + 1, 0) };
 }
 
 /** The keys of one generation: from `gte`, below `lt`. */

@@ -2,13 +2,13 @@
 
 import { StorageError } from '../errors.ts';
 import type { Lease } from '../lease/lessor.ts';
-import type { Version } from '../mvcc/index.ts';
+import { Blocks, type StoredVersion } from '../mvcc/index.ts';
 import type { Alarm } from '../state/alarms.ts';
 import type { StateContent } from '../state/kv-state.ts';
 import { readVersion } from '../state/read-version.ts';
 import { AuthDraft, alarmOf, leaseOf, positionOf, STORED, unseal } from '../state/records.ts';
 import type { AppliedPosition } from '../state/state-machine.ts';
-import { CURRENT_KEY, generationRange, KIND, kindOf } from './keys.ts';
+import { CURRENT_KEY, generationRange, KIND, kindOf, kindRange, VersionKey } from './keys.ts';
 
 interface Bounds {
   readonly gte: Buffer;
@@ -24,6 +24,11 @@ interface Write {
   readonly sync: boolean;
 }
 
+export interface Records<T> {
+  nextv(count: number): Promise<T[]>;
+  close(): Promise<void>;
+}
+
 /** What is needed of LevelDB. */
 export interface Db {
   open(): Promise<void>;
@@ -33,10 +38,9 @@ export interface Db {
   clear(bounds: Bounds): Promise<void>;
   /** Merges files, so that what was replaced or removed is gone from the disk. */
   compactRange?(from: Buffer, to: Buffer): Promise<void>;
-  iterator(reading: Reading): {
-    nextv(count: number): Promise<[Buffer, Buffer][]>;
-    close(): Promise<void>;
-  };
+  iterator(reading: Reading): Records<[Buffer, Buffer]>;
+  /** Without the keys, which take as long to hand over as the values. */
+  values?(reading: Reading): Records<Buffer>;
   batch(): {
     readonly length: number;
     put(key: Buffer, value: Buffer): unknown;
@@ -44,6 +48,9 @@ export interface Db {
     write(options: Write): Promise<void>;
   };
 }
+
+/** One that can leave keys out. */
+type VersionedDb = Db & Required<Pick<Db, 'values'>>;
 
 /** What was found at start. */
 export interface Loaded {
@@ -76,7 +83,7 @@ export function generationBytes(generation: number): Buffer {
  * Reads the current generation, and removes what an interrupted replacement left of its neighbours.
  * @throws StorageError when a record cannot be understood
  */
-export async function readAll(db: Db): Promise<Found> {
+export async function readAll(db: VersionedDb): Promise<Found> {
   const current = await db.get(CURRENT_KEY);
   const generation = current?.readUInt32BE(0) ?? 0;
   await clearGeneration(db, generation + 1);
@@ -84,36 +91,72 @@ export async function readAll(db: Db): Promise<Found> {
   return { generation, loaded: await readGeneration(db, generation) };
 }
 
-async function readGeneration(db: Db, generation: number): Promise<Loaded | undefined> {
-  const versions: Version[] = [];
-  const leases: Lease[] = [];
-  const alarms: Alarm[] = [];
-  const auth = new AuthDraft();
-  let position: AppliedPosition | undefined;
-  const reading = { ...generationRange(generation), highWaterMarkBytes: READ_BYTES };
-  const iterator = db.iterator(reading);
-  // The next records are read, on another thread, while these are taken in.
-  let coming = iterator.nextv(READ_AT_ONCE);
+/** All records, in pieces. The next one is read, on another thread, while one is taken in. */
+async function* piecesOf<T>(records: Records<T>): AsyncGenerator<T[]> {
+  let coming = records.nextv(READ_AT_ONCE);
   for (;;) {
-    const entries = await coming;
-    if (entries.length === 0) break;
-    coming = iterator.nextv(READ_AT_ONCE);
+    const piece = await coming;
+    if (piece.length === 0) break;
+    coming = records.nextv(READ_AT_ONCE);
     // A record that is refused ends the reading; what was asked for already may fail as it likes.
     coming.catch(() => undefined);
-    for (const [key, sealed] of entries) {
-      const value = unseal(key, sealed);
-      const kind = kindOf(key);
-      if (kind === KIND.revision) versions.push(readVersion(value));
-      else if (kind === KIND.lease) leases.push(leaseOf(STORED.lease.decode(value)));
-      else if (kind === KIND.alarm) alarms.push(alarmOf(STORED.alarm.decode(value)));
-      else if (kind === KIND.auth) auth.setAuth(STORED.auth.decode(value));
-      else if (kind === KIND.user) auth.addUser(STORED.user.decode(value));
-      else if (kind === KIND.role) auth.addRole(STORED.role.decode(value));
-      else if (kind === KIND.meta) position = positionOf(STORED.meta.decode(value));
-      else throw new StorageError(`unknown kind of record ${kind}`);
+    yield piece;
+  }
+  await records.close();
+}
+
+/** Everything but versions. */
+class SmallRecords {
+  readonly leases: Lease[] = [];
+  readonly alarms: Alarm[] = [];
+  readonly auth = new AuthDraft();
+  position: AppliedPosition | undefined;
+
+  async read(db: VersionedDb, bounds: Bounds): Promise<void> {
+    for await (const piece of piecesOf(db.iterator(bounds))) {
+      for (const [key, sealed] of piece) this.take(kindOf(key), unseal(key, sealed));
     }
   }
-  await iterator.close();
+
+  private take(kind: number, value: Buffer): void {
+    if (kind === KIND.lease) this.leases.push(leaseOf(STORED.lease.decode(value)));
+    else if (kind === KIND.alarm) this.alarms.push(alarmOf(STORED.alarm.decode(value)));
+    else if (kind === KIND.auth) this.auth.setAuth(STORED.auth.decode(value));
+    else if (kind === KIND.user) this.auth.addUser(STORED.user.decode(value));
+    else if (kind === KIND.role) this.auth.addRole(STORED.role.decode(value));
+    else if (kind === KIND.meta) this.position = positionOf(STORED.meta.decode(value));
+    else throw new StorageError(`unknown kind of record ${kind}`);
+  }
+}
+
+/**
+ * The versions, in the order of their keys. They say themselves what those are, so the keys need not be read: a record under a
+ * key of another one's breaks the order or the number of them, and what a record says is sealed with its key.
+ */
+async function readVersions(db: VersionedDb, generation: number): Promise<StoredVersion[]> {
+  const versions: StoredVersion[] = [];
+  const blocks = new Blocks();
+  const reading = { ...kindRange(generation, KIND.revision), highWaterMarkBytes: READ_BYTES };
+  const key = new VersionKey(generation);
+  for await (const piece of piecesOf(db.values(reading))) {
+    for (const sealed of piece) {
+      const version = readVersion(sealed, blocks);
+      unseal(key.of(version), sealed);
+      if (!key.ascends) throw new StorageError('a version lies in the place of another one');
+      versions.push(version);
+    }
+  }
+  return versions;
+}
+
+async function readGeneration(db: VersionedDb, generation: number): Promise<Loaded | undefined> {
+  const { gte, lt } = generationRange(generation);
+  const revisions = kindRange(generation, KIND.revision);
+  const small = new SmallRecords();
+  await small.read(db, { gte, lt: revisions.gte });
+  await small.read(db, { gte: revisions.lt, lt });
+  const { leases, alarms, auth, position } = small;
+  const versions = await readVersions(db, generation);
   if (position === undefined) {
     if (versions.length > 0) throw new StorageError('records without a position in the log');
     return undefined;

@@ -8,6 +8,7 @@ import { ClassicLevel } from 'classic-level';
 import { messageType, type ProposalBatch } from '../codec/index.ts';
 import { StorageError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Version } from '../mvcc/index.ts';
 import type { CommittedEntry } from '../ports.ts';
 import { KvState } from '../state/kv-state.ts';
 import { KvStateMachine } from '../state/state-machine.ts';
@@ -23,6 +24,12 @@ beforeEach(() => {
   clock = new ManualClock();
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What a version is, wherever its value lies. */
+function plain(v: Version): object {
+  const { name, createRevision, modRevision, sub, version, lease, value } = v;
+  return { name, createRevision, modRevision, sub, version, lease, value };
+}
 
 /** A member's state over the directory; entries are numbered on from where it stands. */
 class Member {
@@ -75,7 +82,7 @@ class Member {
   content(): object {
     const { store, lessor, alarms, auth } = this.state;
     return {
-      versions: store.allVersions(),
+      versions: [...store.allVersions()].map(plain),
       leases: lessor.all(),
       alarms: alarms.list(0),
       auth: auth.content(),
