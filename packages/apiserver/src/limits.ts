@@ -7,6 +7,11 @@ export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 export const MAX_YAML_DEPTH = 512;
 /** Largest request head. */
 export const MAX_HEADER_BYTES = 64 * 1024;
+/** Requests under way on one connection. */
+export const STREAMS_PER_CONNECTION = 1_000;
+/** What a client may send of a body before anybody takes it: of one request, and of all on a connection. */
+export const STREAM_WINDOW_BYTES = 64 * 1024;
+export const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Requests a client may give up on one connection: at once, and a second, before the connection is ended. */
 export const STREAM_RESET_BURST = 20_000;
 export const STREAM_RESETS_A_SECOND = 2_000;

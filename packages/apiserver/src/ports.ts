@@ -6,9 +6,9 @@
  * throwing an `ApiError`, which the edge (REST or gRPC) turns into its `Status`.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { GroupVersionResource, KindDef, KubeObject } from '@kubets/api';
+import type { Http2Request, Http2Response } from './rest/http2-messages.ts';
 
 /** Who asks. */
 export interface UserInfo {
@@ -282,8 +282,8 @@ export interface VirtualResource {
   handle(request: VirtualRequest): Promise<{ code: number; object: object }>;
 }
 
-export type AnyRequest = IncomingMessage | Http2ServerRequest;
-export type AnyResponse = ServerResponse | Http2ServerResponse;
+export type AnyRequest = IncomingMessage | Http2Request;
+export type AnyResponse = ServerResponse | Http2Response;
 
 /** A subresource that speaks raw HTTP (log, exec, attach, portforward, proxy). Authorised before the call. */
 export interface StreamRequest {

@@ -218,6 +218,7 @@ export class ApiServer {
       clientCa,
       proxyCa: this.#o.proxyCa,
       handler,
+      clock,
       log,
       signal,
     });

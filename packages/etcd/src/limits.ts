@@ -57,9 +57,12 @@ export const LIMITS = {
   streamWindowBytes: 1 * MIB,
   connectionWindowBytes: 16 * MIB,
   listenBacklog: 4_096,
-  /** Door: what a client may send, and how long it may take, before its settings' acknowledgement and its first request. */
-  openingBytes: 1 * MIB,
+  /** Door: how long a client may take to begin, and all headers of one of its calls. */
   openingMs: 10_000,
+  headerBytes: 64 * KIB,
+  /** Door: calls a client may give up on one connection, at once and a second. */
+  resetBurst: 100_000,
+  resetsPerSecond: 10_000,
   /** Door: small messages of one turn that are written together; buffers for messages to many, and how many are kept. */
   outboxBytes: 64 * KIB,
   frameBufferBytes: 256 * KIB,

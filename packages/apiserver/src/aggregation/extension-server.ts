@@ -8,6 +8,7 @@ import { type Address, serviceBackend } from '../outbound/service-backend.ts';
 import type { AnyResponse, ResourceStore, StreamRequest, UserInfo } from '../ports.ts';
 import { KubeletClient } from '../streaming/kubelet-client.ts';
 import {
+  bodyOf,
   copyAnswer,
   forwardedHeaders,
   type Headers,
@@ -126,7 +127,7 @@ export class ExtensionServer {
     const answer = await this.#client.request({
       ...{ scheme: 'https', ...this.#address(), method, path: request.url ?? '/' },
       headers: { ...withoutIdentity(forwardedHeaders(stream)), ...identityHeaders(user) },
-      body: hasBody ? (request as unknown as Readable) : undefined,
+      body: hasBody ? bodyOf(request) : undefined,
       signal,
     });
     copyAnswer(answer, response);

@@ -32,30 +32,34 @@ export function readBytes(request: AnyRequest): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
     let ended = false;
-    request.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-    });
-    request.on('end', () => {
+    };
+    const onEnd = (): void => {
       ended = true;
-      if (size <= MAX_BODY_BYTES) resolve(Buffer.concat(chunks, size));
-      else reject(requestTooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`));
-    });
-    request.on('error', reject);
+      const [only] = chunks;
+      if (size > MAX_BODY_BYTES) {
+        reject(requestTooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`));
+      } else
+        resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, size));
+    };
     // Every request closes in the end: an error made for nothing costs more than the rest of this function.
-    const cut = (): void => {
+    const onCut = (): void => {
       if (!ended) reject(badRequest('the client went away before the body ended'));
     };
-    request.on('aborted', cut);
-    request.on('close', cut);
-    if (isCut(request)) cut();
+    if ('listen' in request) {
+      request.listen({ onData, onEnd, onCut });
+      return;
+    }
+    request.on('data', onData);
+    request.on('end', onEnd);
+    request.on('error', reject);
+    request.on('aborted', onCut);
+    request.on('close', onCut);
+    // A client that has gone already is told by no event.
+    if (request.destroyed) onCut();
   });
-}
-
-/** Whether the client has gone already: then no event will tell. */
-function isCut(request: AnyRequest): boolean {
-  if ('stream' in request) return request.stream === undefined || request.stream.destroyed;
-  return request.destroyed === true;
 }
 
 /**

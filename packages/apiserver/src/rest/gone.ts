@@ -4,10 +4,7 @@ import type { AnyResponse } from '../ports.ts';
 /** Every response closes in the end; the error an abort makes by itself would cost more than the rest. */
 const GONE = new Error('the client has gone');
 
-/**
- * A signal that is aborted when the response can reach nobody any more (also after it has ended). HTTP/2 responses say
- * `close` once only and have no `destroyed`, so one that closed before the question is looked up on its stream.
- */
+/** A signal that is aborted when the response can reach nobody any more (also after it has ended). */
 export function goneSignal(response: AnyResponse): AbortSignal {
   const gone = new AbortController();
   if (isGone(response)) gone.abort(GONE);
@@ -15,10 +12,7 @@ export function goneSignal(response: AnyResponse): AbortSignal {
   return gone.signal;
 }
 
+/** A response says `close` once only, so one that closed before the question has to be asked. */
 function isGone(response: AnyResponse): boolean {
-  if ('stream' in response) {
-    const { stream } = response;
-    return stream === undefined || stream.destroyed || stream.closed;
-  }
-  return response.destroyed === true;
+  return 'isClosed' in response ? response.isClosed : response.destroyed === true;
 }

@@ -26,10 +26,8 @@ export class PeerReader {
   }
 
   of(request: AnyRequest): Peers {
-    const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as
-      | TLSSocket
-      | undefined;
-    if (socket?.authorized !== true) return NOBODY;
+    const socket = request.socket as TLSSocket;
+    if (!socket.authorized) return NOBODY;
     const known = this.#known.get(socket);
     if (known) return known;
     const peers = this.#read(socket);

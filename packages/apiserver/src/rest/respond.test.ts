@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
-import { connect, constants, createServer as createHttp2Server } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { connect, constants } from 'node:http2';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { badRequest, tooManyRequests } from '@kubets/api';
+import { systemClock } from '@kubets/platform';
+import { ServerConnection, type ServerStream } from '@kubets/platform/http2';
 import { GZIP_THRESHOLD_BYTES } from '../limits.ts';
+import { Http2Response } from './http2-messages.ts';
 import type { Representation } from './negotiate.ts';
 import { type ReplyOptions, sendBytes, sendError, sendPieces, statusOf } from './respond.ts';
 
@@ -109,6 +112,11 @@ describe('answers', () => {
   });
 });
 
+const LIMITS = {
+  ...{ streams: 100, streamWindowBytes: 65_536, connectionWindowBytes: 65_536 },
+  ...{ headerBytes: 65_536, resetBurst: 100, resetsPerSecond: 100 },
+};
+
 describe('HTTP/2 clients that go away', () => {
   /** Answers with endless pieces; resolves with how many were made once the answer is given up. */
   async function abandoned(o: { gzip: boolean; beforeAnswer: boolean }): Promise<number> {
@@ -117,10 +125,14 @@ describe('HTTP/2 clients that go away', () => {
       for (; produced < 100_000; produced += 1) yield Buffer.alloc(64 * 1024, produced);
     }
     const { promise: done, resolve } = Promise.withResolvers<void>();
-    const server = createHttp2Server((_request, response) => {
+    const onRequest = (stream: ServerStream): void => {
+      const response = new Http2Response(stream, { text: () => 'now' });
       const answer = (): Promise<void> => sendPieces(response, endless(), reply({ gzip: o.gzip }));
-      if (o.beforeAnswer) response.stream.once('close', () => void answer().then(resolve));
+      if (o.beforeAnswer) response.once('close', () => void answer().then(resolve));
       else void answer().then(resolve);
+    };
+    const server = createTcpServer((socket) => {
+      new ServerConnection(socket, { onRequest, onClosed: () => undefined }, LIMITS, systemClock);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -146,6 +158,13 @@ describe('HTTP/2 clients that go away', () => {
       });
     }
   }
+});
+
+it('warnings are sent as UTF-8, whatever is in them', async () => {
+  const warnings = ['naïve "日本" \\ \n'];
+  const { headers } = await exchange((r) => sendBytes(r, Buffer.from('{}'), reply({ warnings })));
+  const text = Buffer.from(String(headers.warning), 'latin1').toString();
+  assert.equal(text, '299 - "naïve \\"日本\\" \\\\  "');
 });
 
 describe('errors', () => {

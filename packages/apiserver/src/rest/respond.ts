@@ -1,6 +1,6 @@
 /** Writing answers: headers, errors, compression, back pressure. */
 import { once } from 'node:events';
-import { Transform } from 'node:stream';
+import { Transform, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { ApiError, internal, type Status } from '@kubets/api';
 import { GZIP_THRESHOLD_BYTES } from '../limits.ts';
@@ -31,7 +31,9 @@ export interface ReplyOptions {
 function warningHeader(texts: readonly string[]): string[] {
   return texts.map((text) => {
     const plain = text.replaceAll(/\p{Cc}/gu, ' ');
-    return `299 - "${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+    const quoted = plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+    // Headers are bytes: the text goes out as UTF-8, which is what clients of this API read.
+    return `299 - "${Buffer.from(quoted).toString('latin1')}"`;
   });
 }
 
@@ -83,24 +85,30 @@ export async function sendPieces(
   }
   const gone = goneSignal(response);
   const sink = o.gzip ? createGzip({ level: 1 }) : response;
-  if (sink instanceof Transform) sink.pipe(response as NodeJS.WritableStream);
+  if (sink instanceof Transform) sink.pipe(sinkOf(response));
   for (const each of [first, second]) if (each.done !== true) await put(sink, each.value, gone);
   for (const piece of gathered) {
     if (gone.aborted) break;
     await put(sink, piece, gone);
   }
-  if (gone.aborted && sink instanceof Transform) sink.destroy();
+  if (!(sink instanceof Transform)) response.end();
+  else if (gone.aborted) sink.destroy();
   else sink.end();
 }
 
 /** Writes a piece and waits for room; returns at once when the client is gone. */
 async function put(sink: AnyResponse | Transform, piece: Buffer, gone: AbortSignal): Promise<void> {
-  if (gone.aborted || (sink as NodeJS.WritableStream).write(piece)) return;
+  if (gone.aborted || sink.write(piece)) return;
   try {
     await once(sink, 'drain', { signal: gone });
   } catch {
     // The client went away; the rest is not wanted.
   }
+}
+
+/** A response for whatever is piped into it. */
+export function sinkOf(response: AnyResponse): Writable {
+  return 'toWritable' in response ? response.toWritable() : response;
 }
 
 /** Joins small pieces into writes of a useful size. */

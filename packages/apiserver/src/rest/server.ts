@@ -1,22 +1,25 @@
 /** The HTTPS server: HTTP/2 by ALPN, HTTP/1.1 otherwise (and for upgrades), client certificates asked for, not required. */
-import type { IncomingMessage } from 'node:http';
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type ServerHttp2Session,
-} from 'node:http2';
+import { createServer as createHttp1Server, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { DEFAULT_CIPHERS, type TLSSocket } from 'node:tls';
-import { type Clock, ConfigError, delay, errorMessage, type Logger } from '@kubets/platform';
 import {
+  createServer as createTlsServer,
+  DEFAULT_CIPHERS,
+  type TLSSocket,
+  type Server as TlsServer,
+} from 'node:tls';
+import { type Clock, ConfigError, delay, errorMessage, type Logger } from '@kubets/platform';
+import { ServerConnection, type ServerLimits, type ServerStream } from '@kubets/platform/http2';
+import {
+  CONNECTION_WINDOW_BYTES,
   DRAIN_GRACE_MS,
   MAX_HEADER_BYTES,
   STREAM_RESET_BURST,
   STREAM_RESETS_A_SECOND,
+  STREAM_WINDOW_BYTES,
+  STREAMS_PER_CONNECTION,
 } from '../limits.ts';
 import type { RestHandler } from './handler.ts';
+import { type DateSource, Http2Request, Http2Response } from './http2-messages.ts';
 import { PeerReader } from './peer.ts';
 import { statusOf } from './respond.ts';
 
@@ -28,22 +31,45 @@ export interface RestServerOptions {
   /** Proxies whose certificate this signed may speak for others. */
   readonly proxyCa?: Buffer | undefined;
   readonly handler: RestHandler;
+  readonly clock: Clock;
   readonly log: Logger;
   /** Aborted when draining begins. */
   readonly signal: AbortSignal;
 }
 
+const LIMITS: ServerLimits = {
+  streams: STREAMS_PER_CONNECTION,
+  streamWindowBytes: STREAM_WINDOW_BYTES,
+  connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+  headerBytes: MAX_HEADER_BYTES,
+  // A client ends each of its watches by a reset, and one connection may carry those of thousands of nodes. What was begun
+  // for a reset request is given up at once, so many of them cost no more than many requests do.
+  resetBurst: STREAM_RESET_BURST,
+  resetsPerSecond: STREAM_RESETS_A_SECOND,
+};
+/** RFC 9110, section 10.1.1: the client waits for it with its body. */
+const CONTINUE = [[':status', '100']] as const;
+
 export class RestServer {
-  readonly #server: Http2SecureServer;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #server: TlsServer;
+  readonly #http1: Server;
+  readonly #connections = new Set<ServerConnection>();
   readonly #sockets = new Set<Duplex>();
   readonly #o: RestServerOptions;
   readonly #peers: PeerReader;
+  readonly #date: DateSource;
 
   constructor(options: RestServerOptions) {
     this.#o = options;
     this.#peers = new PeerReader(options.clientCa, options.proxyCa);
+    this.#date = new DateHeader(options.clock);
     this.#server = secureServer(options);
+    this.#http1 = createHttp1Server({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+      // A broken connection shows as an error of either side; whoever writes notices that the client is gone.
+      request.on('error', () => undefined);
+      response.on('error', () => undefined);
+      void this.#o.handler.handle(request, response, this.#peers.of(request));
+    });
     this.#listen();
   }
 
@@ -64,44 +90,55 @@ export class RestServer {
   /** Takes no new connection, lets what runs finish, then closes the rest. */
   async drain(clock: Clock): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const session of this.#sessions) session.close();
+    for (const connection of this.#connections) connection.leave();
+    this.#http1.closeIdleConnections();
     const gaveUp = new AbortController();
     const limit = delay(DRAIN_GRACE_MS, { clock, signal: gaveUp.signal }).catch(() => undefined);
     await Promise.race([closed, limit]);
     gaveUp.abort();
-    for (const session of this.#sessions) session.destroy();
+    for (const connection of this.#connections) connection.destroy('the server stops');
     for (const socket of this.#sockets) socket.destroy();
   }
 
   #listen(): void {
     const server = this.#server;
-    server.setTimeout(0);
-    server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
-      // Broken connections show as errors of either side; whoever writes notices that the client is gone.
-      request.on('error', () => undefined);
-      response.on('error', () => undefined);
-      void this.#o.handler.handle(request, response, this.#peers.of(request));
-    });
-    server.on('session', (session) => {
-      this.#sessions.add(session);
-      session.on('close', () => this.#sessions.delete(session));
-      session.on('error', () => session.destroy());
-    });
     server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
       socket.setKeepAlive(true, 30_000);
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('error', () => socket.destroy());
+      if (socket.alpnProtocol === 'h2') this.#http2(socket);
+      else this.#http1.emit('connection', socket);
     });
-    server.on('sessionError', (error) => this.#o.log.debug({ err: error }, 'session failed'));
     server.on('tlsClientError', () => undefined);
-    (server as unknown as NodeJS.EventEmitter).on(
-      'upgrade',
-      (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        void this.#upgrade(request, socket, head);
+    this.#http1.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void this.#upgrade(request, socket, head);
+    });
+  }
+
+  #http2(socket: TLSSocket): void {
+    const { clock, log } = this.#o;
+    const connection = new ServerConnection(
+      socket,
+      {
+        onRequest: (stream) => this.#serve(stream),
+        onClosed: (why) => {
+          this.#connections.delete(connection);
+          log.debug({ why }, 'a connection ended');
+        },
       },
+      LIMITS,
+      clock,
     );
+    this.#connections.add(connection);
+  }
+
+  #serve(stream: ServerStream): void {
+    if (stream.head.headers.expect === '100-continue') stream.inform(CONTINUE);
+    const request = new Http2Request(stream);
+    const response = new Http2Response(stream, this.#date);
+    void this.#o.handler.handle(request, response, this.#peers.of(request));
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -117,30 +154,41 @@ export class RestServer {
   }
 }
 
+/** The `date` of answers (RFC 9110, section 6.6.1). */
+class DateHeader implements DateSource {
+  readonly #clock: Clock;
+  #second = Number.NaN;
+  #text = '';
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  text(): string {
+    const second = Math.floor(this.#clock.now() / 1_000);
+    if (second !== this.#second) this.#text = new Date(second * 1_000).toUTCString();
+    this.#second = second;
+    return this.#text;
+  }
+}
+
 /** The usual ones, the one first that costs either side least where the processor knows AES. */
 const CIPHERS = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
 
 /** @throws ConfigError when certificate, key and CA do not fit together */
-function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): Http2SecureServer {
+function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): TlsServer {
   try {
-    return createSecureServer({
+    return createTlsServer({
       cert,
       key,
       ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
       requestCert: true,
       // A certificate of another authority is no identity; the authenticator says what follows.
       rejectUnauthorized: false,
-      allowHTTP1: true,
+      ALPNProtocols: ['h2', 'http/1.1'],
       minVersion: 'TLSv1.2',
       ciphers: CIPHERS,
       honorCipherOrder: true,
-      maxSessionMemory: 64,
-      // A client ends each of its watches by a reset, and one connection may carry those of thousands of nodes. What was begun
-      // for a reset request is given up at once, so many of them cost no more than many requests do.
-      streamResetBurst: STREAM_RESET_BURST,
-      streamResetRate: STREAM_RESETS_A_SECOND,
-      maxHeaderListPairs: 256,
-      settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: MAX_HEADER_BYTES },
     });
   } catch (error) {
     const flags = '--tls-cert-file, --tls-private-key-file and --client-ca-file';

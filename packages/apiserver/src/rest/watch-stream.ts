@@ -80,7 +80,7 @@ export class WatchStream implements WatchSink {
     const suffix = format === 'json' ? '' : ';stream=watch';
     response.setHeader('content-type', `${CONTENT_TYPES[format]}${suffix}`);
     response.setHeader('cache-control', 'no-cache, private');
-    if ('flushHeaders' in response) response.flushHeaders();
+    response.flushHeaders();
     const limit = timeoutSeconds
       ? Math.max(timeoutSeconds * 1_000, 1)
       : MIN_WATCH_TIMEOUT_MS * (1 + random.next());
@@ -107,7 +107,7 @@ export class WatchStream implements WatchSink {
     // The first delivery is the present state, however large it is.
     const allowed = this.#begun ? MAX_WATCH_BACKLOG_BYTES : MAX_WATCH_BACKLOG_BYTES + bytes.length;
     this.begin();
-    (response as NodeJS.WritableStream).write(bytes);
+    response.write(bytes);
     if (response.writableLength > allowed) this.end('slow');
   }
 
@@ -126,7 +126,7 @@ export class WatchStream implements WatchSink {
     const { representation } = this.#o.encode;
     const status = write(statusOf(error).status, { ...representation, as: 'object' });
     const frame = frameOf('ERROR', status, representation.format);
-    (this.#o.response as NodeJS.WritableStream).write(frame);
+    this.#o.response.write(frame);
     this.#o.response.end();
     this.#finish();
   }

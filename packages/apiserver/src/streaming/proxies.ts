@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import {
   badRequest,
   type Endpoints,
@@ -10,7 +9,7 @@ import {
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { GVR } from '../resources.ts';
 import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
-import { copyAnswer, forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
+import { bodyOf, copyAnswer, forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
 import { findPod, kubeletOfNode } from './target.ts';
 
 type Backend = Pick<BackendRequest, 'scheme' | 'host' | 'port'>;
@@ -153,7 +152,7 @@ async function relayRequest(
     method,
     path: proxyPath(stream),
     headers: forwardedHeaders(stream),
-    body: hasBody ? (stream.request as unknown as Readable) : undefined,
+    body: hasBody ? bodyOf(stream.request) : undefined,
     signal,
   });
   copyAnswer(answer, response);

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { AnyResponse, StreamRequest } from '../ports.ts';
+import type { AnyRequest, AnyResponse, StreamRequest } from '../ports.ts';
+import { sinkOf } from '../rest/respond.ts';
 import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
 
 /** Headers that belong to one connection, not to the message. */
@@ -54,6 +55,11 @@ export function upgradeHeaders(stream: StreamRequest): Headers {
   return headers;
 }
 
+/** The client's body, to be read at the backend's pace. */
+export function bodyOf(request: AnyRequest): Readable {
+  return 'listen' in request ? request.readable() : request;
+}
+
 /** Status and headers of a backend's answer. */
 export function copyAnswer(from: IncomingMessage, to: AnyResponse): void {
   to.statusCode = from.statusCode ?? 502;
@@ -69,10 +75,9 @@ export async function relayBody(
   to: AnyResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  // Both doors have it; the types of the HTTP/2 one leave it out.
-  (to as { flushHeaders?(): void }).flushHeaders?.();
+  to.flushHeaders();
   try {
-    await pipeline(from, to as unknown as Writable, { signal });
+    await pipeline(from, sinkOf(to), { signal });
   } catch (error) {
     // The status line is out: all that is left is to end the stream, which pipeline has done.
     if (!signal.aborted && !isStreamEnd(error)) throw error;

@@ -7,13 +7,17 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type ClientTls, type Clock, errorMessage, type Timer } from '@kubets/platform';
+import {
+  ClientConnection,
+  type HeaderFields,
+  type Outgoing,
+  roomFor,
+  writeBlock,
+} from '@kubets/platform/http2';
 import type { MethodPlan } from '../codec/index.ts';
 import { CODE, type EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { FRAME_HEAD_BYTES, sealFrame } from '../server/frames.ts';
-import { ClientConnection } from './http2/connection.ts';
-import { type HeaderFields, writeBlock } from './http2/hpack.ts';
-import { type Outgoing, roomFor } from './http2/sender.ts';
 import { type Answer, type Call, Exchange } from './unary-exchange.ts';
 
 export type { Answer, Call } from './unary-exchange.ts';

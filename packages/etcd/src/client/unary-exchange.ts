@@ -1,13 +1,17 @@
 /** One unary gRPC call over a connection: its time, its message, its status. */
 
 import { type Clock, errorMessage, type Timer } from '@kubets/platform';
+import type {
+  ClientConnection,
+  HeaderFields,
+  Outgoing,
+  StreamEvents,
+  Ticket,
+} from '@kubets/platform/http2';
 import type { MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { decodeStatusMessage, FRAME_HEAD_BYTES, FrameReader } from '../server/frames.ts';
-import type { ClientConnection, StreamEvents, Ticket } from './http2/connection.ts';
-import type { HeaderFields } from './http2/hpack.ts';
-import type { Outgoing } from './http2/sender.ts';
+import { decodeStatusMessage, FrameReader, wholeMessage } from '../server/frames.ts';
 
 /** One call. */
 export interface Call {
@@ -56,9 +60,9 @@ export class Exchange implements StreamEvents {
   }
 
   onData(bytes: Buffer): void {
-    if (this.#reader === undefined && isWhole(bytes)) {
-      this.#message = bytes.subarray(FRAME_HEAD_BYTES);
-      return;
+    if (this.#reader === undefined && this.#message === undefined) {
+      this.#message = wholeMessage(bytes, LIMITS.clientAnswerBytes);
+      if (this.#message !== undefined) return;
     }
     this.#reader ??= new FrameReader(LIMITS.clientAnswerBytes);
     try {
@@ -110,10 +114,4 @@ export class Exchange implements StreamEvents {
     this.#call.signal?.removeEventListener('abort', this.#abort);
     this.#finish(answer);
   }
-}
-
-/** Whether a piece of the body is the one message of the answer, not compressed. */
-function isWhole(bytes: Buffer): boolean {
-  if (bytes.length < FRAME_HEAD_BYTES || bytes[0] !== 0) return false;
-  return bytes.readUInt32BE(1) === bytes.length - FRAME_HEAD_BYTES;
 }

@@ -1,14 +1,15 @@
 /** gRPC calls over HTTP/2 streams, as handlers see them. */
 
-import {
-  constants,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { errorMessage, type Logger } from '@kubets/platform';
+import {
+  type HeaderField,
+  CODE as HTTP2_CODE,
+  type RequestHeaders,
+  type ServerStream,
+  writeFields,
+} from '@kubets/platform/http2';
 import { CodecError, type Loose, type MessageType, type MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -19,25 +20,26 @@ import {
   FrameReader,
   frameHead,
   sealFrame,
+  wholeMessage,
 } from './frames.ts';
 
 /** What tells who a call comes from. */
 export interface Caller {
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: RequestHeaders;
   /** The common name of the client's certificate; undefined without one. */
   commonName(): string | undefined;
 }
 
-const commonNames = new WeakMap<Http2Session, string>();
+const commonNames = new WeakMap<Duplex, string>();
 
-function commonNameOf(session: Http2Session | undefined): string | undefined {
-  if (!(session?.socket instanceof TLSSocket)) return undefined;
-  const known = commonNames.get(session);
+function commonNameOf(socket: Duplex): string | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const known = commonNames.get(socket);
   if (known !== undefined) return known;
   // A certificate may have several names: then it names nobody.
-  const name = session.socket.authorized && session.socket.getPeerCertificate().subject?.CN;
+  const name = socket.authorized && socket.getPeerCertificate().subject?.CN;
   if (typeof name !== 'string') return undefined;
-  commonNames.set(session, name);
+  commonNames.set(socket, name);
   return name;
 }
 
@@ -86,12 +88,18 @@ export interface CallOptions {
   readonly log: Logger;
 }
 
-const OK_HEADERS = { ':status': 200, 'content-type': 'application/grpc' } as const;
-/** The same as a list, which costs less to send. */
-const OK_RAW_HEADERS = [':status', '200', 'content-type', 'application/grpc'];
 /** gRPC has no use for a date, and making one up for every answer costs time and bytes. */
-const RESPOND = { waitForTrailers: true, sendDate: false } as const;
-const OK_TRAILERS = { 'grpc-status': '0', 'grpc-message': '' } as const;
+const OK_FIELDS: readonly HeaderField[] = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+];
+const OK_TRAILER_FIELDS: readonly HeaderField[] = [
+  ['grpc-status', '0'],
+  ['grpc-message', ''],
+];
+/** Both as blocks, made once. */
+const OK_HEAD = writeFields(OK_FIELDS);
+const OK_TRAILERS = writeFields(OK_TRAILER_FIELDS);
 
 /** What goes to the client for anything thrown: our errors as they are, others hidden behind INTERNAL. */
 function toStatus(error: unknown, log: Logger): EtcdError {
@@ -104,29 +112,19 @@ function toStatus(error: unknown, log: Logger): EtcdError {
   return statusError(CODE.internal, errorMessage(error));
 }
 
-function trailersOf(error: EtcdError) {
-  return {
-    'grpc-status': String(error.code),
-    'grpc-message': encodeStatusMessage(error.message),
-  };
+function trailersOf(error: EtcdError | undefined): readonly HeaderField[] {
+  if (error === undefined) return OK_TRAILER_FIELDS;
+  return [
+    ['grpc-status', String(error.code)],
+    ['grpc-message', encodeStatusMessage(error.message)],
+  ];
 }
 
 /** Answers a stream that has not been answered yet with an error only. */
-export function refuse(stream: ServerHttp2Stream, error: EtcdError): void {
-  if (stream.destroyed || stream.closed) return;
-  if (stream.headersSent) {
-    // An answer has begun: all that is left is to break it off.
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    return;
-  }
-  stream.respond({ ...OK_HEADERS, ...trailersOf(error) }, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
-}
-
-function closeWith(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
-  stream.on('wantTrailers', () => {
-    if (!stream.destroyed) stream.sendTrailers(trailers);
-  });
+export function refuse(stream: ServerStream, error: EtcdError): void {
+  // Once an answer has begun all that is left is to break it off.
+  if (stream.hasAnswered) stream.reset(HTTP2_CODE.internalError);
+  else stream.respond([...OK_FIELDS, ...trailersOf(error)], true);
 }
 
 /** A method and who answers it. */
@@ -136,54 +134,53 @@ export interface UnaryRoute {
 }
 
 /** Serves one unary call. */
-export function serveUnary(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  route: UnaryRoute,
-  options: CallOptions,
-): void {
-  const reader = new FrameReader(options.maxMessageBytes);
+export function serveUnary(stream: ServerStream, route: UnaryRoute, options: CallOptions): void {
+  let reader: FrameReader | undefined;
   let message: Buffer | undefined;
   let failed = false;
   const fail = (error: unknown): void => {
     failed = true;
     refuse(stream, toStatus(error, options.log));
   };
-  stream.on('data', (chunk: Buffer) => {
+  const onData = (bytes: Buffer): void => {
     if (failed) return;
+    if (reader === undefined && message === undefined) {
+      message = wholeMessage(bytes, options.maxMessageBytes);
+      if (message !== undefined) return;
+    }
+    reader ??= new FrameReader(options.maxMessageBytes);
     try {
-      message = reader.push(chunk)[0] ?? message;
+      message = reader.push(bytes)[0] ?? message;
     } catch (error) {
       fail(error);
     }
-  });
-  stream.on('end', () => {
+  };
+  const onEnd = (): void => {
     if (failed) return;
     if (message === undefined) fail(statusError(CODE.internal, 'no request message'));
-    else answer(stream, headers, route, message).catch(fail);
-  });
+    else answer(stream, route, message).catch(fail);
+  };
+  stream.listen({ onData, onEnd });
 }
 
 async function answer(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  stream: ServerStream,
   { method, handler }: UnaryRoute,
   raw: Buffer,
 ): Promise<void> {
   const response = await handler(method.request.decode(raw) as never, {
     raw,
-    caller: { headers, commonName: () => commonNameOf(stream.session) },
-    onClose: (listener) => stream.on('close', listener),
+    caller: { headers: stream.head.headers, commonName: () => commonNameOf(stream.socket) },
+    onClose: (listener) => stream.onClose(listener),
   });
-  if (stream.destroyed || stream.closed) return;
+  if (stream.isClosed) return;
   if (isChunked(response)) {
     await sendChunks(stream, response);
     return;
   }
   const frame = sealFrame(method.response.encode(response as object, FRAME_HEAD_BYTES));
-  stream.respond(OK_RAW_HEADERS, RESPOND);
-  closeWith(stream, OK_TRAILERS);
-  stream.end(frame);
+  stream.respond(OK_HEAD);
+  stream.end(frame, OK_TRAILERS);
 }
 
 /** An answer so long that it is encoded while it is sent. */
@@ -199,85 +196,92 @@ function isChunked(response: unknown): response is ChunkedAnswer {
 }
 
 /** Sends it as fast as the client reads. */
-async function sendChunks(stream: ServerHttp2Stream, answer: ChunkedAnswer): Promise<void> {
-  stream.respond(OK_RAW_HEADERS, RESPOND);
-  closeWith(stream, OK_TRAILERS);
+async function sendChunks(stream: ServerStream, answer: ChunkedAnswer): Promise<void> {
+  const room = new Room(stream);
+  stream.respond(OK_HEAD);
   stream.write(frameHead(answer.bytes));
   for (const chunk of answer.chunks()) {
     stream.write(chunk, () => giveFrameBuffer(chunk));
-    if (stream.writableLength > LIMITS.rangeBacklogBytes) await roomIn(stream);
-    if (stream.destroyed || stream.closed) return;
+    if (stream.queuedBytes > LIMITS.rangeBacklogBytes) await room.wait();
+    if (stream.isClosed) return;
   }
-  stream.end();
+  stream.end(undefined, OK_TRAILERS);
 }
 
-/** Resolves when everything written was taken, or nothing more ever will be. */
-function roomIn(stream: ServerHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.on('drain', done);
-    stream.on('close', done);
-  });
+/** Waits until everything written was taken, or nothing more ever will be. */
+class Room {
+  #onRoom: () => void = () => undefined;
+
+  constructor(stream: ServerStream) {
+    const tell = (): void => this.#onRoom();
+    stream.onDrain(tell);
+    stream.onClose(tell);
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
+  }
 }
 
 /** Serves one call with a stream in either direction. */
 export function serveStream(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  stream: ServerStream,
   method: MethodPlan,
   handler: StreamHandler,
   options: CallOptions,
 ): void {
-  const call = new Http2StreamCall<unknown, unknown>(stream, headers, method, options);
+  const call = new Http2StreamCall<unknown, unknown>(stream, method, options);
   try {
     handler(call as never);
   } catch (error) {
     call.end(toStatus(error, options.log));
   }
+  call.begin();
 }
 
 class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
-  readonly headers: IncomingHttpHeaders;
-  private readonly stream: ServerHttp2Stream;
+  readonly headers: RequestHeaders;
+  private readonly stream: ServerStream;
   private readonly method: MethodPlan;
   private readonly options: CallOptions;
   private readonly reader: FrameReader;
   private listener: ((request: Q) => void) | undefined;
+  private halfClosed: (() => void) | undefined;
   private ended = false;
   /** Frames of this turn, not written yet. */
   private outbox: Buffer[] = [];
   private outboxBytes = 0;
 
-  constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    method: MethodPlan,
-    options: CallOptions,
-  ) {
+  constructor(stream: ServerStream, method: MethodPlan, options: CallOptions) {
     this.stream = stream;
-    this.headers = headers;
+    this.headers = stream.head.headers;
     this.method = method;
     this.options = options;
     this.reader = new FrameReader(options.maxMessageBytes);
-    stream.on('data', (chunk: Buffer) => this.take(chunk));
+  }
+
+  /** Takes what the client sends; once the handler has said who listens. */
+  begin(): void {
+    this.stream.listen({
+      onData: (bytes) => this.take(bytes),
+      onEnd: () => this.halfClosed?.(),
+    });
   }
 
   /** Headers leave with the first message, as a stock member's do: one packet, which is lost or arrives as a whole. */
   private write(frames: Buffer, onTaken?: () => void): void {
-    if (!this.stream.headersSent) this.stream.respond(OK_RAW_HEADERS, RESPOND);
+    if (!this.stream.hasAnswered) this.stream.respond(OK_HEAD);
     this.stream.write(frames, onTaken);
   }
 
   commonName(): string | undefined {
-    return commonNameOf(this.stream.session);
+    return commonNameOf(this.stream.socket);
   }
 
   get backlogBytes(): number {
-    return this.stream.writableLength + this.outboxBytes;
+    return this.stream.queuedBytes + this.outboxBytes;
   }
 
   private take(chunk: Buffer): void {
@@ -292,13 +296,13 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
   }
 
   send(message: Loose<R>): void {
-    if (this.ended || this.stream.destroyed) return;
+    if (this.ended || this.stream.isClosed) return;
     const type = this.method.response as MessageType<R>;
     this.collect(sealFrame(type.encode(message, FRAME_HEAD_BYTES)));
   }
 
   sendFrames(frames: Buffer, onTaken?: () => void): void {
-    if (this.ended || this.stream.destroyed) return;
+    if (this.ended || this.stream.isClosed) return;
     if (onTaken === undefined && frames.length < LIMITS.outboxBytes) {
       this.collect(frames);
       return;
@@ -320,23 +324,18 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
     if (frames.length === 0) return;
     this.outbox = [];
     this.outboxBytes = 0;
-    if (this.stream.destroyed) return;
+    if (this.stream.isClosed) return;
     const [only] = frames;
     this.write(only !== undefined && frames.length === 1 ? only : Buffer.concat(frames));
   }
 
   end(error?: EtcdError): void {
-    if (this.ended || this.stream.destroyed) return;
+    if (this.ended || this.stream.isClosed) return;
     this.flush();
     this.ended = true;
-    const trailers = error === undefined ? OK_TRAILERS : trailersOf(error);
-    if (!this.stream.headersSent) {
-      this.stream.respond({ ...OK_HEADERS, ...trailers }, { endStream: true });
-      this.stream.close(constants.NGHTTP2_NO_ERROR);
-      return;
-    }
-    closeWith(this.stream, trailers);
-    this.stream.end();
+    const trailers = trailersOf(error);
+    if (this.stream.hasAnswered) this.stream.end(undefined, writeFields(trailers));
+    else this.stream.respond([...OK_FIELDS, ...trailers], true);
   }
 
   onMessage(listener: (request: Q) => void): void {
@@ -344,14 +343,14 @@ class Http2StreamCall<Q, R> implements StreamCall<Q, R> {
   }
 
   onHalfClose(listener: () => void): void {
-    this.stream.on('end', listener);
+    this.halfClosed = listener;
   }
 
   onDrain(listener: () => void): void {
-    this.stream.on('drain', listener);
+    this.stream.onDrain(listener);
   }
 
   onClose(listener: () => void): void {
-    this.stream.on('close', listener);
+    this.stream.onClose(listener);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The client port: gRPC over HTTP/2, and `/health /metrics /version …` over HTTP/1.1 on the same port, as etcd has it.
  *
- * It speaks gRPC over `node:http2` directly. The general gRPC server of the other processes cannot share its port with plain
+ * It speaks gRPC over HTTP/2 of the project's own. The general gRPC server of the other processes cannot share its port with plain
  * HTTP, and costs several times as much for each call as the store's own work does.
  */
 
@@ -10,13 +10,6 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import {
-  createServer as createHttp2Server,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import {
@@ -28,7 +21,12 @@ import {
   type Timer,
   type TlsMaterial,
 } from '@kubets/platform';
-import { PREFACE, SETTING, settingsFrame } from '../client/http2/frame.ts';
+import {
+  PREFACE,
+  ServerConnection,
+  type ServerLimits,
+  type ServerStream,
+} from '@kubets/platform/http2';
 import type { MethodPlan } from '../codec/index.ts';
 import { CODE, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -41,7 +39,6 @@ import {
   type UnaryHandler,
 } from './calls.ts';
 import type { HttpReplier } from './http.ts';
-import { Opening } from './opening.ts';
 
 export interface DoorOptions {
   readonly tls?: TlsMaterial & { readonly requireClientCert: boolean };
@@ -52,46 +49,31 @@ export interface DoorOptions {
   readonly http: HttpReplier;
 }
 
-type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+type Serve = (stream: ServerStream) => void;
 
-const HTTP2_OPTIONS = {
-  // One apiserver has thousands of requests and watches under way on a single connection.
-  maxSessionMemory: 512,
-  streamResetBurst: 100_000,
-  streamResetRate: 10_000,
-  settings: {
-    maxConcurrentStreams: LIMITS.streamsPerConnection,
-    initialWindowSize: LIMITS.streamWindowBytes,
-  },
+const HTTP2_LIMITS: ServerLimits = {
+  streams: LIMITS.streamsPerConnection,
+  streamWindowBytes: LIMITS.streamWindowBytes,
+  connectionWindowBytes: LIMITS.connectionWindowBytes,
+  headerBytes: LIMITS.headerBytes,
+  resetBurst: LIMITS.resetBurst,
+  resetsPerSecond: LIMITS.resetsPerSecond,
 };
-const SETTINGS_FRAME = settingsFrame([
-  [SETTING.maxConcurrentStreams, HTTP2_OPTIONS.settings.maxConcurrentStreams],
-  [SETTING.initialWindowSize, HTTP2_OPTIONS.settings.initialWindowSize],
-]);
 
 export class Door {
   private readonly options: DoorOptions;
   private readonly methods = new Map<string, Serve>();
   private readonly services = new Set<string>();
   private readonly http1;
-  private readonly http2 = createHttp2Server(HTTP2_OPTIONS);
   private readonly listeners: Server[] = [];
-  private readonly sessions = new Set<Http2Session>();
+  private readonly connections = new Set<ServerConnection>();
+  private readonly unanswered = new WeakSet<ServerConnection>();
   private readonly sockets = new Set<Socket>();
   private readonly pings: Timer;
 
   constructor(options: DoorOptions) {
     this.options = options;
     this.http1 = createHttp1Server((request, response) => void this.serveHttp1(request, response));
-    this.http2.on('session', (session: ServerHttp2Session) => this.adopt(session));
-    this.http2.on('stream', (stream, headers) => {
-      // A stream may be gone before it is looked at; that must not become an error of the process.
-      stream.on('error', () => undefined);
-      if (!stream.destroyed && !stream.closed) this.serve(stream, headers);
-    });
-    this.http2.on('sessionError', (error: Error) => {
-      options.log.debug({ error: error.message }, 'client connection failed');
-    });
     this.pings = options.clock.setInterval(() => this.pingAll(), LIMITS.clientPingMs);
   }
 
@@ -99,13 +81,13 @@ export class Door {
   unary(method: MethodPlan, handler: UnaryHandler): void {
     const options = this.callOptions();
     const route = { method, handler };
-    this.add(method, (stream, headers) => serveUnary(stream, headers, route, options));
+    this.add(method, (stream) => serveUnary(stream, route, options));
   }
 
   /** Adds a method with a stream of responses. */
   stream(method: MethodPlan, handler: StreamHandler): void {
     const options = this.callOptions();
-    this.add(method, (stream, headers) => serveStream(stream, headers, method, handler, options));
+    this.add(method, (stream) => serveStream(stream, method, handler, options));
   }
 
   private callOptions(): CallOptions {
@@ -118,16 +100,16 @@ export class Door {
     this.services.add(method.path.split('/')[1] ?? '');
   }
 
-  private serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const path = headers[':path'] ?? '';
+  private serve(stream: ServerStream): void {
+    const { path, headers } = stream.head;
     const serve = this.methods.get(path);
     const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
     if (isGrpc && serve !== undefined) {
-      serve(stream, headers);
+      serve(stream);
       return;
     }
     if (!isGrpc) {
-      void this.serveHttp2(stream, headers);
+      void this.serveHttp2(stream);
       return;
     }
     const [, service = '', method = ''] = path.split('/');
@@ -138,15 +120,18 @@ export class Door {
   }
 
   /** Plain HTTP over HTTP/2, as clients that negotiate it over TLS send it. */
-  private async serveHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-    if (headers[':method'] !== 'GET') {
-      stream.respond({ ':status': 415 }, { endStream: true });
+  private async serveHttp2(stream: ServerStream): Promise<void> {
+    const { method, path } = stream.head;
+    if (method !== 'GET') {
+      stream.respond([[':status', '415']], true);
       return;
     }
-    const { status, type, text } = await this.options.http(headers[':path'] ?? '/');
-    if (stream.destroyed) return;
-    stream.respond({ ':status': status, 'content-type': type });
-    stream.end(text);
+    const { status, type, text } = await this.options.http(path);
+    stream.respond([
+      [':status', String(status)],
+      ['content-type', type],
+    ]);
+    stream.end(Buffer.from(text));
   }
 
   private async serveHttp1(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -155,25 +140,33 @@ export class Door {
     response.end(text);
   }
 
-  private adopt(session: ServerHttp2Session): void {
-    this.sessions.add(session);
-    session.setLocalWindowSize(LIMITS.connectionWindowBytes);
-    session.on('close', () => this.sessions.delete(session));
-    session.on('error', () => undefined);
+  private adopt(socket: Socket): ServerConnection {
+    const { clock, log } = this.options;
+    const events = {
+      onRequest: (stream: ServerStream) => this.serve(stream),
+      onClosed: (why: string) => {
+        opening.cancel();
+        this.connections.delete(connection);
+        log.debug({ why }, 'a client connection ended');
+      },
+    };
+    const connection = new ServerConnection(socket, events, HTTP2_LIMITS, clock);
+    const opening = clock.setTimeout(() => {
+      if (!connection.isOpen) connection.destroy('it did not begin in time');
+    }, LIMITS.openingMs);
+    this.connections.add(connection);
+    return connection;
   }
 
   /** Connections whose other end is gone without a word are closed when a ping is not answered by the next one. */
   private pingAll(): void {
-    for (const session of this.sessions) {
-      if (session.closed || session.destroyed) continue;
-      if (unanswered.has(session)) {
-        session.destroy();
+    for (const connection of this.connections) {
+      if (this.unanswered.has(connection)) {
+        connection.destroy('it does not answer a ping');
         continue;
       }
-      unanswered.add(session);
-      session.ping((error) => {
-        if (error === null) unanswered.delete(session);
-      });
+      this.unanswered.add(connection);
+      connection.ping(() => this.unanswered.delete(connection));
     }
   }
 
@@ -219,7 +212,9 @@ export class Door {
     });
     server.on('secureConnection', (socket) => {
       this.track(socket);
-      (socket.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', socket);
+      socket.setNoDelay(true);
+      if (socket.alpnProtocol === 'h2') this.adopt(socket);
+      else this.http1.emit('connection', socket);
     });
     server.on('tlsClientError', (error: Error) => {
       this.options.log.debug({ error: error.message }, 'TLS handshake refused');
@@ -234,7 +229,7 @@ export class Door {
     socket.once('data', (first: Buffer) => {
       const isHttp2 = PREFACE.subarray(0, first.length).equals(first.subarray(0, PREFACE.length));
       if (isHttp2) {
-        this.beginHttp2(socket, first);
+        this.adopt(socket).push(first);
         return;
       }
       socket.pause();
@@ -242,31 +237,6 @@ export class Door {
       this.http1.emit('connection', socket);
       socket.resume();
     });
-  }
-
-  /** Reads up to the headers of the first request, then leaves the connection to the library. */
-  private beginHttp2(socket: Socket, first: Buffer): void {
-    const opening = new Opening();
-    const read = (chunk: Buffer): void => {
-      const bytes = opening.push(chunk);
-      if (bytes !== undefined) handOver(bytes);
-      else if (opening.size > LIMITS.openingBytes) socket.destroy();
-    };
-    const handOver = (bytes: Buffer): void => {
-      timer.cancel();
-      socket.off('data', read);
-      socket.pause();
-      socket.unshift(bytes);
-      this.http2.emit('connection', socket);
-    };
-    const timer = this.options.clock.setTimeout(() => {
-      if (opening.acknowledged) handOver(opening.rest());
-      else socket.destroy();
-    }, LIMITS.openingMs);
-    socket.once('close', () => timer.cancel());
-    socket.write(SETTINGS_FRAME);
-    socket.on('data', read);
-    read(first);
   }
 
   private track(socket: Socket): void {
@@ -279,15 +249,16 @@ export class Door {
   async close(graceMs: number): Promise<void> {
     this.pings.cancel();
     for (const server of this.listeners) server.close();
-    const closing = [...this.sessions].map(
-      (session) => new Promise<void>((resolve) => session.close(() => resolve())),
-    );
+    for (const connection of this.connections) connection.leave();
     const { clock } = this.options;
-    await Promise.race([Promise.all(closing), delay(graceMs, { clock })]);
-    for (const session of this.sessions) session.destroy();
+    await Promise.race([this.emptied(), delay(graceMs, { clock })]);
+    for (const connection of this.connections) connection.destroy('the member stops');
     for (const socket of this.sockets) socket.destroy();
     this.http1.closeAllConnections();
   }
-}
 
-const unanswered = new WeakSet<Http2Session>();
+  /** Resolves when no connection is left. */
+  private async emptied(): Promise<void> {
+    await Promise.all([...this.connections].map(({ whenClosed }) => whenClosed));
+  }
+}

@@ -18,6 +18,14 @@ export function frameHead(bytes: number): Buffer {
   return head;
 }
 
+/** The message, if bytes are just one whole message; undefined where a {@link FrameReader} has to look closer. */
+export function wholeMessage(bytes: Buffer, maxBytes: number): Buffer | undefined {
+  if (bytes.length < FRAME_HEAD_BYTES || bytes[0] !== 0) return undefined;
+  const length = bytes.readUInt32BE(1);
+  const isWhole = length === bytes.length - FRAME_HEAD_BYTES && length <= maxBytes;
+  return isWhole ? bytes.subarray(FRAME_HEAD_BYTES) : undefined;
+}
+
 /** Cuts incoming bytes into messages. */
 export class FrameReader {
   private readonly maxBytes: number;

@@ -4,7 +4,15 @@
  */
 
 import type { Writable } from 'node:stream';
-import { FLAG, frameBytes, HEAD_BYTES, MAX_FRAME_BYTES, TYPE, writeHead } from './frame.ts';
+import {
+  DEFAULT_WINDOW_BYTES,
+  FLAG,
+  frameBytes,
+  HEAD_BYTES,
+  MAX_FRAME_BYTES,
+  TYPE,
+  writeHead,
+} from './frame.ts';
 
 /** What is sent: the bytes of the body behind {@link roomFor} free ones. */
 export interface Outgoing {
@@ -21,8 +29,6 @@ export interface SendingStream {
   /** The part of the body that had to wait. */
   unsent: Buffer | undefined;
 }
-
-export const DEFAULT_WINDOW_BYTES = 65_535;
 
 /** Free bytes that a body needs in front of it. */
 export const roomFor = (block: Buffer): number => HEAD_BYTES + block.length + HEAD_BYTES;

@@ -31,14 +31,25 @@ export const SETTING = {
 
 /** Error codes of the protocol that this side sends or looks at. */
 export const CODE = {
+  noError: 0,
   protocolError: 1,
+  internalError: 2,
   flowControlError: 3,
+  streamClosed: 5,
   frameSizeError: 6,
   refusedStream: 7,
   cancel: 8,
   compressionError: 9,
   enhanceYourCalm: 11,
 } as const;
+
+/** What either side may send ahead until settings say otherwise (section 6.9.2), and the most that can ever be allowed. */
+export const DEFAULT_WINDOW_BYTES = 65_535;
+export const LARGEST_WINDOW = 0x7fffffff;
+
+export const PING_BYTES = 8;
+const SETTING_BYTES = 6;
+const PRIORITY_BYTES = 5;
 
 /** What a peer may send until settings say otherwise, which this side's never do. */
 export const MAX_FRAME_BYTES = 16_384;
@@ -90,12 +101,56 @@ export function numberFrame(type: number, stream: number, value: number): Buffer
 
 /** @param settings pairs of a setting and its value */
 export function settingsFrame(settings: readonly (readonly [id: number, value: number])[]): Buffer {
-  const payload = Buffer.allocUnsafe(settings.length * 6);
+  const payload = Buffer.allocUnsafe(settings.length * SETTING_BYTES);
   for (const [i, [id, value]] of settings.entries()) {
-    payload.writeUInt16BE(id, i * 6);
-    payload.writeUInt32BE(value, i * 6 + 2);
+    payload.writeUInt16BE(id, i * SETTING_BYTES);
+    payload.writeUInt32BE(value, i * SETTING_BYTES + 2);
   }
   return frameBytes(TYPE.settings, 0, 0, payload);
+}
+
+/** Calls back with each setting of a frame. @throws Http2Error when the last is cut off */
+export function readSettings({ payload }: Frame, take: (id: number, value: number) => void): void {
+  if (payload.length % SETTING_BYTES !== 0) {
+    throw new Http2Error(CODE.frameSizeError, 'settings are cut off');
+  }
+  for (let at = 0; at < payload.length; at += SETTING_BYTES) {
+    take(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+  }
+}
+
+/** The last words of a connection: the newest stream that was looked at, and why it ends. */
+export function goAwayFrame(lastStream: number, code: number): Buffer {
+  const payload = Buffer.alloc(8);
+  payload.writeUInt32BE(lastStream, 0);
+  payload.writeUInt32BE(code, 4);
+  return frameBytes(TYPE.goAway, 0, 0, payload);
+}
+
+/** The payload of a frame of data without its padding. @throws Http2Error */
+export function dataOf(frame: Frame): Buffer {
+  return withoutPadding(frame, 0);
+}
+
+/** The piece of a header block in a frame of headers. @throws Http2Error */
+export function blockOf(frame: Frame): Buffer {
+  return withoutPadding(frame, (frame.flags & FLAG.priority) === 0 ? 0 : PRIORITY_BYTES);
+}
+
+/** The payload without its padding, and without the first bytes after the padding's length. */
+function withoutPadding({ flags, payload }: Frame, skipped: number): Buffer {
+  const isPadded = (flags & FLAG.padded) !== 0;
+  if (!isPadded && skipped === 0) return payload;
+  const from = (isPadded ? 1 : 0) + skipped;
+  const end = payload.length - (isPadded ? (payload[0] ?? 0) : 0);
+  if (end < from) throw new Http2Error(CODE.protocolError, 'more padding than bytes');
+  return payload.subarray(from, end);
+}
+
+/** The number a payload begins with. @throws Http2Error */
+export function numberIn({ payload }: Frame): number {
+  if (payload.length < 4) throw new Http2Error(CODE.frameSizeError, 'a frame is cut off');
+  return payload.readUInt32BE(0);
 }
 
 /** Cuts what a connection brings into frames. Payloads are views of what came, not copies. */

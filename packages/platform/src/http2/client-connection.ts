@@ -4,22 +4,30 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { type Outgoing, Sender, type SendingStream } from './client-sender.ts';
 import {
+  blockOf,
   CODE,
+  DEFAULT_WINDOW_BYTES,
+  dataOf,
   FLAG,
   type Frame,
   FrameCutter,
   frameBytes,
+  goAwayFrame,
   HEAD_BYTES,
   Http2Error,
+  LARGEST_WINDOW,
   numberFrame,
+  numberIn,
+  PING_BYTES,
   PREFACE,
+  readSettings,
   SETTING,
   settingsFrame,
   TYPE,
 } from './frame.ts';
 import { type HeaderFields, HpackError, readBlock } from './hpack.ts';
-import { DEFAULT_WINDOW_BYTES, type Outgoing, Sender, type SendingStream } from './sender.ts';
 
 /** Told of one exchange; nothing comes after `onEnd` or `onReset`. */
 export interface StreamEvents {
@@ -46,12 +54,10 @@ export interface ConnectionLimits {
   readonly windowBytes: number;
 }
 
-const LARGEST_WINDOW = 0x7fffffff;
 const MAX_BLOCK_BYTES = 65_536;
 /** Blocks that were read and are known: servers answer in few ways. */
 const KNOWN_BLOCKS = 64;
 const MAX_KNOWN_BLOCK_BYTES = 512;
-const PING_BYTES = 8;
 
 /** One exchange under way. */
 interface Stream extends SendingStream {
@@ -210,9 +216,7 @@ export class ClientConnection {
   /** Tells the other side what it did wrong, and ends. */
   #fault(code: number, why: string): void {
     if (this.#isClosed) return;
-    const payload = Buffer.alloc(8);
-    payload.writeUInt32BE(code, 4);
-    this.#socket.write(frameBytes(TYPE.goAway, 0, 0, payload));
+    this.#socket.write(goAwayFrame(0, code));
     this.destroy(why);
   }
 
@@ -238,7 +242,7 @@ export class ClientConnection {
     const stream = this.#streamOf(frame);
     if (stream === undefined) return;
     stream.taken += frame.payload.length;
-    const bytes = withoutPadding(frame, 0);
+    const bytes = dataOf(frame);
     if (bytes.length > 0) stream.events.onData(bytes);
     if ((frame.flags & FLAG.endStream) !== 0) this.#ended(stream);
     else if (stream.taken >= this.#windowBytes / 2 && this.#streams.has(stream.id)) {
@@ -255,8 +259,7 @@ export class ClientConnection {
   }
 
   #headers(frame: Frame): void {
-    const skipped = (frame.flags & FLAG.priority) === 0 ? 0 : 5;
-    const part = withoutPadding(frame, skipped);
+    const part = blockOf(frame);
     if ((frame.flags & FLAG.endHeaders) !== 0) this.#whole(frame, part);
     else this.#block = { frame, parts: [part], size: part.length };
   }
@@ -328,14 +331,9 @@ export class ClientConnection {
     stream.events.onReset(`the other side ended the call with code ${code}`, isUnsent);
   }
 
-  #settings({ flags, payload }: Frame): void {
-    if ((flags & FLAG.ack) !== 0) return;
-    if (payload.length % 6 !== 0) {
-      throw new Http2Error(CODE.frameSizeError, 'settings are cut off');
-    }
-    for (let at = 0; at < payload.length; at += 6) {
-      this.#setting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
-    }
+  #settings(frame: Frame): void {
+    if ((frame.flags & FLAG.ack) !== 0) return;
+    readSettings(frame, (id, value) => this.#setting(id, value));
     this.#sender.send(frameBytes(TYPE.settings, FLAG.ack, 0, Buffer.alloc(0)));
     this.#sender.sendBodies();
     if (this.#isReady) return;
@@ -391,19 +389,4 @@ export class ClientConnection {
     stream.window += more;
     this.#sender.sendBodies();
   }
-}
-
-/** The payload without its padding, and without the first bytes after the padding's length. */
-function withoutPadding({ flags, payload }: Frame, skipped: number): Buffer {
-  if ((flags & FLAG.padded) === 0) return skipped === 0 ? payload : payload.subarray(skipped);
-  const padding = payload[0] ?? 0;
-  const end = payload.length - padding;
-  if (end < 1 + skipped) throw new Http2Error(CODE.protocolError, 'more padding than bytes');
-  return payload.subarray(1 + skipped, end);
-}
-
-/** The number a payload begins with. */
-function numberIn({ payload }: Frame): number {
-  if (payload.length < 4) throw new Http2Error(CODE.frameSizeError, 'a frame is cut off');
-  return payload.readUInt32BE(0);
 }

@@ -1,11 +1,13 @@
 /**
- * Header blocks (HPACK, RFC 7541) without a dynamic table: this side announces a table of no bytes and never adds to the other
- * side's. So a block means the same whenever it comes: what is sent is made once, and what was read once is known.
+ * Header blocks (HPACK, RFC 7541). What is written here never adds to the other side's table, so a block means the same whenever
+ * it is sent and may be made once. What is read here without a table comes from servers, which a client told to keep none; a
+ * server's reader has one ({@link HeaderTable}).
  */
 
 import { huffmanText } from './huffman.ts';
 
 export type HeaderFields = Readonly<Record<string, string>>;
+export type HeaderField = readonly [name: string, value: string];
 
 /** A header block that breaks the rules; the connection cannot go on. */
 export class HpackError extends Error {
@@ -13,7 +15,7 @@ export class HpackError extends Error {
 }
 
 /** RFC 7541, appendix A; entry 1 is the first. */
-const STATIC: readonly (readonly [name: string, value: string])[] = [
+export const STATIC: readonly HeaderField[] = [
   [':authority', ''],
   [':method', 'GET'],
   [':method', 'POST'],
@@ -36,6 +38,16 @@ const STATIC: readonly (readonly [name: string, value: string])[] = [
     ...['via', 'www-authenticate'],
   ].map((name) => [name, ''] as const),
 ];
+
+/** Where names stand in the table first, and where names with values do. */
+const NAMES = new Map<string, number>();
+const PAIRS = new Map<string, Map<string, number>>();
+for (const [i, [name, value]] of STATIC.entries()) {
+  if (!NAMES.has(name)) NAMES.set(name, i + 1);
+  const values = PAIRS.get(name) ?? new Map<string, number>();
+  if (value !== '') values.set(value, i + 1);
+  PAIRS.set(name, values);
+}
 
 /** Bits of a field's first byte that say what it is. */
 export const INDEXED = 0x80;
@@ -116,7 +128,7 @@ export class BlockReader {
     const bytes = this.#bytes.subarray(this.#at, this.#at + length);
     if (bytes.length < length) throw new HpackError('a header block is cut off');
     this.#at += length;
-    const text = isCoded ? huffmanText(bytes) : Buffer.from(bytes).toString('latin1');
+    const text = isCoded ? huffmanText(bytes) : latin1Of(bytes);
     if (text === undefined) throw new HpackError('a header is not well coded');
     return text;
   }
@@ -128,35 +140,54 @@ export class BlockReader {
   }
 }
 
-/** A block of these fields, none of which the other side is to remember. */
-export function writeBlock(fields: HeaderFields): Buffer {
-  const parts: Buffer[] = [];
-  for (const [name, value] of Object.entries(fields)) {
-    const exact = STATIC.findIndex((entry) => entry[0] === name && entry[1] === value) + 1;
-    if (exact > 0 && value !== '') {
-      parts.push(integerBytes(exact, 7, INDEXED));
-      continue;
-    }
-    const index = STATIC.findIndex((entry) => entry[0] === name) + 1;
-    parts.push(integerBytes(index, 4, 0));
-    if (index === 0) parts.push(...textBytes(name));
-    parts.push(...textBytes(value));
-  }
-  return Buffer.concat(parts);
+/** Longest integer of a field, and the byte that says how it is written. */
+const INTEGER_BYTES = 6;
+
+/** Without a copy of the bytes. */
+function latin1Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
-function integerBytes(value: number, bits: number, flags: number): Buffer {
+/** A block of these fields, none of which the other side is to remember. Names are lower case; values are bytes as Latin-1. */
+export function writeBlock(fields: HeaderFields): Buffer {
+  return writeFields(Object.entries(fields));
+}
+
+/** The same for fields in order, of which several may have one name. */
+export function writeFields(fields: readonly HeaderField[]): Buffer {
+  let room = 0;
+  for (const [name, value] of fields) room += name.length + value.length + 3 * INTEGER_BYTES;
+  const block = Buffer.allocUnsafe(room);
+  let at = 0;
+  for (const [name, value] of fields) at = writeField(block, at, name, value);
+  return block.subarray(0, at);
+}
+
+function writeField(block: Buffer, from: number, name: string, value: string): number {
+  const exact = PAIRS.get(name)?.get(value);
+  if (exact !== undefined) return writeInteger(block, from, exact, 7, INDEXED);
+  const index = NAMES.get(name) ?? 0;
+  let at = writeInteger(block, from, index, 4, 0);
+  if (index === 0) at = writeText(block, at, name);
+  return writeText(block, at, value);
+}
+
+function writeInteger(block: Buffer, from: number, value: number, bits: number, flags: number) {
   const most = (1 << bits) - 1;
-  if (value < most) return Buffer.from([flags | value]);
-  const bytes = [flags | most];
+  let at = from;
+  if (value < most) {
+    block[at++] = flags | value;
+    return at;
+  }
+  block[at++] = flags | most;
   let rest = value - most;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) block[at++] = (rest % 128) | 0x80;
+  block[at++] = rest;
+  return at;
 }
 
 /** A text with its length in front, not in Huffman's code. */
-export function textBytes(text: string): Buffer[] {
-  const bytes = Buffer.from(text, 'latin1');
-  return [integerBytes(bytes.length, 7, 0), bytes];
+function writeText(block: Buffer, from: number, text: string): number {
+  const at = writeInteger(block, from, text.length, 7, 0);
+  return at + block.write(text, at, 'latin1');
 }

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer, type Http2Server, type ServerHttp2Stream, type Settings } from 'node:http2';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { ClientConnection } from './connection.ts';
+import { ClientConnection } from './client-connection.ts';
+import { roomFor } from './client-sender.ts';
 import {
   CODE,
   FLAG,
@@ -19,7 +20,6 @@ import {
   TYPE,
 } from './frame.ts';
 import { type HeaderFields, writeBlock } from './hpack.ts';
-import { roomFor } from './sender.ts';
 
 const WINDOW_BYTES = 1 << 20;
 
