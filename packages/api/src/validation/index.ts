@@ -7,7 +7,6 @@ import type {
   EventEvents,
   Pod,
   ReplicaSet,
-  StatefulSet,
 } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
@@ -39,6 +38,7 @@ import * as rbac from './rbac.ts';
 import * as service from './service.ts';
 import * as storage from './storage.ts';
 import * as claims from './storage-claims.ts';
+import { workloadStatus } from './workload-status.ts';
 import * as workloads from './workloads.ts';
 
 export interface ValidationOptions {
@@ -110,10 +110,7 @@ const CORE: Readonly<Record<string, KindRules>> = {
   },
   '/ReplicationController': {
     object: workloads.validateReplicationController,
-    status: (errors: Errors, o: ReplicaSet) => {
-      const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
-      workloads.validateReplicaStatus(errors, o.status, parts);
-    },
+    status: workloadStatus('ReplicationController'),
   },
   '/PersistentVolume': {
     object: claims.validatePersistentVolume,
@@ -126,45 +123,29 @@ const CORE: Readonly<Record<string, KindRules>> = {
   },
 };
 
-const REPLICA_PARTS = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
-const DEPLOYMENT_PARTS = [
-  'updatedReplicas',
-  'readyReplicas',
-  'availableReplicas',
-  'unavailableReplicas',
-] as const;
-const STATEFUL_PARTS = [
-  'readyReplicas',
-  'currentReplicas',
-  'updatedReplicas',
-  'availableReplicas',
-] as const;
-
 const APPS: Readonly<Record<string, KindRules>> = {
   'apps/Deployment': {
     object: workloads.validateDeployment,
     update: (errors: Errors, d: Deployment, old: Deployment) =>
       workloads.validateSelectorUpdate(errors, d.spec?.selector, old.spec?.selector),
-    status: (errors: Errors, d: Deployment) =>
-      workloads.validateReplicaStatus(errors, d.status, DEPLOYMENT_PARTS),
+    status: workloadStatus('Deployment'),
   },
   'apps/ReplicaSet': {
     object: workloads.validateReplicaSet,
     update: (errors: Errors, rs: ReplicaSet, old: ReplicaSet) =>
       workloads.validateSelectorUpdate(errors, rs.spec?.selector, old.spec?.selector),
-    status: (errors: Errors, rs: ReplicaSet) =>
-      workloads.validateReplicaStatus(errors, rs.status, REPLICA_PARTS),
+    status: workloadStatus('ReplicaSet'),
   },
   'apps/DaemonSet': {
     object: workloads.validateDaemonSet,
     update: (errors: Errors, ds: DaemonSet, old: DaemonSet) =>
       workloads.validateSelectorUpdate(errors, ds.spec?.selector, old.spec?.selector),
+    status: workloadStatus('DaemonSet'),
   },
   'apps/StatefulSet': {
     object: workloads.validateStatefulSet,
     update: workloads.validateStatefulSetUpdate,
-    status: (errors: Errors, s: StatefulSet) =>
-      workloads.validateReplicaStatus(errors, s.status, STATEFUL_PARTS),
+    status: workloadStatus('StatefulSet'),
   },
   'apps/ControllerRevision': {
     object: policy.validateControllerRevision,

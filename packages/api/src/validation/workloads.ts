@@ -11,6 +11,7 @@ import type {
   ReplicaSet,
   ReplicationController,
   StatefulSet,
+  StatefulSetSpec,
 } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { labelSelectorOf, labelSetSelector, matchesLabels } from '../selectors/labels.ts';
@@ -22,10 +23,13 @@ import {
   notNegative,
   PERCENT_MESSAGE,
   percentOf,
+  validateLabels,
   validateSelector,
 } from './common.ts';
 import { goIntOrString, goLabels } from './go-dump.ts';
+import { validateAnnotations } from './metadata.ts';
 import { validatePodTemplate } from './pod.ts';
+import { validatePodAnnotations } from './pod-annotations.ts';
 import type { PodRules } from './pod-containers.ts';
 
 const MISMATCH = '`selector` does not match template `labels`';
@@ -49,32 +53,47 @@ function validateLongRunning(
   const labels = goLabels(template.metadata?.labels);
   if (!o.matches) errors.push(invalid(`${path}.metadata.labels`, labels, MISMATCH));
   validatePodTemplate(errors, path, template, o.rules);
-  const restart = template.spec?.restartPolicy ?? '';
+  validateRestart(errors, `${path}.spec`, template, o.owner);
+}
+
+function validateRestart(
+  errors: Errors,
+  path: string,
+  { spec }: PodTemplateSpec,
+  owner: string,
+): void {
+  const restart = spec?.restartPolicy ?? '';
   if (restart !== 'Always' && restart !== '') {
-    errors.push(notSupported(`${path}.spec.restartPolicy`, restart, ['Always']));
+    errors.push(notSupported(`${path}.restartPolicy`, restart, ['Always']));
   }
-  if (template.spec?.activeDeadlineSeconds !== undefined) {
-    const why = `activeDeadlineSeconds in ${o.owner} is not Supported`;
-    errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, why));
+  if (spec?.activeDeadlineSeconds !== undefined) {
+    const why = `activeDeadlineSeconds in ${owner} is not Supported`;
+    errors.push(forbidden(`${path}.activeDeadlineSeconds`, why));
   }
 }
 
+/** @returns whether the template can be held against it; `broken` is what else is said when not */
 function validateWorkloadSelector(
   errors: Errors,
   selector: LabelSelector | undefined,
-  owner: string,
-): void {
+  o: { owner: string; broken: string },
+): boolean {
   if (!selector) {
     errors.push(required('spec.selector'));
-    return;
+    return true;
   }
+  const before = errors.length;
   validateSelector(errors, 'spec.selector', selector);
+  const isBroken = errors.length > before;
   if (isEmptySelector(selector)) {
-    errors.push(
-      invalid('spec.selector', goSelector(selector), `empty selector is invalid for ${owner}`),
-    );
+    const why = `empty selector is invalid for ${o.owner}`;
+    errors.push(invalid('spec.selector', goSelector(selector), why));
   }
+  if (isBroken) errors.push(invalid('spec.selector', goSelector(selector), o.broken));
+  return !isBroken;
 }
+
+const BROKEN = 'invalid label selector';
 
 /** A label selector as the stock server dumps it. */
 export function goSelector(s: LabelSelector | undefined): GoText {
@@ -152,13 +171,7 @@ export function validateDeployment(errors: Errors, d: Deployment, rules: PodRule
   const spec = d.spec;
   if (!spec) return;
   notNegative(errors, 'spec.replicas', spec.replicas);
-  validateWorkloadSelector(errors, spec.selector, 'deployment');
-  const matches = labelsMatch(spec.selector, spec.template);
-  validateLongRunning(errors, 'spec.template', spec.template, {
-    matches,
-    rules,
-    owner: 'ReplicaSet',
-  });
+  validateReplicas(errors, spec.selector, spec.template, rules);
   validateStrategy(errors, spec);
   notNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   notNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit);
@@ -184,9 +197,19 @@ export function validateReplicaSet(errors: Errors, rs: ReplicaSet, rules: PodRul
   if (!spec) return;
   notNegative(errors, 'spec.replicas', spec.replicas);
   notNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
-  validateWorkloadSelector(errors, spec.selector, 'replicaset');
-  const template = spec.template ?? {};
-  const matches = labelsMatch(spec.selector, template);
+  validateReplicas(errors, spec.selector, spec.template ?? {}, rules);
+}
+
+/** Selector and template of what ends up as a ReplicaSet. */
+function validateReplicas(
+  errors: Errors,
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec,
+  rules: PodRules,
+): void {
+  const about = { owner: 'deployment', broken: BROKEN };
+  if (!validateWorkloadSelector(errors, selector, about)) return;
+  const matches = labelsMatch(selector, template);
   validateLongRunning(errors, 'spec.template', template, { matches, rules, owner: 'ReplicaSet' });
 }
 
@@ -228,6 +251,8 @@ function validateDaemonStrategy(errors: Errors, ds: DaemonSet): void {
   const both = !isZero(maxUnavailable) && !isZero(maxSurge);
   validateIntOrPercent(errors, `${at}.maxUnavailable`, maxUnavailable);
   validateIntOrPercent(errors, `${at}.maxSurge`, maxSurge);
+  notOverHundred(errors, `${at}.maxUnavailable`, maxUnavailable);
+  notOverHundred(errors, `${at}.maxSurge`, maxSurge);
   if (both) {
     const why = 'may not be set when maxUnavailable is non-zero';
     errors.push(invalid(`${at}.maxSurge`, goIntOrString(maxSurge ?? 0), why));
@@ -235,8 +260,6 @@ function validateDaemonStrategy(errors: Errors, ds: DaemonSet): void {
     const why = 'cannot be 0 when maxSurge is 0';
     errors.push(required(`${at}.maxUnavailable`, why));
   }
-  notOverHundred(errors, `${at}.maxUnavailable`, maxUnavailable);
-  notOverHundred(errors, `${at}.maxSurge`, maxSurge);
 }
 
 export function validateDaemonSet(errors: Errors, ds: DaemonSet, rules: PodRules): void {
@@ -266,13 +289,11 @@ function validateStatefulStrategy(errors: Errors, s: StatefulSet): void {
     errors.push(required(path));
     return;
   }
-  const pointer = rollingUpdate ? '(0xc000000000)' : '(nil)';
-  const dump = new GoText(
-    `apps.StatefulSetUpdateStrategy{Type:${goQuote(type)}, RollingUpdate:(*apps.RollingUpdateStatefulSetStrategy)${pointer}}`,
-  );
   if (type === 'OnDelete') {
     const why = `only allowed for updateStrategy 'RollingUpdate'`;
-    if (rollingUpdate) errors.push(invalid(`${path}.rollingUpdate`, dump, why));
+    const partition = rollingUpdate?.partition ?? 0;
+    const shown = `apps.RollingUpdateStatefulSetStrategy{Partition:${partition}, MaxUnavailable:(*intstr.IntOrString)(nil)}`;
+    if (rollingUpdate) errors.push(invalid(`${path}.rollingUpdate`, new GoText(shown), why));
   } else if (type === 'RollingUpdate') {
     notNegative(errors, `${path}.rollingUpdate.partition`, rollingUpdate?.partition);
     validateIntOrPercent(
@@ -281,11 +302,26 @@ function validateStatefulStrategy(errors: Errors, s: StatefulSet): void {
       rollingUpdate?.maxUnavailable,
     );
   } else {
-    errors.push(invalid(path, dump, "must be 'RollingUpdate' or 'OnDelete'"));
+    const pointer = rollingUpdate ? '(0xc000000000)' : '(nil)';
+    const shown = `apps.StatefulSetUpdateStrategy{Type:${goQuote(type)}, RollingUpdate:(*apps.RollingUpdateStatefulSetStrategy)${pointer}}`;
+    errors.push(invalid(path, new GoText(shown), "must be 'RollingUpdate' or 'OnDelete'"));
   }
 }
 
-export function validateStatefulSet(errors: Errors, s: StatefulSet, rules: PodRules): void {
+/** 1.32 looks at little of a StatefulSet's template: what is wrong with it shows when its pods are made. */
+function validateStatefulTemplate(errors: Errors, { selector, template }: StatefulSetSpec): void {
+  const path = 'spec.template';
+  const { metadata, spec } = template;
+  const { labels, annotations } = metadata ?? {};
+  if (!labelsMatch(selector, template)) {
+    errors.push(invalid(`${path}.metadata.labels`, goLabels(labels), MISMATCH));
+  }
+  validateLabels(errors, `${path}.labels`, labels);
+  validateAnnotations(errors, `${path}.annotations`, annotations);
+  validatePodAnnotations(errors, `${path}.annotations`, annotations, spec ?? { containers: [] });
+}
+
+export function validateStatefulSet(errors: Errors, s: StatefulSet): void {
   const spec = s.spec;
   if (!spec) return;
   const management = spec.podManagementPolicy ?? '';
@@ -305,13 +341,11 @@ export function validateStatefulSet(errors: Errors, s: StatefulSet, rules: PodRu
   notNegative(errors, 'spec.replicas', spec.replicas);
   notNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   notNegative(errors, 'spec.ordinals.start', spec.ordinals?.start);
-  validateWorkloadSelector(errors, spec.selector, 'statefulset');
-  const matches = labelsMatch(spec.selector, spec.template);
-  validateLongRunning(errors, 'spec.template', spec.template, {
-    matches,
-    rules,
-    owner: 'StatefulSet',
-  });
+  const about = { owner: 'statefulset', broken: '' };
+  if (validateWorkloadSelector(errors, spec.selector, about)) {
+    validateStatefulTemplate(errors, spec);
+  }
+  validateRestart(errors, 'spec.template.spec', spec.template, 'StatefulSet');
 }
 
 const STATEFUL_MUTABLE: readonly string[] = [
@@ -331,42 +365,4 @@ export function validateStatefulSetUpdate(errors: Errors, s: StatefulSet, old: S
   const why =
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
   errors.push(forbidden('spec', why));
-}
-
-interface ReplicaStatus {
-  replicas?: number | undefined;
-  updatedReplicas?: number | undefined;
-  fullyLabeledReplicas?: number | undefined;
-  readyReplicas?: number | undefined;
-  availableReplicas?: number | undefined;
-  unavailableReplicas?: number | undefined;
-  currentReplicas?: number | undefined;
-  observedGeneration?: number | undefined;
-}
-
-const OVER_TOTAL = 'cannot be greater than status.replicas';
-const OVER_READY = 'cannot be greater than readyReplicas';
-
-/** The counts of a status: none negative, parts not above the whole. `parts` in the order of messages. */
-export function validateReplicaStatus(
-  errors: Errors,
-  status: ReplicaStatus | undefined,
-  parts: readonly (keyof ReplicaStatus)[],
-): void {
-  if (!status) return;
-  const total = status.replicas ?? 0;
-  notNegative(errors, 'status.replicas', total);
-  for (const part of parts) notNegative(errors, `status.${part}`, status[part]);
-  notNegative(errors, 'status.observedGeneration', status.observedGeneration);
-  const ready = status.readyReplicas ?? 0;
-  for (const part of parts) {
-    const count = status[part] ?? 0;
-    if (part !== 'unavailableReplicas' && count > total) {
-      errors.push(invalid(`status.${part}`, count, OVER_TOTAL));
-    }
-  }
-  const available = status.availableReplicas ?? 0;
-  if (available > ready && ready <= total) {
-    errors.push(invalid('status.availableReplicas', available, OVER_READY));
-  }
 }
