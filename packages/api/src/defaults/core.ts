@@ -23,7 +23,8 @@ export function defaultNode(node: Node): void {
   }
   const spec = node.spec;
   if (!spec) return;
-  if (spec.podCIDR && (spec.podCIDRs ?? []).length === 0) spec.podCIDRs = [spec.podCIDR];
+  // Older clients know the single field only: what it says goes before a list that begins with another.
+  if (spec.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
   const first = spec.podCIDRs?.[0];
   if (!spec.podCIDR && first) spec.podCIDR = first;
 }

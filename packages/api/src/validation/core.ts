@@ -1,4 +1,4 @@
-/** ConfigMaps, Secrets, Nodes and events. */
+/** ConfigMaps, Secrets, Nodes and namespaces. */
 import { semanticEqual } from '../equal.ts';
 import {
   duplicate,
@@ -9,9 +9,10 @@ import {
   required,
   tooLong,
 } from '../field-error.ts';
-import type { ConfigMap, EventEvents, Namespace, Node, Secret, Taint } from '../generated/types.ts';
+import type { ConfigMap, Namespace, Node, Secret, Taint } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { MAX_DATA_BYTES } from '../limits.ts';
+import { goJsonError } from '../schema/json-error.ts';
 import { addMessages, type Errors, IMMUTABLE, validateCidr } from './common.ts';
 import { goStrings } from './go-dump.ts';
 import { BARE_FINALIZERS } from './metadata.ts';
@@ -49,22 +50,13 @@ export function validateConfigMapUpdate(errors: Errors, map: ConfigMap, old: Con
   }
 }
 
-/** Go's message for a text that is no JSON; only its common shapes. */
+/** Go's message for a text that is no JSON. */
 function jsonProblem(text: string): string | undefined {
   try {
     JSON.parse(text);
     return undefined;
   } catch {
-    if (text === '') return 'unexpected end of JSON input';
-    const literals: Record<string, string> = { n: 'null', t: 'true', f: 'false' };
-    const literal = literals[text[0] ?? ''];
-    if (literal) {
-      const at = [...literal].findIndex((c, i) => text[i] !== c);
-      const got = text[at];
-      if (got === undefined) return 'unexpected end of JSON input';
-      return `invalid character '${got}' in literal ${literal} (expecting '${literal[at]}')`;
-    }
-    return `invalid character '${text[0]}' looking for beginning of value`;
+    return goJsonError(text);
   }
 }
 
@@ -194,45 +186,6 @@ export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void 
     const why = 'node updates may not change providerID except from "" to valid';
     errors.push(forbidden('spec.providerID', why));
   }
-}
-
-const MAX_EVENT_TEXT = 128;
-const MAX_EVENT_NOTE = 1024;
-
-/** The rules of the events' own group, which the core group's events need not keep. */
-export function validateNewEvent(errors: Errors, e: EventEvents): void {
-  if (!e.eventTime) errors.push(required('eventTime'));
-  if (!e.reportingController) errors.push(required('reportingController'));
-  addMessages(
-    errors,
-    'reportingController',
-    e.reportingController ?? '',
-    qualifiedName(e.reportingController ?? ''),
-  );
-  for (const field of ['reportingInstance', 'action', 'reason'] as const) {
-    const text = e[field] ?? '';
-    if (text === '') errors.push(required(field));
-    if (text.length > MAX_EVENT_TEXT) {
-      errors.push(invalid(field, '', `can have at most ${MAX_EVENT_TEXT} characters`));
-    }
-  }
-  if ((e.note ?? '').length > MAX_EVENT_NOTE) {
-    errors.push(invalid('message', '', `can have at most ${MAX_EVENT_NOTE} characters`));
-  }
-  if (e.type !== 'Normal' && e.type !== 'Warning') {
-    errors.push(invalid('type', '', `has invalid value: ${e.type ?? ''}`));
-  }
-}
-
-/** Names the objects an event is about must fit its own namespace. */
-export function validateInvolved(
-  errors: Errors,
-  o: { namespace: string | undefined; involved: string | undefined },
-): void {
-  const home = o.namespace ?? '';
-  const about = o.involved ?? '';
-  if (about === '' ? home === 'default' || home === 'kube-system' : about === home) return;
-  errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'));
 }
 
 const PHASE = 'status.Phase';

@@ -1,13 +1,6 @@
 /** Validation: is an object acceptable, as new or as a change of what is stored? */
 import type { FieldError } from '../field-error.ts';
-import type {
-  DaemonSet,
-  Deployment,
-  Event,
-  EventEvents,
-  Pod,
-  ReplicaSet,
-} from '../generated/types.ts';
+import type { DaemonSet, Deployment, Pod, ReplicaSet } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { validateApproval, validateEphemeralUpdate } from '../strategy/subresources.ts';
@@ -19,6 +12,7 @@ import * as certificates from './certificates.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
 import * as endpoints from './endpoints.ts';
+import * as events from './events.ts';
 import * as flow from './flow-control.ts';
 import { validateJobStatus } from './job-status.ts';
 import {
@@ -89,18 +83,11 @@ const CORE: Readonly<Record<string, KindRules>> = {
     status: service.validateServiceStatus,
   },
   '/Endpoints': { object: endpoints.validateEndpoints },
-  '/Event': {
-    object: (errors: Errors, e: Event) => {
-      const involved = e.involvedObject?.namespace;
-      core.validateInvolved(errors, { namespace: e.metadata.namespace, involved });
-    },
-  },
+  '/Event': { object: events.validateCoreEvent },
   'events.k8s.io/Event': {
-    object: (errors: Errors, e: EventEvents) => {
-      const involved = e.regarding?.namespace;
-      core.validateInvolved(errors, { namespace: e.metadata.namespace, involved });
-    },
-    create: core.validateNewEvent,
+    object: events.validateEvent,
+    create: events.validateNewEvent,
+    update: events.validateEventUpdate,
   },
   '/LimitRange': { object: quota.validateLimitRange },
   '/ResourceQuota': {

@@ -251,15 +251,46 @@ describe('slices and events', () => {
       {
         regarding: { namespace: 'n' },
         reportingController: 'c',
-        reportingInstance: 'i',
         type: 'Odd',
+        series: { count: 1 },
+        deprecatedCount: 3,
+        deprecatedSource: { host: 'h' },
       },
       [
+        'series.count: Invalid value: "": should be at least 2',
+        'series.lastObservedTime: Required value',
         'eventTime: Required value',
+        'type: Invalid value: "": has invalid value: Odd',
+        'count: Invalid value: "": needs to be unset',
+        'source: Invalid value: "": needs to be unset',
+      ],
+    ],
+    [
+      'events.k8s.io/v1',
+      'Event',
+      {
+        regarding: { namespace: 'elsewhere' },
+        eventTime: '2024-01-02T03:04:05.000000Z',
+        reportingController: 'c',
+        reportingInstance: 'i'.repeat(129),
+        type: 'Normal',
+      },
+      [
+        'reportingInstance: Invalid value: "": can have at most 128 characters',
         'action: Required value',
         'reason: Required value',
-        'type: Invalid value: "": has invalid value: Odd',
       ],
+    ],
+    [
+      'v1',
+      'Event',
+      {
+        involvedObject: { namespace: 'n' },
+        eventTime: '2024-01-02T03:04:05.000000Z',
+        ...{ reportingComponent: 'a', reportingInstance: 'b', action: 'c', reason: 'd' },
+        message: 'x'.repeat(1025),
+      },
+      ['message: Invalid value: "": can have at most 1024 characters'],
     ],
     [
       'v1',

@@ -21,13 +21,32 @@ import {
   validatePortReference,
   validateSelector,
 } from './common.ts';
+import { goStrings } from './go-dump.ts';
 import {
   dns1035Label,
   dns1123Subdomain,
+  pathSegmentName,
   portName,
   portNumber,
   wildcardSubdomain,
 } from './names.ts';
+
+/** A reference to an object of any kind in the same place. */
+function validateTypedReference(
+  errors: Errors,
+  path: string,
+  ref: { apiGroup?: string | undefined; kind?: string; name?: string },
+): void {
+  const { apiGroup } = ref;
+  if (apiGroup !== undefined) {
+    addMessages(errors, `${path}.apiGroup`, apiGroup, dns1123Subdomain(apiGroup));
+  }
+  for (const field of ['kind', 'name'] as const) {
+    const value = ref[field] ?? '';
+    if (value === '') errors.push(required(`${path}.${field}`, `${field} is required`));
+    else addMessages(errors, `${path}.${field}`, value, pathSegmentName(value));
+  }
+}
 
 function validateBackend(errors: Errors, path: string, b: IngressBackend | undefined): void {
   if (b?.resource && b.service) {
@@ -35,8 +54,7 @@ function validateBackend(errors: Errors, path: string, b: IngressBackend | undef
     return;
   }
   if (b?.resource) {
-    if (!b.resource.kind) errors.push(required(`${path}.resource.kind`));
-    if (!b.resource.name) errors.push(required(`${path}.resource.name`));
+    validateTypedReference(errors, `${path}.resource`, b.resource);
     return;
   }
   if (!b?.service) {
@@ -160,9 +178,7 @@ export function validateIngressClass(errors: Errors, ic: IngressClass): void {
   const p = ic.spec?.parameters;
   if (!p) return;
   const path = 'spec.parameters';
-  if (p.apiGroup) addMessages(errors, `${path}.apiGroup`, p.apiGroup, dns1123Subdomain(p.apiGroup));
-  if (!p.kind) errors.push(required(`${path}.kind`, 'kind is required'));
-  if (!p.name) errors.push(required(`${path}.name`, 'name is required'));
+  validateTypedReference(errors, path, p);
   if (p.scope !== 'Cluster' && p.scope !== 'Namespace') {
     errors.push(notSupported(`${path}.scope`, p.scope, ['Cluster', 'Namespace']));
   }
@@ -269,7 +285,8 @@ export function validateNetworkPolicy(errors: Errors, policy: NetworkPolicy): vo
   const types = ['Ingress', 'Egress'];
   if ((spec.policyTypes ?? []).length > 2) {
     const why = 'may not specify more than two policyTypes';
-    errors.push(invalid('spec.policyTypes', spec.policyTypes, why));
+    const shown = goStrings(spec.policyTypes, '[]networking.PolicyType');
+    errors.push(invalid('spec.policyTypes', shown, why));
     return;
   }
   (spec.policyTypes ?? []).forEach((t, i) => {

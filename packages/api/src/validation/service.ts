@@ -162,10 +162,10 @@ function specialIpProblem(ip: string): string | undefined {
   if (ip.startsWith('127.') || ip === '::1') {
     return 'may not be in the loopback range (127.0.0.0/8, ::1/128)';
   }
-  if (ip.startsWith('169.254.') || /^fe80:/i.test(ip)) {
+  if (ip.startsWith('169.254.') || /^fe[89ab][\da-f]:/i.test(ip)) {
     return 'may not be in the link-local range (169.254.0.0/16, fe80::/10)';
   }
-  if (/^224\.0\.0\./.test(ip)) {
+  if (/^224\.0\.0\./.test(ip) || /^ff[\da-f]2:/i.test(ip)) {
     return 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)';
   }
   return undefined;
