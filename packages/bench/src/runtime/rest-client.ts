@@ -1,11 +1,17 @@
-/** A client of any Kubernetes API server over HTTP/2: many requests and watches on few connections. */
+/**
+ * A client of any Kubernetes API server over HTTP/2: many requests and watches on few connections. Thousands of hollow nodes share
+ * the machine with what is measured, so what a request costs here counts.
+ */
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
 import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type OutgoingHttpHeaders,
-} from 'node:http2';
+  ClientConnection,
+  type HeaderFields,
+  roomFor,
+  type StreamEvents,
+  type Ticket,
+  writeBlock,
+} from '@kubets/platform/http2';
 import { RestFault } from '../errors.ts';
 import { MAX_STREAMS, REQUEST_TIMEOUT_MS, REQUESTS_A_SESSION, WINDOW_BYTES } from '../limits.ts';
 import type { Access } from '../rest/kubeconfig.ts';
@@ -35,10 +41,73 @@ export interface Watch {
 /** Told about every answer: its request, milliseconds, status (0: none came). */
 export type OnAnswer = (call: Call, ms: number, status: number) => void;
 
-interface Connection {
-  readonly session: ClientHttp2Session;
-  streams: number;
-  limit: number;
+/** A request to be sent. */
+interface Sending {
+  readonly fields: HeaderFields;
+  readonly payload: Buffer | undefined;
+}
+
+/** A connection, perhaps still to be made: what comes before it is open waits. */
+class Connection {
+  readonly #connection: ClientConnection;
+  #waiting: (() => void)[] | undefined = [];
+  streams = 0;
+  isLost = false;
+
+  constructor({ server, ca, cert, key }: Access) {
+    const { hostname, port } = new URL(server);
+    const host = hostname.replace(/^\[(.*)\]$/, '$1');
+    const socket = connect({
+      ...{ host, port: Number(port || 443), ALPNProtocols: ['h2'] },
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      ...(isIP(host) === 0 && { servername: host }),
+    });
+    socket.setNoDelay(true);
+    const events = {
+      onReady: () => this.#go(),
+      onGoAway: () => this.#lost(),
+      onClosed: () => this.#lost(),
+    };
+    this.#connection = new ClientConnection(socket, events, { windowBytes: WINDOW_BYTES });
+  }
+
+  /** @returns gives the request up; its events are told nothing more then */
+  send({ fields, payload }: Sending, events: StreamEvents): () => void {
+    let ticket: Ticket | undefined;
+    let isOver = false;
+    const start = (): void => {
+      if (isOver) return;
+      const block = writeBlock(fields);
+      const room = roomFor(block);
+      const framed = Buffer.allocUnsafe(room + (payload?.length ?? 0));
+      payload?.copy(framed, room);
+      ticket = this.#connection.request({ block, framed }, events);
+    };
+    if (this.#waiting === undefined) start();
+    else this.#waiting.push(start);
+    return () => {
+      isOver = true;
+      if (ticket !== undefined) this.#connection.cancel(ticket);
+    };
+  }
+
+  close(): void {
+    this.#connection.destroy('the client is closed');
+  }
+
+  #lost(): void {
+    this.isLost = true;
+    this.#go();
+  }
+
+  /** What waits is sent, or told that there is no connection. */
+  #go(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const start of waiting) start();
+  }
 }
 
 /** Connections of one use, opened as streams need them. */
@@ -52,36 +121,42 @@ class Pool {
     this.#most = most;
   }
 
-  take(): Connection {
-    this.#connections = this.#connections.filter(
-      ({ session }) => !session.closed && !session.destroyed,
-    );
-    const free = this.#connections.find(({ streams, limit }) => streams < limit);
-    return free ?? this.#open();
+  /** `onOver` is called once, with whether an answer came to its end. */
+  send(
+    sending: Sending,
+    events: Omit<StreamEvents, 'onEnd' | 'onReset'> & { onOver(isWhole: boolean): void },
+  ): () => void {
+    const connection = this.#take();
+    connection.streams += 1;
+    let isOver = false;
+    const finish = (isWhole: boolean): void => {
+      if (isOver) return;
+      isOver = true;
+      connection.streams -= 1;
+      events.onOver(isWhole);
+    };
+    const cancel = connection.send(sending, {
+      onHeaders: (fields) => events.onHeaders(fields),
+      onData: (bytes) => events.onData(bytes),
+      onEnd: () => finish(true),
+      onReset: () => finish(false),
+    });
+    return () => {
+      if (isOver) return;
+      cancel();
+      finish(false);
+    };
   }
 
   close(): void {
-    for (const { session } of this.#connections) session.destroy();
+    for (const connection of this.#connections) connection.close();
   }
 
-  #open(): Connection {
-    const { server, ca, cert, key } = this.#access;
-    const session = connect(server, {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      settings: { initialWindowSize: WINDOW_BYTES },
-      maxSessionMemory: 256,
-    });
-    const made: Connection = { session, streams: 0, limit: Math.min(MAX_STREAMS, this.#most) };
-    session.setMaxListeners(0);
-    // Streams fail by themselves; without a listener the event would end the process.
-    session.on('error', () => session.destroy());
-    session.on('goaway', () => session.close());
-    session.on('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
-    session.on('remoteSettings', ({ maxConcurrentStreams = MAX_STREAMS }) => {
-      made.limit = Math.max(1, Math.min(maxConcurrentStreams, this.#most));
-    });
+  #take(): Connection {
+    this.#connections = this.#connections.filter(({ isLost }) => !isLost);
+    const free = this.#connections.find(({ streams }) => streams < this.#most);
+    if (free !== undefined) return free;
+    const made = new Connection(this.#access);
     this.#connections.push(made);
     return made;
   }
@@ -90,15 +165,17 @@ class Pool {
 export class RestClient {
   readonly #requests: Pool;
   readonly #watches: Pool;
-  readonly #headers: OutgoingHttpHeaders;
+  readonly #headers: HeaderFields;
   readonly #onAnswer: OnAnswer;
 
   constructor(access: Access, onAnswer: OnAnswer = () => undefined) {
     this.#requests = new Pool(access, REQUESTS_A_SESSION);
     this.#watches = new Pool(access, MAX_STREAMS);
     this.#onAnswer = onAnswer;
-    const { token } = access;
+    const { server, token } = access;
     this.#headers = {
+      ':scheme': 'https',
+      ':authority': new URL(server).host,
       accept: 'application/json',
       'user-agent': 'kubets-bench',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -133,35 +210,33 @@ export class RestClient {
 
   /** @param onEvent undefined: events are received, as somebody has to who watches, but not looked at */
   watch(path: string, onEvent: ((event: WatchEvent) => void) | undefined): Watch {
-    const connection = this.#watches.take();
-    const stream = this.#stream(connection, { ':method': 'GET', ':path': path });
     const { promise: done, resolve } = Promise.withResolvers<number>();
-    if (stream === undefined) {
-      setImmediate(() => resolve(0));
-      return { done, stop: () => undefined };
-    }
     let status = 0;
     let rest = '';
-    stream.on('response', (headers) => {
-      status = headers[':status'] ?? 0;
-    });
-    if (onEvent === undefined) stream.resume();
-    else stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => {
-      if (onEvent === undefined) return;
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        if (line === '' || status !== 200) continue;
-        const event = JSON.parse(line) as WatchEvent;
-        if (event.type === 'ERROR') status = Number(event.object.code ?? 500);
-        else onEvent(event);
-      }
-    });
-    stream.on('error', () => undefined);
-    stream.on('close', () => resolve(status));
-    stream.end();
-    return { done, stop: () => stream.close(constants.NGHTTP2_CANCEL) };
+    const decoder = new TextDecoder();
+    const take = (line: string): void => {
+      if (line === '' || status !== 200) return;
+      const event = JSON.parse(line) as WatchEvent;
+      if (event.type === 'ERROR') status = Number(event.object.code ?? 500);
+      else onEvent?.(event);
+    };
+    const fields = { ':method': 'GET', ':path': path, ...this.#headers };
+    const stop = this.#watches.send(
+      { fields, payload: undefined },
+      {
+        onHeaders: (answer) => {
+          status = Number(answer[':status'] ?? 0);
+        },
+        onData: (bytes) => {
+          if (onEvent === undefined) return;
+          const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+          rest = lines.pop() ?? '';
+          for (const line of lines) take(line);
+        },
+        onOver: () => resolve(status),
+      },
+    );
+    return { done, stop };
   }
 
   close(): void {
@@ -169,63 +244,35 @@ export class RestClient {
     this.#watches.close();
   }
 
-  #stream(connection: Connection, headers: OutgoingHttpHeaders): ClientHttp2Stream | undefined {
-    try {
-      const stream = connection.session.request(
-        { ...this.#headers, ...headers },
-        { endStream: false },
-      );
-      connection.streams += 1;
-      stream.once('close', () => {
-        connection.streams -= 1;
-      });
-      return stream;
-    } catch {
-      // The connection went away a moment ago: as if no answer had come.
-      return undefined;
-    }
-  }
-
   #exchange(call: Call, keep = true): Promise<{ status: number; body: Buffer }> {
     const payload = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
-    const stream = this.#stream(this.#requests.take(), {
-      ':method': call.verb,
-      ':path': call.path,
-      ...(payload === undefined
-        ? {}
-        : {
-            'content-type': call.type ?? 'application/json',
-            'content-length': payload.length,
-          }),
-    });
-    if (stream === undefined) {
-      return new Promise((resolve) => {
-        setImmediate(() => resolve({ status: 0, body: Buffer.alloc(0) }));
-      });
-    }
+    const fields = {
+      ...{ ':method': call.verb, ':path': call.path },
+      ...this.#headers,
+      ...(payload !== undefined && {
+        'content-type': call.type ?? 'application/json',
+        'content-length': String(payload.length),
+      }),
+    };
     return new Promise((resolve) => {
       let status = 0;
-      let ended = false;
       const chunks: Buffer[] = [];
-      const timeout = setTimeout(
-        () => stream.close(constants.NGHTTP2_CANCEL),
-        call.timeoutMs ?? REQUEST_TIMEOUT_MS,
+      const stop = this.#requests.send(
+        { fields, payload },
+        {
+          onHeaders: (answer) => {
+            status = Number(answer[':status'] ?? 0);
+          },
+          onData: (bytes) => {
+            if (keep) chunks.push(bytes);
+          },
+          onOver: (isWhole) => {
+            clearTimeout(timeout);
+            resolve({ status: isWhole ? status : 0, body: Buffer.concat(chunks) });
+          },
+        },
       );
-      stream.on('response', (headers) => {
-        status = headers[':status'] ?? 0;
-      });
-      stream.on('data', (chunk: Buffer) => {
-        if (keep) chunks.push(chunk);
-      });
-      stream.on('end', () => {
-        ended = true;
-      });
-      stream.on('error', () => undefined);
-      stream.on('close', () => {
-        clearTimeout(timeout);
-        resolve({ status: ended ? status : 0, body: Buffer.concat(chunks) });
-      });
-      stream.end(payload);
+      const timeout = setTimeout(stop, call.timeoutMs ?? REQUEST_TIMEOUT_MS);
     });
   }
 }
