@@ -48,7 +48,8 @@ const SCALE_DOWN: HPAScalingRules = {
 
 function scalingRules(given: HPAScalingRules | undefined, base: HPAScalingRules): HPAScalingRules {
   const rules = { ...structuredClone(base), ...given };
-  if (given && (given.policies ?? []).length === 0) rules.policies = structuredClone(base.policies);
+  // A list that is there and empty stays: validation tells that it may not be.
+  rules.policies ??= structuredClone(base.policies);
   return rules;
 }
 

@@ -43,6 +43,14 @@ export function goQuantity(text: string, shown: boolean): GoText {
   return new GoText(`resource.Quantity{${i}, ${d}, s:${s}, Format:"DecimalSI"}`);
 }
 
+/** `core.ResourceList{"cpu":resource.Quantity{…}}`. */
+export function goResources(resources: Record<string, string> | undefined | null): GoText {
+  if (!resources) return new GoText('core.ResourceList(nil)');
+  const entries = Object.entries(resources).sort(([a], [b]) => (a < b ? -1 : 1));
+  const body = entries.map(([name, text]) => `${goQuote(name)}:${goQuantity(text, false).text}`);
+  return new GoText(`core.ResourceList{${body.join(', ')}}`);
+}
+
 /** A structure whose dump tells nothing a client could use: its type and its JSON. */
 export function goDump(type: string, value: unknown): GoText {
   return new GoText(value === undefined ? `(*${type})(nil)` : `${type}${JSON.stringify(value)}`);

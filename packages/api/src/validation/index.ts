@@ -11,6 +11,7 @@ import * as batch from './batch.ts';
 import * as certificates from './certificates.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
+import { validateCustomResource } from './custom-resource.ts';
 import * as endpoints from './endpoints.ts';
 import * as events from './events.ts';
 import * as flow from './flow-control.ts';
@@ -190,6 +191,7 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     update: storage.validateCsiNodeUpdate,
   },
   'storage.k8s.io/CSIDriver': {
+    ...anySegment,
     object: storage.validateCsiDriver,
     update: storage.validateCsiDriverUpdate,
   },
@@ -235,7 +237,7 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
   },
   'apiextensions.k8s.io/CustomResourceDefinition': {
     ...anySegment,
-    object: policy.validateCustomResource,
+    object: validateCustomResource,
   },
   'apiregistration.k8s.io/APIService': {
     ...anySegment,

@@ -3,8 +3,6 @@ import { semanticEqual } from '../equal.ts';
 import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
 import type {
   ControllerRevision,
-  CustomResourceDefinition,
-  CustomResourceDefinitionVersion,
   Lease,
   MutatingWebhookConfiguration,
   PriorityClass,
@@ -12,14 +10,12 @@ import type {
   RuntimeClass,
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
-import { goQuote } from '../go-text.ts';
 import {
   addMessages,
   type Errors,
   IMMUTABLE,
   NOT_NEGATIVE,
   notNegative,
-  requireText,
   UniqueNames,
   validateLabels,
   validateSelector,
@@ -242,87 +238,4 @@ export function validateWebhooks(
     validateWebhook(errors, `webhooks[${i}]`, hook);
     if (hook.name) names.add(errors, `webhooks[${i}].name`, hook.name);
   });
-}
-
-function validateCustomNames(errors: Errors, crd: CustomResourceDefinition): void {
-  const { names } = crd.spec;
-  for (const field of ['plural', 'singular'] as const) {
-    const value = names[field] ?? '';
-    if (requireText(errors, `spec.names.${field}`, value)) {
-      addMessages(errors, `spec.names.${field}`, value, dns1035Label(value));
-    }
-  }
-  for (const field of ['kind', 'listKind'] as const) {
-    const value = names[field] ?? '';
-    if (!requireText(errors, `spec.names.${field}`, value)) continue;
-    for (const message of dns1035Label(value.toLowerCase())) {
-      const why = `may have mixed case, but should otherwise match: ${message}`;
-      errors.push(invalid(`spec.names.${field}`, value, why));
-    }
-  }
-  if (names.kind && names.kind === names.listKind) {
-    errors.push(
-      invalid('spec.names.listKind', names.listKind, 'kind and listKind may not be the same'),
-    );
-  }
-}
-
-/** A version as Go prints its structure, after what all versions share has moved out of it. */
-function versionText(type: string, v: CustomResourceDefinitionVersion): string {
-  const flags = `Served:${v.served}, Storage:${v.storage}, Deprecated:${v.deprecated ?? false}`;
-  const parts = [
-    'DeprecationWarning:(*string)(nil)',
-    'Schema:(*apiextensions.CustomResourceValidation)(nil)',
-    'Subresources:(*apiextensions.CustomResourceSubresources)(nil)',
-    'AdditionalPrinterColumns:[]apiextensions.CustomResourceColumnDefinition(nil)',
-    'SelectableFields:[]apiextensions.SelectableField(nil)',
-  ];
-  return `${type}{Name:${goQuote(v.name)}, ${flags}, ${parts.join(', ')}}`;
-}
-
-export function validateCustomResource(errors: Errors, crd: CustomResourceDefinition): void {
-  const spec = crd.spec;
-  const wanted = `${spec.names?.plural}.${spec.group}`;
-  if (crd.metadata.name !== wanted) {
-    const why = 'must be spec.names.plural+"."+spec.group';
-    errors.push(invalid('metadata.name', crd.metadata.name ?? '', why));
-  }
-  if (requireText(errors, 'spec.group', spec.group)) {
-    addMessages(errors, 'spec.group', spec.group, dns1123Subdomain(spec.group));
-    if (spec.group.split('.').length < 2) {
-      errors.push(invalid('spec.group', spec.group, 'should be a domain with at least one dot'));
-    }
-  }
-  const scopes = ['Cluster', 'Namespaced'];
-  if (!spec.scope) errors.push(required('spec.scope'));
-  else if (!scopes.includes(spec.scope))
-    errors.push(notSupported('spec.scope', spec.scope, scopes));
-  const stored = (spec.versions ?? []).filter((v) => v.storage);
-  if (stored.length !== 1) {
-    const type = 'apiextensions.CustomResourceDefinitionVersion';
-    const all = (spec.versions ?? []).map((v) => versionText(type, v));
-    const shown = new GoText(`[]${type}{${all.join(', ')}}`);
-    const why = 'must have exactly one version marked as storage version';
-    errors.push(invalid('spec.versions', shown, why));
-  }
-  (spec.versions ?? []).forEach((v, i) => {
-    addMessages(errors, `spec.versions[${i}].name`, v.name, dns1035Label(v.name));
-    if (!v.schema?.openAPIV3Schema) {
-      errors.push(required(`spec.versions[${i}].schema.openAPIV3Schema`, 'schemas are required'));
-    }
-  });
-  validateCustomNames(errors, crd);
-  if (spec.preserveUnknownFields) {
-    const why =
-      'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
-    errors.push(invalid('spec.preserveUnknownFields', true, why));
-  }
-  if (/(^|\.)(k8s\.io|kubernetes\.io)$/.test(spec.group ?? '')) {
-    const key = 'api-approved.kubernetes.io';
-    if (!crd.metadata.annotations?.[key]) {
-      const link = 'https://github.com/kubernetes/enhancements/pull/1111';
-      const why = `protected groups must have approval annotation "${key}", see ${link}`;
-      errors.push(required(`metadata.annotations[${key}]`, why));
-    }
-  }
 }

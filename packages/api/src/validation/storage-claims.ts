@@ -18,7 +18,7 @@ import {
   validateLabels,
   validateSelector,
 } from './common.ts';
-import { goDump } from './go-dump.ts';
+import { goDump, goResources } from './go-dump.ts';
 import { validateAnnotations } from './metadata.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName } from './names.ts';
 import { validateNodeSelector } from './pod-scheduling.ts';
@@ -52,8 +52,7 @@ function validateCapacity(errors: Errors, spec: PersistentVolumeSpec): void {
   const capacity = Object.entries(spec.capacity ?? {});
   if (capacity.length === 0) errors.push(required('spec.capacity'));
   if (capacity.length !== 1 || spec.capacity?.storage === undefined) {
-    const dump = new GoText('core.ResourceList') as unknown as string;
-    errors.push(notSupported('spec.capacity', dump, ['storage']));
+    errors.push(notSupported('spec.capacity', goResources(spec.capacity), ['storage']));
   }
   for (const [name, amount] of capacity) {
     const q = parseQuantity(amount);

@@ -27,13 +27,10 @@ const MIN_TOKEN_SECONDS = 600;
 
 export function validateStorageClass(errors: Errors, sc: StorageClass): void {
   if (!sc.provisioner) errors.push(required('provisioner', sc.provisioner));
-  else
-    addMessages(
-      errors,
-      'provisioner',
-      sc.provisioner.toLowerCase(),
-      qualifiedName(sc.provisioner.toLowerCase()),
-    );
+  else {
+    const messages = qualifiedName(sc.provisioner.toLowerCase());
+    addMessages(errors, 'provisioner', sc.provisioner, messages);
+  }
   validateParameters(errors, sc.parameters ?? {});
   const policies = ['Delete', 'Retain'];
   const policy = sc.reclaimPolicy ?? '';
@@ -157,6 +154,7 @@ export function validateCsiDriverUpdate(errors: Errors, driver: CSIDriver, old: 
 
 export function validateCsiDriver(errors: Errors, driver: CSIDriver): void {
   const spec = driver.spec;
+  validateDriverName(errors, 'name', driver.metadata.name ?? '');
   const policies = ['File', 'None', 'ReadWriteOnceWithFSType'];
   if (spec.fsGroupPolicy !== undefined && !policies.includes(spec.fsGroupPolicy)) {
     errors.push(notSupported('spec.fsGroupPolicy', spec.fsGroupPolicy, policies));

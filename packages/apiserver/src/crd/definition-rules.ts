@@ -90,6 +90,9 @@ function schemaErrorsOf(version: Version, path: string): FieldError[] {
 }
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
+const COLUMN_FORMATS = [
+  ...['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'],
+];
 const SIMPLE_PATH = 'must be a simple json path starting with .';
 
 function columnErrors(errors: FieldError[], version: Version, path: string): void {
@@ -100,6 +103,10 @@ function columnErrors(errors: FieldError[], version: Version, path: string): voi
       errors.push(required(`${at}.type`, `must be one of ${COLUMN_TYPES.join(',')}`));
     } else if (!COLUMN_TYPES.includes(column.type)) {
       errors.push(invalid(`${at}.type`, column.type, `must be one of ${COLUMN_TYPES.join(',')}`));
+    }
+    if (column.format && !COLUMN_FORMATS.includes(column.format)) {
+      const why = `must be one of ${COLUMN_FORMATS.join(',')}`;
+      errors.push(invalid(`${at}.format`, column.format, why));
     }
     if (!column.jsonPath) errors.push(required(`${at}.JSONPath`));
     else if (!column.jsonPath.startsWith('.')) {

@@ -3,6 +3,7 @@ import { fieldErrors, goQuote, isJsonObject, type ValidationRule } from '@kubets
 import { CompileError } from '../cel/errors.ts';
 import { objectSchema } from '../cel/schema-types.ts';
 import { compileMessage, compileRule } from './compiled-rules.ts';
+import { regexpProblem } from './go-regexp.ts';
 import { patternOf, validateValue } from './schema-validation.ts';
 import type { Schema } from './structural.ts';
 
@@ -78,8 +79,9 @@ function schemaHere(walk: Walk, schema: Schema, path: string): void {
     const why = 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic';
     errors.push(forbidden(`${path}.uniqueItems`, why));
   }
-  if (schema.pattern && patternOf(schema.pattern) === undefined) {
-    const why = `must be a valid regular expression, but isn't: error parsing regexp: ${schema.pattern}`;
+  const refused = schema.pattern === undefined ? undefined : patternProblem(schema.pattern);
+  if (refused !== undefined) {
+    const why = `must be a valid regular expression, but isn't: ${refused}`;
     errors.push(invalid(`${path}.pattern`, schema.pattern, why));
   }
   extensionErrors(errors, schema, path);
@@ -315,4 +317,11 @@ function ruleText(rule: ValidationRule): string {
     `MessageExpression:${text(messageExpression)}, Reason:(*apiextensions.FieldValueErrorReason)(nil), ` +
     `FieldPath:${text(fieldPath)}, OptionalOldSelf:(*bool)(nil)}`
   );
+}
+
+/** Why a pattern cannot be used, here or by the stock server. */
+function patternProblem(pattern: string): string | undefined {
+  const said = regexpProblem(pattern);
+  if (said !== undefined || pattern === '' || patternOf(pattern) !== undefined) return said;
+  return `error parsing regexp: ${pattern}`;
 }
