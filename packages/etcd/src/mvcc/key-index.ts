@@ -38,7 +38,8 @@ export class KeyIndex {
    * @param supersede hears of the key before its newest version is replaced
    */
   append(version: StoredVersion, supersede: (entry: KeyEntry) => void): KeyEntry {
-    const known = this.byName.get(version.name);
+    // Looking for a key that is not there, among a million, takes as long as adding it.
+    const known = this.isBeyond(version.name) ? undefined : this.byName.get(version.name);
     if (known === undefined) {
       const entry = new KeyEntry(version);
       this.insert(entry);
@@ -107,12 +108,18 @@ export class KeyIndex {
     if (leaf.entries.length > LEAF_MAX) this.split(leafAt, leaf);
   }
 
+  /** Whether a key comes after all there are. */
+  private isBeyond(name: KeyName): boolean {
+    const entries = this.leaves[this.leaves.length - 1]?.entries;
+    const last = entries?.[entries.length - 1];
+    return last === undefined || last.name < name;
+  }
+
   /** Keys often arrive in order: one beyond the last needs no search. */
   private pushLast(entry: KeyEntry, alive: number): boolean {
     const leaf = this.leaves[this.leaves.length - 1];
-    if (leaf === undefined) return false;
+    if (leaf === undefined || !this.isBeyond(entry.name)) return false;
     const { entries } = leaf;
-    if ((entries[entries.length - 1]?.name ?? '') >= entry.name) return false;
     if (entries.length >= LEAF_MAX) {
       this.leaves.push({ entries: [entry], alive });
       return true;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
-import { isSealed, Vault } from '../encryption/vault.ts';
+import { isSealed, MissingKeyError, Vault } from '../encryption/vault.ts';
 import { EncryptedDb } from './encrypted-db.ts';
 import type { Db } from './load.ts';
 
@@ -120,5 +120,36 @@ describe('encrypting anew', () => {
     const refreshing = db.refresh();
     await db.close();
     assert.equal(await refreshing, undefined);
+  });
+});
+
+describe('values without their keys', () => {
+  it('are the same whether they are encrypted or not, and refused without the key', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'kubets-encrypted-db-'));
+    const open = async (vault: Vault | undefined): Promise<EncryptedDb> => {
+      const db = new EncryptedDb(new ClassicLevel<Buffer, Buffer>(dir, BUFFERS), vault);
+      await db.open();
+      return db;
+    };
+    const read = (db: EncryptedDb) => db.values({ gte: key(1), lt: key(4) }).nextv(10);
+    const vault = new Vault([Buffer.alloc(32, 1)]);
+    try {
+      const plain = await open(undefined);
+      for (let i = 0; i < 5; i++) await plain.put(key(i), Buffer.from(`${i}`), SYNC);
+      const expected = [1, 2, 3].map((i) => Buffer.from(`${i}`));
+      assert.deepEqual(await read(plain), expected);
+      await plain.close();
+      const encrypted = await open(vault);
+      assert.deepEqual(await read(encrypted), expected);
+      assert.equal(encrypted.isStale, true);
+      assert.equal(await encrypted.refresh(), 5);
+      assert.deepEqual(await read(encrypted), expected);
+      await encrypted.close();
+      const without = await open(undefined);
+      await assert.rejects(read(without), MissingKeyError);
+      await without.close();
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 });

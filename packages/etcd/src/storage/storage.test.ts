@@ -316,6 +316,14 @@ describe('a directory that cannot be used', () => {
       value.writeUInt8(value.readUInt8(value.length - 1) ^ 1, value.length - 1);
       await db.put(key, value);
     },
+    'because a record lies in the place of another one': async (db) => {
+      const all = await db.keys().all();
+      const [first, second] = all.filter((key) => kindOf(key) === KIND.revision);
+      assert.ok(first && second);
+      await db.put(second, Buffer.from((await db.get(first)) ?? []));
+    },
+    'because a record is no version': async (db) =>
+      db.put(await keyOf(db, KIND.revision), Buffer.from('something')),
     'because a record is missing': async (db) => db.del(await keyOf(db, KIND.revision)),
     'because its position is missing': async (db) => db.del(await keyOf(db, KIND.meta)),
     'because something else is in it': (db) =>
