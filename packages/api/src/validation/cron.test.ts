@@ -10,6 +10,9 @@ describe('schedules', () => {
     '59 23 31 12 6',
     '@hourly',
     '@every 5m',
+    '@every 1h30m.5s',
+    '@every -3s',
+    '1,,2 * * * *',
     '0/15 * * * ?',
   ]) {
     test(`${good} can be read`, () => {
@@ -27,6 +30,10 @@ describe('schedules', () => {
     ['1-2-3 * * * *', /too many hyphens/],
     ['a * * * *', /failed to parse int from a/],
     ['@sometimes', /unrecognized descriptor/],
+    ['@every 5x', /^failed to parse duration @every 5x: time: unknown unit "x" in duration "5x"$/],
+    ['@every 5', /time: missing unit in duration "5"$/],
+    ['@every soon', /time: invalid duration "soon"$/],
+    ['@every ', /time: invalid duration ""$/],
   ];
   for (const [schedule, why] of bad) {
     test(`${schedule} can not`, () => {
@@ -37,5 +44,10 @@ describe('schedules', () => {
 
 test('time zones', () => {
   assert.equal(isTimeZone('Europe/Berlin'), true);
-  assert.equal(isTimeZone('Mars/Olympus'), false);
+  assert.equal(isTimeZone('US/Pacific'), true);
+  assert.equal(isTimeZone('Etc/GMT+5'), true);
+  assert.equal(isTimeZone('UTC'), true);
+  for (const name of ['Mars/Olympus', 'europe/berlin', 'EUROPE/BERLIN', '+01:00', 'utc']) {
+    assert.equal(isTimeZone(name), false, name);
+  }
 });

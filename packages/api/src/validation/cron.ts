@@ -1,5 +1,7 @@
 /** The five-field schedules of CronJobs: whether they can be read, and the complaint when not. */
 
+import { goQuote } from '../go-text.ts';
+
 const MACROS: ReadonlySet<string> = new Set([
   '@yearly',
   '@annually',
@@ -57,11 +59,33 @@ function rangeProblem(expr: string, b: Bounds): string | undefined {
   return undefined;
 }
 
+const EVERY = '@every ';
+const UNITS: ReadonlySet<string> = new Set(['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']);
+
+/** What Go's `time.ParseDuration` says of a text it does not take. */
+function durationProblem(text: string): string | undefined {
+  const quoted = goQuote(text);
+  let rest = text.replace(/^[-+]/, '');
+  if (rest === '0') return undefined;
+  if (rest === '') return `invalid duration ${quoted}`;
+  while (rest !== '') {
+    const [number] = /^(?:\d+\.?\d*|\.\d+)/.exec(rest) ?? [];
+    if (number === undefined) return `invalid duration ${quoted}`;
+    const [unit = ''] = /^[^.\d]+/.exec(rest.slice(number.length)) ?? [];
+    if (unit === '') return `missing unit in duration ${quoted}`;
+    if (!UNITS.has(unit)) return `unknown unit ${goQuote(unit)} in duration ${quoted}`;
+    rest = rest.slice(number.length + unit.length);
+  }
+  return undefined;
+}
+
 /** What is wrong with a schedule, or undefined. */
 export function scheduleProblem(schedule: string): string | undefined {
   if (schedule.startsWith('@')) {
-    if (MACROS.has(schedule) || /^@every \d/.test(schedule)) return undefined;
-    return `unrecognized descriptor: ${schedule}`;
+    if (MACROS.has(schedule)) return undefined;
+    if (!schedule.startsWith(EVERY)) return `unrecognized descriptor: ${schedule}`;
+    const problem = durationProblem(schedule.slice(EVERY.length));
+    return problem && `failed to parse duration ${schedule}: time: ${problem}`;
   }
   const fields = schedule.trim().split(/\s+/);
   if (fields.length !== 5) {
@@ -70,7 +94,7 @@ export function scheduleProblem(schedule: string): string | undefined {
   for (const [i, field] of fields.entries()) {
     const bounds = FIELDS[i];
     if (!bounds) continue;
-    for (const expr of field.split(',')) {
+    for (const expr of field.split(',').filter((part) => part !== '')) {
       const problem = rangeProblem(expr, bounds);
       if (problem) return problem;
     }
@@ -78,11 +102,12 @@ export function scheduleProblem(schedule: string): string | undefined {
   return undefined;
 }
 
-/** Is this the name of a time zone? */
+/** Is this the name of a time zone? Small and capital letters count, as in the files the stock server reads. */
 export function isTimeZone(name: string): boolean {
+  if (!name.split('/').every((part) => /^[A-Z]/.test(part))) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
+    const known = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+    return known === name || known.toLowerCase() !== name.toLowerCase();
   } catch {
     return false;
   }
