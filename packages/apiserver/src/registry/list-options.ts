@@ -130,8 +130,11 @@ export function selectionOf(def: KindDef, namespace: string, o: ListOptions): Se
   return { ...place, matches: (entry) => inScope(entry) && selected(entry) };
 }
 
-/** An entry's selectable fields as the request's version has them: a definition's versions have defaults of their own. */
+/**
+ * An entry's selectable fields as the request's version has them: a definition's versions have defaults of their own, and
+ * the two groups of events name their fields differently.
+ */
 function fieldsOf(def: KindDef, entry: CacheEntry): Readonly<Record<string, string>> {
-  const isOther = def.rules?.selectable !== undefined && !asksWebhook(def) && !storedAsItself(def);
-  return isOther ? selectableFields(def, fromStorage(def, objectOf(entry))) : entry.fields;
+  if (storedAsItself(def) || asksWebhook(def)) return entry.fields;
+  return selectableFields(def, fromStorage(def, objectOf(entry)));
 }

@@ -30,6 +30,26 @@ describe('reading', () => {
     await assert.rejects(s.t.registry.get(at('a'), 'x'), refusal(500, ''));
   });
 
+  it('selects by the names the version has for its fields', async () => {
+    for (const kind of ['Pod', 'Node']) {
+      await make(s.t, {
+        ...{
+          apiVersion: 'v1',
+          kind: 'Event',
+          metadata: { name: kind.toLowerCase(), namespace: 'default' },
+        },
+        ...{ involvedObject: { kind, namespace: 'default' }, reportingComponent: 'c' },
+      });
+    }
+    const names = async (apiVersion: string, fieldSelector: string): Promise<string[]> => {
+      const list = await s.t.registry.list(targetOf(apiVersion, 'Event'), { fieldSelector });
+      return list.entries.map(({ name }) => name);
+    };
+    assert.deepEqual(await names('v1', 'involvedObject.kind=Pod'), ['pod']);
+    assert.deepEqual(await names('events.k8s.io/v1', 'regarding.kind=Pod'), ['pod']);
+    assert.deepEqual(await names('events.k8s.io/v1', 'reportingController=c'), ['node', 'pod']);
+  });
+
   it('pages through one state whatever is written meanwhile', async () => {
     const target = targetOf('v1', 'ConfigMap');
     for (const name of ['a', 'b', 'c', 'd', 'e']) await make(s.t, configMap(name));
