@@ -15,7 +15,12 @@ import {
   type Logger,
   type Random,
 } from '@kubets/platform';
-import type { MethodPlan } from '../codec/index.ts';
+import {
+  type MethodPlan,
+  type ResponseHeader,
+  type StatusResponse,
+  serviceMethods,
+} from '../codec/index.ts';
 import {
   AmbiguousError,
   CODE,
@@ -25,6 +30,7 @@ import {
   statusError,
 } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { LeaderFinder } from './leader-finder.ts';
 import type { CallOptions } from './types.ts';
 import { UnaryChannel } from './unary-channel.ts';
 
@@ -95,6 +101,8 @@ function parseEndpoint(text: string, hasTls: boolean): string {
 export class Endpoints {
   private readonly options: EndpointsOptions;
   private readonly connections: readonly Connection[];
+  /** Absent where there is no choice. */
+  private readonly leader: LeaderFinder | undefined;
   private current = 0;
   private closed = false;
 
@@ -107,6 +115,15 @@ export class Endpoints {
       const used = endpoint.trim().startsWith('http://') ? undefined : tls;
       const client = new GrpcClient(name, channelCredentials(used), CHANNEL);
       return { name, client, channel: new UnaryChannel({ name, tls: used, clock }) };
+    });
+    const { names } = this;
+    if (names.length < 2) return;
+    this.leader = new LeaderFinder({
+      names,
+      ask: (name) => this.statusOf(name),
+      onFound: (name) => {
+        this.current = names.indexOf(name);
+      },
     });
   }
 
@@ -144,7 +161,10 @@ export class Endpoints {
     for (let tries = 1; ; tries++) {
       const connection = this.pick(call.endpoint);
       const outcome = await this.attempt(connection, call, options, deadlineMs);
-      if (outcome.kind === 'done') return outcome.value;
+      if (outcome.kind === 'done') {
+        this.leader?.saw((outcome.value as { header?: ResponseHeader }).header);
+        return outcome.value;
+      }
       if (outcome.kind === 'refused') throw outcome.error;
       if (outcome.kind === 'unsure' && !call.read) throw ambiguous(outcome.error);
       said.set(connection.name, outcome.error);
@@ -166,6 +186,17 @@ export class Endpoints {
     const isLeaderless = [...said.values()].some((error) => error.kind === 'noLeader');
     if (call.read || !isLeaderless) return 0;
     return Math.min(LIMITS.clientNoLeaderMs, (options.timeoutMs ?? LIMITS.clientRequestMs) / 4);
+  }
+
+  private async statusOf(endpoint: string): Promise<StatusResponse | undefined> {
+    const options = { timeoutMs: LIMITS.clientConnectMs };
+    const outcome = await this.attempt(
+      this.pick(endpoint),
+      { method: STATUS, request: {}, read: true },
+      options,
+      this.options.clock.monotonicMs() + options.timeoutMs,
+    );
+    return outcome.kind === 'done' ? (outcome.value as StatusResponse) : undefined;
   }
 
   /** The connection to an endpoint, or the one in use. @throws ConfigError when it is none of ours */
@@ -211,6 +242,8 @@ function fieldsOf(metadata: Metadata): Record<string, string> {
   for (const [name, value] of Object.entries(metadata.getMap())) fields[name] = String(value);
   return fields;
 }
+
+const STATUS = serviceMethods('etcdserverpb.Maintenance').Status as MethodPlan;
 
 const GIVEN_UP = statusError(CODE.cancelled, 'the caller gave the request up before it was sent');
 

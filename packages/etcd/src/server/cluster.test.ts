@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { delay } from '@kubets/platform';
+import { delay, silentLogger, systemClock, systemRandom } from '@kubets/platform';
+import { Endpoints } from '../client/endpoints.ts';
 import { EtcdClient, EtcdError, prefixEnd } from '../client/index.ts';
+import { type MethodPlan, type RangeResponse, serviceMethods } from '../codec/index.ts';
 import { ProcessCluster } from './testing/processes.ts';
 
 const PREFIX = Buffer.from('/t/');
@@ -87,6 +89,36 @@ describe('three members', () => {
       await assertHolds(cluster, acknowledged);
       assert.equal((await hashes(cluster)).size, 1, 'members agree');
     }
+  });
+
+  it('are asked at the one that leads, and at the next when it is gone', async () => {
+    await using cluster = await ProcessCluster.start(3);
+    const client = cluster.client();
+    const endpoints = new Endpoints({
+      endpoints: cluster.endpoints,
+      ...{ log: silentLogger, clock: systemClock, random: systemRandom },
+    });
+    const method = serviceMethods('etcdserverpb.KV').Range as MethodPlan;
+    const answered = async (): Promise<bigint | undefined> => {
+      const request = { key: PREFIX };
+      const answer = await endpoints.unary({ method, request, read: true });
+      return (answer as RangeResponse).header?.memberId;
+    };
+    const alive = new Set(cluster.names);
+    const leader = async (): Promise<{ id: bigint; name: string }> => {
+      for (const name of alive) {
+        const { memberId, leader } = await client.status(cluster.place(name).clientUrl);
+        if (memberId === leader) return { id: memberId, name };
+      }
+      return { id: -1n, name: '' };
+    };
+    while ((await answered()) !== (await leader()).id) await delay(5);
+    const { name } = await leader();
+    alive.delete(name);
+    await cluster.kill(name);
+    while ((await answered()) !== (await leader()).id) await delay(5);
+    endpoints.close();
+    client.close();
   });
 
   it('go on without the leader, and take it back', async () => {
