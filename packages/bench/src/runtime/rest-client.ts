@@ -1,6 +1,6 @@
 /**
- * A client of any Kubernetes API server over HTTP/2: many requests and watches on few connections. Thousands of hollow nodes share
- * the machine with what is measured, so what a request costs here counts.
+ * A client of any Kubernetes API server over HTTP/2: many requests and watches on few connections. Thousands of hollow nodes
+ * share the machine with what is measured, so what a request costs here counts.
  */
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
