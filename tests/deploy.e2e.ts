@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Guide, printedLine } from './support/guide.ts';
 import { TestHosts } from './support/hosts.ts';
 import { eventually } from './support/shell.ts';
 
@@ -34,9 +35,13 @@ const refused = async (host: string, args: readonly string[], text: RegExp) => {
 
 test('the first master prints how others join', { skip }, async () => {
   const { out } = await kubets('m1', ['init', '--name', 'm1']);
-  const [master = '', node = ''] = out.split('\n').filter((line) => line.includes('kubets join'));
-  joinMaster = master.trim().split(' ').slice(1);
-  joinNode = node.trim().split(' ').slice(1);
+  const guide = new Guide('docs/deploy-vms.md');
+  const like = (heading: string): string[] => {
+    const pattern = guide.block(heading).replace('api.example.org:6443', '…');
+    return printedLine(out, pattern).split(' ').slice(1);
+  };
+  joinMaster = like('3. More masters');
+  joinNode = like('4. Nodes');
   assert.ok(joinMaster.includes('--certificate-key'));
   assert.ok(joinNode.includes('--node'));
 });

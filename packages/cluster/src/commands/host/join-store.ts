@@ -3,7 +3,7 @@ import { ConfigError, delay, errorMessage, systemClock } from '@kubets/platform'
 import { LateError, StartError } from '../../errors.ts';
 import { readIfThere, writeAtomic } from '../../files.ts';
 import { type StoreMember, StoreMembers, storeTls } from '../../host/members.ts';
-import { type HostSettings, hostPorts } from '../../host/settings.ts';
+import { type HostSettings, hostPorts, type MasterAddress } from '../../host/settings.ts';
 import { nowMs } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
 import type { ClusterPaths } from '../../paths.ts';
@@ -11,13 +11,12 @@ import type { Io } from '../io.ts';
 
 const peerUrlOf = (host: HostSettings): string => `https://${host.address}:${hostPorts.etcdPeer}`;
 
-/** The store as the masters there were before this host see it. */
+/** The store as other masters than this host see it. */
 async function withMembers<T>(
   paths: ClusterPaths,
-  host: HostSettings,
+  others: readonly MasterAddress[],
   work: (members: StoreMembers) => Promise<T>,
 ): Promise<T> {
-  const others = host.masters.filter((one) => one.name !== host.name);
   const endpoints = others.map((one) => `https://${one.address}:${hostPorts.etcdClient}`);
   const members = new StoreMembers(endpoints, storeTls(paths.pki), nowMs);
   try {
@@ -27,10 +26,19 @@ async function withMembers<T>(
   }
 }
 
+const othersThan = (host: HostSettings): MasterAddress[] =>
+  host.masters.filter((one) => one.name !== host.name);
+
 /** A member that never ran is what an interrupted join has left; any other is somebody's. */
-async function addOrFind(members: StoreMembers, peerUrl: string) {
+async function addOrFind(members: StoreMembers, host: HostSettings) {
+  const peerUrl = peerUrlOf(host);
   const all = await members.list();
   const there = all.find((one) => one.peerURLs.includes(peerUrl));
+  if (all.some((one) => one.name === host.name && one !== there)) {
+    throw new ConfigError(
+      `the cluster has a master called ${host.name}; name this host with --name, or if that one is gone: "kubets etcd member remove ${host.name}" on another master`,
+    );
+  }
   if (there === undefined) return members.addLearner(peerUrl);
   if (there.name === '' && there.isLearner) return { id: there.ID, members: all };
   // As `kubets etcd member list` shows it.
@@ -43,24 +51,33 @@ async function addOrFind(members: StoreMembers, peerUrl: string) {
 const named = (one: StoreMember, id: string, host: HostSettings): string =>
   `${one.ID === id ? host.name : one.name}=${one.peerURLs[0] ?? ''}`;
 
-/** @returns the settings with what this host's member starts with the first time */
-export function addToStore(paths: ClusterPaths, host: HostSettings): Promise<HostSettings> {
-  return withMembers(paths, host, async (members) => {
-    const added = await addOrFind(members, peerUrlOf(host));
+/**
+ * @param masters those of before; one of this host's name may be an earlier life of it
+ * @returns the settings with what this host's member starts with the first time
+ */
+export function addToStore(
+  paths: ClusterPaths,
+  host: HostSettings,
+  masters: readonly MasterAddress[],
+): Promise<HostSettings> {
+  const others = masters.filter((one) => one.address !== host.address);
+  return withMembers(paths, others, async (members) => {
+    const added = await addOrFind(members, host);
     writeAtomic(paths.joining, added.id);
     const all = added.members.map((one) => named(one, added.id, host));
     return { ...host, store: { state: 'existing', members: all } };
   });
 }
 
-/** One try. @returns what stands in the way; undefined: it has its vote */
-async function promoteOnce(members: StoreMembers, id: string): Promise<string | undefined> {
-  const own = (await members.list()).find((one) => one.ID === id);
+/** One try. @returns what stands in the way, or all members once this one has its vote */
+async function promoteOnce(members: StoreMembers, id: string) {
+  const all = await members.list();
+  const own = all.find((one) => one.ID === id);
   if (own === undefined) throw new StartError('this host’s member was taken out of the store');
-  if (!own.isLearner) return undefined;
+  if (!own.isLearner) return all;
   try {
     await members.promote(id);
-    return undefined;
+    return all;
   } catch (error) {
     return errorMessage(error);
   }
@@ -69,22 +86,23 @@ async function promoteOnce(members: StoreMembers, id: string): Promise<string | 
 /**
  * Votes only once it has the whole store: a member that is behind must not count in a majority. Does nothing where it has
  * its vote.
+ * @returns the names of all members
  * @throws LateError after `timeoutMs`
  */
 export function promoteInStore(
   paths: ClusterPaths,
   host: HostSettings,
   { io, timeoutMs }: { readonly io: Io; readonly timeoutMs: number },
-): Promise<void> {
+): Promise<string[]> {
   const id = readIfThere(paths.joining) ?? '';
   const endMs = systemClock.monotonicMs() + timeoutMs;
-  return withMembers(paths, host, async (members) => {
+  return withMembers(paths, othersThan(host), async (members) => {
     for (;;) {
-      const problem = await promoteOnce(members, id);
-      if (problem === undefined) return;
+      const done = await promoteOnce(members, id);
+      if (typeof done !== 'string') return done.map((one) => one.name);
       if (systemClock.monotonicMs() > endMs) {
         throw new LateError(
-          `this host’s copy of the store is not complete in time: ${problem}; do the other masters reach its port ${hostPorts.etcdPeer}? (log: ${paths.log('etcd')})`,
+          `this host’s copy of the store is not complete in time: ${done}; do the other masters reach its port ${hostPorts.etcdPeer}? (log: ${paths.log('etcd')})`,
         );
       }
       await delay(limits.probeIntervalMs, { signal: io.signal });
@@ -97,7 +115,7 @@ export async function takeOutOfStore(paths: ClusterPaths, host: HostSettings, io
   const id = readIfThere(paths.joining) ?? '';
   if (id === '') return;
   try {
-    await withMembers(paths, host, (members) => members.remove(id));
+    await withMembers(paths, othersThan(host), (members) => members.remove(id));
   } catch (error) {
     io.err(
       `this host’s member may be left in the store (${errorMessage(error)}); on another master: "kubets etcd member list", and "kubets etcd member remove" if it is there\n`,

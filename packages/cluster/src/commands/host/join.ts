@@ -12,7 +12,13 @@ import { bootstrapFile } from '../../host/plan.ts';
 import { changeMasters } from '../../host/publish.ts';
 import { checkReach } from '../../host/reach.ts';
 import { ownRelease } from '../../host/release.ts';
-import { checkName, type HostRole, type HostSettings, parseEndpoint } from '../../host/settings.ts';
+import {
+  checkName,
+  type HostRole,
+  type HostSettings,
+  type MasterAddress,
+  parseEndpoint,
+} from '../../host/settings.ts';
 import { hostApi, nowMs, savedHost, saveHost, writeHostClientFiles } from '../../host/store.ts';
 import { hostAddress, openDataDir } from '../../install/machine.ts';
 import { type Discovered, discover, sealedAuthorities } from '../../join/discover.ts';
@@ -80,14 +86,14 @@ function checkOptions(options: JoinOptions): HostRole[] {
   ];
 }
 
+const others = (masters: readonly MasterAddress[], name: string): MasterAddress[] =>
+  masters.filter((one) => one.name !== name);
+
 async function settingsOf(joining: Joining, roles: readonly HostRole[]): Promise<HostSettings> {
   const { options, found, io } = joining;
   const name = checkName(options.name ?? hostname().toLowerCase());
   const address = options.advertiseAddress ?? (await hostAddress());
   checkAddress(address);
-  if (found.masters.some((one) => one.name === name && roles.includes('master'))) {
-    throw new ConfigError(`the cluster has a master called ${name}; name this host with --name`);
-  }
   const { mayInstall } = options;
   const say = (line: string): void => io.err(`${line}\n`);
   const runtime = roles.includes('node')
@@ -96,7 +102,7 @@ async function settingsOf(joining: Joining, roles: readonly HostRole[]): Promise
   const self = { name, address };
   return {
     ...{ version: 1, roles, name, address, runtime, extraNames: [], cluster: found.cluster },
-    masters: roles.includes('master') ? [...found.masters, self] : found.masters,
+    masters: roles.includes('master') ? [...others(found.masters, name), self] : found.masters,
     store: { state: 'existing', members: [] },
   };
 }
@@ -117,7 +123,7 @@ async function prepareMaster(joining: Joining, host: HostSettings): Promise<Host
   await openAuthorities(joining);
   await ensurePki(paths.pki, hostLeaves(host, limits.certificateDays), nowMs());
   writeHostClientFiles(paths, host);
-  return addToStore(paths, host);
+  return addToStore(paths, host, joining.found.masters);
 }
 
 /** Asks, checks, and writes down what this host is from now on. @returns that */
@@ -167,18 +173,18 @@ async function finish(paths: ClusterPaths, host: HostSettings, o: { io: Io; time
   const isMaster = host.roles.includes('master');
   const say = (line: string): void => io.err(`${line}\n`);
   await ensureService(paths, say);
-  if (isMaster) {
-    say('copying the store');
-    await promoteInStore(paths, host, o);
-  }
+  if (isMaster) say('copying the store');
   const holds = (file: ClusterFile): boolean => file.phase === 'ready';
   await untilService(paths, { signal: io.signal, timeoutMs, holds });
   if (!isMaster) return;
+  // Last, when nothing else can go wrong: of two members that vote neither can be missed.
+  const members = await promoteInStore(paths, host, o);
   const api = hostApi(paths, host);
   try {
     const self = { name: host.name, address: host.address };
+    // Whoever was taken out of the store is no master any more, whatever the list says.
     await changeMasters(api, (masters) => [
-      ...masters.filter((one) => one.name !== host.name),
+      ...others(masters, host.name).filter((one) => members.includes(one.name)),
       self,
     ]);
   } finally {
