@@ -202,3 +202,16 @@ test('of a lost node the pods move, and nobody asks its name server; it comes ba
   });
   say('back');
 });
+
+test('everything comes back when the Docker daemon is started again', { skip }, async (t) => {
+  if (!(await cluster.restartDaemon())) {
+    t.skip(
+      'SKIPPED: this daemon is not ours; with DOCKER_HOST=unix:///nowhere one is started for the test',
+    );
+    return;
+  }
+  const began = performance.now();
+  await nodesReady(2);
+  await everybodyTalks();
+  t.diagnostic(`after ${((performance.now() - began) / 1_000).toFixed(1)} s`);
+});

@@ -2,13 +2,13 @@
  * `deploy/compose.yaml` for tests: as it is, but for what a test machine lacks. In place of built images there is an empty one, with
  * the machine's own `/usr` and these sources mounted into it; no HAProxy: the one apiserver is the door. Needs root.
  */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Docker, useDocker } from '../../packages/etcd/src/testing/chaos/docker.ts';
+import { importMachineImage } from './machine-image.ts';
 import { must, needProgram, repo, run } from './shell.ts';
 
-const BUILD_MS = 120_000;
 const UP_MS = 300_000;
 /** A majority of the store, one of each of the others. */
 const CONTROL = [
@@ -30,14 +30,13 @@ const MOUNTS = [
 
 function override(image: string): string {
   // The sources may be readable for their owner only.
-  const common = { image, user: '0:0', volumes: MOUNTS, restart: 'no' };
+  const common = { image, user: '0:0', volumes: MOUNTS };
   const control = { ...common, entrypoint: ['/opt/kubets/bin/kubets'] };
   const services = Object.fromEntries(CONTROL.map((name) => [name, { ...control }]));
   return JSON.stringify({
     version: '3.8',
     services: {
       ...services,
-      publish: { ...control, restart: 'on-failure' },
       'apiserver-1': {
         ...control,
         ports: ['6443'],
@@ -45,7 +44,6 @@ function override(image: string): string {
       },
       node: {
         ...common,
-        restart: 'on-failure',
         environment: { KUBETS_DATA_DIR: '/var/lib/kubets' },
       },
     },
@@ -64,37 +62,11 @@ export class ComposeCluster {
   static async create(): Promise<ComposeCluster> {
     await needProgram('docker-compose', 'docker-compose');
     const cluster = new ComposeCluster(await useDocker());
-    await cluster.#makeImage();
+    const image = { dir: cluster.#dir, name: cluster.#name, dockerHost: cluster.#docker.url };
+    await importMachineImage(image);
     const file = join(cluster.#dir, 'override.json');
     writeFileSync(file, override(cluster.#name));
     return cluster;
-  }
-
-  /** The folders of a Debian with nothing in them. */
-  async #makeImage(): Promise<void> {
-    const tree = join(this.#dir, 'tree');
-    const folders = [
-      'usr',
-      'etc/alternatives',
-      'etc/kubets',
-      'opt/kubets',
-      'tmp',
-      'run',
-      'dev',
-      'proc',
-    ];
-    // Docker puts its init into /sbin; programs are found in /usr/sbin.
-    for (const folder of [...folders, 'sbin', 'sys', 'root', 'var/lib/kubets', 'var/lib/cni']) {
-      mkdirSync(join(tree, folder), { recursive: true, mode: 0o755 });
-    }
-    for (const name of ['bin', 'lib', 'lib64']) symlinkSync(`usr/${name}`, join(tree, name));
-    symlinkSync('../run', join(tree, 'var/run'));
-    writeFileSync(join(tree, 'etc/os-release'), 'ID=debian\n');
-    writeFileSync(join(tree, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-    writeFileSync(join(tree, 'etc/nsswitch.conf'), 'hosts: files dns\n');
-    const tar = join(this.#dir, 'image.tar');
-    await must('tar', ['-C', tree, '--owner=0', '--group=0', '-cf', tar, '.']);
-    await this.docker(['import', tar, this.#name], { timeoutMs: BUILD_MS });
   }
 
   get #env(): Record<string, string> {
@@ -129,6 +101,12 @@ export class ComposeCluster {
     const files = [join(repo, 'deploy', 'compose.yaml'), join(this.#dir, 'override.json')];
     const words = files.flatMap((file) => ['-f', file]);
     await must('docker-compose', [...words, ...args], { env: this.#env, timeoutMs: UP_MS });
+  }
+
+  /** @returns whether the daemon was restarted: one that others use is not */
+  async restartDaemon(): Promise<boolean> {
+    await this.#docker.restart?.();
+    return this.#docker.restart !== undefined;
   }
 
   /** Loads a docker-archive on a node. */

@@ -16,6 +16,8 @@ export interface Docker extends AsyncDisposable {
   readonly url: string;
   /** Where published ports are. */
   readonly host: string;
+  /** Stops the daemon and starts it again. Absent: it is somebody else's, too. */
+  restart?(): Promise<void>;
 }
 
 const answers = (url: string): boolean =>
@@ -76,7 +78,7 @@ class OwnDocker implements Docker {
 
   async #launch(): Promise<void> {
     const at = (name: string): string => join(this.#dir, name);
-    mkdirSync(at('root'));
+    mkdirSync(at('root'), { recursive: true });
     const log = openSync(at('log'), 'a');
     // Only the network is another one: with a file system of its own it would not see the cgroups.
     const args = [
@@ -91,6 +93,15 @@ class OwnDocker implements Docker {
       }
       await delay(100);
     }
+  }
+
+  async restart(): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined) return;
+    const gone = once(daemon, 'exit');
+    daemon.kill('SIGTERM');
+    await gone;
+    await this.#launch();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
