@@ -61,6 +61,27 @@ describe('the key index', () => {
     assert.equal(index.size, 1199);
   });
 
+  it('finds keys that were never asked for, and none that are gone', () => {
+    const index = new KeyIndex();
+    const random = seededRandom(4);
+    const known = new Map<string, StoredVersion>();
+    for (let i = 0; i < 20_000; i++) {
+      const name = `k${random.int(3000)}`;
+      const held = known.get(name);
+      assert.equal(index.get(name)?.newest, held);
+      if (held?.tombstone) {
+        index.remove(name);
+        known.delete(name);
+        continue;
+      }
+      const one = version(name, i + 2, held !== undefined && random.int(2) === 0);
+      assert.equal(add(index, one), held);
+      known.set(name, one);
+      assert.equal(index.size, known.size);
+    }
+    for (const [name, one] of known) assert.equal(index.get(name)?.newest, one);
+  });
+
   it('stops visiting when told to', () => {
     const index = new KeyIndex();
     for (const name of ['a', 'b', 'c']) add(index, version(name, 2));
