@@ -48,6 +48,8 @@ export class ContainerHosts {
   readonly #name = `kubetshosts${process.pid}`;
   readonly #net = `10.${100 + (process.pid % 100)}.9`;
   readonly #names = new Set<string>();
+  readonly #aliases = new Map<string, readonly string[]>();
+  #lost = 0;
 
   private constructor(docker: Docker) {
     this.#docker = docker;
@@ -92,6 +94,7 @@ export class ContainerHosts {
   /** A fresh host that has started. */
   async add(name: string, { number, aliases = [] }: HostOptions): Promise<void> {
     this.#names.add(name);
+    this.#aliases.set(name, [name, ...aliases]);
     const rights = ['SYS_ADMIN', 'NET_ADMIN', 'SYS_PTRACE'].flatMap((one) => ['--cap-add', one]);
     const open = ['seccomp=unconfined', 'apparmor=unconfined'].flatMap((o) => [
       '--security-opt',
@@ -161,17 +164,23 @@ export class ContainerHosts {
     await this.docker(['kill', container]);
     if (number !== undefined) {
       await this.docker(['network', 'disconnect', this.#name, container]);
-      const names = ['--alias', name, '--ip', this.address(number)];
-      await this.docker(['network', 'connect', ...names, this.#name, container]);
+      const names = this.#aliases.get(name)?.flatMap((one) => ['--alias', one]) ?? [];
+      const where = [...names, '--ip', this.address(number), this.#name, container];
+      await this.docker(['network', 'connect', ...where]);
     }
     await this.docker(['start', container]);
     await this.#untilUp(name);
   }
 
-  /** It is gone for good, with its disk. */
+  /** It is gone for good, and nobody looks at its disk again; that is removed at the end, because it takes minutes. */
   async lose(name: string): Promise<void> {
-    await this.docker(['rm', '-f', '-v', this.container(name)], { timeoutMs: COMMAND_MS });
+    this.#lost += 1;
+    const lost = `${name}-lost-${this.#lost}`;
+    await this.docker(['kill', this.container(name)]);
+    await this.docker(['network', 'disconnect', this.#name, this.container(name)]);
+    await this.docker(['rename', this.container(name), this.container(lost)]);
     this.#names.delete(name);
+    this.#names.add(lost);
   }
 
   /** Writes something to be copied onto hosts. */
@@ -182,8 +191,9 @@ export class ContainerHosts {
   }
 
   async destroy(): Promise<void> {
-    for (const name of [...this.#names]) await this.lose(name).catch(() => undefined);
     const env = { DOCKER_HOST: this.#docker.url };
+    const all = [...this.#names].map((name) => this.container(name));
+    await run('docker', ['rm', '-f', '-v', ...all], { env, timeoutMs: COMMAND_MS });
     await run('docker', ['network', 'rm', this.#name], { env });
     await run('docker', ['rmi', '-f', this.#name], { env });
     await this.#docker[Symbol.asyncDispose]();
