@@ -28,6 +28,6 @@ export const PROBE_TIMEOUT_MS = 2_000;
 /** Longer between two answered writes of the probe, and the API counts as away. */
 export const OUTAGE_MS = 1_000;
 /** Writes of the coordinator under way at once. */
-export const COORDINATOR_IN_FLIGHT = 16;
+export const COORDINATOR_IN_FLIGHT = 48;
 /** A phase that makes no step for so long has failed. */
 export const STALL_MS = 180_000;

@@ -29,6 +29,9 @@ export const REFLECTOR_BACKOFF_MS = { initial: 200, max: 10_000 } as const;
 /** A watch that lived this long counts as a success: the wait starts again from the shortest. */
 export const WATCH_HEALTHY_MS = 5_000;
 
+/** How long a queue's workers, or a list that is taken over, go on before others get their turn. */
+export const TURN_MS = 8;
+
 /** Waits of a work queue after failures of one key. */
 export const QUEUE_BACKOFF_MS = { base: 5, max: 60_000 } as const;
 

@@ -50,6 +50,30 @@ describe('Informer', () => {
     informer.stop();
   });
 
+  it('takes over a long list in several turns, and is synced only with all of it', async () => {
+    const { clock, api, informer } = setup();
+    for (let i = 0; i < 1_000; i += 1) api.seed('v1', 'configmaps', configMap(`m${i}`));
+    let added = 0;
+    let turns = 0;
+    informer.on({
+      add: () => {
+        added += 1;
+        clock.advance(1);
+      },
+    });
+    const count = (): void => {
+      turns += 1;
+      if (added < 1_000) setImmediate(count);
+    };
+    informer.start();
+    setImmediate(count);
+    await informer.whenSynced();
+    assert.equal(added, 1_000);
+    assert.ok(turns > 50, `${turns} turns`);
+    informer.stop();
+    await api.settle();
+  });
+
   it('shows what it knows to handlers that come late, and none to those that left', async () => {
     const { api, informer, maps } = setup();
     await maps.create(configMap('a'));

@@ -9,6 +9,7 @@ import {
 } from '@kubets/platform';
 import { REFLECTOR_BACKOFF_MS, WATCH_HEALTHY_MS } from '../limits.ts';
 import { type Api, keyOf, type ResourceApi, type WatchEvent, type WatchHandle } from '../ports.ts';
+import { Breather } from '../queue/breather.ts';
 import { IndexedStore } from './store.ts';
 
 export interface InformerOptions<T extends KubeObject> {
@@ -140,9 +141,11 @@ export class Informer<T extends KubeObject> {
   async #relist(): Promise<void> {
     const { namespace = '', labelSelector = '', fieldSelector = '' } = this.#options;
     const list = await this.#resource.list(namespace, { labelSelector, fieldSelector });
-    if (this.#stopping?.signal.aborted) return;
     const gone = new Set(this.#store.keys());
+    const breather = new Breather(this.#options.clock);
     for (const item of list.items) {
+      if (breather.isDue) await breather.breathe();
+      if (this.#stopping?.signal.aborted) return;
       const key = keyOf(item);
       gone.delete(key);
       const known = this.#store.get(key)?.metadata.resourceVersion;

@@ -127,6 +127,23 @@ describe('WorkQueue', () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
+  it('lets others have their turn while much is to do that waits for nothing', async () => {
+    const { clock, queue } = setup();
+    for (let i = 0; i < 1_000; i += 1) queue.add(`k${i}`);
+    let done = 0;
+    let doneAtTurn = -1;
+    setImmediate(() => {
+      doneAtTurn = done;
+    });
+    queue.run(4, async () => {
+      done += 1;
+      clock.advance(1);
+    });
+    await queue.whenIdle();
+    assert.equal(done, 1_000);
+    assert.ok(doneAtTurn > 0 && doneAtTurn < 50, `${doneAtTurn} keys before others had a turn`);
+  });
+
   it('stops: waits for workers, drops the rest, leaves no timer', async () => {
     const { clock, queue } = setup();
     const gate = Promise.withResolvers<void>();

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random, Timer } from '@kubets/platform';
 import { QUEUE_BACKOFF_MS } from '../limits.ts';
+import { Breather } from './breather.ts';
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -29,6 +30,7 @@ export class WorkQueue<K extends string = string> {
   readonly #baseDelayMs: number;
   readonly #maxDelayMs: number;
   readonly #log: Logger | undefined;
+  readonly #breather: Breather;
   readonly #ready = new Set<K>();
   readonly #active = new Set<K>();
   readonly #again = new Set<K>();
@@ -46,6 +48,7 @@ export class WorkQueue<K extends string = string> {
     this.#baseDelayMs = options.baseDelayMs ?? QUEUE_BACKOFF_MS.base;
     this.#maxDelayMs = options.maxDelayMs ?? QUEUE_BACKOFF_MS.max;
     this.#log = options.log;
+    this.#breather = new Breather(options.clock);
   }
 
   /** Keys that wait for a worker, without those that wait for a time. */
@@ -138,7 +141,8 @@ export class WorkQueue<K extends string = string> {
 
   async #work(key: K, worker: (key: K) => Promise<void>): Promise<void> {
     // A fresh turn: whoever adds a key is never re-entered by the worker.
-    await Promise.resolve();
+    if (this.#breather.isDue) await this.#breather.breathe();
+    else await Promise.resolve();
     const failuresBefore = this.failuresOf(key);
     try {
       await worker(key);
