@@ -3,7 +3,7 @@ import { TURN_MS } from '../limits.ts';
 
 /**
  * Lets the rest of the process have its turn. Work that waits for nothing goes on and on in one turn of the event loop, however
- * many promises it is made of: answers are not read and timers are late meanwhile, among them the ones a leader keeps its lease by.
+ * many promises it is made of: answers are not read and timers are late meanwhile, among them those that keep a leader's lease.
  */
 export class Breather {
   readonly #clock: Clock;
