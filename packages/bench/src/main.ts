@@ -6,17 +6,19 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { systemClock } from '@kubets/platform';
 import { benchApiServer } from './apiserver/bench.ts';
-import type { ApiServerConfig } from './apiserver/config.ts';
+import { APISERVER_USAGE, type ApiServerConfig } from './apiserver/config.ts';
 import { apiFigures, renderApiTable } from './apiserver/floors.ts';
-import { type EtcdConfig, parseConfig } from './config.ts';
+import { USAGE as ETCD_USAGE, type EtcdConfig, parseConfig } from './config.ts';
 import { BenchError } from './errors.ts';
 import { benchEtcd } from './etcd/bench.ts';
 import { type CommandIo, nodesCommand } from './nodes/command.ts';
+import { NODES_USAGE } from './nodes/config.ts';
 import { readJson } from './read-json.ts';
 import { renderDifferences } from './report/compare.ts';
 import type { BenchResult } from './report/result.ts';
 import { schedulerCommand } from './scheduler/command.ts';
-import { lawsCommand, simulateCommand } from './simulate/command.ts';
+import { SCHEDULER_USAGE } from './scheduler/config.ts';
+import { LAWS_USAGE, lawsCommand, SIMULATE_USAGE, simulateCommand } from './simulate/command.ts';
 import { figuresOf, renderTable } from './table.ts';
 
 const USAGE = `usage: kubets bench WHAT [options]     (WHAT --help says which)
@@ -27,6 +29,11 @@ const USAGE = `usage: kubets bench WHAT [options]     (WHAT --help says which)
   compare     A.json B.json: two reports side by side
   laws        REPORT.json …: what nodes, heartbeats and pods cost, from reports of several sizes
   simulate    --laws LAWS.json: what larger clusters need`;
+
+const HELP: Readonly<Record<string, string>> = {
+  ...{ nodes: NODES_USAGE, scheduler: SCHEDULER_USAGE, etcd: ETCD_USAGE },
+  ...{ apiserver: APISERVER_USAGE, laws: LAWS_USAGE, simulate: SIMULATE_USAGE },
+};
 
 /** What a run against a stock counterpart gives, whatever was measured. */
 interface Outcome {
@@ -103,9 +110,21 @@ function makeIo(signal: AbortSignal): CommandIo {
   };
 }
 
+/** What is printed for who asks for help; undefined where nobody does. */
+function helpFor(what: string, rest: readonly string[]): string | undefined {
+  const isHelp = (arg: string): boolean => arg === '--help' || arg === '-h';
+  if (isHelp(what)) return USAGE;
+  return rest.some(isHelp) ? (HELP[what] ?? USAGE) : undefined;
+}
+
 async function main(): Promise<number> {
   const stop = new AbortController();
   const [what = '', ...rest] = process.argv.slice(2);
+  const help = helpFor(what, rest);
+  if (help !== undefined) {
+    process.stdout.write(`${help}\n`);
+    return 0;
+  }
   const command = COMMANDS[what];
   if (command === undefined) throw new BenchError(USAGE);
   if (STOPS_IN_ORDER.includes(what)) {

@@ -8,8 +8,8 @@ import { type Group, type GroupLaw, lawsOf, renderLaws } from '../report/laws.ts
 import type { BenchResult } from '../report/result.ts';
 import { type Costs, smallestPlan } from './model.ts';
 
-const LAWS_USAGE = 'usage: kubets bench laws REPORT.json REPORT.json … [--out LAWS.json]';
-const SIMULATE_USAGE = `usage: kubets bench simulate --laws LAWS.json [options]
+export const LAWS_USAGE = 'usage: kubets bench laws REPORT.json REPORT.json … [--out LAWS.json]';
+export const SIMULATE_USAGE = `usage: kubets bench simulate --laws LAWS.json [options]
   --nodes LIST           (5000,15000,65000)
   --pods-per-second N    pods made a second beside the heartbeats (100)
   --load PERCENT         no process is to be busier than this (60)
