@@ -38,14 +38,11 @@ await runMain({
       keyFile: config.tlsPrivateKeyFile,
       caFile: config.caFile,
     });
-    const api = new ApiClient({
-      endpoints: config.apiservers,
-      tls,
-      userAgent: 'kubets-scheduler',
-      log,
-      clock,
-      random,
-    });
+    const access = {
+      ...{ endpoints: config.apiservers, tls, userAgent: 'kubets-scheduler' },
+      ...{ log, clock, random },
+    };
+    const api = new ApiClient(access);
     ctx.onShutdown('api client', () => api.close());
     const events = new EventRecorder({ api, component: SCHEDULER_NAME, clock, log });
     ctx.onShutdown('events', () => events.flush());
@@ -63,8 +60,11 @@ await runMain({
       void scheduler.lead(ctx.signal);
       return;
     }
+    // A connection of its own: on the other one an answer waits behind long lists.
+    const election = new ApiClient(access);
+    ctx.onShutdown('election client', () => election.close());
     const elector = new LeaderElector({
-      api,
+      api: election,
       ...LEASE,
       identity: config.identity || `${hostname()}_${randomUUID()}`,
       leaseDurationMs: config.leaderElectLeaseDuration,

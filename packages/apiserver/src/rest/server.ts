@@ -1,12 +1,8 @@
 /** The HTTPS server: HTTP/2 by ALPN, HTTP/1.1 otherwise (and for upgrades), client certificates asked for, not required. */
-import { createServer as createHttp1Server, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
-import {
-  createServer as createTlsServer,
-  DEFAULT_CIPHERS,
-  type TLSSocket,
-  type Server as TlsServer,
-} from 'node:tls';
+import { DEFAULT_CIPHERS, type TLSSocket } from 'node:tls';
 import { type Clock, ConfigError, delay, errorMessage, type Logger } from '@kubets/platform';
 import { ServerConnection, type ServerLimits, type ServerStream } from '@kubets/platform/http2';
 import {
@@ -51,8 +47,8 @@ const LIMITS: ServerLimits = {
 const CONTINUE = [[':status', '100']] as const;
 
 export class RestServer {
-  readonly #server: TlsServer;
-  readonly #http1: Server;
+  /** Of HTTP/1.1 as Node.js has it, limits of time included; connections that speak HTTP/2 are taken out before. */
+  readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
   readonly #sockets = new Set<Duplex>();
   readonly #o: RestServerOptions;
@@ -64,12 +60,6 @@ export class RestServer {
     this.#peers = new PeerReader(options.clientCa, options.proxyCa);
     this.#date = new DateHeader(options.clock);
     this.#server = secureServer(options);
-    this.#http1 = createHttp1Server({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-      // A broken connection shows as an error of either side; whoever writes notices that the client is gone.
-      request.on('error', () => undefined);
-      response.on('error', () => undefined);
-      void this.#o.handler.handle(request, response, this.#peers.of(request));
-    });
     this.#listen();
   }
 
@@ -91,7 +81,7 @@ export class RestServer {
   async drain(clock: Clock): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) connection.leave();
-    this.#http1.closeIdleConnections();
+    this.#server.closeIdleConnections();
     const gaveUp = new AbortController();
     const limit = delay(DRAIN_GRACE_MS, { clock, signal: gaveUp.signal }).catch(() => undefined);
     await Promise.race([closed, limit]);
@@ -102,6 +92,18 @@ export class RestServer {
 
   #listen(): void {
     const server = this.#server;
+    server.on('request', (request, response) => {
+      // A broken connection shows as an error of either side; whoever writes notices that the client is gone.
+      request.on('error', () => undefined);
+      response.on('error', () => undefined);
+      void this.#o.handler.handle(request, response, this.#peers.of(request));
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void this.#upgrade(request, socket, head);
+    });
+    server.on('tlsClientError', () => undefined);
+    const takeHttp1 = server.listeners('secureConnection');
+    server.removeAllListeners('secureConnection');
     server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
@@ -109,11 +111,7 @@ export class RestServer {
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('error', () => socket.destroy());
       if (socket.alpnProtocol === 'h2') this.#http2(socket);
-      else this.#http1.emit('connection', socket);
-    });
-    server.on('tlsClientError', () => undefined);
-    this.#http1.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      void this.#upgrade(request, socket, head);
+      else for (const take of takeHttp1) take.call(server, socket);
     });
   }
 
@@ -176,9 +174,10 @@ class DateHeader implements DateSource {
 const CIPHERS = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
 
 /** @throws ConfigError when certificate, key and CA do not fit together */
-function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): TlsServer {
+function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): Server {
   try {
-    return createTlsServer({
+    return createServer({
+      maxHeaderSize: MAX_HEADER_BYTES,
       cert,
       key,
       ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],

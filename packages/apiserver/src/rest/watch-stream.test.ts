@@ -92,6 +92,14 @@ describe('a watch stream', () => {
     assert.equal(response.headers.get('content-type'), 'application/json');
   });
 
+  it('leaves no timer when its answer is over with the head, as the one to HEAD is', () => {
+    response.flushHeaders = () => {
+      response.emit('close');
+    };
+    stream.begin();
+    assert.deepEqual([ended, clock.pendingTimers], [true, 0]);
+  });
+
   it('ends when its time is over', () => {
     stream.begin();
     clock.advance(29_999);

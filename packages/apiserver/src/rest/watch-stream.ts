@@ -81,6 +81,8 @@ export class WatchStream implements WatchSink {
     response.setHeader('content-type', `${CONTENT_TYPES[format]}${suffix}`);
     response.setHeader('cache-control', 'no-cache, private');
     response.flushHeaders();
+    // An answer without a body is over with its head.
+    if (this.#ended) return;
     const limit = timeoutSeconds
       ? Math.max(timeoutSeconds * 1_000, 1)
       : MIN_WATCH_TIMEOUT_MS * (1 + random.next());

@@ -58,7 +58,8 @@ export function runControllers(
   if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');
   const tls = loadTlsFlags(config);
   const endpoints = config.apiservers;
-  const api = new ApiClient({ endpoints, userAgent, log, clock, random, ...(tls ? { tls } : {}) });
+  const access = { endpoints, userAgent, log, clock, random, ...(tls ? { tls } : {}) };
+  const api = new ApiClient(access);
   const manager = new ControllerManager({ api, clock, random, log, controllers });
   ctx.onShutdown('api', () => api.close());
   if (!config.leaderElect) {
@@ -71,8 +72,12 @@ export function runControllers(
     manager.begin(alone.signal);
     return;
   }
+  // A connection of its own: on the other one an answer waits behind the lists that a new leader asks for, which in a large
+  // cluster takes longer than the lease lasts.
+  const election = new ApiClient(access);
+  ctx.onShutdown('election client', () => election.close());
   const elector = new LeaderElector({
-    api,
+    api: election,
     namespace: 'kube-system',
     name: leaseName,
     identity: config.identity || `${hostname()}_${process.pid}`,
