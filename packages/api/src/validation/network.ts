@@ -37,7 +37,8 @@ function validateTypedReference(
   path: string,
   ref: { apiGroup?: string | undefined; kind?: string; name?: string },
 ): void {
-  const { apiGroup } = ref;
+  // A null is as good as nothing.
+  const apiGroup = ref.apiGroup ?? undefined;
   if (apiGroup !== undefined) {
     addMessages(errors, `${path}.apiGroup`, apiGroup, dns1123Subdomain(apiGroup));
   }

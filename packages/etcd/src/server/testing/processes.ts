@@ -8,7 +8,7 @@ import { get as httpsGet } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { delay, type TlsMaterial } from '@kubets/platform';
+import { delay, systemRandom, type TlsMaterial } from '@kubets/platform';
 import { EtcdClient } from '../../client/index.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'main.ts');
@@ -17,13 +17,22 @@ const HEALTHY_WITHIN_MS = 90_000;
 const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
 
+/** Below the ports that connections take as their own end: one of those may be in use by the time the member listens. */
+const PORTS = { from: 12_000, count: 20_000 } as const;
+
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  for (;;) {
+    const port = PORTS.from + systemRandom.int(PORTS.count);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Where members run, when it is not simply here. */
