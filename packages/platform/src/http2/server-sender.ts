@@ -155,12 +155,16 @@ export class ServerSender {
   sendWaiting(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (this.#waiting.length > 0 && this.#window > 0 && !this.#isCongested()) {
-      const turn = this.#waiting;
-      this.#waiting = [];
-      for (const half of turn) this.#sendPiece(half);
+    try {
+      while (this.#waiting.length > 0 && this.#window > 0 && !this.#isCongested()) {
+        const turn = this.#waiting;
+        this.#waiting = [];
+        for (const half of turn) this.#sendPiece(half);
+      }
+    } finally {
+      // Whoever is told of room may throw; the other streams are not to wait for ever because of that.
+      this.#isPumping = false;
     }
-    this.#isPumping = false;
   }
 
   /** Sends nothing more of a stream. */
