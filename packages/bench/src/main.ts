@@ -87,7 +87,7 @@ const COMMANDS: Readonly<
   apiserver: (args, io) => inTurn('apiserver', args, io),
 };
 
-/** These stop in order and tell how to go on; the others just end. */
+/** These stop in order and tell how to go on; the others just end, and what they started with them. */
 const STOPS_IN_ORDER: readonly string[] = ['nodes', 'scheduler'];
 
 const PROGRESS_MS = 250;
@@ -127,8 +127,9 @@ async function main(): Promise<number> {
   }
   const command = COMMANDS[what];
   if (command === undefined) throw new BenchError(USAGE);
-  if (STOPS_IN_ORDER.includes(what)) {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
+  const isInOrder = STOPS_IN_ORDER.includes(what);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => (isInOrder ? stop.abort() : process.exit(1)));
   }
   return (await command(rest, makeIo(stop.signal))) ? 0 : 1;
 }

@@ -10,6 +10,7 @@ import { allocatorOf } from '@kubets/platform';
 import { BenchError } from '../errors.ts';
 import { selfSigned } from './certificate.ts';
 import { freePort } from './cluster.ts';
+import { endWithUs } from './end-with-us.ts';
 import { RestClient } from './rest.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'apiserver', 'src', 'main.ts');
@@ -70,7 +71,7 @@ export class ApiProcess {
     // As the `kubets` command starts every part: what one start has compiled serves the next.
     const cache = process.env.NODE_COMPILE_CACHE ?? join(this.#dir, 'compiled');
     const env = { ...allocatorOf('apiserver'), ...process.env, NODE_COMPILE_CACHE: cache };
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', log, log], env });
+    this.#child = endWithUs(spawn(process.execPath, args, { stdio: ['ignore', log, log], env }));
     while (performance.now() < startedMs + READY_MS && this.#child.exitCode === null) {
       const client = new RestClient({ url: this.url, token: ADMIN_TOKEN });
       try {

@@ -11,6 +11,7 @@ import { BenchError } from '../errors.ts';
 import { range, STATUS } from '../etcd/requests.ts';
 import { bytesIn, numberIn } from '../wire.ts';
 import { Client } from './client.ts';
+import { endWithUs } from './end-with-us.ts';
 
 export type Side = 'ours' | 'stock';
 
@@ -123,14 +124,14 @@ export class Cluster {
     const log = openSync(join(this.#dir, `${member.name}.log`), 'a');
     const stdio = ['ignore', log, log] as const;
     if (this.side === 'stock') {
-      member.child = spawn('etcd', member.args, { stdio: [...stdio] });
+      member.child = endWithUs(spawn('etcd', member.args, { stdio: [...stdio] }));
       return;
     }
     const profiled = this.#profileDir === undefined ? [] : this.#profileFlags(member.name);
     const own = ['--health-address', ''];
     const args = [...profiled, OURS, ...member.args, ...own];
     const env = { ...process.env, ...allocatorOf('etcd') };
-    member.child = spawn(process.execPath, args, { stdio: [...stdio], env });
+    member.child = endWithUs(spawn(process.execPath, args, { stdio: [...stdio], env }));
   }
 
   #profileFlags(name: string): string[] {

@@ -2,10 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { BenchError } from '../errors.ts';
+import { endWithUs } from './end-with-us.ts';
 
 /** Resolves with what it printed. @throws BenchError when it fails */
 export async function h2loadOutput(args: readonly string[]): Promise<string> {
-  const child = spawn('h2load', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = endWithUs(spawn('h2load', args, { stdio: ['ignore', 'pipe', 'pipe'] }));
   let output = '';
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => {
