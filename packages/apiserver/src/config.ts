@@ -74,8 +74,15 @@ export const flags = {
   'runtime-config': flag.list({
     help: 'versions to switch on or off: api/all, api/beta, api/alpha, GROUP/VERSION[/RESOURCE], each with =true or =false',
   }),
+  'feature-gates': flag.list({
+    help: 'features to switch: ServiceAccountNodeAudienceRestriction=true or =false',
+  }),
   'enable-admission-plugins': flag.list({ help: 'plugins to add to the default ones' }),
   'disable-admission-plugins': flag.list({ help: 'plugins to leave out' }),
+  'admission-control-config-file': flag.string({
+    default: '',
+    help: 'AdmissionConfiguration file: what PodSecurity takes for granted, and whom it leaves alone',
+  }),
   'default-not-ready-toleration-seconds': flag.int({
     default: 300,
     min: 0,

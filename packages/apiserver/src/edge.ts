@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { KindRegistry } from '@kubets/api';
 import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createAdmission } from './admission/chain.ts';
+import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
 import { authorizationModes } from './auth/authorization-config.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
@@ -16,6 +17,7 @@ import type { HealthCheck } from './discovery/health.ts';
 import { createPaths } from './discovery/index.ts';
 import type { DiscoverySource } from './discovery/source.ts';
 import { versionInfo } from './discovery/version.ts';
+import { featureGatesOf } from './feature-gates.ts';
 import type {
   AdmissionChain,
   Authenticator,
@@ -73,9 +75,12 @@ export function createEdge(o: EdgeOptions): Edge {
   const authorization = createAuthorizer(store, authorizationModes(config, { clock, log }));
   const { authorizer, rbac, whenSynced } = authorization;
   const account = serviceAccountKeys(config);
+  const gates = featureGatesOf(config.featureGates);
   const authenticator = authenticationOf(config, { store, clock, log, serviceAccount: account });
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
+    ...controlConfigOf(config.admissionControlConfigFile),
+    restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
     disabled: config.disableAdmissionPlugins,
     tolerationSeconds: {
       notReady: config.defaultNotReadyTolerationSeconds,

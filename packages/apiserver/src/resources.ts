@@ -23,6 +23,7 @@ export const GVR = {
   mutatingWebhooks: gvr(REGISTRATION_GROUP, 'mutatingwebhookconfigurations'),
   namespaces: gvr('', 'namespaces'),
   nodes: gvr('', 'nodes'),
+  csiDrivers: gvr('storage.k8s.io', 'csidrivers'),
   persistentVolumeClaims: gvr('', 'persistentvolumeclaims'),
   persistentVolumes: gvr('', 'persistentvolumes'),
   pods: gvr('', 'pods'),

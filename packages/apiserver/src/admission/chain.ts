@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { builtinKinds, type KindRegistry, type Node, type Pod } from '@kubets/api';
+import {
+  builtinKinds,
+  type CSIDriver,
+  type KindRegistry,
+  type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+} from '@kubets/api';
 import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createEscalationCheck } from '../auth/escalation.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
@@ -17,12 +25,14 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import type { PodSecurityConfig } from './pod-security-config.ts';
 import { validatingPolicies } from './policy/plugin.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
+import type { VolumeViews } from './token-audience.ts';
 import {
   defaultTolerationSeconds,
   type TolerationSeconds,
@@ -43,6 +53,10 @@ export interface AdmissionOptions {
   readonly log?: Logger;
   /** How long pods stay on nodes that are away; default: five minutes. */
   readonly tolerationSeconds?: TolerationSeconds;
+  /** What the administrator says of pods where no label does. */
+  readonly podSecurity?: PodSecurityConfig;
+  /** The gate `ServiceAccountNodeAudienceRestriction`. */
+  readonly restrictNodeAudiences?: boolean;
   /** Names to leave out of, and to add to, the default set. */
   readonly disabled?: readonly string[];
   readonly enabled?: readonly string[];
@@ -99,10 +113,14 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     namespaceLifecycle(store),
     limitRanger(store),
     serviceAccount(o),
-    nodeRestriction({ pods: store.cache<Pod>(GVR.pods), nodes: store.cache<Node>(GVR.nodes) }),
+    nodeRestriction({
+      pods: store.cache<Pod>(GVR.pods),
+      nodes: store.cache<Node>(GVR.nodes),
+      audiences: o.restrictNodeAudiences ? volumeViews(store) : undefined,
+    }),
     taintNodesByCondition(),
     alwaysPullImages(),
-    podSecurity(store),
+    podSecurity(store, o.podSecurity),
     priority(store),
     defaultTolerationSeconds(o.tolerationSeconds),
     defaultStorageClass(store),
@@ -119,3 +137,9 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     resourceQuota(store),
   ];
 }
+
+const volumeViews = (store: ResourceStore): VolumeViews => ({
+  claims: store.cache<PersistentVolumeClaim>(GVR.persistentVolumeClaims),
+  volumes: store.cache<PersistentVolume>(GVR.persistentVolumes),
+  drivers: store.cache<CSIDriver>(GVR.csiDrivers),
+});

@@ -429,6 +429,62 @@ describe('tokens for pods', () => {
       assert.match((await failure(() => ask(given))).message, message);
     });
   }
+
+  describe('with ServiceAccountNodeAudienceRestriction', () => {
+    const askFor = (audiences: string[], volumes: object[]): void => {
+      const bound = pod('n1');
+      store.seed({ ...bound, spec: { ...bound.spec, volumes } } as KubeObject);
+      const plugin = nodeRestriction({
+        pods: store.cache<Pod>(GVR.pods),
+        nodes: store.cache<Node>(GVR.nodes),
+        audiences: {
+          claims: store.cache(GVR.persistentVolumeClaims),
+          volumes: store.cache(GVR.persistentVolumes),
+          drivers: store.cache(GVR.csiDrivers),
+        },
+      });
+      const asked = { ...request(ref), spec: { audiences, boundObjectRef: ref } };
+      const oldObject = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'sa' } };
+      const o = { object: asked, subresource: 'token', user: kubelet, namespace: 'ns' };
+      plugin.admit?.(admission('CREATE', undefined, { oldObject, ...o }));
+    };
+    const projected = (audience?: string) => ({
+      name: 't',
+      projected: {
+        sources: [{ serviceAccountToken: { path: 'token', ...(audience && { audience }) } }],
+      },
+    });
+
+    it('for what the volumes name', async () => {
+      askFor(['vault'], [projected('vault')]);
+      askFor([], [projected()]);
+      const other = await failure(() => askFor(['other'], [projected('vault')]));
+      assert.match(other.message, /: audience "other" not found in pod spec volume$/);
+      const none = await failure(() => askFor([], []));
+      assert.match(none.message, /: audience "" not found in pod spec volume$/);
+      const two = await failure(() => askFor(['vault', 'b'], [projected('vault')]));
+      assert.match(two.message, /: node may only request 0 or 1 audiences$/);
+    });
+
+    it('for what the drivers of the volumes ask for', async () => {
+      const driver = {
+        apiVersion: 'storage.k8s.io/v1',
+        kind: 'CSIDriver',
+        metadata: { name: 'd' },
+      };
+      const volume = { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'v' } };
+      store.seed(
+        { ...driver, spec: { tokenRequests: [{ audience: 'csi' }] } } as KubeObject,
+        { ...volume, spec: { csi: { driver: 'd', volumeHandle: 'h' } } } as KubeObject,
+        claim(),
+        claim({ name: 'p-own' }),
+      );
+      askFor(['csi'], [{ name: 'a', csi: { driver: 'd' } }]);
+      askFor(['csi'], [{ name: 'a', persistentVolumeClaim: { claimName: 'c' } }]);
+      askFor(['csi'], [{ name: 'own', ephemeral: {} }]);
+      await failure(() => askFor(['csi'], [{ name: 'a', csi: { driver: 'other' } }]));
+    });
+  });
 });
 
 it('one process for many simulated nodes writes to all of them', () => {

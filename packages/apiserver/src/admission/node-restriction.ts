@@ -1,6 +1,6 @@
 /**
  * Kubelets write to their own node, its lease and the like, and the pods bound to it. Rules and texts are those of the
- * stock plugin of 1.32 with its default gates: `ServiceAccountNodeAudienceRestriction` is off there.
+ * stock plugin of 1.32; `ServiceAccountNodeAudienceRestriction` is off there unless it is switched on.
  */
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -20,10 +20,13 @@ import { requestedName } from './csr-subject.ts';
 import { referenceFault } from './mirror-pod.ts';
 import { forbiddenLabels } from './node-labels.ts';
 import { objectAs, oldAs, refuse } from './support.ts';
+import { audienceFault, type VolumeViews } from './token-audience.ts';
 
 export interface NodeRestrictionOptions {
   readonly pods: CacheView<Pod>;
   readonly nodes: CacheView<Node>;
+  /** Given: tokens are for the audiences only that a pod's volumes need. */
+  readonly audiences?: VolumeViews | undefined;
 }
 
 /** A write of a kubelet. */
@@ -207,7 +210,7 @@ function withoutSize({ metadata, status = {}, ...rest }: PersistentVolumeClaim):
 
 function checkToken({ a, o, owns }: Write): void {
   if (a.operation !== 'CREATE' || a.subresource !== 'token') return;
-  const ref = objectAs<TokenRequest>(a).spec.boundObjectRef;
+  const { boundObjectRef: ref, audiences } = objectAs<TokenRequest>(a).spec;
   if (ref?.kind !== 'Pod' || ref.apiVersion !== 'v1' || !ref.name) {
     throw refuse(a, 'node requested token not bound to a pod');
   }
@@ -218,8 +221,11 @@ function checkToken({ a, o, owns }: Write): void {
     const why = `the UID in the bound object reference (${ref.uid}) does not match the UID in record.`;
     throw refuse(a, `${why} The object might have been deleted and then recreated`);
   }
-  if (owns(pod.spec?.nodeName)) return;
-  throw refuse(a, `node requested token bound to a pod scheduled on a different node`);
+  if (!owns(pod.spec?.nodeName)) {
+    throw refuse(a, 'node requested token bound to a pod scheduled on a different node');
+  }
+  const fault = o.audiences && audienceFault(audiences, pod, o.audiences);
+  if (fault !== undefined) throw refuse(a, fault);
 }
 
 function checkLease(write: Write): void {

@@ -1,24 +1,35 @@
 import { aggregateText, invalid, type Namespace, type Pod } from '@kubets/api';
 import type { AdmissionAttributes, CacheView } from '../ports.ts';
-import { complaints } from './pod-security-checks.ts';
-import { type Policy, policiesOf, policyText, stricter } from './pod-security-policy.ts';
+import { complaints, type Policy } from './pod-security-checks.ts';
+import type { PodSecurityConfig } from './pod-security-config.ts';
+import { PREFIX, policiesOf, policyText, stricter } from './pod-security-policy.ts';
 import { displayName, filled } from './support.ts';
 
 /** As many pods as upstream looks at. */
 const MOST_PODS = 3_000;
 
 /** Holds a namespace's labels to what they may say, and warns of pods that the level it now enforces would refuse. */
-export async function checkNamespace(a: AdmissionAttributes, pods: CacheView<Pod>): Promise<void> {
+export async function checkNamespace(
+  a: AdmissionAttributes,
+  pods: CacheView<Pod>,
+  { defaults, exemptions }: PodSecurityConfig,
+): Promise<void> {
   if (a.subresource !== '' || (a.operation !== 'CREATE' && a.operation !== 'UPDATE')) return;
-  const now = policiesOf((a.object as Namespace).metadata.labels);
-  const before = policiesOf(a.oldObject?.metadata.labels);
+  const now = policiesOf((a.object as Namespace).metadata.labels, defaults);
+  const before = policiesOf(a.oldObject?.metadata.labels, defaults);
   const text = aggregateText(now.errors);
   // What was wrong already may stay so, or nobody could write the namespace any more.
   if (now.errors.length > 0 && text !== aggregateText(before.errors)) {
     throw invalid(a.kind, displayName(a), now.errors);
   }
   if (a.operation === 'CREATE' || !forbidsMore(now.enforce, before.enforce)) return;
-  const found = (await filled(pods)).list(a.name);
+  if (exemptions.namespaces.includes(a.name)) {
+    a.addAuditAnnotation?.(`${PREFIX}exempt`, 'namespace');
+    return;
+  }
+  const found = (await filled(pods))
+    .list(a.name)
+    .filter(({ spec }) => !exemptions.runtimeClasses.includes(spec?.runtimeClassName ?? ''));
   for (const warning of podWarnings(a.name, now.enforce, found)) a.addWarning(warning);
 }
 
@@ -31,8 +42,8 @@ function podWarnings(namespace: string, policy: Policy, all: readonly Pod[]): st
   const pods = mostTelling(all).slice(0, MOST_PODS);
   const names = new Map<string, string[]>();
   for (const pod of pods) {
-    const spec = pod.spec;
-    const reasons = spec ? complaints(policy.level, { spec }).map(({ reason }) => reason) : [];
+    const { spec, metadata } = pod;
+    const reasons = spec ? complaints(policy, { spec, metadata }).map((one) => one.reason) : [];
     if (reasons.length === 0) continue;
     const reason = reasons.join(', ');
     names.set(reason, [...(names.get(reason) ?? []), pod.metadata.name ?? '']);

@@ -160,7 +160,7 @@ describe('PodSecurity', () => {
     [
       'SELinux',
       withContext({ seLinuxOptions: { type: 'spc_t', user: 'u' } }),
-      'seLinuxOptions (type "spc_t"; user may not be set)',
+      'seLinuxOptions (container "c" set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set)',
     ],
     [
       'proc',

@@ -1,15 +1,16 @@
-import { aggregateText, type Namespace, type Pod, type PodSpec } from '@kubets/api';
+import { aggregateText, type Namespace, type Pod } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { type CheckedPod, complaints } from './pod-security-checks.ts';
-import { checkNamespace } from './pod-security-namespace.ts';
+import { SECCOMP_POD, SECCOMP_PREFIX } from './pod-security-baseline.ts';
+import { complaints, type Policy } from './pod-security-checks.ts';
 import {
-  type NamespacePolicies,
-  type Policy,
-  PREFIX,
-  policiesOf,
-  policyText,
-} from './pod-security-policy.ts';
+  type Exemptions,
+  NO_POD_SECURITY_CONFIG,
+  type PodSecurityConfig,
+} from './pod-security-config.ts';
+import { checkNamespace } from './pod-security-namespace.ts';
+import type { CheckedPod } from './pod-security-pod.ts';
+import { type NamespacePolicies, PREFIX, policiesOf, policyText } from './pod-security-policy.ts';
 import { podSpecOf } from './pod-templates.ts';
 import { filled, refuse } from './support.ts';
 
@@ -29,21 +30,34 @@ const HARMLESS = new Set([
  * Holds pods to the level their namespace's labels set: `enforce` refuses pods, `warn` warns about pods and
  * about whatever makes pods, `audit` notes them. The labels themselves are looked at as well.
  */
-export function podSecurity(store: ResourceStore): AdmissionPlugin {
+export function podSecurity(
+  store: ResourceStore,
+  config: PodSecurityConfig = NO_POD_SECURITY_CONFIG,
+): AdmissionPlugin {
   const namespaces = store.cache<Namespace>(GVR.namespaces);
   const pods = store.cache<Pod>(GVR.pods);
   return {
     name: 'PodSecurity',
     async validate(a) {
       const core = a.resource.group === '';
-      if (core && a.resource.resource === 'namespaces') return checkNamespace(a, pods);
+      if (core && a.resource.resource === 'namespaces') return checkNamespace(a, pods, config);
       const checked = checkedPod(a);
       if (!checked) return;
+      const exempt = exemptionOf(a, checked, config.exemptions);
+      if (exempt) return a.addAuditAnnotation?.(`${PREFIX}exempt`, exempt);
       const namespace = (await filled(namespaces)).get('', a.namespace);
       const isPod = core && a.resource.resource === 'pods';
-      judge(a, checked, { policies: policiesOf(namespace?.metadata.labels), isPod });
+      const policies = policiesOf(namespace?.metadata.labels, config.defaults);
+      judge(a, checked, { policies, isPod });
     },
   };
+}
+
+/** By what the administrator has left this pod out; empty: it is looked at. */
+function exemptionOf(a: AdmissionAttributes, { spec }: CheckedPod, o: Exemptions): string {
+  if (o.namespaces.includes(a.namespace)) return 'namespace';
+  if (o.usernames.includes(a.user.name)) return 'user';
+  return o.runtimeClasses.includes(spec.runtimeClassName ?? '') ? 'runtimeClass' : '';
 }
 
 function judge(
@@ -65,32 +79,36 @@ function judge(
 
 /** `violate PodSecurity "baseline:latest": …`; empty if the pod keeps to the level. */
 function violations(policy: Policy, pod: CheckedPod): string {
-  const found = complaints(policy.level, pod);
+  const found = complaints(policy, pod);
   if (found.length === 0) return '';
   const text = found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ');
   return `violate PodSecurity "${policyText(policy)}": ${text}`;
 }
 
-/** What to look at: a new pod, one whose containers changed, or a template. */
+/** What to look at: a new pod, one that changed in what matters here, or a template. */
 function checkedPod(a: AdmissionAttributes): CheckedPod | undefined {
   if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return undefined;
   if (a.resource.group !== '' || a.resource.resource !== 'pods' || a.operation === 'CREATE') {
-    const found = podSpecOf(a);
-    return found && { spec: found.spec };
+    return podSpecOf(a);
   }
-  const { spec } = a.object as Pod;
-  const old = (a.oldObject as Pod | undefined)?.spec;
+  if (HARMLESS.has(a.subresource)) return undefined;
+  const { spec, metadata } = a.object as Pod;
+  const before = a.oldObject as Pod | undefined;
   // Other changes of a pod cannot make it worse.
-  const worse = spec && !HARMLESS.has(a.subresource) && (!old || changesContainers(spec, old));
-  return worse ? { spec } : undefined;
+  const worse = spec && (!before?.spec || mayBeWorse({ spec, metadata }, before as CheckedPod));
+  return worse ? { spec, metadata } : undefined;
 }
 
-/** Whether a container is new or runs another image. */
-function changesContainers(now: PodSpec, before: PodSpec): boolean {
-  const images = ({ containers, initContainers = [], ephemeralContainers = [] }: PodSpec) =>
-    [...containers, ...initContainers, ...ephemeralContainers].map(
-      ({ name, image = '' }) => `${name} ${image}`,
+/** Whether a container is new, runs another image, or an annotation says something else of its system calls. */
+function mayBeWorse(now: CheckedPod, before: CheckedPod): boolean {
+  const facts = ({ spec, metadata }: CheckedPod): string[] => {
+    const { containers, initContainers = [], ephemeralContainers = [] } = spec;
+    const annotations = metadata?.annotations ?? {};
+    const ofContainers = [...containers, ...initContainers, ...ephemeralContainers].map(
+      ({ name, image = '' }) => `${name} ${image} ${annotations[SECCOMP_PREFIX + name] ?? ''}`,
     );
-  const known = new Set(images(before));
-  return images(now).some((image) => !known.has(image));
+    return [...ofContainers, annotations[SECCOMP_POD] ?? ''];
+  };
+  const known = new Set(facts(before));
+  return facts(now).some((fact) => !known.has(fact));
 }

@@ -1,9 +1,10 @@
-import type { PodSpec, PodTemplateSpec } from '@kubets/api';
+import type { ObjectMeta, PodSpec, PodTemplateSpec } from '@kubets/api';
 import type { AdmissionAttributes } from '../ports.ts';
 
 /** A pod spec inside an object, and the path messages show for it. */
 export interface FoundPodSpec {
   readonly spec: PodSpec;
+  readonly metadata?: ObjectMeta | undefined;
   readonly path: string;
 }
 
@@ -34,10 +35,11 @@ const TEMPLATES: Readonly<
 export function podSpecOf(a: AdmissionAttributes): FoundPodSpec | undefined {
   if (a.subresource !== '' || !a.object) return undefined;
   if (a.resource.group === '' && a.resource.resource === 'pods') {
-    const { spec } = a.object as { spec?: PodSpec };
-    return spec && { spec, path: 'spec' };
+    const { spec, metadata } = a.object as { spec?: PodSpec; metadata: ObjectMeta };
+    return spec && { spec, metadata, path: 'spec' };
   }
   const known = TEMPLATES[`${a.resource.group}/${a.resource.resource}`];
-  const spec = known?.find(a.object)?.spec;
-  return known && spec && { spec, path: known.path };
+  const template = known?.find(a.object);
+  const spec = template?.spec;
+  return known && spec && { spec, metadata: template.metadata, path: known.path };
 }
