@@ -117,3 +117,6 @@ export const CSR_RECHECK_MS = 2_000;
 
 /** Workers of each loop over certificate requests. */
 export const CSR_CONCURRENCY = 2;
+
+/** A name the server completes is at most 63 characters, five of them drawn. */
+export const MAX_GENERATED_PREFIX = 58;

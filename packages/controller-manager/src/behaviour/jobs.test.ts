@@ -5,6 +5,7 @@ import { seededRandom } from '@kubets/platform';
 import { garbageCollector } from '../garbage-collector/reconciler.ts';
 import { finishedCondition } from '../job/decide.ts';
 import { jobController } from '../job/reconciler.ts';
+import { TRACKING_FINALIZER } from '../job/tally.ts';
 import { isDeleting, nameOf } from '../objects/meta.ts';
 import { type ClusterOptions, TestCluster } from '../testing/cluster.ts';
 
@@ -137,18 +138,35 @@ describe('a job', () => {
     assert.deepEqual(cluster.names('pods'), []);
   });
 
-  it('of another manager is left alone; what is not supported is said', async () => {
+  it('of another manager is left alone', async () => {
     await start();
     await cluster.create('jobs', job('good', { managedBy: 'example.org/other' }));
-    const policy = { rules: [] };
-    const odd = job('good', { podFailurePolicy: policy });
-    await cluster.create('jobs', { ...odd, metadata: { name: 'odd', namespace: 'default' } });
     await cluster.settle();
-    assert.equal(cluster.names('pods').filter((name) => name.startsWith('j-')).length, 0);
-    const warnings = cluster.events().filter((e) => e.startsWith('FieldNotSupported'));
-    assert.deepEqual(warnings, [
-      'FieldNotSupported: not supported and ignored: spec.podFailurePolicy',
-    ]);
+    assert.deepEqual(cluster.names('pods'), []);
+  });
+
+  it('takes back orphans it selects and lets go of what it does not', async () => {
+    await start();
+    const selector = { matchLabels: { app: 'j' } };
+    await cluster.create('jobs', job('slow', { selector }));
+    await cluster.settle();
+    const [name = ''] = cluster.names('pods');
+    await cluster.change<Pod>('pods', name, (pod) => {
+      pod.metadata.ownerReferences = [];
+      pod.metadata.finalizers = [];
+    });
+    await cluster.settle();
+    const adopted = cluster.get<Pod>('pods', name);
+    assert.equal(adopted.metadata.ownerReferences?.[0]?.name, 'j');
+    assert.deepEqual(adopted.metadata.finalizers, [TRACKING_FINALIZER]);
+    await cluster.change<Pod>('pods', name, (pod) => {
+      pod.metadata.labels = {};
+    });
+    await cluster.settle();
+    const released = cluster.get<Pod>('pods', name);
+    assert.deepEqual(released.metadata.ownerReferences ?? [], []);
+    assert.deepEqual(released.metadata.finalizers ?? [], []);
+    assert.equal(livePods().length, 2);
   });
 
   for (const seed of [1, 2, 3, 4, 5, 6, 137]) {
@@ -168,4 +186,114 @@ describe('a job', () => {
       assert.equal(names.size, 12);
     });
   }
+});
+
+const isOdd = (pod: Pod): boolean =>
+  Number(pod.metadata.annotations?.['batch.kubernetes.io/job-completion-index']) % 2 === 1;
+
+const indexed = (spec: Partial<JobSpec>): Job =>
+  job('odd ones fail', { completionMode: 'Indexed', completions: 4, parallelism: 2, ...spec });
+
+async function startIndexed(spec: Partial<JobSpec>): Promise<void> {
+  await start();
+  cluster.outcomes.set('odd ones fail', (pod) => (isOdd(pod) ? 'Failed' : 'Succeeded'));
+  await cluster.create('jobs', indexed(spec));
+  await cluster.settle();
+}
+
+describe('an indexed job with a limit for each index', () => {
+  const limits = { backoffLimit: 2 ** 31 - 1 };
+
+  it('tries all, each as often as it may', async () => {
+    await startIndexed({ ...limits, backoffLimitPerIndex: 1 });
+    await cluster.pass(60_000);
+    assert.equal(endOf(), 'Failed');
+    const { failedIndexes, completedIndexes, failed, succeeded } = status();
+    assert.deepEqual([failedIndexes, completedIndexes, failed, succeeded], ['1,3', '0,2', 4, 2]);
+    const counts = cluster
+      .list<Pod>('pods')
+      .filter(isOdd)
+      .map((pod) => pod.metadata.annotations?.['batch.kubernetes.io/job-index-failure-count']);
+    assert.deepEqual(counts.sort(), ['0', '0', '1', '1']);
+    assert.ok(cluster.events().includes('FailedIndexes: Job has failed indexes'));
+    assert.ok(cluster.list<Pod>('pods').every((pod) => !pod.metadata.finalizers?.length));
+  });
+
+  for (const seed of [1, 2, 3, 4]) {
+    it(`counts the same, whoever leads and however late it hears (seed ${seed})`, async () => {
+      const random = seededRandom(seed);
+      await start({ lagging: true, seed });
+      cluster.outcomes.set('odd ones fail', (pod) => (isOdd(pod) ? 'Failed' : 'Succeeded'));
+      await cluster.create('jobs', indexed({ ...limits, backoffLimitPerIndex: 2, parallelism: 4 }));
+      for (let i = 0; i < 120; i++) {
+        await cluster.turn(500);
+        if (random.int(8) === 0) cluster.failover();
+      }
+      await cluster.settle();
+      assert.equal(endOf(), 'Failed');
+      const { failedIndexes, failed, succeeded } = status();
+      assert.deepEqual([failedIndexes, failed, succeeded], ['1,3', 6, 2]);
+    });
+  }
+
+  it('ends when too many failed', async () => {
+    const spec = { backoffLimitPerIndex: 0, maxFailedIndexes: 0, parallelism: 1 };
+    await startIndexed({ ...limits, ...spec });
+    assert.equal(endOf(), 'Failed');
+    assert.deepEqual([status().failedIndexes, status().failed], ['1', 1]);
+    const condition = finishedCondition(cluster.get<Job>('jobs', 'j'));
+    assert.equal(condition?.reason, 'MaxFailedIndexesExceeded');
+  });
+
+  it('does not try again an index that a rule has failed', async () => {
+    const onExitCodes = { operator: 'In', values: [1] };
+    const podFailurePolicy = { rules: [{ action: 'FailIndex', onExitCodes }] };
+    await startIndexed({ ...limits, backoffLimitPerIndex: 5, podFailurePolicy, completions: 2 });
+    assert.equal(endOf(), 'Failed');
+    assert.deepEqual([status().failedIndexes, status().failed, status().succeeded], ['1', 1, 1]);
+  });
+});
+
+describe('a job with policies', () => {
+  it('succeeds as soon as its success policy is fulfilled', async () => {
+    await startIndexed({ successPolicy: { rules: [{ succeededIndexes: '0' }] } });
+    assert.equal(endOf(), 'Complete');
+    assert.equal(status().completedIndexes, '0');
+    const condition = finishedCondition(cluster.get<Job>('jobs', 'j'));
+    assert.equal(condition?.reason, 'SuccessPolicy');
+    assert.equal(condition?.message, 'Matched rules at index 0');
+  });
+
+  it('fails at once by a rule of its failure policy, and its running pods with it', async () => {
+    const onExitCodes = { operator: 'In', values: [1] };
+    const podFailurePolicy = { rules: [{ action: 'FailJob', onExitCodes }] };
+    await start();
+    cluster.outcomes.set('one fails', (pod) => (isOdd(pod) ? 'Failed' : undefined));
+    const spec = { completionMode: 'Indexed', completions: 2, parallelism: 2, podFailurePolicy };
+    await cluster.create('jobs', job('one fails', spec));
+    await cluster.settle();
+    assert.equal(endOf(), 'Failed');
+    assert.equal(status().failed, 2);
+    const message = cluster.events().find((event) => event.startsWith('PodFailurePolicy: '));
+    const rule = 'failed with exit code 1 matching FailJob rule at index 0';
+    assert.match(message ?? '', new RegExp(`Container c for pod default/j-1-\\w+ ${rule}`));
+  });
+
+  it('does not count failures that a rule ignores', async () => {
+    const pattern = { type: 'DisruptionTarget', status: 'True' };
+    const podFailurePolicy = { rules: [{ action: 'Ignore', onPodConditions: [pattern] }] };
+    await start();
+    await cluster.create('jobs', job('slow', { backoffLimit: 0, podFailurePolicy }));
+    await cluster.settle();
+    const [name = ''] = cluster.names('pods');
+    const failed = structuredClone(cluster.get<Pod>('pods', name));
+    const conditions = [pattern];
+    await cluster.api
+      .resource<Pod>('v1', 'pods')
+      .updateStatus({ ...failed, status: { phase: 'Failed', conditions } });
+    await cluster.pass(12_000);
+    assert.equal(endOf(), undefined);
+    assert.equal(status().failed ?? 0, 0);
+    assert.equal(livePods().filter((pod) => pod.status?.phase === 'Running').length, 1);
+  });
 });

@@ -1,4 +1,4 @@
-import { isInvalid, isNotFound, type KubeObject } from '@kubets/api';
+import { isInvalid, isNotFound, type KubeObject, type ObjectMeta } from '@kubets/api';
 import type { ResourceApi } from '@kubets/client';
 import { adoptedRefs, decideClaims, releasedRefs } from '../objects/claim.ts';
 import { isDeleting, nameOf, namespaceOf, type OwnerKind, uidOf } from '../objects/meta.ts';
@@ -10,6 +10,8 @@ export interface ClaimOptions<O extends KubeObject, T extends KubeObject> {
   selects(object: T): boolean;
   owners: ResourceApi<O>;
   objects: ResourceApi<T>;
+  /** Put on what is adopted, taken off what is released. */
+  finalizer?: string;
 }
 
 /**
@@ -23,30 +25,37 @@ export async function claim<O extends KubeObject, T extends KubeObject>(
   const { owner } = options;
   const claims = decideClaims(owner, options.candidates, options.selects);
   for (const object of claims.release) {
-    await rewriteOwners(options.objects, object, releasedRefs(object, owner));
+    const others = (object.metadata.finalizers ?? []).filter((one) => one !== options.finalizer);
+    await rewrite(options, object, {
+      ownerReferences: releasedRefs(object, owner),
+      ...(options.finalizer === undefined ? {} : { finalizers: others }),
+    });
   }
   if (claims.adopt.length === 0) return claims.owned;
   const live = await options.owners.get(namespaceOf(owner), nameOf(owner));
   if (uidOf(live) !== uidOf(owner) || isDeleting(live)) return claims.owned;
   const adopted: T[] = [];
   for (const object of claims.adopt) {
-    const refs = adoptedRefs(object, owner, options.kind);
-    const next = await rewriteOwners(options.objects, object, refs);
+    const finalizers = new Set([...(object.metadata.finalizers ?? []), options.finalizer ?? '']);
+    const next = await rewrite(options, object, {
+      ownerReferences: adoptedRefs(object, owner, options.kind),
+      ...(options.finalizer === undefined ? {} : { finalizers: [...finalizers] }),
+    });
     if (next) adopted.push(next);
   }
   return [...claims.owned, ...adopted];
 }
 
 /** Conditional on the version seen, so that two owners cannot both succeed. */
-async function rewriteOwners<T extends KubeObject>(
-  objects: ResourceApi<T>,
+async function rewrite<O extends KubeObject, T extends KubeObject>(
+  options: ClaimOptions<O, T>,
   object: T,
-  ownerReferences: object[],
+  change: Pick<ObjectMeta, 'ownerReferences' | 'finalizers'>,
 ): Promise<T | undefined> {
   const { uid, resourceVersion } = object.metadata;
-  const body = { metadata: { uid, resourceVersion, ownerReferences } };
+  const body = { metadata: { uid, resourceVersion, ...change } };
   try {
-    return await objects.patch(namespaceOf(object), nameOf(object), 'merge', body);
+    return await options.objects.patch(namespaceOf(object), nameOf(object), 'merge', body);
   } catch (error) {
     // Gone, or replaced by another object of that name: nothing left to claim.
     if (isNotFound(error) || isInvalid(error)) return undefined;

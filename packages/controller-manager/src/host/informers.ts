@@ -35,6 +35,8 @@ export const INDEX = {
   node: 'node',
   /** uid of the controlling owner */
   controller: 'controller',
+  /** namespace of pods that nobody controls */
+  orphans: 'orphans',
   /** `namespace/name` of the Service an EndpointSlice belongs to */
   service: 'service',
 } as const;
@@ -68,6 +70,9 @@ const byController = (object: KubeObject): string[] => {
   return uid === undefined ? [] : [uid];
 };
 
+const byOrphanage = (object: KubeObject): string[] =>
+  controllerRefOf(object) ? [] : [namespaceOf(object)];
+
 const byService = (slice: EndpointSlice): string[] => {
   const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
   return service === undefined ? [] : [`${namespaceOf(slice)}/${service}`];
@@ -88,7 +93,12 @@ export class SharedInformers {
 
   get pods(): Informer<Pod> {
     const byNode = (pod: Pod): string[] => (pod.spec?.nodeName ? [pod.spec.nodeName] : []);
-    const indexers = { namespace: byNamespace, controller: byController, node: byNode };
+    const indexers = {
+      namespace: byNamespace,
+      controller: byController,
+      orphans: byOrphanage,
+      node: byNode,
+    };
     return this.#shared<Pod>('v1', 'pods', { indexers, transform: trimPod });
   }
 

@@ -1,4 +1,5 @@
 import type {
+  ContainerStatus,
   CustomResourceDefinition,
   EndpointSlice,
   KubeObject,
@@ -7,7 +8,12 @@ import type {
 } from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
 
-const KEPT_ANNOTATIONS = [POD_DELETION_COST, 'batch.kubernetes.io/job-completion-index'];
+const KEPT_ANNOTATIONS = [
+  POD_DELETION_COST,
+  'batch.kubernetes.io/job-completion-index',
+  'batch.kubernetes.io/job-index-failure-count',
+  'batch.kubernetes.io/job-index-ignored-failure-count',
+];
 
 /** Metadata the controllers look at; the rest of an object is most of its memory. */
 function leanMeta(meta: ObjectMeta): ObjectMeta {
@@ -76,21 +82,19 @@ export function trimPod(pod: Pod): Pod {
       podIPs: status.podIPs,
       startTime: status.startTime,
       conditions: status.conditions,
-      containerStatuses: status.containerStatuses?.map((c) => ({
-        name: c.name,
-        image: '',
-        imageID: '',
-        ready: c.ready,
-        restartCount: c.restartCount,
-        state: c.state?.terminated
-          ? {
-              terminated: {
-                exitCode: c.state.terminated.exitCode,
-                finishedAt: c.state.terminated.finishedAt,
-              },
-            }
-          : undefined,
-      })),
+      containerStatuses: status.containerStatuses?.map(trimStatus),
+      // Jobs count restarts and look at exit codes; their pods are never restarted for ever.
+      ...(spec?.restartPolicy === 'Always' || status.initContainerStatuses === undefined
+        ? {}
+        : { initContainerStatuses: status.initContainerStatuses.map(trimStatus) }),
     },
   };
+}
+
+function trimStatus(status: ContainerStatus): ContainerStatus {
+  const { name, ready, restartCount, state } = status;
+  const trimmed: ContainerStatus = { name, image: '', imageID: '', ready, restartCount };
+  if (!state?.terminated) return trimmed;
+  const { exitCode, finishedAt } = state.terminated;
+  return { ...trimmed, state: { terminated: { exitCode, finishedAt } } };
 }

@@ -23,6 +23,10 @@ export function retryAtMs(pods: readonly Pod[]): number {
   const failures = success < 0 ? newestFirst.length : success;
   const last = newestFirst[0];
   if (failures === 0 || !last) return 0;
-  const waitMs = Math.min(JOB_BACKOFF_MAX_MS, JOB_BACKOFF_MS * 2 ** Math.min(failures - 1, 30));
-  return endedMs(last) + waitMs;
+  return endedMs(last) + waitMs(failures);
+}
+
+/** How long to wait after so many failures in a row, at least one. */
+export function waitMs(failures: number): number {
+  return Math.min(JOB_BACKOFF_MAX_MS, JOB_BACKOFF_MS * 2 ** Math.min(failures - 1, 30));
 }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Job, JobSpec, JobStatus, Pod } from '@kubets/api';
+import type { Job, JobSpec, JobStatus, Pod, PodCondition, SuccessPolicyRule } from '@kubets/api';
 import fc from 'fast-check';
 import { at, NOW_MS, pod } from '../testing/builders.ts';
 import { retryAtMs } from './backoff.ts';
 import { decideJob, type JobPlan } from './decide.ts';
+import { matchFailurePolicy } from './failure-policy.ts';
 import { formatIndexes, freeIndexes, parseIndexes } from './indexes.ts';
 import { jobPod } from './pod.ts';
+import { matchSuccessPolicy } from './success-policy.ts';
 import { TRACKING_FINALIZER, tally } from './tally.ts';
 
 function job(spec: Partial<JobSpec> = {}, status: JobStatus = {}): Job {
@@ -71,6 +73,8 @@ describe('completion indexes', () => {
     assert.deepEqual([...parseIndexes('0-2,5')], [0, 1, 2, 5]);
     assert.deepEqual([...parseIndexes('')], []);
     assert.deepEqual([...parseIndexes('x,7')], [7]);
+    assert.deepEqual([...parseIndexes('1-9,12', 4)], [1, 2, 3]);
+    assert.equal(formatIndexes(new Set([0, 1, 3, 5, 6, 7])), '0,1,3,5-7');
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(60)), (indexes) => {
         const set = new Set(indexes);
@@ -180,6 +184,58 @@ describe('a job', () => {
   });
 });
 
+describe('a success policy', () => {
+  const cases: [string, SuccessPolicyRule[], number[], number | undefined][] = [
+    ['by number', [{ succeededCount: 2 }], [0, 3], 0],
+    ['by number, not yet', [{ succeededCount: 2 }], [3], undefined],
+    ['by indexes', [{ succeededIndexes: '0,2-3' }], [0, 2, 3, 4], 0],
+    ['by indexes, not yet', [{ succeededIndexes: '0,2-3' }], [0, 3, 4], undefined],
+    ['by some of the indexes', [{ succeededIndexes: '0-3', succeededCount: 2 }], [1, 2], 0],
+    ['by its second rule', [{ succeededIndexes: '4' }, { succeededCount: 1 }], [0], 1],
+    ['without a success', [{ succeededIndexes: '9' }], [], undefined],
+  ];
+  for (const [what, rules, completed, expected] of cases) {
+    it(what, () => {
+      const one = job({ completionMode: 'Indexed', completions: 5, successPolicy: { rules } });
+      assert.equal(matchSuccessPolicy(one, new Set(completed)), expected);
+    });
+  }
+});
+
+describe('a failure policy', () => {
+  const rules = [
+    { action: 'Ignore', onExitCodes: { containerName: 'other', operator: 'In', values: [3] } },
+    { action: 'Count', onExitCodes: { operator: 'In', values: [3] } },
+    { action: 'FailJob', onExitCodes: { operator: 'NotIn', values: [3, 4] } },
+    { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+  ];
+  const failing = (exitCode: number, conditions: PodCondition[] = []): Pod =>
+    pod({
+      name: 'p',
+      status: {
+        phase: 'Failed',
+        conditions,
+        containerStatuses: [
+          { name: 'c', image: '', imageID: '', ready: false, restartCount: 0 },
+          { name: 'd', image: '', imageID: '', ready: false, restartCount: 0 },
+        ].map((c) => ({
+          ...c,
+          state: { terminated: { exitCode: c.name === 'd' ? exitCode : 0 } },
+        })),
+      },
+    });
+  const match = (failed: Pod): string | undefined =>
+    matchFailurePolicy(job({ podFailurePolicy: { rules } }), failed)?.action;
+
+  it('speaks by its first rule that fits', () => {
+    assert.equal(match(failing(3)), 'Count');
+    assert.equal(match(failing(5)), 'FailJob');
+    assert.equal(match(failing(4)), undefined);
+    assert.equal(match(failing(0)), undefined);
+    assert.equal(match(failing(4, [{ type: 'DisruptionTarget', status: 'True' }])), 'Ignore');
+  });
+});
+
 describe('the end of a job', () => {
   it('is told first and final once every end is counted', () => {
     const done = decide(job(), many(1, 'Succeeded'));
@@ -276,6 +332,16 @@ describe('the pod of a job', () => {
     assert.equal(made.metadata.generateName, 'j-3-');
     assert.equal(made.metadata.annotations?.['batch.kubernetes.io/job-completion-index'], '3');
     assert.equal(made.spec?.hostname, 'j-3');
-    assert.equal(made.spec?.containers[0]?.env?.[0]?.name, 'JOB_COMPLETION_INDEX');
+    const [variable] = made.spec?.containers[0]?.env ?? [];
+    assert.equal(variable?.name, 'JOB_COMPLETION_INDEX');
+    const label = "metadata.labels['batch.kubernetes.io/job-completion-index']";
+    assert.equal(variable?.valueFrom?.fieldRef?.fieldPath, label);
+  });
+
+  it('shows its index in its name, however long that of the Job is', () => {
+    const long = job();
+    long.metadata.name = 'n'.repeat(60);
+    const prefix = jobPod(long, 12).metadata.generateName ?? '';
+    assert.equal(prefix, `${'n'.repeat(54)}-12-`);
   });
 });

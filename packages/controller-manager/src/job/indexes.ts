@@ -3,20 +3,23 @@ import { annotationsOf } from '../objects/meta.ts';
 
 export const INDEX_ANNOTATION = 'batch.kubernetes.io/job-completion-index';
 
-/** Reads `0-2,5` into the numbers it stands for; parts that are no numbers are left out. */
-export function parseIndexes(text: string | undefined): Set<number> {
+/** Reads `0-2,5` into the numbers below `limit` it stands for; parts that are no numbers are left out. */
+export function parseIndexes(
+  text: string | undefined,
+  limit = Number.MAX_SAFE_INTEGER,
+): Set<number> {
   const indexes = new Set<number>();
   for (const part of (text ?? '').split(',')) {
     const match = /^(\d+)(?:-(\d+))?$/.exec(part);
     if (!match) continue;
     const first = Number(match[1]);
-    const last = Number(match[2] ?? match[1]);
+    const last = Math.min(Number(match[2] ?? match[1]), limit - 1);
     for (let index = first; index <= last; index++) indexes.add(index);
   }
   return indexes;
 }
 
-/** `{0, 1, 2, 5}` → `0-2,5`. */
+/** `{0, 1, 2, 5, 6}` → `0-2,5,6`: a range is three or more. */
 export function formatIndexes(indexes: ReadonlySet<number>): string {
   const sorted = [...indexes].sort((a, b) => a - b);
   const parts: string[] = [];
@@ -24,7 +27,8 @@ export function formatIndexes(indexes: ReadonlySet<number>): string {
     const first = sorted[i] ?? 0;
     let last = first;
     for (i++; sorted[i] === last + 1; i++) last++;
-    parts.push(first === last ? String(first) : `${first}-${last}`);
+    if (last > first + 1) parts.push(`${first}-${last}`);
+    else parts.push(...(last > first ? [`${first}`, `${last}`] : [`${first}`]));
   }
   return parts.join(',');
 }

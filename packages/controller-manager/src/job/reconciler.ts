@@ -1,5 +1,13 @@
-import { isNotFound, type Job, type JobStatus, type Pod } from '@kubets/api';
+import {
+  isNotFound,
+  type Job,
+  type JobStatus,
+  labelSelectorOf,
+  matchesLabels,
+  type Pod,
+} from '@kubets/api';
 import type { EventRecorder, Informer, ResourceApi } from '@kubets/client';
+import { claim } from '../host/claims.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -17,6 +25,7 @@ import {
   controllerRefOf,
   isDeleting,
   keyOf,
+  labelsOf,
   nameOf,
   namespaceOf,
   parseTime,
@@ -67,6 +76,7 @@ class JobLoop {
     const enqueue = (job: Job): void => queue.add(keyOf(job));
     const wake = (pod: Pod): string | undefined => {
       const ref = controllerRefOf(pod);
+      if (!ref) this.#wakeSelecting(pod, queue);
       if (ref?.kind !== 'Job' || ref.apiVersion !== JOB_KIND.apiVersion) return undefined;
       const key = `${namespaceOf(pod)}/${ref.name}`;
       queue.add(key);
@@ -94,6 +104,13 @@ class JobLoop {
     return [offJobs, offPods];
   }
 
+  /** An orphan wakes every Job that would take it. */
+  #wakeSelecting(pod: Pod, queue: KeyQueue): void {
+    for (const job of this.#jobs.byIndex(INDEX.namespace, namespaceOf(pod))) {
+      if (selects(job, pod)) queue.add(keyOf(job));
+    }
+  }
+
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
     const job = this.#jobs.get(key);
     if (!job || isDeleting(job)) {
@@ -110,8 +127,7 @@ class JobLoop {
       queue.addAfter(key, EXPECTATION_TIMEOUT_MS + 1000);
       return;
     }
-    this.#warnOfIgnored(job);
-    const pods = this.#pods.byIndex(INDEX.controller, uidOf(job));
+    const pods = await this.#claimPods(job);
     const plan = decideJob({ job, pods, nowMs: this.#deps.clock.now() });
     const stored = await this.#writeStatus(job, plan.status);
     // Only what the API holds may be forgotten: then the pods can go.
@@ -123,14 +139,19 @@ class JobLoop {
     }
   }
 
-  /** Said once, when the Job begins: it will not run quite as its author wrote. */
-  #warnOfIgnored(job: Job): void {
-    if (job.status?.startTime !== undefined || job.spec === undefined) return;
-    const spec = job.spec;
-    const ignored = NOT_ACTED_ON.filter((field) => spec[field] !== undefined);
-    if (ignored.length === 0) return;
-    const message = `not supported and ignored: spec.${ignored.join(', spec.')}`;
-    this.#events.event({ ...job, ...JOB_KIND }, 'Warning', 'FieldNotSupported', message);
+  async #claimPods(job: Job): Promise<Pod[]> {
+    return claim<Job, Pod>({
+      owner: job,
+      kind: JOB_KIND,
+      candidates: [
+        ...this.#pods.byIndex(INDEX.controller, uidOf(job)),
+        ...this.#pods.byIndex(INDEX.orphans, namespaceOf(job)),
+      ],
+      selects: (pod) => selects(job, pod),
+      owners: this.#jobApi,
+      objects: this.#podApi,
+      finalizer: TRACKING_FINALIZER,
+    });
   }
 
   async #writeStatus(job: Job, status: JobStatus): Promise<Job> {
@@ -179,7 +200,9 @@ class JobLoop {
     this.#expectations.expectCreations(key, wanted.length);
     let next = 0;
     const { succeeded, error } = await slowStart(wanted.length, async () => {
-      await this.#control.createPod(job, JOB_KIND, jobPod(job, wanted[next++]));
+      const index = wanted[next++];
+      const replaced = index === undefined ? undefined : plan.replaces.get(index);
+      await this.#control.createPod(job, JOB_KIND, jobPod(job, index, replaced));
     });
     this.#expectations.created(key, wanted.length - succeeded);
     if (error !== undefined && !isNamespaceTerminating(error)) throw error;
@@ -237,7 +260,12 @@ class JobLoop {
   }
 }
 
-const NOT_ACTED_ON = ['podFailurePolicy', 'successPolicy', 'backoffLimitPerIndex'] as const;
+/** By labels; without a selector, which only servers without defaults let pass, what it made. */
+function selects(job: Job, pod: Pod): boolean {
+  const { selector } = job.spec ?? {};
+  if (selector === undefined) return controllerRefOf(pod)?.uid === uidOf(job);
+  return matchesLabels(labelSelectorOf(selector), labelsOf(pod));
+}
 
 /** Another controller said that this Job is its own. */
 function isManagedElsewhere(job: Job): boolean {

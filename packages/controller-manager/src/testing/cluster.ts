@@ -41,6 +41,8 @@ const RESOURCES: Record<string, string> = {
 
 export type MakeControllers = (deps: ControllerDeps) => Controller[];
 
+type Outcome = 'Succeeded' | 'Failed';
+
 export interface ClusterOptions {
   controllers: MakeControllers;
   /** Deleted pods stay until their node confirms. */
@@ -55,8 +57,8 @@ export class TestCluster {
   readonly api: FakeApi;
   /** Pods whose image is in here never become ready. */
   readonly brokenImages = new Set<string>();
-  /** Pods of these images end as soon as they run. */
-  readonly outcomes = new Map<string, 'Succeeded' | 'Failed'>();
+  /** Pods of these images end as soon as they run; those without an outcome go on. */
+  readonly outcomes = new Map<string, Outcome | ((pod: Pod) => Outcome | undefined)>();
   /** Nodes that do nothing: no pods run, no deletions are confirmed. */
   readonly deadNodes = new Set<string>();
   runsPods = true;
@@ -203,7 +205,7 @@ export class TestCluster {
       .join(';');
   }
 
-  async #end(pod: Pod, phase: 'Succeeded' | 'Failed'): Promise<void> {
+  async #end(pod: Pod, phase: Outcome): Promise<void> {
     const finishedAt = formatTime(this.clock.now());
     const terminated = { exitCode: phase === 'Succeeded' ? 0 : 1, finishedAt };
     const ended = { name: 'c', image: '', imageID: '', ready: false, restartCount: 0 };
@@ -223,7 +225,8 @@ export class TestCluster {
         continue;
       }
       const image = pod.spec?.containers[0]?.image ?? '';
-      const outcome = this.outcomes.get(image);
+      const known = this.outcomes.get(image);
+      const outcome = typeof known === 'function' ? known(pod) : known;
       if (outcome !== undefined && !isFinished(pod)) {
         await this.#end(pod, outcome);
         continue;
