@@ -73,6 +73,11 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   'apps/v1/replicasets': workloads.replicaSetCells,
   'apps/v1/statefulsets': workloads.statefulSetCells,
   'events.k8s.io/v1/events': others.newEventCells,
+  // The scale of a workload is read under the workload's own name.
+  'autoscaling/v1/deployments': workloads.scaleCells,
+  'autoscaling/v1/replicasets': workloads.scaleCells,
+  'autoscaling/v1/replicationcontrollers': workloads.scaleCells,
+  'autoscaling/v1/statefulsets': workloads.scaleCells,
   'autoscaling/v1/horizontalpodautoscalers': others.oldAutoscalerCells,
   'autoscaling/v2/horizontalpodautoscalers': others.autoscalerCells,
   'batch/v1/cronjobs': workloads.cronJobCells,
@@ -133,7 +138,23 @@ function nameColumn(def: KindDef): TableColumn[] {
   return ownColumns(def).filter((column) => column.name === 'Name');
 }
 
+/** Of scales: the facts, which list resources, have none of them. */
+function scaleColumns(def: KindDef): TableColumn[] {
+  const column = (name: string, type: string, description: string): TableColumn => ({
+    ...{ name, type, format: '', description, priority: 0 },
+  });
+  return [
+    ...nameColumn({ ...def, resource: 'scales' }),
+    column('Desired', 'integer', 'How many pods there should be.'),
+    column('Available', 'integer', 'How many pods there are.'),
+    column('Age', 'string', ageDescription()),
+  ];
+}
+
 function ownColumns(def: KindDef): TableColumn[] {
+  if (PRINTERS[`${def.apiVersion}/${def.resource}`] === workloads.scaleCells) {
+    return scaleColumns(def);
+  }
   const { texts } = tableFacts();
   return columnFacts(`${def.apiVersion}/${def.resource}`).map((fact) => {
     const [name, type, format, priority, text] = fact;

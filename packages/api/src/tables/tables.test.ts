@@ -248,3 +248,15 @@ describe('what a row carries', () => {
     assert.equal(tableFor(role, [], { nowMs: NOW }).rows, null);
   });
 });
+
+test('the scale of a workload has columns of its own', () => {
+  const workload = builtinKind('apps/v1', 'Deployment');
+  const def = { ...workload, kind: 'Scale', apiVersion: 'autoscaling/v1' };
+  const scale = { metadata: { name: 'x', creationTimestamp: BORN }, spec: { replicas: 3 } };
+  const table = tableFor(def, [{ ...scale, status: { replicas: 2 } } as KubeObject], {
+    nowMs: NOW,
+  });
+  const names = table.columnDefinitions.map(({ name, type }) => `${name} ${type}`);
+  assert.deepEqual(names, ['Name string', 'Desired integer', 'Available integer', 'Age string']);
+  assert.deepEqual(table.rows?.[0]?.cells, ['x', 3, 2, '5m']);
+});

@@ -8,6 +8,7 @@ import type {
   PodTemplate,
   ReplicaSet,
   ReplicationController,
+  Scale,
   StatefulSet,
 } from '../generated/types.ts';
 import { parseApiVersion } from '../meta.ts';
@@ -160,5 +161,14 @@ export function controllerRevisionCells(r: ControllerRevision, nowMs: number): C
     owner ? name : NONE,
     r.revision,
     since(r.metadata.creationTimestamp, nowMs),
+  ];
+}
+
+export function scaleCells(scale: Scale, nowMs: number): Cell[] {
+  return [
+    scale.metadata?.name ?? '',
+    scale.spec?.replicas ?? 0,
+    scale.status?.replicas ?? 0,
+    since(scale.metadata?.creationTimestamp, nowMs),
   ];
 }

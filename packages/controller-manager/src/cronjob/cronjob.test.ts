@@ -141,6 +141,14 @@ describe('a cron job', () => {
     assert.ok(decide(cron({ schedule: '0 3 * * *', startingDeadlineSeconds: 600 })).create);
   });
 
+  it('says so when its time never comes', () => {
+    const { create, wakeAtMs, never } = decide(cron({ schedule: '59 23 31 2 *' }));
+    assert.deepEqual([create, wakeAtMs], [undefined, undefined]);
+    const why = 'time difference between two schedules is less than 1 second';
+    assert.equal(never, `invalid schedule: 59 23 31 2 * : ${why}`);
+    assert.equal(decide(cron({ schedule: '59 23 31 2 *', suspend: true })).never, undefined);
+  });
+
   it('treats runs that still go as it is told', () => {
     const running = [ran('r', undefined, 90)];
     assert.ok(decide(cron(), running).create);

@@ -33,6 +33,8 @@ export interface CronPlan {
   /** Set when a run was due but must not start any more. */
   missed?: string;
   wakeAtMs?: number;
+  /** Set when the schedule can be read, and means no time: February 31st. */
+  never?: string;
 }
 
 /**
@@ -59,9 +61,15 @@ export function decideCronJob(view: CronView): CronPlan {
     return plan;
   }
   const next = view.schedule.next(view.nowMs);
-  if (next !== undefined) plan.wakeAtMs = next;
+  if (next === undefined) plan.never = neverText(cronJob);
+  else plan.wakeAtMs = next;
   startDue(view, plan, running);
   return plan;
+}
+
+function neverText({ spec }: CronJob): string {
+  const why = 'time difference between two schedules is less than 1 second';
+  return `invalid schedule: ${spec?.schedule ?? ''} : ${why}`;
 }
 
 function endedOf(view: CronView): CronPlan['ended'] {

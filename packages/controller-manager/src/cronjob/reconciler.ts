@@ -125,6 +125,7 @@ class CronLoop {
       const message = `Saw completed job: ${name}, condition: ${condition}`;
       this.#event(cronJob, 'Normal', 'SawCompletedJob', message);
     }
+    if (plan.never) this.#event(cronJob, 'Warning', 'InvalidSchedule', plan.never);
     if (plan.missed) this.#event(cronJob, 'Warning', 'MissSchedule', plan.missed);
   }
 
