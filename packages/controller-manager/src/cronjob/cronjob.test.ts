@@ -137,7 +137,7 @@ describe('a cron job', () => {
   it('lets a run go that is too late', () => {
     const late = decide(cron({ schedule: '0 3 * * *', startingDeadlineSeconds: 60 }));
     assert.equal(late.create, undefined);
-    assert.match(late.missed ?? '', /2026-01-02T03:00:00Z/);
+    assert.match(late.missed ?? '', /: Fri, 02 Jan 2026 03:00:00 \+0000$/);
     assert.ok(decide(cron({ schedule: '0 3 * * *', startingDeadlineSeconds: 600 })).create);
   });
 
@@ -178,6 +178,26 @@ describe('a cron job', () => {
       { name: 'r', condition: 'Failed' },
     ]);
     assert.deepEqual(decide(cron(), [ran('r', 'Failed', 9)]).ended, []);
+  });
+
+  it('says when a run is held back by the one before', () => {
+    const running = [ran('r', undefined, 90)];
+    assert.equal(decide(cron({ concurrencyPolicy: 'Forbid' }), running).held, true);
+    assert.equal(decide(cron({ concurrencyPolicy: 'Replace' }), running).held, undefined);
+  });
+
+  it('tells of a running job that somebody took away', async () => {
+    const cluster = new TestCluster({ controllers: (deps) => [cronJobController(deps)] });
+    await cluster.start();
+    const metadata = { name: 'c', namespace: 'default' };
+    await cluster.create('cronjobs', { ...cron(), metadata });
+    await cluster.pass(61_000);
+    const [name = ''] = cluster.names('jobs');
+    await cluster.delete('jobs', name);
+    await cluster.settle();
+    assert.ok(cluster.events().includes(`MissingJob: Active job went missing: ${name}`));
+    assert.deepEqual(cluster.get<CronJob>('cronjobs', 'c').status?.active ?? [], []);
+    await cluster.stop();
   });
 
   it('runs once a minute, also when leaders change', async () => {

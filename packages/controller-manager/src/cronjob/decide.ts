@@ -1,4 +1,4 @@
-import type { CronJob, CronJobStatus, Job } from '@kubets/api';
+import type { CronJob, CronJobStatus, Job, ObjectReference } from '@kubets/api';
 import { finishedCondition } from '../job/decide.ts';
 import {
   byCreation,
@@ -30,8 +30,12 @@ export interface CronPlan {
   status: CronJobStatus;
   /** Names of Jobs seen to have ended since the last pass, with how. */
   ended: { name: string; condition: string }[];
+  /** References of Jobs the status names that are not there: they are looked for before that is told. */
+  missing: ObjectReference[];
   /** Set when a run was due but must not start any more. */
   missed?: string;
+  /** A run is due, and the one before still goes on. */
+  held?: boolean;
   wakeAtMs?: number;
   /** Set when the schedule can be read, and means no time: February 31st. */
   never?: string;
@@ -56,7 +60,12 @@ export function decideCronJob(view: CronView): CronPlan {
     })),
   };
   noteSuccess(status, jobs);
-  const plan: CronPlan = { remove: excess(view), status, ended: endedOf(view) };
+  const plan: CronPlan = {
+    remove: excess(view),
+    status,
+    ended: endedOf(view),
+    missing: missingOf(view),
+  };
   if (cronJob.metadata.deletionTimestamp !== undefined || cronJob.spec?.suspend === true) {
     return plan;
   }
@@ -78,6 +87,11 @@ function endedOf(view: CronView): CronPlan['ended'] {
     const condition = finishedCondition(job)?.type;
     return condition && known.has(uidOf(job)) ? [{ name: nameOf(job), condition }] : [];
   });
+}
+
+function missingOf(view: CronView): ObjectReference[] {
+  const present = new Set(view.jobs.map(uidOf));
+  return (view.cronJob.status?.active ?? []).filter((ref) => !present.has(ref.uid ?? ''));
 }
 
 function noteSuccess(status: CronJobStatus, jobs: readonly Job[]): void {
@@ -108,11 +122,14 @@ function startDue(view: CronView, plan: CronPlan, running: readonly Job[]): void
   if (dueMs === undefined || dueMs <= lastMs) return;
   const deadline = cronJob.spec?.startingDeadlineSeconds;
   if (deadline !== undefined && dueMs + deadline * 1000 < nowMs) {
-    plan.missed = `Missed scheduled time to start a job: ${formatTime(dueMs)}`;
+    plan.missed = `Missed scheduled time to start a job: ${mailTime(dueMs)}`;
     return;
   }
   const policy = cronJob.spec?.concurrencyPolicy ?? 'Allow';
-  if (policy === 'Forbid' && running.length > 0) return;
+  if (policy === 'Forbid' && running.length > 0) {
+    plan.held = true;
+    return;
+  }
   if (policy === 'Replace') plan.remove.push(...running);
   plan.create = jobFor(cronJob, dueMs);
   plan.status.lastScheduleTime = formatTime(dueMs);
@@ -134,3 +151,6 @@ function jobFor(cronJob: CronJob, dueMs: number): Job {
     ...(spec ? { spec: structuredClone(spec) } : {}),
   };
 }
+
+/** `Fri, 02 Jan 2026 03:04:05 +0000`, as mail has it. */
+const mailTime = (ms: number): string => new Date(ms).toUTCString().replace('GMT', '+0000');

@@ -1,5 +1,12 @@
-import { type CronJob, isAlreadyExists, isNotFound, type Job } from '@kubets/api';
+import {
+  type CronJob,
+  isAlreadyExists,
+  isNotFound,
+  type Job,
+  type ObjectReference,
+} from '@kubets/api';
 import type { EventRecorder, Informer, ResourceApi } from '@kubets/client';
+import { StaleCacheError } from '../errors.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -12,6 +19,8 @@ import { sameJson } from '../objects/json.ts';
 import { controllerRefOf, keyOf, nameOf, namespaceOf, uidOf } from '../objects/meta.ts';
 import { CRON_JOB_KIND, type CronPlan, decideCronJob } from './decide.ts';
 import { parseSchedule, type Schedule, ScheduleError } from './schedule.ts';
+
+const HELD = 'Not starting job because prior execution is running and concurrency policy is Forbid';
 
 /** Starts Jobs on their schedule and keeps a few of the ended ones. */
 export function cronJobController(deps: ControllerDeps): Controller {
@@ -68,6 +77,7 @@ class CronLoop {
     const jobs = this.#jobs.byIndex(INDEX.controller, uidOf(cronJob));
     const plan = decideCronJob({ cronJob, schedule, jobs, nowMs });
     this.#tell(cronJob, plan);
+    for (const ref of plan.missing) await this.#noteMissing(cronJob, ref);
     for (const job of plan.remove) await this.#remove(cronJob, job);
     if (plan.create) await this.#create(cronJob, plan.create);
     await this.#writeStatus(cronJob, plan);
@@ -96,6 +106,18 @@ class CronLoop {
       this.#event(cronJob, 'Warning', 'FailedCreate', `Error creating job: ${failureText(error)}`);
       throw error;
     }
+  }
+
+  /** Asked of the API itself: the watch on Jobs may be behind the one on CronJobs. */
+  async #noteMissing(cronJob: CronJob, ref: ObjectReference): Promise<void> {
+    try {
+      const job = await this.#jobApi.get(ref.namespace ?? namespaceOf(cronJob), ref.name ?? '');
+      if (uidOf(job) === ref.uid) throw new StaleCacheError(`job ${ref.name} is not visible`);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    const message = `Active job went missing: ${ref.name}`;
+    this.#event(cronJob, 'Normal', 'MissingJob', message);
   }
 
   async #remove(cronJob: CronJob, job: Job): Promise<void> {
@@ -127,6 +149,7 @@ class CronLoop {
     }
     if (plan.never) this.#event(cronJob, 'Warning', 'InvalidSchedule', plan.never);
     if (plan.missed) this.#event(cronJob, 'Warning', 'MissSchedule', plan.missed);
+    if (plan.held) this.#event(cronJob, 'Normal', 'JobAlreadyActive', HELD);
   }
 
   #event(cronJob: CronJob, type: 'Normal' | 'Warning', reason: string, message: string): void {

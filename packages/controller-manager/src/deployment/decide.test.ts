@@ -5,7 +5,14 @@ import { resolveIntOrPercent } from '../objects/int-or-percent.ts';
 import { annotationsOf, nameOf } from '../objects/meta.ts';
 import { RolloutWorld } from '../testing/rollout-world.ts';
 import { templateHash } from './replica-set.ts';
-import { DESIRED_REPLICAS, limitsOf, MAX_REPLICAS, REVISION, REVISION_HISTORY } from './view.ts';
+import {
+  DESIRED_REPLICAS,
+  limitsOf,
+  MAX_REPLICAS,
+  REVISION,
+  REVISION_HISTORY,
+  revisionOf,
+} from './view.ts';
 
 const rolling = (maxSurge: number | string, maxUnavailable: number | string) => ({
   type: 'RollingUpdate',
@@ -264,6 +271,24 @@ describe('history', () => {
     assert.equal(annotationsOf(world.set('v1'))[REVISION], '3');
     assert.equal(annotationsOf(world.set('v1'))[REVISION_HISTORY], '1');
     assert.equal(world.replicaSets.length, 2);
+  });
+
+  it('numbers on from a replica set it took over, to the last of 64 bits', () => {
+    const world = new RolloutWorld({ replicas: 1 });
+    world.settle();
+    const annotations = annotationsOf(world.set('v1'));
+    world.set('v1').metadata.annotations = { ...annotations, [REVISION]: '3546343826724305832' };
+    world.setImage('v2');
+    world.settle();
+    assert.equal(annotationsOf(world.deployment)[REVISION], '3546343826724305833');
+    assert.equal(annotationsOf(world.set('v2'))[REVISION], '3546343826724305833');
+  });
+
+  it('takes a number nobody can read for none', () => {
+    for (const text of ['x', '', '-3', '9223372036854775808']) {
+      const metadata = { name: 'a', annotations: { [REVISION]: text } };
+      assert.equal(revisionOf({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata }), 0n);
+    }
   });
 
   it('keeps as many old replica sets as asked', () => {

@@ -117,8 +117,9 @@ function oldPodsRun(view: DeploymentView, roles: ReplicaSetRoles): boolean {
   return roles.old.some((rs) => view.podsOf(rs).some((pod) => !isFinished(pod)));
 }
 
-function nextRevision(roles: ReplicaSetRoles): number {
-  return roles.old.reduce((max, rs) => Math.max(max, revisionOf(rs)), 0) + 1;
+function nextRevision(roles: ReplicaSetRoles): bigint {
+  const newest = roles.old.map(revisionOf).reduce((max, one) => (one > max ? one : max), 0n);
+  return newest + 1n;
 }
 
 /** Metadata of the current ReplicaSet, and the Deployment's revision annotation, kept up to date. */
@@ -172,7 +173,7 @@ function historyActions(d: Deployment, roles: ReplicaSetRoles): Action[] {
   const excess = alive.length - limit;
   if (excess <= 0) return [];
   return [...alive]
-    .sort((a, b) => revisionOf(a) - revisionOf(b))
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)))
     .slice(0, excess)
     .filter(isDrained)
     .map((replicaSet) => ({ type: 'delete', replicaSet }));

@@ -45,7 +45,7 @@ function sizeAnnotations(d: Deployment): Record<string, string> {
 }
 
 /** The ReplicaSet for a template that has none yet. Its name follows from the template alone. */
-export function newReplicaSet(d: Deployment, replicas: number, revision: number): ReplicaSet {
+export function newReplicaSet(d: Deployment, replicas: number, revision: bigint): ReplicaSet {
   const hash = templateHash(d);
   const template = structuredClone(d.spec?.template ?? { metadata: {} });
   const labels = { ...template.metadata?.labels, [TEMPLATE_HASH_LABEL]: hash };
@@ -81,7 +81,7 @@ export function resized(rs: ReplicaSet, d: Deployment, replicas: number): Replic
  * The current ReplicaSet with the Deployment's annotations, minReadySeconds and revision. A revision
  * that moves up (a rollback made an old template current again) leaves its number in the history.
  */
-export function refreshed(rs: ReplicaSet, d: Deployment, revision: number): ReplicaSet {
+export function refreshed(rs: ReplicaSet, d: Deployment, revision: bigint): ReplicaSet {
   const annotations: Record<string, string> = { ...inherited(d) };
   if (revisionOf(rs) < revision) {
     annotations[REVISION] = String(revision);

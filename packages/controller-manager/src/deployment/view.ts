@@ -9,6 +9,8 @@ export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 
+const MAX_REVISION = 2n ** 63n - 1n;
+
 /** Everything one pass over a Deployment looks at. */
 export interface DeploymentView {
   deployment: Deployment;
@@ -78,9 +80,11 @@ export function rolesOf(d: Deployment, sets: readonly ReplicaSet[]): ReplicaSetR
   return { current, old: all.filter((rs) => rs !== current), all };
 }
 
-export function revisionOf(rs: ReplicaSet): number {
-  const revision = Number.parseInt(annotationsOf(rs)[REVISION] ?? '0', 10);
-  return Number.isNaN(revision) ? 0 : revision;
+/** The number of a rollout: 64 bits, as others write them. Unreadable ones count as none. */
+export function revisionOf(rs: ReplicaSet): bigint {
+  const text = annotationsOf(rs)[REVISION] ?? '';
+  const revision = /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
+  return revision <= MAX_REVISION ? revision : 0n;
 }
 
 /** A size annotation of a ReplicaSet, `undefined` when absent or unreadable. */

@@ -9,13 +9,16 @@ export interface DisruptionView {
   budget: PodDisruptionBudget;
   /** Pods the budget selects. */
   pods: readonly Pod[];
-  /**
-   * How many pods the controllers behind these pods are to keep up; `undefined` when one of them
-   * cannot say. Needed for `maxUnavailable` and for percentages.
-   */
-  expectedScale: number | undefined;
+  /** Needed for `maxUnavailable` and for percentages. */
+  expected: ExpectedScale;
   nowMs: number;
 }
+
+/**
+ * How many pods the controllers behind the pods are to keep up, or why nobody can say. Pods without a
+ * controller do not count: they come back by nobody's doing.
+ */
+export type ExpectedScale = { replicas: number } | { problem: string };
 
 export interface DisruptionPlan {
   status: PodDisruptionBudgetStatus;
@@ -35,9 +38,8 @@ export function decideDisruption(view: DisruptionView): DisruptionPlan {
     (pod) => isReady(pod) && !isDeleting(pod) && disruptedPods[nameOf(pod)] === undefined,
   ).length;
   const wish = wanted(view, pods.length);
-  const spare = healthy - wish.desired;
-  const isKnown = wish.expected > 0 && wish.problem === undefined;
-  const disruptionsAllowed = isKnown ? Math.max(0, spare) : 0;
+  if ('problem' in wish) return { status: refusing(view, wish.problem) };
+  const disruptionsAllowed = wish.expected > 0 ? Math.max(0, healthy - wish.desired) : 0;
   const status: PodDisruptionBudgetStatus = {
     currentHealthy: healthy,
     desiredHealthy: wish.desired,
@@ -48,12 +50,8 @@ export function decideDisruption(view: DisruptionView): DisruptionPlan {
     conditions: withCondition(budget.status?.conditions, {
       type: 'DisruptionAllowed',
       status: disruptionsAllowed > 0 ? 'True' : 'False',
-      reason: wish.problem
-        ? 'SyncFailed'
-        : disruptionsAllowed > 0
-          ? 'SufficientPods'
-          : 'InsufficientPods',
-      message: wish.problem ?? '',
+      reason: disruptionsAllowed > 0 ? 'SufficientPods' : 'InsufficientPods',
+      message: '',
       observedGeneration: budget.metadata.generation ?? 0,
       lastTransitionTime: formatTime(nowMs),
     }),
@@ -75,17 +73,32 @@ function underWay(view: DisruptionView): Record<string, string> {
   return Object.fromEntries(kept);
 }
 
+/** Nobody may be evicted while the numbers are not known; what was known of them stays. */
+function refusing(view: DisruptionView, problem: string): PodDisruptionBudgetStatus {
+  const { budget, nowMs } = view;
+  const known = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, ...budget.status };
+  return {
+    ...known,
+    disruptionsAllowed: 0,
+    conditions: withCondition(budget.status?.conditions, {
+      type: 'DisruptionAllowed',
+      status: 'False',
+      reason: 'SyncFailed',
+      message: problem,
+      observedGeneration: budget.status?.observedGeneration ?? 0,
+      lastTransitionTime: formatTime(nowMs),
+    }),
+  };
+}
+
 function wanted(
   view: DisruptionView,
   count: number,
-): { expected: number; desired: number; problem?: string } {
+): { expected: number; desired: number } | { problem: string } {
   const { minAvailable, maxUnavailable } = view.budget.spec ?? {};
   if (typeof minAvailable === 'number') return { expected: count, desired: minAvailable };
-  const expected = view.expectedScale;
-  if (expected === undefined) {
-    const problem = 'the controllers of some selected pods have no scale';
-    return { expected: count, desired: count, problem };
-  }
+  if ('problem' in view.expected) return view.expected;
+  const expected = view.expected.replicas;
   if (minAvailable !== undefined) {
     return { expected, desired: resolveIntOrPercent(minAvailable, expected, 'up') };
   }

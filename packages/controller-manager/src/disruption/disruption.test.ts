@@ -41,8 +41,10 @@ const pods = (ready: number, sick = 0): Pod[] => [
   ...Array.from({ length: sick }, () => pod()),
 ];
 
-const decide = (one: PodDisruptionBudget, selected: Pod[], expectedScale?: number) =>
-  decideDisruption({ budget: one, pods: selected, expectedScale, nowMs: NOW_MS });
+const decide = (one: PodDisruptionBudget, selected: Pod[], replicas?: number) => {
+  const expected = replicas === undefined ? { problem: 'nobody knows' } : { replicas };
+  return decideDisruption({ budget: one, pods: selected, expected, nowMs: NOW_MS });
+};
 
 describe('a disruption budget', () => {
   const cases: [string, PodDisruptionBudgetSpec, Pod[], number | undefined, number][] = [
@@ -65,6 +67,30 @@ describe('a disruption budget', () => {
       assert.equal(condition?.status, allowed > 0 ? 'True' : 'False');
     });
   }
+
+  it('keeps what it said before when the size is not known', () => {
+    const before = { currentHealthy: 3, desiredHealthy: 2, expectedPods: 3, observedGeneration: 1 };
+    const { status } = decide(budget({ maxUnavailable: 1 }, before), pods(3));
+    const { conditions = [], ...counts } = status;
+    assert.deepEqual(counts, { ...before, disruptionsAllowed: 0 });
+    assert.deepEqual(
+      [conditions[0]?.reason, conditions[0]?.message],
+      ['SyncFailed', 'nobody knows'],
+    );
+  });
+
+  it('leaves pods without a controller out of a share, and says so', async () => {
+    const cluster = new TestCluster({ controllers: (deps) => [disruptionController(deps)] });
+    await cluster.start();
+    const labels = { app: 'web' };
+    await cluster.create('pods', pod({ name: 'alone', meta: { labels } }));
+    await cluster.create('poddisruptionbudgets', budget({ maxUnavailable: 1 }));
+    await cluster.settle();
+    const one = cluster.get<PodDisruptionBudget>('poddisruptionbudgets', 'b').status;
+    assert.deepEqual([one?.expectedPods, one?.disruptionsAllowed, one?.currentHealthy], [0, 0, 1]);
+    assert.ok(cluster.events().some((e) => e.startsWith('UnmanagedPods: Pods selected by')));
+    await cluster.stop();
+  });
 
   it('counts evictions under way as gone, for a while', () => {
     const three = pods(3);

@@ -1,4 +1,5 @@
 import {
+  formatLabelSelector,
   isNotFound,
   type KubeObject,
   labelSelectorOf,
@@ -10,14 +11,38 @@ import {
 import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
 import { INDEX, type SharedInformers } from '../host/informers.ts';
 import { sameJson } from '../objects/json.ts';
-import { controllerRefOf, isDeleting, keyOf, labelsOf, namespaceOf } from '../objects/meta.ts';
-import { decideDisruption } from './decide.ts';
+import {
+  controllerRefOf,
+  isDeleting,
+  keyOf,
+  labelsOf,
+  nameOf,
+  namespaceOf,
+} from '../objects/meta.ts';
+import { decideDisruption, type ExpectedScale } from './decide.ts';
 
 /** Keeps the numbers by which evictions are allowed or refused. */
 export function disruptionController(deps: ControllerDeps): Controller {
   const { disruptionBudgets: budgets, pods, replicaSets, deployments } = deps.informers;
   const { replicationControllers, statefulSets } = deps.informers;
   const api = deps.api.resource<PodDisruptionBudget>('policy/v1', 'poddisruptionbudgets');
+  const events = deps.recorder('controllermanager');
+
+  /** What its author should know: the numbers may not mean what was meant. */
+  const tell = (budget: PodDisruptionBudget, selected: readonly Pod[], scale: ExpectedScale) => {
+    const regarding = { ...budget, apiVersion: 'policy/v1', kind: 'PodDisruptionBudget' };
+    if (selected.length === 0) {
+      events.event(regarding, 'Normal', 'NoPods', 'No matching pods found');
+    }
+    if (typeof budget.spec?.minAvailable === 'number') return;
+    if ('problem' in scale) {
+      const message = `Failed to calculate the number of expected pods: ${scale.problem}`;
+      events.event(regarding, 'Warning', 'CalculateExpectedPodCountFailed', message);
+    } else if (selected.some((pod) => !controllerRefOf(pod))) {
+      const selector = formatLabelSelector(labelSelectorOf(budget.spec?.selector));
+      events.event(regarding, 'Warning', 'UnmanagedPods', unmanaged(selector));
+    }
+  };
 
   return queueController({
     name: 'disruption',
@@ -53,12 +78,9 @@ export function disruptionController(deps: ControllerDeps): Controller {
       const namespace = namespaceOf(budget);
       const selected = pods.byIndex(INDEX.namespace, namespace).filter((p) => covers(budget, p));
       const nowMs = deps.clock.now();
-      const plan = decideDisruption({
-        budget,
-        pods: selected,
-        expectedScale: expectedScale(deps.informers, selected),
-        nowMs,
-      });
+      const expected = expectedScale(deps.informers, selected);
+      const plan = decideDisruption({ budget, pods: selected, expected, nowMs });
+      tell(budget, selected, expected);
       if (plan.wakeAtMs !== undefined) queue.addAfter(key, Math.max(1, plan.wakeAtMs - nowMs));
       if (sameJson(budget.status, plan.status)) return;
       try {
@@ -76,16 +98,23 @@ function covers(budget: PodDisruptionBudget, pod: Pod): boolean {
   return selector !== undefined && matchesLabels(labelSelectorOf(selector), labelsOf(pod));
 }
 
-/** The sizes of all controllers behind the pods, each counted once; `undefined` if one has none. */
-function expectedScale(informers: SharedInformers, pods: readonly Pod[]): number | undefined {
+const unmanaged = (selector: string): string =>
+  `Pods selected by this PodDisruptionBudget (selector: ${selector}) were found to be unmanaged. ` +
+  'As a result, the status of the PDB cannot be calculated correctly, which may result in ' +
+  'undefined behavior. To account for these pods please set ".spec.minAvailable" ' +
+  'field of the PDB to an integer value.';
+
+/** The sizes of all controllers behind the pods, each counted once. */
+function expectedScale(informers: SharedInformers, pods: readonly Pod[]): ExpectedScale {
   const sizes = new Map<string, number>();
   for (const pod of pods) {
     const ref = controllerRefOf(pod);
-    const scale = ref && scaleBehind(informers, namespaceOf(pod), ref);
-    if (!scale) return undefined;
+    if (!ref) continue;
+    const scale = scaleBehind(informers, namespaceOf(pod), ref);
+    if (!scale) return { problem: `found no controllers for pod "${nameOf(pod)}"` };
     sizes.set(scale.uid, scale.replicas);
   }
-  return [...sizes.values()].reduce((sum, replicas) => sum + replicas, 0);
+  return { replicas: [...sizes.values()].reduce((sum, replicas) => sum + replicas, 0) };
 }
 
 interface Scale {
