@@ -26,6 +26,7 @@ import { statefulSetController } from './statefulset/reconciler.ts';
 import { taintEvictionController } from './taint-eviction/reconciler.ts';
 import type { TokenSigner } from './tokens/jwt.ts';
 import { tokenController } from './tokens/reconciler.ts';
+import { claimProtection, volumeProtection } from './volume-protection/reconciler.ts';
 
 /** What the controllers need besides the cluster itself. */
 export interface ControllerOptions {
@@ -72,6 +73,8 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     bootstrapSigner(deps),
     tokenCleaner(deps),
     podGcController(deps),
+    claimProtection(deps),
+    volumeProtection(deps),
     // Last: it shares the informers of all others where they keep whole objects.
     garbageCollector(deps),
   ];

@@ -14,6 +14,8 @@ import type {
   Lease,
   Namespace,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
   ReplicaSet,
@@ -27,7 +29,7 @@ import type {
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { controllerRefOf, namespaceOf } from '../objects/meta.ts';
-import { trimDefinition, trimMetadata, trimPod, trimToNodes } from './trim.ts';
+import { trimDefinition, trimMetadata, trimPod, trimToNodes, trimToPhase } from './trim.ts';
 
 /** Names of the indexes on the shared informers. */
 export const INDEX = {
@@ -183,6 +185,18 @@ export class SharedInformers {
     const indexers = { namespace: byNamespace };
     const resource = 'poddisruptionbudgets';
     return this.#shared<PodDisruptionBudget>('policy/v1', resource, { indexers });
+  }
+
+  /** That they are there, and whether they are to go. */
+  get claims(): Informer<PersistentVolumeClaim> {
+    const shape = { indexers: { namespace: byNamespace }, transform: trimMetadata };
+    return this.#shared<PersistentVolumeClaim>('v1', 'persistentvolumeclaims', shape);
+  }
+
+  /** Whether they are bound. */
+  get volumes(): Informer<PersistentVolume> {
+    const shape = { view: 'phases', transform: trimToPhase };
+    return this.#shared<PersistentVolume>('v1', 'persistentvolumes', shape);
   }
 
   get resourceQuotas(): Informer<ResourceQuota> {

@@ -26,6 +26,7 @@ const RESOURCES: Record<string, string> = {
   statefulsets: 'apps/v1',
   controllerrevisions: 'apps/v1',
   persistentvolumeclaims: 'v1',
+  persistentvolumes: 'v1',
   resourcequotas: 'v1',
   cronjobs: 'batch/v1',
   poddisruptionbudgets: 'policy/v1',
