@@ -65,4 +65,6 @@ export const LIMITS = {
   encryptionReloadMs: 10_000,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
+  /** How long a policy waits whose checked types could not be written down. */
+  policyCheckRetryMs: 1_000,
 } as const;

@@ -5,6 +5,7 @@ import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platf
 import { createAdmission } from './admission/chain.ts';
 import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
+import { PolicyTypeChecks } from './admission/policy/type-check-task.ts';
 import { authorizationModes } from './auth/authorization-config.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
 import { authenticationOf, frontProxyOf, optionalFile } from './auth/from-config.ts';
@@ -118,7 +119,11 @@ export function createEdge(o: EdgeOptions): Edge {
     impersonator: createImpersonator(authorizer),
     hooks: [services.hook, csrRequester],
     streams: streaming.handlers,
-    tasks: [bootstrap, services.repair],
+    tasks: [
+      bootstrap,
+      services.repair,
+      new PolicyTypeChecks({ store, clock, log, kinds: o.kinds }),
+    ],
     whenReady: whenSynced,
     whenBootstrapped: () => bootstrap.whenDone(),
     close: () => streaming.close(),

@@ -15,6 +15,7 @@ export const GVR = {
   clusterRoleBindings: gvr(RBAC_GROUP, 'clusterrolebindings'),
   clusterRoles: gvr(RBAC_GROUP, 'clusterroles'),
   configMaps: gvr('', 'configmaps'),
+  definitions: gvr('apiextensions.k8s.io', 'customresourcedefinitions'),
   endpoints: gvr('', 'endpoints'),
   endpointSlices: gvr('discovery.k8s.io', 'endpointslices'),
   flowSchemas: gvr('flowcontrol.apiserver.k8s.io', 'flowschemas'),

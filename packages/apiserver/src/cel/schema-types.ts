@@ -63,7 +63,9 @@ export class TypeNames {
     this.#count += 1;
     const name = `Object${this.#count}`;
     this.#env.registerType({ name, schema: fields });
-    this.#env.registerOperator(`${name} == ${name}`, () => true);
+    for (const other of [name, 'null']) {
+      this.#env.registerOperator(`${name} == ${other}`, () => true);
+    }
     return name;
   }
 }

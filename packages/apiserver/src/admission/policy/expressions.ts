@@ -9,7 +9,14 @@ import {
 } from '../../cel/engine.ts';
 
 /** Names every expression of a policy may use. */
-const NAMES = ['object', 'oldObject', 'request', 'namespaceObject', 'params', 'variables'] as const;
+export const NAMES = [
+  'object',
+  'oldObject',
+  'request',
+  'namespaceObject',
+  'params',
+  'variables',
+] as const;
 
 type Wanted = 'bool' | 'string' | 'any';
 type Facts = Readonly<Record<string, unknown>>;

@@ -1,0 +1,117 @@
+/** Whether the expressions of a policy fit the kinds it is about. Loaded with the first policy. */
+import type {
+  CustomResourceDefinition,
+  ExpressionWarning,
+  KindDef,
+  KindRegistry,
+  ValidatingAdmissionPolicy,
+} from '@kubets/api';
+import { BuiltinTypes } from '../../cel/builtin-types.ts';
+import { CompileError, compile, newEnvironment } from '../../cel/engine.ts';
+import { objectSchema, TypeNames } from '../../cel/schema-types.ts';
+import { NAMES } from './expressions.ts';
+
+/** Kinds looked at, at most: as upstream. */
+const MOST_KINDS = 10;
+
+/** What there is to check against. */
+export interface KnownTypes {
+  readonly kinds: KindRegistry;
+  readonly definitions: readonly CustomResourceDefinition[];
+}
+
+type Environment = ReturnType<typeof newEnvironment>;
+
+interface Checked {
+  readonly text: string;
+  readonly types: Environment;
+}
+
+/**
+ * What the checker says of the validations of a policy, against each kind that its rules name. Rules with a `*` and
+ * subresources say nothing about a type.
+ */
+export function typeWarnings(
+  policy: ValidatingAdmissionPolicy,
+  known: KnownTypes,
+): ExpressionWarning[] {
+  const checked = kindsOf(policy, known.kinds).map((def) => ({
+    text: `${def.apiVersion}, Kind=${def.kind}`,
+    types: typesFor(def, known.definitions),
+  }));
+  return (policy.spec?.validations ?? []).flatMap(({ expression, messageExpression }, at) => {
+    const path = `spec.validations[${at}]`;
+    return [
+      ...warningsOf(`${path}.expression`, expression, checked),
+      ...(messageExpression
+        ? warningsOf(`${path}.messageExpression`, messageExpression, checked)
+        : []),
+    ];
+  });
+}
+
+function warningsOf(
+  fieldRef: string,
+  source: string,
+  checked: readonly Checked[],
+): ExpressionWarning[] {
+  const faults = checked.flatMap(({ text, types }) => {
+    const fault = faultOf(source, types);
+    return fault === undefined ? [] : [`${text}: ${fault}\n`];
+  });
+  return faults.length === 0 ? [] : [{ fieldRef, warning: faults.join('\n') }];
+}
+
+function faultOf(source: string, types: Environment): string | undefined {
+  try {
+    compile(source, { types, variables: NAMES });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CompileError) return error.message;
+    throw error;
+  }
+}
+
+function kindsOf(policy: ValidatingAdmissionPolicy, kinds: KindRegistry): KindDef[] {
+  const found = new Map<string, KindDef>();
+  for (const rule of policy.spec?.matchConstraints?.resourceRules ?? []) {
+    for (const group of named(rule.apiGroups)) {
+      for (const version of named(rule.apiVersions)) {
+        for (const resource of named(rule.resources)) {
+          const def = kinds.forResource({ group, version, resource });
+          if (def !== undefined) found.set(`${def.apiVersion} ${def.kind}`, def);
+        }
+      }
+    }
+  }
+  const names = [...found.keys()].sort().slice(0, MOST_KINDS);
+  return names.map((name) => found.get(name)).filter((def) => def !== undefined);
+}
+
+/** What stands for itself; a `*` among them stands for anything, and then nothing is checked. */
+function named(all: readonly string[] | null | undefined): readonly string[] {
+  const names = all ?? [];
+  return names.includes('*') ? [] : names.filter((name) => !/[*/]/.test(name));
+}
+
+function typesFor(def: KindDef, definitions: readonly CustomResourceDefinition[]): Environment {
+  const types = newEnvironment();
+  const objectType = typeOf(def, definitions, types);
+  for (const name of NAMES) {
+    types.registerVariable(name, name === 'object' || name === 'oldObject' ? objectType : 'dyn');
+  }
+  return types;
+}
+
+function typeOf(
+  def: KindDef,
+  definitions: readonly CustomResourceDefinition[],
+  types: Environment,
+): string {
+  if (def.rules?.unstructured !== true) return new BuiltinTypes(types).of(def.typeName);
+  const isIts = ({ spec }: CustomResourceDefinition): boolean =>
+    spec.group === def.group && spec.names.plural === def.resource;
+  const versions = definitions.find(isIts)?.spec.versions ?? [];
+  const schema = versions.find(({ name }) => name === def.version)?.schema?.openAPIV3Schema;
+  return schema === undefined ? 'dyn' : new TypeNames(types).of(objectSchema(schema));
+}
