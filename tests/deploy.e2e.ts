@@ -33,6 +33,16 @@ const refused = async (host: string, args: readonly string[], text: RegExp) => {
   assert.deepEqual(readdirSync(hosts.get(host).dataDir).sort(), []);
 };
 
+test('an init that is interrupted leaves nothing but logs', { skip }, async () => {
+  const init = hosts.kubets('m1', ['init', '--name', 'm1'], { interruptedAfterSeconds: 4 });
+  assert.notEqual((await init).code, 0);
+  const left = readdirSync(hosts.get('m1').dataDir);
+  assert.deepEqual(
+    left.filter((name) => name !== 'logs'),
+    [],
+  );
+});
+
 test('the first master prints how others join', { skip }, async () => {
   const { out } = await kubets('m1', ['init', '--name', 'm1']);
   const guide = new Guide('docs/deploy-vms.md');

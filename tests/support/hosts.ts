@@ -61,23 +61,39 @@ export class TestHosts {
     return host;
   }
 
-  /** Runs `kubets ARGS` on a host. */
-  kubets(name: string, args: readonly string[]): Promise<Result> {
-    const { namespace, dataDir } = this.get(name);
-    const words = [process.execPath, join(repo, 'packages/cluster/bin/kubets.js'), ...args];
-    const env = { KUBETS_DATA_DIR: dataDir };
-    return run('ip', ['netns', 'exec', namespace, ...words], { env, timeoutMs: COMMAND_MS });
+  /** Only the network is another one: `ip netns exec` would hide the cgroups, too. */
+  #enter(name: string): string[] {
+    return [`--net=/run/netns/${this.get(name).namespace}`];
   }
 
-  kubectl(name: string, args: readonly string[]): Promise<string> {
-    const { namespace, dataDir, address } = this.get(name);
+  /** Runs `kubets ARGS` on a host, as long as that takes, or until somebody presses Ctrl-C. */
+  kubets(
+    name: string,
+    args: readonly string[],
+    { interruptedAfterSeconds = 0 } = {},
+  ): Promise<Result> {
+    const seconds = interruptedAfterSeconds;
+    const limit = seconds === 0 ? [] : ['timeout', '--signal=INT', String(seconds)];
+    const program = join(repo, 'packages/cluster/bin/kubets.js');
+    const words = [...limit, process.execPath, program, ...args];
+    const env = { KUBETS_DATA_DIR: this.get(name).dataDir };
+    return run('nsenter', [...this.#enter(name), ...words], { env, timeoutMs: COMMAND_MS });
+  }
+
+  /** Runs a program in a host's network. */
+  inside(name: string, words: readonly string[]): Promise<string> {
+    return must('nsenter', [...this.#enter(name), ...words]);
+  }
+
+  kubectl(name: string, args: readonly string[], input = ''): Promise<string> {
+    const { dataDir, address } = this.get(name);
     const files = [
       '--kubeconfig',
       join(dataDir, 'kubeconfig'),
       '--server',
       `https://${address}:6443`,
     ];
-    return must('ip', ['netns', 'exec', namespace, 'kubectl', ...files, ...args]);
+    return must('nsenter', [...this.#enter(name), 'kubectl', ...files, ...args], { input });
   }
 
   /** Listens on a port of a host. @returns what ends that */

@@ -16,6 +16,8 @@ export const limits = {
   /** Time a process gets between SIGTERM and SIGKILL. */
   stopGraceMs: 12_000,
   readyTimeoutMs: 120_000,
+  /** A runtime that is started only to take its pods down. */
+  wakeTimeoutMs: 30_000,
   probeIntervalMs: 150,
   probeTimeoutMs: 1_000,
   warmTimeoutMs: 60_000,

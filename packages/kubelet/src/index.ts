@@ -11,12 +11,12 @@ export {
 export { detectSnapshotter, hasSysResource } from './containerd/detect.ts';
 export { shareNetnsDir } from './containerd/netns-dir.ts';
 export {
-  containerdReady,
-  ensurePauseImage,
-  importImage,
+  containerMounts,
   type RemoveAllOptions,
   removeAllContainers,
-} from './containerd/tools.ts';
+  removeNodeTraces,
+} from './containerd/remove-all.ts';
+export { containerdReady, ensurePauseImage, importImage } from './containerd/tools.ts';
 export { RuntimeFault } from './errors.ts';
 export { type NodeLayout, nodeLayout } from './layout.ts';
 export { PAUSE_IMAGE } from './pause/image.ts';

@@ -1,4 +1,5 @@
 /** What must hold on a host before anything of it is changed. */
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { ConfigError, errorCode } from '@kubets/platform';
@@ -14,10 +15,17 @@ function portProblem(port: number): Promise<string | undefined> {
   });
 }
 
-/** @throws ConfigError when the host already belongs to a cluster */
+/** @throws ConfigError when the host already belongs to a cluster, or holds the store of one */
 export function checkUnused(paths: ClusterPaths): void {
   const host = savedHost(paths);
-  if (host === undefined) return;
+  if (host === undefined) {
+    // A member that found it would be part of that store, with the new cluster's keys.
+    const store = paths.etcdDir('member');
+    if (!existsSync(store)) return;
+    throw new ConfigError(
+      `${store} holds the store of a cluster this host was part of; keep a copy if you want it, then "kubets reset" removes it`,
+    );
+  }
   throw new ConfigError(
     `this host already belongs to the cluster at ${host.cluster.endpoint} as ${host.roles.join(' and ')} ${host.name}; "kubets reset" takes it out`,
   );

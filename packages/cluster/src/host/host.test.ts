@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { ConfigMap, Secret } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
 import { ConfigError } from '@kubets/platform';
 import { clusterPaths } from '../paths.ts';
-import { checkAddress, checkPorts, withPresentAddress } from './checks.ts';
+import { checkAddress, checkPorts, checkUnused, withPresentAddress } from './checks.ts';
 import { hostLeaves } from './leaves.ts';
 import { planHost } from './plan.ts';
 import {
@@ -166,6 +169,22 @@ test('only masters make certificates, under every name the API has', () => {
 });
 
 describe('checks', () => {
+  test('the store of an earlier cluster is not taken for a new one', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kubets-host-'));
+    try {
+      const paths = clusterPaths(dir);
+      checkUnused(paths);
+      mkdirSync(paths.etcdDir('member'), { recursive: true });
+      assert.throws(
+        () => checkUnused(paths),
+        (error) =>
+          error instanceof ConfigError && /store of a cluster.*kubets reset/.test(error.message),
+      );
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
   test('a port that is taken is named', async () => {
     const server = createServer();
     const free = await new Promise<boolean>((resolve) => {

@@ -11,7 +11,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { removeCgroups, setCpuShares, weightOf } from '../host/cgroups.ts';
+import {
+  cgroupProcesses,
+  removeCgroups,
+  removeSharedCgroup,
+  setCpuShares,
+  weightOf,
+} from '../host/cgroups.ts';
 import { mountsBelow } from '../host/mounts.ts';
 import { nodeLayout } from '../layout.ts';
 import { nodeBridge } from './bridge.ts';
@@ -103,6 +109,36 @@ describe('a private containerd', () => {
       assert.ok(!existsSync(join(root, path)), path);
     }
     assert.doesNotThrow(() => removeCgroups('/kubets/none', root));
+  });
+
+  it('removes what nodes have in common only with the last of them', () => {
+    const root = join(dir, 'shared');
+    for (const path of ['cpu/kubets/n', 'memory/kubets', 'cpu/alone']) {
+      mkdirSync(join(root, path), { recursive: true });
+    }
+    removeSharedCgroup('/kubets/other', root);
+    assert.ok(existsSync(join(root, 'cpu/kubets/n')) && !existsSync(join(root, 'memory/kubets')));
+    removeSharedCgroup('/alone', root);
+    assert.ok(existsSync(join(root, 'cpu/alone')), 'the root itself is never tried');
+  });
+
+  it('finds processes of a cgroup and below it, in every hierarchy, each once', () => {
+    const root = join(dir, 'processes');
+    const files = {
+      'cpu/kubets/n/pod1': '7\n8\n',
+      'memory/kubets/n/pod1/c': '8\n9\n',
+      'cpu/n': '1\n',
+    };
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(join(root, path), { recursive: true });
+      writeFileSync(join(root, path, 'cgroup.procs'), text);
+    }
+    for (const path of ['cpu/kubets/n', 'memory/kubets/n']) {
+      writeFileSync(join(root, path, 'cgroup.procs'), '');
+    }
+    writeFileSync(join(root, 'memory/kubets/n/pod1/cgroup.procs'), '');
+    assert.deepEqual(cgroupProcesses('/kubets/n', root).sort(), [7, 8, 9]);
+    assert.deepEqual(cgroupProcesses('/none', root), []);
   });
 
   it('weighs cgroups, in either version of the kernel interface', () => {

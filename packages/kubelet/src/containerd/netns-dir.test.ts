@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { isMountPoint, shareNetnsDir } from './netns-dir.ts';
+import { isMountPoint, shareNetnsDir, unshareNetnsDir } from './netns-dir.ts';
 
 const mount = (...args: string[]): void => {
   execFileSync('mount', args, { stdio: 'ignore' });
@@ -30,6 +30,18 @@ describe('shareNetnsDir', { skip: process.getuid?.() === 0 ? false : 'needs root
     umount(dir);
     assert.equal(points.length, 1);
     assert.match(points[0] ?? '', / shared:\d+ /);
+    assert.ok(!isMountPoint(dir, mounts()));
+  });
+
+  it('is taken back when no namespace is named there any more', () => {
+    shareNetnsDir(dir);
+    const file = join(dir, 'one');
+    writeFileSync(file, '');
+    unshareNetnsDir(dir);
+    assert.ok(isMountPoint(dir, mounts()), 'somebody’s namespace');
+    rmSync(file);
+    unshareNetnsDir(dir);
+    unshareNetnsDir(dir);
     assert.ok(!isMountPoint(dir, mounts()));
   });
 

@@ -1,8 +1,8 @@
 /** The folder network namespaces are named in, made ready before the first of them. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 
-const NETNS_DIR = '/run/netns';
+export const NETNS_DIR = '/run/netns';
 
 /** Whether `dir` is a mount point of its own, by the text of `/proc/self/mountinfo`. */
 export function isMountPoint(dir: string, mountinfo: string): boolean {
@@ -20,4 +20,11 @@ export function shareNetnsDir(dir = NETNS_DIR): void {
   if (isMountPoint(dir, readFileSync('/proc/self/mountinfo', 'utf8'))) return;
   execFileSync('mount', ['--rbind', dir, dir], { stdio: 'ignore' });
   execFileSync('mount', ['--make-rshared', dir], { stdio: 'ignore' });
+}
+
+/** Takes {@link shareNetnsDir} back once no namespace is named there; whoever names the next one mounts it again. */
+export function unshareNetnsDir(dir = NETNS_DIR): void {
+  if (!isMountPoint(dir, readFileSync('/proc/self/mountinfo', 'utf8'))) return;
+  if (readdirSync(dir).length > 0) return;
+  execFileSync('umount', ['-l', dir], { stdio: 'ignore' });
 }

@@ -1,17 +1,12 @@
-/** Operations on a private containerd from outside the kubelet: load images, leave nothing behind. */
+/** Operations on a private containerd from outside the kubelet: whether it answers, images. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage, silentLogger, systemClock } from '@kubets/platform';
 import { CriRuntime } from '../cri/adapter.ts';
 import { RuntimeFault } from '../errors.ts';
-import { removeCgroups } from '../host/cgroups.ts';
-import { mountsBelow } from '../host/mounts.ts';
-import { nodeLayout } from '../layout.ts';
-import { removePodNetwork } from '../network/linux.ts';
-import { systemCommands } from '../network/runtime/commands.ts';
 import { PAUSE_IMAGE, pauseArch, pauseImageTar } from '../pause/image.ts';
 import type { ContainerdOptions } from './config.ts';
 import { containerdPaths } from './config.ts';
@@ -39,7 +34,7 @@ async function ctr(access: ContainerdAccess, args: readonly string[]): Promise<s
 }
 
 /** A runtime on the instance's socket, for one-off work. */
-function criOf(access: ContainerdAccess): CriRuntime {
+export function criOf(access: ContainerdAccess): CriRuntime {
   const endpoint = `unix://${containerdPaths(access).socket}`;
   return new CriRuntime({ endpoint, clock: systemClock, log: silentLogger });
 }
@@ -91,65 +86,5 @@ export async function ensurePauseImage(access: ContainerdAccess): Promise<void> 
     await importImage(access, tar);
   } finally {
     rmSync(dir, { recursive: true, force: true });
-  }
-}
-
-export interface RemoveAllOptions extends ContainerdAccess {
-  /** Deleted at the end, when given. */
-  readonly bridge?: string;
-  /** The node's cgroup; its empty folders are removed. By default the one that goes with `podsDir`. */
-  readonly cgroupParent?: string;
-  /** Pods' folders, `ROOT_DIR/pods` of the kubelet: mounts below are undone, when given. */
-  readonly podsDir?: string;
-  /** How long containers may take to stop. */
-  readonly graceSeconds?: number;
-}
-
-async function removePod(cri: CriRuntime, uid: string, graceSeconds: number): Promise<void> {
-  const pod = await cri.inspectPod(uid);
-  const running = pod.containers.filter((one) => one.phase === 'running');
-  await Promise.all(running.map((one) => cri.stopContainer(one.id, graceSeconds)));
-  for (const { id } of pod.sandboxes) {
-    await cri.stopSandbox(id);
-    await cri.removeSandbox(id);
-  }
-}
-
-async function unmountBelow(dir: string): Promise<void> {
-  for (const point of mountsBelow(dir, readFileSync('/proc/self/mountinfo', 'utf8'))) {
-    await run('umount', ['-l', point]).catch(() => undefined);
-  }
-}
-
-/**
- * Stops and removes every pod of the instance, gives their networks back, and deletes bridge, routes and cgroups: for `down`. The
- * instance must still run; stop it afterwards. One pod that resists keeps nothing else from going.
- * @returns how many pods there were
- * @throws RuntimeFault that says how many pods are left and why the first of them is, once all else is gone
- */
-export async function removeAllContainers(options: RemoveAllOptions): Promise<number> {
-  const cri = criOf(options);
-  const { graceSeconds = 2, podsDir } = options;
-  const ofKubelet = podsDir === undefined ? undefined : nodeLayout(dirname(podsDir));
-  const cgroupParent = options.cgroupParent ?? ofKubelet?.cgroupParent;
-  try {
-    const pods = await cri.listPods();
-    const ends = await Promise.allSettled(pods.map((pod) => removePod(cri, pod.uid, graceSeconds)));
-    if (podsDir !== undefined) await unmountBelow(podsDir);
-    if (options.bridge !== undefined) {
-      await run('ip', ['link', 'delete', options.bridge]).catch(() => undefined);
-    }
-    if (ofKubelet !== undefined) {
-      await removePodNetwork(systemCommands(), { ...ofKubelet, device: ofKubelet.tunnel });
-    }
-    if (cgroupParent !== undefined) removeCgroups(cgroupParent);
-    const left = ends.filter((one) => one.status === 'rejected');
-    if (left[0] !== undefined) {
-      const why = errorMessage(left[0].reason);
-      throw new RuntimeFault(`${left.length} of ${pods.length} pods are left: ${why}`);
-    }
-    return pods.length;
-  } finally {
-    cri.close();
   }
 }

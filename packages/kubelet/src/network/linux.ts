@@ -1,5 +1,6 @@
 /** The network of a node in the Linux kernel, through `ip`, `bridge` and `iptables`. */
 import { NetworkFault } from '../errors.ts';
+import { CNI_TABLES, unusedCniChains } from './cni-chains.ts';
 import { ROUTE_PROTOCOL, VXLAN_ID, VXLAN_OVERHEAD_BYTES, VXLAN_PORT } from './limits.ts';
 import { masqueradeChain, masqueradeJump, masqueradeRules } from './masquerade.ts';
 import {
@@ -190,6 +191,15 @@ export async function removePodNetwork(
   ];
   // Whatever is not there was never made, or is gone already.
   for (const [program, args] of steps) await commands.run(program, args).catch(() => undefined);
+  await removeCniChains(commands).catch(() => undefined);
+}
+
+/** What the CNI plugins keep when their last pod is gone. */
+async function removeCniChains(commands: Commands): Promise<void> {
+  for (const table of CNI_TABLES) {
+    const text = unusedCniChains(table, await commands.run('iptables-save', ['-t', table]));
+    if (text !== '') await commands.run('iptables-restore', ['--noflush', '-w', '10'], text);
+  }
 }
 
 function routeLine({ to, via, dev }: Route): string {

@@ -14,7 +14,8 @@ import {
 } from '../containerd/config.ts';
 import { detectSnapshotter, hasSysResource } from '../containerd/detect.ts';
 import { shareNetnsDir } from '../containerd/netns-dir.ts';
-import { containerdReady, ensurePauseImage, removeAllContainers } from '../containerd/tools.ts';
+import { removeAllContainers } from '../containerd/remove-all.ts';
+import { containerdReady, ensurePauseImage } from '../containerd/tools.ts';
 import type { NodeLayout } from '../layout.ts';
 
 export interface PrivateContainerd {

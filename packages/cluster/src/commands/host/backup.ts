@@ -16,7 +16,7 @@ import { type ClusterPaths, clusterPaths } from '../../paths.ts';
 import { lockHolder } from '../../runtime/lock.ts';
 import { clusterProcesses, endProcesses, keepsContainer } from '../../runtime/processes.ts';
 import type { Io } from '../io.ts';
-import { forget, untilLeft } from './reset.ts';
+import { undo, untilLeft } from './reset.ts';
 import { ensureService, untilService } from './service.ts';
 
 const run = promisify(execFile);
@@ -109,9 +109,7 @@ export async function restore(dataDir: string, file: string, io: Io): Promise<vo
     await startAlone(paths, host, io);
   } catch (error) {
     io.err('restore failed, taking back what was done\n');
-    await forget(paths, io);
-    for (const path of [paths.pki, paths.etcdDir('')])
-      rmSync(path, { recursive: true, force: true });
+    await undo(paths, io);
     throw error;
   } finally {
     rmSync(dir, { recursive: true, force: true });

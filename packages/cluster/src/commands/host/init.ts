@@ -1,6 +1,5 @@
 /** `kubets init`: makes this host the first master of a new cluster. */
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isNotFound } from '@kubets/api';
@@ -35,7 +34,7 @@ import { ensurePki } from '../../pki/ensure.ts';
 import { defaults, type Runtime } from '../../plan/settings.ts';
 import type { Io } from '../io.ts';
 import { settleRuntime } from '../open-cluster.ts';
-import { forget } from './reset.ts';
+import { undo } from './reset.ts';
 import { ensureService, isProcessReady, untilService } from './service.ts';
 
 export interface InitOptions {
@@ -172,8 +171,7 @@ export async function init(options: InitOptions, io: Io): Promise<void> {
     io.out(farewell(paths, words));
   } catch (error) {
     say('init failed, taking back what was done');
-    await forget(paths, io);
-    rmSync(paths.pki, { recursive: true, force: true });
+    await undo(paths, io);
     throw error;
   }
 }

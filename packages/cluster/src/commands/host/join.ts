@@ -37,7 +37,7 @@ import type { ClusterFile } from '../../supervisor/cluster-file.ts';
 import type { Io } from '../io.ts';
 import { settleRuntime } from '../open-cluster.ts';
 import { addToStore, promoteInStore, takeOutOfStore } from './join-store.ts';
-import { forget } from './reset.ts';
+import { undo } from './reset.ts';
 import { ensureService, untilService } from './service.ts';
 
 export interface JoinOptions {
@@ -160,11 +160,7 @@ async function begin(options: JoinOptions, roles: readonly HostRole[], io: Io) {
 async function takeBack(paths: ClusterPaths, host: HostSettings, io: Io): Promise<void> {
   io.err('join failed, taking back what was done\n');
   await takeOutOfStore(paths, host, io);
-  await forget(paths, io);
-  const { pki, kubeconfig, etcdctlEnv } = paths;
-  for (const path of [pki, kubeconfig, etcdctlEnv, paths.etcdDir(''), bootstrapFile(paths)]) {
-    rmSync(path, { recursive: true, force: true });
-  }
+  await undo(paths, io);
 }
 
 /** Runs what `host.json` says until it stands. Every step may have been done before. */

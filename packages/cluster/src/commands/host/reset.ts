@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { isNotFound, type Node } from '@kubets/api';
 import { ConfigError, createLogger, delay, errorMessage, systemClock } from '@kubets/platform';
 import { StoreMembers, storeTls } from '../../host/members.ts';
-import { storeEndpoints } from '../../host/plan.ts';
+import { bootstrapFile, storeEndpoints } from '../../host/plan.ts';
 import { changeMasters } from '../../host/publish.ts';
 import { type HostSettings, hostPorts } from '../../host/settings.ts';
 import { hostApi, nowMs, savedHost } from '../../host/store.ts';
@@ -71,20 +71,31 @@ async function leave(paths: ClusterPaths, host: HostSettings, io: Io): Promise<v
   } else io.err(`when this host stays away: "kubectl delete node ${host.name}"\n`);
 }
 
-/** Stops what runs and removes the membership: what `init` and `join` take back when they fail. */
+/**
+ * Stops what runs and removes the membership: what `init` and `join` take back when they fail. What nodes have left is found by
+ * their folders: it goes even where the settings cannot be read, or went with a reset that did not come to its end.
+ */
 export async function forget(paths: ClusterPaths, io: Io): Promise<void> {
-  const host = savedHost(paths);
   rmSync(paths.host, { force: true });
   rmSync(paths.joining, { force: true });
   const holder = lockHolder(paths.lock);
   if (holder !== undefined) await untilLeft(paths, holder);
+  const runtimes = new NodeRuntimes(paths, createLogger({ name: 'reset', level: 'warn' }));
+  const nodes = runtimes.present();
+  await runtimes.removeContainers(nodes);
   const left = clusterProcesses(paths.dataDir).filter((pid) => pid !== lockHolder(paths.lock));
-  if (left.length > 0 && host?.runtime === 'containerd' && host.roles.includes('node')) {
-    const runtimes = new NodeRuntimes(paths, createLogger({ name: 'reset', level: 'error' }));
-    await runtimes.removeContainers([host.name]);
+  await endProcesses(left, limits.stopGraceMs);
+  if (nodes.length > 0) await cleanKernel(io);
+}
+
+/** Leaves a host as it was before `init`, `join` or `restore` began. Logs stay: they say what was wrong. */
+export async function undo(paths: ClusterPaths, io: Io): Promise<void> {
+  await forget(paths, io);
+  const { pki, kubeconfig, etcdctlEnv, clusterJson, runDir } = paths;
+  const folders = [pki, paths.etcdDir(''), paths.nodeDir(''), runDir];
+  for (const path of [...folders, kubeconfig, etcdctlEnv, clusterJson, bootstrapFile(paths)]) {
+    rmSync(path, { recursive: true, force: true });
   }
-  await endProcesses(clusterProcesses(paths.dataDir), limits.stopGraceMs);
-  if (host?.roles.includes('node') === true) await cleanKernel(host, io);
 }
 
 /** A supervisor sees that the membership is gone, stops its processes, and ends or waits for the next one. */
@@ -105,8 +116,7 @@ export async function untilLeft(paths: ClusterPaths, holder: number): Promise<vo
 }
 
 /** The proxy leaves its rules when it is restarted; here they go. */
-async function cleanKernel(host: HostSettings, io: Io): Promise<void> {
-  if (host.runtime !== 'containerd') return;
+async function cleanKernel(io: Io): Promise<void> {
   const main = join(import.meta.dirname, '..', '..', '..', '..', 'proxy', 'src', 'main.ts');
   try {
     await run(process.execPath, [main, '--cleanup']);
