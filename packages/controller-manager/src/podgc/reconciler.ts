@@ -80,7 +80,6 @@ async function confirmGone(deps: ControllerDeps, names: Set<string>): Promise<Se
 async function markFailed(deps: ControllerDeps, pod: Pod, reason: string): Promise<void> {
   const message =
     reason === 'orphaned' ? 'PodGC: node no longer exists' : 'PodGC: node is out of service';
-  const conditions = (pod.status?.conditions ?? []).filter((c) => c.type !== 'DisruptionTarget');
   const disrupted = {
     type: 'DisruptionTarget',
     status: 'True',
@@ -91,9 +90,9 @@ async function markFailed(deps: ControllerDeps, pod: Pod, reason: string): Promi
   const isDisruption = reason !== 'unscheduled';
   const status = {
     phase: 'Failed',
-    ...(isDisruption ? { conditions: [...conditions, disrupted] } : {}),
+    ...(isDisruption ? { conditions: [disrupted] } : {}),
   };
   const api = deps.api.resource<Pod>('v1', 'pods');
   const body = { metadata: { uid: uidOf(pod) }, status };
-  await api.patch(namespaceOf(pod), nameOf(pod), 'merge', body, { subresource: 'status' });
+  await api.patch(namespaceOf(pod), nameOf(pod), 'strategic', body, { subresource: 'status' });
 }

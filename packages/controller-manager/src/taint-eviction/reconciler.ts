@@ -73,7 +73,6 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
 }
 
 async function markDisrupted(deps: ControllerDeps, pod: Pod): Promise<void> {
-  const others = (pod.status?.conditions ?? []).filter((c) => c.type !== 'DisruptionTarget');
   const condition = {
     type: 'DisruptionTarget',
     status: 'True',
@@ -81,9 +80,9 @@ async function markDisrupted(deps: ControllerDeps, pod: Pod): Promise<void> {
     message: 'Taint manager: deleting due to NoExecute taint',
     lastTransitionTime: formatTime(deps.clock.now()),
   };
-  const body = { metadata: { uid: uidOf(pod) }, status: { conditions: [...others, condition] } };
+  const body = { metadata: { uid: uidOf(pod) }, status: { conditions: [condition] } };
   const api = deps.api.resource<Pod>('v1', 'pods');
-  await api.patch(namespaceOf(pod), nameOf(pod), 'merge', body, { subresource: 'status' });
+  await api.patch(namespaceOf(pod), nameOf(pod), 'strategic', body, { subresource: 'status' });
 }
 
 /** When taints that do not say so themselves were first seen on a node. */

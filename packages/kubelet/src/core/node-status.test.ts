@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { testMachine } from '../testing/simulated-node.ts';
-import { type NodeInput, newNode, nodeStatus, statusChanged } from './node-status.ts';
+import {
+  allocatablePatch,
+  type NodeInput,
+  newNode,
+  nodeStatus,
+  statusChanged,
+} from './node-status.ts';
 
 const OK = { ok: true, reason: '', message: '' };
 const GIB = 1024 ** 3;
@@ -71,6 +77,23 @@ describe('nodeStatus', () => {
     assert.equal(before?.lastTransitionTime, after?.lastTransitionTime);
     assert.notEqual(before?.lastHeartbeatTime, after?.lastHeartbeatTime);
     assert.deepEqual(find(later, 'NetworkUnavailable'), foreign);
+  });
+
+  it('gives pods what others advertise on the node, as long as they do', () => {
+    const first = nodeStatus(input(), undefined);
+    const licences = { 'example.com/licence': '5' };
+    const offered = { ...first, capacity: { ...first.capacity, ...licences, cpu: '99' } };
+    const made = nodeStatus(input(), offered);
+    assert.equal(made.capacity?.['example.com/licence'], '5');
+    assert.equal(made.allocatable?.['example.com/licence'], '5');
+    assert.equal(made.capacity?.cpu, first.capacity?.cpu);
+    const withdrawn = { ...made, capacity: first.capacity };
+    const after = nodeStatus(input(), withdrawn);
+    assert.equal(statusChanged(withdrawn, after), true);
+    assert.deepEqual(allocatablePatch(withdrawn, after), {
+      ...first.allocatable,
+      'example.com/licence': null,
+    });
   });
 
   it('lists the largest images', () => {

@@ -48,8 +48,14 @@ const RESERVED_SHARE = 0.1;
 /** An amount of storage the way nodes report it. */
 const kib = (bytes: number): string => `${Math.floor(bytes / KIB)}Ki`;
 
-function resourcesOf(machine: MachineFacts, maxPods: number) {
-  const capacity = {
+type Resources = Pick<NodeStatus, 'capacity' | 'allocatable'>;
+
+function resourcesOf(
+  machine: MachineFacts,
+  maxPods: number,
+  old: NodeStatus | undefined,
+): Resources {
+  const own = {
     cpu: String(machine.cpus),
     'ephemeral-storage': kib(machine.diskBytes),
     memory: kib(machine.memoryBytes),
@@ -57,7 +63,22 @@ function resourcesOf(machine: MachineFacts, maxPods: number) {
   };
   const disk = Math.floor(machine.diskBytes * (1 - RESERVED_SHARE));
   const memory = kib(Math.max(0, machine.memoryBytes - MEMORY_LOW_BYTES));
+  // Resources that others advertise on the node (`example.com/licence`) may all be given to pods.
+  const capacity = { ...old?.capacity, ...own };
   return { capacity, allocatable: { ...capacity, 'ephemeral-storage': String(disk), memory } };
+}
+
+/**
+ * Allocatable resources for a merging patch: what is no longer in the capacity has to be taken away by
+ * name.
+ */
+export function allocatablePatch(
+  before: NodeStatus | undefined,
+  after: NodeStatus,
+): Record<string, string | null> {
+  const wanted = after.allocatable ?? {};
+  const dropped = Object.keys(before?.allocatable ?? {}).filter((name) => !(name in wanted));
+  return { ...wanted, ...Object.fromEntries(dropped.map((name) => [name, null])) };
 }
 
 interface Draft {
@@ -138,12 +159,12 @@ function imageList(images: readonly ImageInfo[]): ContainerImage[] {
   }));
 }
 
-/** The status as it should be now; times of conditions that did not change are kept from `old`. */
+/** The status as it should be now; of `old` are times of conditions that did not change, and resources of others. */
 export function nodeStatus(input: NodeInput, old: NodeStatus | undefined): NodeStatus {
   const { machine, name } = input;
   const ips = input.addresses.map((address) => ({ type: 'InternalIP', address }));
   return {
-    ...resourcesOf(machine, input.maxPods),
+    ...resourcesOf(machine, input.maxPods, old),
     addresses: [...ips, { type: 'Hostname', address: name }],
     conditions: conditions(input, old?.conditions ?? []),
     daemonEndpoints: { kubeletEndpoint: { Port: input.doorPort } },

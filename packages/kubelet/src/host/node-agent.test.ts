@@ -117,6 +117,28 @@ describe('NodeAgent', () => {
     assert.equal(patches(), before + 1, 'a sign of life every five minutes');
   });
 
+  it('makes resources that others advertise allocatable, and takes them back', async () => {
+    start({ podCidr: '10.9.0.0/24' });
+    await pass(3_000);
+    const advertise = (amount: string | null) =>
+      nodes().patch(
+        '',
+        'n1',
+        'strategic',
+        { status: { capacity: { 'a.io/x': amount } } },
+        {
+          subresource: 'status',
+        },
+      );
+    await advertise('5');
+    await pass(12_000);
+    assert.equal(node()?.status?.allocatable?.['a.io/x'], '5');
+    await advertise(null);
+    await pass(12_000);
+    assert.equal(node()?.status?.allocatable?.['a.io/x'], undefined);
+    assert.ok(node()?.status?.allocatable?.cpu);
+  });
+
   it('notices a runtime that fails, and one that recovers', async () => {
     start({ podCidr: '10.9.0.0/24' });
     await pass(3_000);

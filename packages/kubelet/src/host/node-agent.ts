@@ -2,6 +2,7 @@ import { isAlreadyExists, isNotFound, type Node, type NodeStatus, type Taint } f
 import type { Api, ResourceApi } from '@kubets/client';
 import { type Clock, errorMessage, type Logger, type Random, type Timer } from '@kubets/platform';
 import {
+  allocatablePatch,
   type MachineFacts,
   type MachinePressure,
   newNode,
@@ -176,7 +177,8 @@ export class NodeAgent {
     if (due || statusChanged(node.status, withoutUndefined(status))) {
       const conditions = (status.conditions ?? []).filter((one) => OWN_CONDITIONS.has(one.type));
       const addresses = [...(status.addresses ?? []), { $patch: 'replace' }];
-      const body = { status: { ...status, conditions, addresses } };
+      const allocatable = allocatablePatch(node.status, status);
+      const body = { status: { ...status, allocatable, conditions, addresses } };
       await this.#nodes.patch('', name, 'strategic', body, { subresource: 'status' });
       this.#reportedAtMs = nowMs;
     }
