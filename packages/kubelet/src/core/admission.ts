@@ -2,6 +2,7 @@
 import type { Pod } from '@kubets/api';
 import { allContainers, initContainers, isSidecar, mainContainers, specOf } from './pod.ts';
 import { cpuMilli, memoryBytes } from './resources.ts';
+import { forbiddenSysctl } from './sysctls.ts';
 
 export interface NodeRoom {
   readonly cpuMilli: number;
@@ -37,15 +38,34 @@ export function podRequests(pod: Pod): Amounts {
   };
 }
 
-function hostPorts(pod: Pod): Set<string> {
-  const ports = allContainers(pod).flatMap((container) => container.ports ?? []);
-  const used = ports.filter((port) => (port.hostPort ?? 0) > 0);
-  return new Set(used.map((port) => `${port.protocol ?? 'TCP'}:${port.hostPort}`));
+interface HostPort {
+  protocol: string;
+  port: number;
+  /** All of the node's addresses: `0.0.0.0`. */
+  ip: string;
 }
+
+const EVERY_ADDRESS = '0.0.0.0';
+
+function hostPorts(pod: Pod): HostPort[] {
+  const ports = allContainers(pod).flatMap((container) => container.ports ?? []);
+  return ports
+    .filter((port) => (port.hostPort ?? 0) > 0)
+    .map(({ protocol = 'TCP', hostPort = 0, hostIP }) => ({
+      protocol,
+      port: hostPort,
+      ip: hostIP === undefined || hostIP === '' || hostIP === '::' ? EVERY_ADDRESS : hostIP,
+    }));
+}
+
+const collide = (a: HostPort, b: HostPort): boolean =>
+  a.protocol === b.protocol &&
+  a.port === b.port &&
+  (a.ip === b.ip || a.ip === EVERY_ADDRESS || b.ip === EVERY_ADDRESS);
 
 const shortage = (what: string, asked: number, used: number, capacity: number): Rejection => ({
   reason: `OutOf${what}`,
-  message: `Pod was rejected: Node didn't have enough resource: ${what}, requested: ${asked}, used: ${used}, capacity: ${capacity}`,
+  message: `Node didn't have enough resource: ${what}, requested: ${asked}, used: ${used}, capacity: ${capacity}`,
 });
 
 /** @returns why the pod cannot stay; undefined: it can */
@@ -53,12 +73,12 @@ export function admit(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejecti
   if (others.length + 1 > room.maxPods) return shortage('pods', 1, others.length, room.maxPods);
   const asked = podRequests(pod);
   const used: Amounts = { cpu: 0, memory: 0 };
-  const taken = new Set<string>();
+  const taken: HostPort[] = [];
   for (const other of others) {
     const amounts = podRequests(other);
     used.cpu += amounts.cpu;
     used.memory += amounts.memory;
-    for (const port of hostPorts(other)) taken.add(port);
+    taken.push(...hostPorts(other));
   }
   if (asked.cpu > 0 && used.cpu + asked.cpu > room.cpuMilli) {
     return shortage('cpu', asked.cpu, used.cpu, room.cpuMilli);
@@ -66,9 +86,11 @@ export function admit(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejecti
   if (asked.memory > 0 && used.memory + asked.memory > room.memoryBytes) {
     return shortage('memory', asked.memory, used.memory, room.memoryBytes);
   }
-  if ([...hostPorts(pod)].some((port) => taken.has(port))) {
-    const message = "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports";
+  if (hostPorts(pod).some((port) => taken.some((other) => collide(port, other)))) {
+    const message = "Predicate NodePorts failed: node(s) didn't have free ports";
     return { reason: 'NodePorts', message };
   }
-  return undefined;
+  const sysctl = forbiddenSysctl(pod);
+  if (sysctl === undefined) return undefined;
+  return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${sysctl}` };
 }

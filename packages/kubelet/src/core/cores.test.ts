@@ -162,6 +162,47 @@ describe('admission', () => {
     it(`refuses with ${reason}`, () => assert.equal(refusal?.reason, reason));
   }
 
+  const onPort = (hostIP: string, protocol = 'TCP') =>
+    aPod({
+      containers: [aContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP, protocol }] })],
+    });
+  const ports: [string, ReturnType<typeof aPod>, boolean][] = [
+    ['the same address', onPort('127.0.0.1'), false],
+    ['another address', onPort('10.0.0.1'), true],
+    ['another protocol', onPort('127.0.0.1', 'UDP'), true],
+    ['every address', onPort('0.0.0.0'), false],
+    ['no address said', onPort(''), false],
+  ];
+  for (const [what, pod, fits] of ports) {
+    it(`${fits ? 'lets in' : 'refuses'} a second host port on ${what}`, () => {
+      assert.equal(admit(pod, [onPort('127.0.0.1')], room) === undefined, fits);
+    });
+  }
+
+  const sysctls: [string, object, string | undefined][] = [
+    ['kernel.shm_rmid_forced', {}, undefined],
+    ['kernel/shm_rmid_forced', {}, undefined],
+    ['kernel.msgmax', {}, '"kernel.msgmax" not allowlisted'],
+    [
+      'net.ipv4.tcp_syncookies',
+      { hostNetwork: true },
+      '"net.ipv4.tcp_syncookies" not allowed with host net enabled',
+    ],
+    [
+      'kernel.shm_rmid_forced',
+      { hostIPC: true },
+      '"kernel.shm_rmid_forced" not allowed with host ipc enabled',
+    ],
+  ];
+  for (const [name, more, why] of sysctls) {
+    it(`says of ${name}: ${why ?? 'allowed'}`, () => {
+      const pod = aPod({ securityContext: { sysctls: [{ name, value: '1' }] }, ...more });
+      const refusal = admit(pod, [], room);
+      const wanted = why && { reason: 'SysctlForbidden', message: `forbidden sysctl: ${why}` };
+      assert.deepEqual(refusal, wanted);
+    });
+  }
+
   it('counts the greediest init container', () => {
     const init = aContainer({ name: 'i', resources: { requests: { cpu: '2' } } });
     const pod = aPod({

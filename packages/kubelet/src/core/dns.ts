@@ -90,8 +90,11 @@ export function fqdnOf(pod: Pod, domain: string): string | undefined {
   return `${hostnameOf(pod)}.${subdomain}.${namespaceOf(pod)}.svc.${domain}`;
 }
 
-const LOCAL_HOSTS = `# Managed by kubets for this pod.
-127.0.0.1\tlocalhost
+/** Programs tell by the first line whether the file is ours. */
+const HEADING = '# Kubernetes-managed hosts file.\n';
+const HOST_HEADING = '# Kubernetes-managed hosts file (host network).\n';
+
+const LOCAL_HOSTS = `${HEADING}127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::0\tip6-localnet
 fe00::0\tip6-mcastprefix
@@ -113,7 +116,7 @@ export function hostsFile(
   const fqdn = fqdnOf(pod, domain);
   const names = fqdn === undefined ? hostnameOf(pod) : `${fqdn}\t${hostnameOf(pod)}`;
   const own = podIps.map((ip) => `${ip}\t${names}\n`).join('');
-  const base = spec.hostNetwork ? hostFile : LOCAL_HOSTS + own;
+  const base = spec.hostNetwork ? HOST_HEADING + hostFile : LOCAL_HOSTS + own;
   const aliases = (spec.hostAliases ?? []).map(
     ({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`,
   );

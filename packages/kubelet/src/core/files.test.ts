@@ -73,7 +73,9 @@ describe('host names', () => {
     assert.match(made, /^127\.0\.0\.1\tlocalhost$/m);
     assert.match(made, /^10\.0\.0\.2\tweb\.db\.shop\.svc\.c\.l\tweb$/m);
     assert.match(made, /^1\.2\.3\.4\tx\ty$/m);
-    assert.equal(hostsFile(aPod({ hostNetwork: true }), [], 'c.l', 'HOST\n'), 'HOST\n');
+    assert.ok(made.startsWith('# Kubernetes-managed hosts file.\n'));
+    const shared = hostsFile(aPod({ hostNetwork: true }), [], 'c.l', 'HOST\n');
+    assert.equal(shared, '# Kubernetes-managed hosts file (host network).\nHOST\n');
   });
 });
 

@@ -122,7 +122,14 @@ describe('podStatus', () => {
   it('heeds readiness gates', () => {
     const pod = aPod({ readinessGates: [{ conditionType: 'example.com/ok' }] });
     const runtime = runtimeOf(sandboxes, [aRun()]);
-    assert.equal(condition(status(pod, runtime), 'Ready')?.reason, 'ReadinessGatesNotReady');
+    const saysOf = (): string | undefined => {
+      const ready = condition(status(pod, runtime), 'Ready');
+      return `${ready?.reason}: ${ready?.message}`;
+    };
+    const [no, gate] = ['ReadinessGatesNotReady', 'pod readiness gate "example.com/ok"'];
+    assert.equal(saysOf(), `${no}: corresponding condition of ${gate} does not exist.`);
+    pod.status = { conditions: [{ type: 'example.com/ok', status: 'False' }] };
+    assert.equal(saysOf(), `${no}: the status of ${gate} is not "True", but False`);
     pod.status = { conditions: [{ type: 'example.com/ok', status: 'True' }] };
     assert.equal(condition(status(pod, runtime), 'Ready')?.status, 'True');
   });

@@ -156,13 +156,15 @@ function readyCondition(
 
 /** Extra conditions the pod asks to be true before it counts as ready. */
 function gatesHold(pod: Pod): ConditionDraft | undefined {
-  const missing = (specOf(pod).readinessGates ?? []).filter(({ conditionType }) => {
+  const faults = (specOf(pod).readinessGates ?? []).flatMap(({ conditionType }) => {
     const found = pod.status?.conditions?.find((one) => one.type === conditionType);
-    return found?.status !== 'True';
+    if (found?.status === 'True') return [];
+    return found === undefined
+      ? [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
+      : [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`];
   });
-  const [first] = missing;
-  if (first === undefined) return undefined;
-  const message = `corresponding condition of pod readiness gate "${first.conditionType}" does not exist or is not "True".`;
+  if (faults.length === 0) return undefined;
+  const message = faults.join(', ');
   return { type: 'Ready', status: false, reason: 'ReadinessGatesNotReady', message };
 }
 

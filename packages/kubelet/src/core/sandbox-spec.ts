@@ -10,6 +10,7 @@ import type {
 import { fqdnOf, hostnameOf } from './dns.ts';
 import { LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID } from './labels.ts';
 import { allContainers, nameOf, namespaceOf, specOf, uidOf } from './pod.ts';
+import { normalSysctl } from './sysctls.ts';
 
 export interface SandboxFacts {
   readonly attempt: number;
@@ -81,7 +82,9 @@ function hostname(pod: Pod, domain: string): string {
 export function sandboxSpec(pod: Pod, facts: SandboxFacts): SandboxSpec {
   const spec = specOf(pod);
   const security = spec.securityContext ?? {};
-  const sysctls = (security.sysctls ?? []).map(({ name, value }) => [name, value] as const);
+  const sysctls = (security.sysctls ?? []).map(
+    ({ name, value }) => [normalSysctl(name), value] as const,
+  );
   const groups = security.supplementalGroups ?? [];
   return {
     name: nameOf(pod),

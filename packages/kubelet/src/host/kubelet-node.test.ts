@@ -174,6 +174,8 @@ describe('KubeletNode with the simulated runtime', () => {
       return found?.status?.phase === 'Failed' ? found : undefined;
     });
     assert.equal(pod.status?.reason, 'OutOfcpu');
+    assert.match(pod.status?.message ?? '', /^Pod was rejected: Node didn't have enough resource/);
+    assert.equal(pod.status?.containerStatuses, undefined);
   });
 
   it('ends a pod at its deadline', async () => {

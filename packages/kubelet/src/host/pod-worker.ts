@@ -58,6 +58,7 @@ export class PodWorker {
   #end: EndReason | undefined;
   #verdict: Verdict | undefined;
   #admitted = false;
+  #refused = false;
   #deleteAgainAtMs = 0;
   #refreshAtMs = 0;
   #running = false;
@@ -190,7 +191,9 @@ export class PodWorker {
     this.#admitted = true;
     if (refusal === undefined) return true;
     events.warn(this.#pod, refusal.reason, refusal.message);
-    this.#verdict = { phase: 'Failed', ...refusal };
+    const { reason, message } = refusal;
+    this.#verdict = { phase: 'Failed', reason, message: `Pod was rejected: ${message}` };
+    this.#refused = true;
     return false;
   }
 
@@ -224,9 +227,17 @@ export class PodWorker {
       passesReadiness: (id) => prober.passesReadiness(id),
       final,
     });
-    const status = this.#verdict === undefined ? computed : { ...computed, ...this.#verdict };
+    const status = this.#judged(computed);
     statuses.publish(this.#pod, status);
     return status;
+  }
+
+  #judged(computed: PodStatus): PodStatus {
+    if (this.#verdict === undefined) return computed;
+    const { containerStatuses, initContainerStatuses, ...rest } = computed;
+    // Of a pod that was never let in there are no containers to tell of.
+    const containers = this.#refused ? {} : { containerStatuses, initContainerStatuses };
+    return { ...rest, ...containers, ...this.#verdict };
   }
 
   /** Our own last word on what is ours, the API's on the conditions of others. */
