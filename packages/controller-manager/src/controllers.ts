@@ -9,6 +9,7 @@ import { cronJobController } from './cronjob/reconciler.ts';
 import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
 import { disruptionController } from './disruption/reconciler.ts';
+import { endpointMirroringController } from './endpoints/mirroring.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
 import { garbageCollector } from './garbage-collector/reconciler.ts';
 import type { Controller, ControllerDeps } from './host/controller.ts';
@@ -57,6 +58,7 @@ export function allControllers(deps: ControllerDeps, options: ControllerOptions)
     quotaController(deps),
     endpointsController(deps),
     endpointSliceController(deps),
+    endpointMirroringController(deps),
     namespaceController(deps),
     serviceAccountController(deps),
     ...(rootCa === undefined ? [] : [rootCaController(deps, rootCa)]),

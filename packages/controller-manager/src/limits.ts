@@ -15,6 +15,9 @@ export const MAX_ENDPOINTS_PER_SLICE = 100;
 /** Most addresses in one Endpoints object; further ones are cut and an annotation says so. */
 export const MAX_ENDPOINTS_PER_OBJECT = 1000;
 
+/** Most addresses of one subset of an Endpoints object that are shown in a slice. */
+export const MAX_MIRRORED_ADDRESSES = 1000;
+
 /** Workers per controller: enough to overlap round trips, few enough to keep memory flat. */
 export const DEFAULT_CONCURRENCY = 5;
 

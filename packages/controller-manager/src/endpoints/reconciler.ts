@@ -22,14 +22,14 @@ import {
   isDeleting,
   keyOf,
   labelsOf,
-  nameOf,
   namespaceOf,
   splitKey,
   uidOf,
 } from '../objects/meta.ts';
 import { isManaged, selectsPod } from './pods.ts';
-import { decideSlices, MANAGED_BY_LABEL, MANAGER, type SliceChanges } from './slices.ts';
+import { decideSlices, MANAGED_BY_LABEL, MANAGER } from './slices.ts';
 import { decideEndpoints } from './subsets.ts';
+import { writeSlices } from './write-slices.ts';
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 /** Old leader elections keep their record in an Endpoints object without a Service. */
@@ -101,7 +101,7 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
         slices: endpointSlices.byIndex(INDEX.service, key).filter(isOurs),
         zoneOf: (node) => zoneOf(nodes.get(node)),
       });
-      await writeSlices(api, changes, service);
+      await writeSlices(api, changes, { uid: uidOf(service), manager: MANAGER });
     },
   });
 }
@@ -114,46 +114,6 @@ const zoneOf = (node: Node | undefined): string | undefined =>
 function serviceKeyOf(slice: EndpointSlice): string[] {
   const name = labelsOf(slice)['kubernetes.io/service-name'];
   return name !== undefined && isOurs(slice) ? [`${namespaceOf(slice)}/${name}`] : [];
-}
-
-type SliceApi = ReturnType<typeof sliceApi>;
-const sliceApi = (deps: ControllerDeps) =>
-  deps.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
-
-async function writeSlices(api: SliceApi, changes: SliceChanges, service: Service): Promise<void> {
-  // New and changed before gone: a reader never sees fewer endpoints than there are.
-  for (const slice of changes.create) {
-    try {
-      await api.create(slice);
-    } catch (error) {
-      if (isNamespaceTerminating(error)) return;
-      if (!isAlreadyExists(error)) throw error;
-      await replaceForeign(api, slice, service);
-    }
-  }
-  for (const slice of changes.update) await api.update(slice);
-  for (const slice of changes.delete) {
-    try {
-      const preconditions = { uid: uidOf(slice) };
-      await api.delete(namespaceOf(slice), nameOf(slice), { preconditions });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-}
-
-/** The name is taken: by our own slice the cache has not shown yet, or by a leftover of a Service. */
-async function replaceForeign(
-  api: SliceApi,
-  slice: EndpointSlice,
-  service: Service,
-): Promise<never> {
-  const live = await api.get(namespaceOf(slice), nameOf(slice));
-  const owner = live.metadata.ownerReferences?.[0]?.uid;
-  if (isOurs(live) && owner !== uidOf(service)) {
-    await api.delete(namespaceOf(live), nameOf(live), { preconditions: { uid: uidOf(live) } });
-  }
-  throw new StaleCacheError(`slice ${nameOf(slice)} exists`);
 }
 
 /** Keeps the Endpoints object of each Service in step with its pods. */
