@@ -219,6 +219,7 @@ export class RestHandler {
       ...tastesOf(request, query),
       stream: virtual === undefined && info.verb === 'watch',
       unstructured: def?.rules?.unstructured === true,
+      tableless: isTableless(info, virtual !== undefined),
     });
     if (virtual !== undefined) {
       const nowMs = this.#o.clock.now();
@@ -344,6 +345,12 @@ function gvrOf(info: RequestInfo): GroupVersionResource {
 function isElsewhere(def: KindDef, info: RequestInfo): boolean {
   if (!def.namespaced) return info.namespace !== '';
   return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch';
+}
+
+/** Reviews, tokens, bindings and evictions are made, and never shown in rows. */
+function isTableless({ verb, subresource }: RequestInfo, isComputed: boolean): boolean {
+  if (verb !== 'create') return false;
+  return isComputed || subresource === 'binding' || subresource === 'eviction';
 }
 
 function isFor(virtual: VirtualResource, info: RequestInfo): boolean {

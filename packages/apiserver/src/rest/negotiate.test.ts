@@ -80,6 +80,15 @@ describe('the representation of an answer', () => {
     );
   });
 
+  it('there are no tables of what is only taken in', () => {
+    const o = { pretty: null, userAgent: undefined, tableless: true };
+    assert.equal(representationOf(`${TABLE},application/json`, o).as, 'object');
+    assert.throws(
+      () => representationOf(TABLE, o),
+      (error: ApiError) => error.code === 406,
+    );
+  });
+
   it('errors are no tables', () => {
     const { as, format } = representationOf(`${TABLE},application/yaml`, {
       pretty: null,

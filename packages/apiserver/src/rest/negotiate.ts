@@ -37,6 +37,8 @@ export interface NegotiationOptions {
   readonly stream?: boolean;
   /** The object is of a kind without a message of its own: only its metadata can be protobuf. */
   readonly unstructured?: boolean;
+  /** The resource only takes something in: there is no table of it. */
+  readonly tableless?: boolean;
   /** The answer is a Status: no other form of it will do. */
   readonly isError?: boolean;
 }
@@ -64,6 +66,7 @@ export function representationOf(
 
 function isPossible({ as, format }: Representation, o: NegotiationOptions): boolean {
   if (o.isError && as !== 'object') return false;
+  if (o.tableless && as === 'table') return false;
   if (o.stream && format === 'yaml') return false;
   if (format !== 'protobuf') return true;
   return as === 'object' ? o.unstructured !== true : as !== 'table';

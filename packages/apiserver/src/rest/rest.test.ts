@@ -269,6 +269,13 @@ describe('refusals', () => {
     ['GET', MAPS, { headers: { accept: 'text/html' } }, 406, 'NotAcceptable'],
     [
       'POST',
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }, body: {} },
+      406,
+      'NotAcceptable',
+    ],
+    [
+      'POST',
       MAPS,
       { headers: { 'content-type': 'application/json' }, body: '{' },
       400,
