@@ -129,3 +129,4 @@ export {
 } from './time.ts';
 export type { UpdateOptions, ValidationOptions } from './validation/index.ts';
 export * as names from './validation/names.ts';
+export * as nameRules from './validation/names.ts';

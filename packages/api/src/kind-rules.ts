@@ -59,6 +59,6 @@ export interface KindRules {
   readonly warning?: string;
   /** Why nothing can be created now (405), if so. */
   readonly refuseCreate?: string;
-  /** Schemas of the OpenAPI documents, by name. */
-  openApi?(): Record<string, JsonObject>;
+  /** Schemas of the OpenAPI documents of a version, by name. */
+  openApi?(dialect: 'v2' | 'v3'): Record<string, JsonObject>;
 }

@@ -14,7 +14,7 @@ import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
 import { TokenIssuer } from './auth/service-account-tokens.ts';
 import { createBootstrap } from './bootstrap/bootstrap.ts';
 import type { ApiServerConfig } from './config.ts';
-import type { HealthCheck } from './discovery/health.ts';
+import { type HealthCheck, startChecks } from './discovery/health.ts';
 import { createPaths } from './discovery/index.ts';
 import type { DiscoverySource } from './discovery/source.ts';
 import { versionInfo } from './discovery/version.ts';
@@ -106,7 +106,7 @@ export function createEdge(o: EdgeOptions): Edge {
   const baseUrl = `https://${address}:${port}`;
   const paths = createPaths({
     source: o.discovery,
-    health: [...o.health, bootstrapCheck(() => bootstrap.done())],
+    health: [...o.health, ...startChecks(() => bootstrap.done())],
     version: versionInfo({
       release: RELEASE,
       runtime: o.runtime.version,
@@ -145,15 +145,6 @@ function bootstrapOf(o: EdgeOptions, clusterIp: string) {
     proxyCa: o.proxyCa?.toString('utf8'),
     frontProxy: frontProxyOf(config),
   });
-}
-
-function bootstrapCheck(done: () => boolean): HealthCheck {
-  return {
-    name: 'poststarthook/bootstrap',
-    check() {
-      if (!done()) throw new Error('the system objects are not in place yet');
-    },
-  };
 }
 
 function tokenIssuer(config: ApiServerConfig, clock: Clock): TokenIssuer | undefined {

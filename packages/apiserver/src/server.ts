@@ -120,7 +120,7 @@ export class ApiServer {
         log,
       },
       discovery: withExtensions(local, this.#services),
-      health: [{ name: 'etcd', check: () => this.checkStore() }],
+      health: [{ name: 'etcd', check: () => this.checkStore(), liveness: true }],
     });
     registry = new Registry({
       ...{ store, clock, random, log, caches: this.#caches, kinds: this.#kinds },

@@ -164,7 +164,7 @@ function schemasFor(roots: Iterable<string>, d: Dialect): JsonObject {
 
 /** With the schemas that kinds bring along themselves. */
 function allSchemas(defs: readonly KindDef[], d: Dialect): JsonObject {
-  const own = defs.map((def) => def.rules?.openApi?.() ?? {});
+  const own = defs.map((def) => def.rules?.openApi?.(d.v3 ? 'v3' : 'v2') ?? {});
   return Object.assign(schemasFor(rootsOf(defs), d), ...own) as JsonObject;
 }
 
@@ -344,12 +344,11 @@ export function openApiV3Index(registry: KindRegistry): JsonObject {
 
 /** The OpenAPI v2 document of everything. */
 export function openApiV2(registry: KindRegistry): JsonObject {
-  // Clients read custom resources from version 3; version 2 cannot say all that their schemas do.
-  const defs = registry.all().filter((def) => def.rules?.openApi === undefined);
+  const defs = registry.all();
   return {
     swagger: '2.0',
     info: INFO,
     paths: Object.assign({}, ...defs.map((def) => kindPaths(def, V2))) as JsonObject,
-    definitions: schemasFor(rootsOf(defs), V2),
+    definitions: allSchemas(defs, V2),
   };
 }

@@ -108,7 +108,7 @@ function call(summary: string, source: string, at: number) {
 }
 
 const KNOWN: ReadonlySet<string> = new Set(
-  'size contains startsWith endsWith matches int uint double string bytes duration timestamp getFullYear split join sum min max isSorted indexOf lastIndexOf find findAll lowerAscii upperAscii trim replace substring charAt isURL url'.split(
+  'size contains startsWith endsWith matches int uint double string bytes duration timestamp getFullYear split join sum min max isSorted indexOf lastIndexOf find findAll lowerAscii upperAscii trim replace substring charAt isURL url format quote intersects equivalent ip isIP cidr isCIDR containsIP containsCIDR quantity isQuantity'.split(
     ' ',
   ),
 );

@@ -1,6 +1,9 @@
-/** The functions Kubernetes adds to the language: lists, regular expressions, URLs, quantities. */
+/** The functions Kubernetes adds to the language: lists, regular expressions, URLs, quantities, and what other files have. */
 import { Quantity } from '@kubets/api';
 import type { Environment } from '@marcbachmann/cel-js';
+import { addFormatFunctions } from './format-functions.ts';
+import { addNetworkFunctions } from './network-functions.ts';
+import { addSetFunctions, addTextFunctions } from './text-functions.ts';
 
 type Comparable = string | number | bigint | Date;
 
@@ -66,7 +69,11 @@ function urls(env: Environment): void {
     .registerFunction('kubernetes.URL.getHost(): string', (url: UrlValue) => url.parts.host)
     .registerFunction('kubernetes.URL.getHostname(): string', (url: UrlValue) => url.hostname)
     .registerFunction('kubernetes.URL.getPort(): string', (url: UrlValue) => url.parts.port)
-    .registerFunction('kubernetes.URL.getEscapedPath(): string', (url: UrlValue) => url.path);
+    .registerFunction('kubernetes.URL.getEscapedPath(): string', (url: UrlValue) => url.path)
+    .registerFunction(
+      'kubernetes.URL.getQuery(): map<string, list<string>>',
+      (url: UrlValue) => url.query,
+    );
 }
 
 class UrlValue {
@@ -88,6 +95,14 @@ class UrlValue {
 
   get path(): string {
     return this.parts.pathname;
+  }
+
+  get query(): Record<string, string[]> {
+    const found: Record<string, string[]> = {};
+    for (const [name, value] of this.parts.searchParams) {
+      found[name] = [...(found[name] ?? []), value];
+    }
+    return found;
   }
 }
 
@@ -122,10 +137,39 @@ function quantities(env: Environment): void {
     .registerFunction(`${type}.sign(): int`, (a: QuantityValue) =>
       BigInt(a.quantity.cmp(Quantity.zero)),
     )
+    .registerFunction(`${type}.isInteger(): bool`, ({ quantity }: QuantityValue) =>
+      fitsInt(quantity.nanos),
+    )
+    .registerFunction(`${type}.asInteger(): int`, ({ quantity }: QuantityValue) => {
+      if (!fitsInt(quantity.nanos)) throw new Error('cannot convert value to integer');
+      return quantity.nanos / NANO;
+    })
     .registerFunction(
       `${type}.asApproximateFloat(): double`,
       (a: QuantityValue) => Number(a.quantity.nanos) / 1e9,
     );
+}
+
+const NANO = 1_000_000_000n;
+const INT_BITS = 64;
+
+const fitsInt = (nanos: bigint): boolean =>
+  nanos % NANO === 0n && BigInt.asIntN(INT_BITS, nanos / NANO) === nanos / NANO;
+
+function sums(env: Environment): void {
+  const type = 'kubernetes.Quantity';
+  type Two = 'add' | 'sub';
+  for (const name of ['add', 'sub'] satisfies Two[]) {
+    const of = (a: Quantity, b: Quantity): QuantityValue =>
+      new QuantityValue(name === 'add' ? a.add(b) : a.sub(b));
+    env
+      .registerFunction(`${type}.${name}(${type}): ${type}`, (a: QuantityValue, b: QuantityValue) =>
+        of(a.quantity, b.quantity),
+      )
+      .registerFunction(`${type}.${name}(int): ${type}`, (a: QuantityValue, b: bigint) =>
+        of(a.quantity, Quantity.of(b)),
+      );
+  }
 }
 
 /** Adds all of them. */
@@ -134,4 +178,9 @@ export function addFunctions(env: Environment): void {
   texts(env);
   urls(env);
   quantities(env);
+  sums(env);
+  addTextFunctions(env);
+  addSetFunctions(env);
+  addNetworkFunctions(env);
+  addFormatFunctions(env);
 }

@@ -5,10 +5,9 @@ import {
   isJsonObject,
   type JsonObject,
 } from '@kubets/api';
-import type { Schema } from './structural.ts';
 
-const PREFIX = '#/components/schemas/';
-const META = `${PREFIX}io.k8s.apimachinery.pkg.apis.meta.v1.`;
+const PREFIXES = { v2: '#/definitions/', v3: '#/components/schemas/' } as const;
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 
 /** `com.example.v1.Widget`: how documents name the kind. */
 export function schemaName(crd: CustomResourceDefinition, version: string): string {
@@ -20,41 +19,88 @@ export function schemaName(crd: CustomResourceDefinition, version: string): stri
 export function openApiOf(
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
+  dialect: keyof typeof PREFIXES = 'v3',
 ): Record<string, JsonObject> {
   const { group, names } = crd.spec;
   const name = schemaName(crd, version.name);
-  const schema = published(version.schema?.openAPIV3Schema ?? { type: 'object' });
+  const prefix = PREFIXES[dialect];
   const identity = (kind: string) => ({
     'x-kubernetes-group-version-kind': [{ group, version: version.name, kind }],
   });
-  const text = (description: string) => ({ description, type: 'string' });
-  const head = {
-    apiVersion: text('The version of the schema of this object.'),
-    kind: text('The kind of this object.'),
-  };
-  const metadata = { allOf: [{ $ref: `${META}ObjectMeta` }] };
-  const properties = isJsonObject(schema.properties) ? schema.properties : {};
   const listKind = names.listKind ?? `${names.kind}List`;
-  const items = { type: 'array', items: { $ref: PREFIX + name } };
-  const listed = { ...head, items, metadata: { $ref: `${META}ListMeta` } };
+  const items = { type: 'array', items: { $ref: prefix + name } };
+  const metadata = { $ref: `${prefix}${META}ListMeta` };
   return {
-    [name]: {
-      ...schema,
-      type: 'object',
-      properties: { ...properties, ...head, metadata },
-      ...identity(names.kind),
-    },
+    [name]: { ...objectOf(version, dialect), ...identity(names.kind) },
     [`${name}List`]: {
       description: `${listKind} is a list of ${names.kind}`,
       type: 'object',
       required: ['items'],
-      properties: listed,
+      properties: { ...HEAD, items, metadata },
       ...identity(listKind),
     },
   };
 }
 
-/** A schema as documents show it: rules and embedded objects mean nothing to readers of OpenAPI. */
-function published(schema: Schema): JsonObject {
-  return structuredClone(schema) as JsonObject;
+const text = (description: string) => ({ description, type: 'string' });
+
+const HEAD = {
+  apiVersion: text('APIVersion defines the version of the schema of this object.'),
+  kind: text('The kind of this object.'),
+};
+
+function objectOf(
+  version: CustomResourceDefinitionVersion,
+  dialect: keyof typeof PREFIXES,
+): JsonObject {
+  const schema = version.schema?.openAPIV3Schema;
+  const keepsAll = schema?.['x-kubernetes-preserve-unknown-fields'] === true;
+  // Old clients take what version 2 says of properties for all that there may be.
+  if (dialect === 'v2' && (schema === undefined || keepsAll)) return { type: 'object' };
+  const shown = structuredClone(schema ?? { type: 'object' }) as JsonObject;
+  const plain = dialect === 'v2' ? withoutVersion3(shown) : shown;
+  const $ref = `${PREFIXES[dialect]}${META}ObjectMeta`;
+  const description = "Standard object's metadata.";
+  const metadata = dialect === 'v2' ? { description, $ref } : { description, allOf: [{ $ref }] };
+  const properties = isJsonObject(plain.properties) ? plain.properties : {};
+  return { ...plain, type: 'object', properties: { ...properties, ...HEAD, metadata } };
+}
+
+/** What version 2 has no words for, or old clients stumble over: alternatives, nulls, open objects. */
+function withoutVersion3(schema: JsonObject): JsonObject {
+  const { allOf: _all, anyOf: _any, oneOf: _one, not: _not, nullable, ...kept } = schema;
+  if (nullable === true) {
+    const {
+      type: _type,
+      items: _items,
+      properties: _properties,
+      required: _required,
+      ...rest
+    } = kept;
+    return rest;
+  }
+  if (kept['x-kubernetes-preserve-unknown-fields'] === true) {
+    const { items: _items, properties: _properties, ...rest } = kept;
+    return rest;
+  }
+  const out: JsonObject = { ...kept };
+  const { properties, items, additionalProperties, required } = kept;
+  if (isJsonObject(properties)) {
+    const mayBeNull = (name: unknown): boolean => {
+      const one = properties[String(name)];
+      return isJsonObject(one) && one.nullable === true;
+    };
+    if (Array.isArray(required)) out.required = required.filter((name) => !mayBeNull(name));
+    out.properties = Object.fromEntries(
+      Object.entries(properties).map(([name, one]) => [
+        name,
+        isJsonObject(one) ? withoutVersion3(one) : one,
+      ]),
+    );
+  }
+  if (isJsonObject(items)) out.items = withoutVersion3(items);
+  if (isJsonObject(additionalProperties)) {
+    out.additionalProperties = withoutVersion3(additionalProperties);
+  }
+  return out;
 }

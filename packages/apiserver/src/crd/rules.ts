@@ -60,7 +60,7 @@ export function rulesOf(crd: CustomResourceDefinition, version: Version): KindRu
     ...(scale ? { scale: scaleRules(scale) } : {}),
     ...(version.deprecated ? { warning: deprecation(crd, version) } : {}),
     ...(isTerminating(crd) ? { refuseCreate: TERMINATING } : {}),
-    openApi: () => openApiOf(crd, version),
+    openApi: (dialect) => openApiOf(crd, version, dialect),
   };
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { failure, user } from '../edge-testing.ts';
 import type { PathRequest, PathResponse, RequestInfo } from '../ports.ts';
-import type { HealthCheck } from './health.ts';
+import { type HealthCheck, startChecks } from './health.ts';
 import { createPaths } from './index.ts';
 import type { DiscoverySource } from './source.ts';
 import { versionInfo } from './version.ts';
@@ -241,21 +241,40 @@ describe('health', () => {
     assert.equal(response?.status, 500);
     assert.equal(
       response?.body,
-      '[+]ping ok\n[-]etcd failed: reason withheld\n[+]loop ok\nreadyz check failed\n',
+      '[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[+]loop ok\nreadyz check failed\n',
     );
   });
 
   it('the process is alive though it is not ready', async () => {
     const response = await get('/livez?verbose', { health: [ill, well] });
     assert.equal(response?.status, 200);
-    assert.equal(response?.body, '[+]ping ok\n[+]loop ok\nlivez check passed\n');
+    assert.equal(response?.body, '[+]ping ok\n[+]log ok\n[+]loop ok\nlivez check passed\n');
+  });
+
+  it('names what is done at the start, one by one', async () => {
+    let done = false;
+    const health = startChecks(() => done);
+    assert.equal((await get('/livez', { health }))?.status, 500);
+    done = true;
+    for (const root of ['healthz', 'livez', 'readyz']) {
+      const response = await get(`/${root}?verbose=1`, { health });
+      assert.equal(response?.status, 200);
+      const lines = String(response?.body).split('\n');
+      for (const name of [
+        ...['log', 'poststarthook/start-apiextensions-controllers', 'autoregister-completion'],
+        ...['poststarthook/rbac/bootstrap-roles', 'poststarthook/apiservice-openapi-controller'],
+      ]) {
+        assert.ok(lines.includes(`[+]${name} ok`), `${root} ${name}`);
+      }
+      assert.equal(lines.includes('[+]informer-sync ok'), root !== 'livez');
+    }
   });
 
   it('leaves out what is excluded, and wonders at what it does not know', async () => {
     const response = await get('/readyz?verbose&exclude=etcd&exclude=nope', { health: [ill] });
     assert.equal(
       response?.body,
-      '[+]ping ok\n[+]etcd excluded: ok\nwarn: some health checks cannot be excluded: no matches for "nope"\nreadyz check passed\n',
+      '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\nwarn: some health checks cannot be excluded: no matches for "nope"\nreadyz check passed\n',
     );
   });
 });

@@ -6,11 +6,58 @@ export interface HealthCheck {
   readonly name: string;
   /** Throws or rejects when unwell. */
   check(): void | Promise<void>;
-  /** Also counts for "is the process alive?": only what a restart would mend. */
+  /** Also counts for "is the process alive?", as it does on a stock server. */
   readonly liveness?: boolean;
 }
 
 const PING: HealthCheck = { name: 'ping', check: () => undefined, liveness: true };
+const LOG: HealthCheck = { name: 'log', check: () => undefined, liveness: true };
+
+/**
+ * What happens once at the start, by the names a stock server has for it: those who look whether a server has come up
+ * look for them one by one. Here all of it is done as soon as the system's own objects are in place.
+ */
+const START_HOOKS = [
+  'start-kube-apiserver-admission-initializer',
+  'generic-apiserver-start-informers',
+  'priority-and-fairness-config-consumer',
+  'priority-and-fairness-filter',
+  'storage-object-count-tracker-hook',
+  'start-apiextensions-informers',
+  'start-apiextensions-controllers',
+  'crd-informer-synced',
+  'start-system-namespaces-controller',
+  'bootstrap-controller',
+  'rbac/bootstrap-roles',
+  'scheduling/bootstrap-system-priority-classes',
+  'priority-and-fairness-config-producer',
+  'start-cluster-authentication-info-controller',
+  'start-kube-apiserver-identity-lease-controller',
+  'start-legacy-token-tracking-controller',
+  'aggregator-reload-proxy-client-cert',
+  'start-kube-aggregator-informers',
+  'apiservice-status-available-controller',
+  'apiservice-status-local-available-controller',
+  'apiservice-status-remote-available-controller',
+  'apiservice-registration-controller',
+  'apiservice-discovery-controller',
+  'kube-apiserver-autoregistration',
+  'apiservice-openapi-controller',
+  'apiservice-openapiv3-controller',
+].map((name) => `poststarthook/${name}`);
+
+/** The checks of a server's start. */
+export function startChecks(done: () => boolean): HealthCheck[] {
+  const check = (): void => {
+    if (!done()) throw new Error('the system objects are not in place yet');
+  };
+  const lasting = [...START_HOOKS, 'autoregister-completion'];
+  return [
+    ...lasting.map((name) => ({ name, check, liveness: true })),
+    ...['informer-sync', 'shutdown'].map((name) => ({ name, check })),
+  ];
+}
+
 const ROOTS = ['healthz', 'livez', 'readyz'] as const;
 type Root = (typeof ROOTS)[number];
 
@@ -19,7 +66,7 @@ const SNIFF = { ...TEXT, 'x-content-type-options': 'nosniff' };
 
 /** `/healthz`, `/livez` and `/readyz`, with `?verbose`, `?exclude=CHECK`, and `/livez/CHECK`. */
 export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
-  const all = [PING, ...checks];
+  const all = [PING, LOG, ...checks];
   return {
     name: 'health',
     async handle(request) {
