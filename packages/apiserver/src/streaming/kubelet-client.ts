@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as httpRequest } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import {
   ApiError,
@@ -37,6 +37,10 @@ export interface BackendRequest extends KubeletAddress {
   readonly headers: IncomingHttpHeaders;
   readonly body?: Readable | undefined;
   readonly signal: AbortSignal;
+  /** A pod or Service: it may show any certificate, and is shown none. */
+  readonly isWorkload?: boolean;
+  /** Passed on for somebody who asked for a server behind us. */
+  readonly isProxied?: boolean;
 }
 
 /** An upgraded connection. */
@@ -82,6 +86,12 @@ export class KubeletClient {
     this.#agent.destroy();
   }
 
+  /** The apiserver's identity is for kubelets alone; what workloads show, nobody here could check. */
+  #trust({ isWorkload }: BackendRequest, isUpgrade: boolean): RequestOptions {
+    if (isWorkload) return { rejectUnauthorized: false, agent: false };
+    return { ...this.#tls, agent: isUpgrade ? false : this.#agent };
+  }
+
   #open(o: BackendRequest, reject: (error: Error) => void): ClientRequest {
     const { host, port, method, path, headers, signal } = o;
     const common = { host, port, method, path, headers, signal };
@@ -89,7 +99,7 @@ export class KubeletClient {
     const request =
       o.scheme === 'http'
         ? httpRequest(common)
-        : httpsRequest({ ...common, ...this.#tls, agent: isUpgrade ? false : this.#agent });
+        : httpsRequest({ ...common, ...this.#trust(o, isUpgrade) });
     request.setNoDelay(true);
     request.on('socket', (socket) => {
       // Only connecting is bounded: what follows (a followed log, a shell) may be silent for hours.
@@ -106,9 +116,11 @@ export class KubeletClient {
 
 function unreachable(o: BackendRequest, error: Error): Error {
   if (o.signal.aborted) return serviceUnavailable('the request was ended');
+  const text = networkText(error, o.host, o.port);
+  if (o.isProxied) return serviceUnavailable(`error trying to reach service: ${text}`);
   const verb = o.method.charAt(0) + o.method.slice(1).toLowerCase();
   const url = `${o.scheme}://${o.host}:${o.port}${o.path}`;
-  return unclassified(`${verb} ${JSON.stringify(url)}: ${networkText(error, o.host, o.port)}`);
+  return unclassified(`${verb} ${JSON.stringify(url)}: ${text}`);
 }
 
 /** What a kubelet's error answer means for the client: its own Status if it sent one, else one made of its text. */

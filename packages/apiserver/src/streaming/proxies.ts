@@ -9,10 +9,12 @@ import {
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { GVR } from '../resources.ts';
 import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
+import { adapted } from './proxied-answer.ts';
 import { bodyOf, copyAnswer, forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
+import type { LinkView } from './rewrite.ts';
 import { findPod, kubeletOfNode } from './target.ts';
 
-type Backend = Pick<BackendRequest, 'scheme' | 'host' | 'port'>;
+type Backend = Pick<BackendRequest, 'scheme' | 'host' | 'port' | 'isWorkload'>;
 
 /** A name as proxy paths write it: `[scheme:]name[:port]`. */
 export interface ProxyName {
@@ -62,6 +64,7 @@ export function proxies(
     resource,
     subresource: 'proxy',
     async handle(stream, response) {
+      if (redirected(stream, response)) return;
       await relayRequest(client, await find(stream), { stream, response });
     },
     async upgrade(stream, socket, head) {
@@ -78,7 +81,7 @@ export function proxies(
 
 function checked(backend: Backend, isAllowed: AddressRule): Backend {
   if (!isAllowed(backend.host)) throw badRequest('address not allowed');
-  return backend;
+  return { ...backend, isWorkload: true };
 }
 
 async function nodeBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
@@ -124,16 +127,41 @@ async function serviceBackend(store: ResourceStore, { info }: StreamRequest): Pr
   throw serviceUnavailable(`no endpoints available for service "${name}"`);
 }
 
-/** What comes after `/proxy`, query included. */
-export function proxyPath(stream: StreamRequest): string {
+interface ProxyPath {
+  /** Up to `/proxy`. */
+  readonly prefix: string;
+  /** What comes after it: empty, or begins with a slash. */
+  readonly rest: string;
+  /** With its question mark; empty without one. */
+  readonly query: string;
+}
+
+function splitPath(stream: StreamRequest): ProxyPath {
   const url = stream.request.url ?? '/';
-  const [path = '', query] = url.split('?', 2);
+  const end = url.indexOf('?');
+  const [path, query] = end < 0 ? [url, ''] : [url.slice(0, end), url.slice(end)];
   const marker = `/${stream.info.name}/proxy`;
   const decoded = path.includes(marker) ? marker : `/${encodeURIComponent(stream.info.name)}/proxy`;
   const at = path.indexOf(decoded);
   if (at < 0) throw unclassified(`cannot find the proxied path in ${path}`);
-  const rest = path.slice(at + decoded.length) || '/';
-  return query === undefined ? rest : `${rest}?${query}`;
+  const prefix = path.slice(0, at + decoded.length);
+  return { prefix, rest: path.slice(prefix.length), query };
+}
+
+/** What comes after `/proxy`, query included. */
+export function proxyPath(stream: StreamRequest): string {
+  const { rest, query } = splitPath(stream);
+  return (rest || '/') + query;
+}
+
+/** Relative links of a page only lead below `/proxy/` if that is where the browser is. */
+function redirected(stream: StreamRequest, response: AnyResponse): boolean {
+  const { prefix, rest, query } = splitPath(stream);
+  if (rest !== '' || !['GET', 'HEAD'].includes(stream.request.method ?? 'GET')) return false;
+  response.statusCode = 301;
+  response.setHeader('location', `${prefix}/${query}`);
+  response.end();
+  return true;
 }
 
 async function relayRequest(
@@ -147,14 +175,34 @@ async function relayRequest(
   response.once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, stream.signal]);
   const hasBody = !['GET', 'HEAD'].includes(method);
+  const view = linkView(stream, backend);
   const answer = await client.request({
     ...backend,
     method,
     path: proxyPath(stream),
-    headers: forwardedHeaders(stream),
+    headers: { ...forwardedHeaders(stream), ...originHeaders(stream, view) },
     body: hasBody ? bodyOf(stream.request) : undefined,
     signal,
+    isProxied: true,
   });
-  copyAnswer(answer, response);
-  await relayBody(answer, response, signal);
+  const { replaced, through } = adapted(answer, view);
+  copyAnswer(answer, response, replaced);
+  await relayBody(answer, response, signal, method === 'HEAD' ? [] : through);
+}
+
+function linkView(stream: StreamRequest, backend: Backend): LinkView {
+  const { headers } = stream.request;
+  const host = String(headers.host ?? headers[':authority'] ?? '');
+  const plain = backend.host.includes(':') ? `[${backend.host}]` : backend.host;
+  const { prefix } = splitPath(stream);
+  return { backend: `${plain}:${backend.port}`, prefix, host, scheme: 'https' };
+}
+
+/** How the client asked, for servers that write whole addresses. */
+function originHeaders(stream: StreamRequest, view: LinkView): Record<string, string> {
+  return {
+    'x-forwarded-uri': view.prefix + (splitPath(stream).rest || '/'),
+    'x-forwarded-host': view.host,
+    'x-forwarded-proto': view.scheme,
+  };
 }

@@ -60,24 +60,35 @@ export function bodyOf(request: AnyRequest): Readable {
   return 'listen' in request ? request.readable() : request;
 }
 
-/** Status and headers of a backend's answer. */
-export function copyAnswer(from: IncomingMessage, to: AnyResponse): void {
+/**
+ * Status and headers of a backend's answer.
+ * @param replaced headers that are other than the backend sent them
+ */
+export function copyAnswer(
+  from: IncomingMessage,
+  to: AnyResponse,
+  replaced: Readonly<Record<string, string | undefined>> = {},
+): void {
   to.statusCode = from.statusCode ?? 502;
-  for (const [name, value] of Object.entries(from.headers)) {
+  for (const [name, value] of Object.entries({ ...from.headers, ...replaced })) {
     if (value === undefined || CONNECTION_HEADERS.has(name)) continue;
     to.setHeader(name, value);
   }
 }
 
-/** Sends a response body on as it comes, at the client's pace. Resolves when it is through or the client is gone. */
+/**
+ * Sends a response body on as it comes, at the client's pace. Resolves when it is through or the client is gone.
+ * @param through what the body passes on its way
+ */
 export async function relayBody(
   from: IncomingMessage,
   to: AnyResponse,
   signal: AbortSignal,
+  through: readonly Duplex[] = [],
 ): Promise<void> {
   to.flushHeaders();
   try {
-    await pipeline(from, sinkOf(to), { signal });
+    await pipeline([from, ...through, sinkOf(to)], { signal });
   } catch (error) {
     // The status line is out: all that is left is to end the stream, which pipeline has done.
     if (!signal.aborted && !isStreamEnd(error)) throw error;
