@@ -3,6 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import {
   canonical,
+  canonicalShared,
+  covers,
   difference,
   type FieldPath,
   type FieldSet,
@@ -140,6 +142,18 @@ describe('any sets', () => {
     );
   });
 
+  test('share one in canonical order with all that hold the same', () => {
+    fc.assert(
+      fc.property(paths, (list) => {
+        const shared = canonicalShared(build(list));
+        assert.deepEqual(Object.keys(shared), Object.keys(canonical(build(list))));
+        assert.deepEqual(members(shared), texts(list));
+        assert.equal(canonicalShared(build(list)), shared);
+        assert.equal(canonicalShared(shared), shared);
+      }),
+    );
+  });
+
   test('behave as sets of paths do', () => {
     fc.assert(
       fc.property(paths, paths, (left, right) => {
@@ -148,6 +162,11 @@ describe('any sets', () => {
         assert.deepEqual(members(union(a, b)), new Set([...x, ...y]));
         assert.deepEqual(members(difference(a, b)), new Set([...x].filter((p) => !y.has(p))));
         assert.deepEqual(members(intersection(a, b)), new Set([...x].filter((p) => y.has(p))));
+        assert.equal(
+          covers(a, b),
+          [...y].every((p) => x.has(p)),
+        );
+        assert.ok(covers(union(a, b), b));
         assert.deepEqual(members(a), x, 'operands stay as they are');
       }),
     );

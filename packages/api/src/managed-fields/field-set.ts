@@ -126,6 +126,18 @@ export function within(a: FieldSet, b: FieldSet): FieldSet {
   return children(a, b, nodeWithin);
 }
 
+/** Whether all of `b` is in `a`. */
+export function covers(a: FieldSet, b: FieldSet): boolean {
+  for (const element in b) {
+    if (element === SELF) continue;
+    const inner = b[element] as FieldSet;
+    const outer = a[element];
+    if (outer === undefined || (isMember(inner) && !isMember(outer))) return false;
+    if (!covers(outer, inner)) return false;
+  }
+  return true;
+}
+
 /** Whether the path itself is a member. */
 export function hasPath(set: FieldSet, path: FieldPath): boolean {
   let node: FieldSet | undefined = set;
@@ -169,16 +181,20 @@ export function membersOf(set: FieldSet, prefix: FieldPath = []): FieldPath[] {
 const MAX_SHARED = 256;
 const MAX_SHARED_TEXT = 16_384;
 const shared = new Map<string, FieldSet>();
+/** Those that are known to be canonical: finding them by what they hold costs more than all else about them. */
+const known = new WeakSet<FieldSet>();
 
 /**
  * As {@link canonical}. Objects of one author set the same fields again and again: those of a set that was seen before get the
  * same one, which must not be changed.
  */
 export function canonicalShared(set: FieldSet): FieldSet {
+  if (known.has(set)) return set;
   const text = JSON.stringify(set);
-  const known = shared.get(text);
-  if (known !== undefined) return known;
+  const same = shared.get(text);
+  if (same !== undefined) return same;
   const made = canonical(set);
+  known.add(made);
   if (text.length > MAX_SHARED_TEXT) return made;
   if (shared.size >= MAX_SHARED) shared.clear();
   shared.set(text, made);

@@ -12,6 +12,7 @@ import {
   setFields,
 } from './entries.ts';
 import {
+  covers,
   difference,
   EMPTY_SET,
   type FieldSet,
@@ -107,7 +108,8 @@ export function recordUpdate(
     const id = idOf(by, 'Update');
     const key = managerKey(id);
     const before = managed.get(key)?.fields ?? EMPTY_SET;
-    managed.set(key, { ...id, fields: union(fields, before), time: by.now });
+    const all = covers(before, fields) ? before : union(fields, before);
+    managed.set(key, { ...id, fields: all, time: by.now });
   }
   capManagers(managed);
 }

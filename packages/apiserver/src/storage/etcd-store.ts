@@ -6,9 +6,11 @@ import {
   type KeyValue,
   op,
   prefixEnd,
+  type WatchEvent,
 } from '@kubets/etcd/client';
 import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
 import { READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
+import { AfterAnswers } from './after-answers.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
 import { type Answer, type Change, untilKnown } from './lost-answers.ts';
@@ -113,25 +115,23 @@ export class EtcdStore implements Store {
 
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch {
     const key = Buffer.from(prefix);
-    return this.#client.watch(
+    const after = new AfterAnswers();
+    const watch = this.#client.watch(
       { key, rangeEnd: prefixEnd(key), startRevision: from, progressNotify: true },
       {
-        onEvents: (events) => {
-          const last = events.at(-1);
-          if (last === undefined) return;
-          const mapped = events.map(({ type, kv }) => ({
-            type,
-            key: textOf(kv.key),
-            value: bufferOf(kv.value),
-            revision: kv.modRevision,
-          }));
-          handlers.onEvents(mapped, last.kv.modRevision);
-        },
-        onProgress: (revision) => handlers.onProgress(revision),
-        onCompacted: () => handlers.onCompacted(),
-        onError: (error) => handlers.onError(error),
+        onEvents: (events) => after.add(() => tell(handlers, events)),
+        onProgress: (revision) => after.add(() => handlers.onProgress(revision)),
+        onCompacted: () => after.add(() => handlers.onCompacted()),
+        onError: (error) => after.add(() => handlers.onError(error)),
       },
     );
+    return {
+      cancel: () => {
+        after.close();
+        watch.cancel();
+      },
+      requestProgress: () => watch.requestProgress(),
+    };
   }
 
   async compact(revision: bigint): Promise<void> {
@@ -190,4 +190,16 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw storeError(error);
   }
+}
+
+function tell(handlers: StoreWatchHandlers, events: readonly WatchEvent[]): void {
+  const last = events.at(-1);
+  if (last === undefined) return;
+  const mapped = events.map(({ type, kv }) => ({
+    type,
+    key: textOf(kv.key),
+    value: bufferOf(kv.value),
+    revision: kv.modRevision,
+  }));
+  handlers.onEvents(mapped, last.kv.modRevision);
 }

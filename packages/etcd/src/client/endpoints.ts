@@ -30,9 +30,9 @@ import {
   statusError,
 } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { Channel } from './channel.ts';
 import { LeaderFinder } from './leader-finder.ts';
 import type { CallOptions } from './types.ts';
-import { UnaryChannel } from './unary-channel.ts';
 
 export interface EndpointsOptions {
   /** `host:port`, `http://host:port` or `https://host:port`; https needs `tls`. */
@@ -84,7 +84,7 @@ interface Connection {
   /** For streams; it connects when the first one is opened. */
   readonly client: Client;
   /** For everything else. */
-  readonly channel: UnaryChannel;
+  readonly channel: Channel;
 }
 
 function parseEndpoint(text: string, hasTls: boolean): string {
@@ -114,7 +114,7 @@ export class Endpoints {
       const name = parseEndpoint(endpoint, tls !== undefined);
       const used = endpoint.trim().startsWith('http://') ? undefined : tls;
       const client = new GrpcClient(name, channelCredentials(used), CHANNEL);
-      return { name, client, channel: new UnaryChannel({ name, tls: used, clock }) };
+      return { name, client, channel: new Channel({ name, tls: used, clock }) };
     });
     const { names } = this;
     if (names.length < 2) return;

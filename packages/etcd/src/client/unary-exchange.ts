@@ -11,7 +11,8 @@ import type {
 import type { MethodPlan } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { decodeStatusMessage, FrameReader, wholeMessage } from '../server/frames.ts';
+import { FrameReader, wholeMessage } from '../server/frames.ts';
+import { errorOfAnswer, errorOfStatus } from './call-status.ts';
 
 /** One call. */
 export interface Call {
@@ -54,9 +55,8 @@ export class Exchange implements StreamEvents {
 
   onHeaders(fields: HeaderFields): void {
     if (fields['grpc-status'] !== undefined) this.#status = fields;
-    const status = fields[':status'];
-    if (status === undefined || status === '200' || status.startsWith('1')) return;
-    this.#giveUp(statusError(CODE.unavailable, `an answer with HTTP status ${status}`));
+    const error = errorOfStatus(fields[':status']);
+    if (error !== undefined) this.#giveUp(error);
   }
 
   onData(bytes: Buffer): void {
@@ -74,12 +74,9 @@ export class Exchange implements StreamEvents {
   }
 
   onEnd(): void {
-    const code = Number(this.#status?.['grpc-status'] ?? CODE.unavailable);
-    if (code !== CODE.ok) {
-      const text = this.#status?.['grpc-message'];
-      const details =
-        text === undefined ? 'the call ended without a status' : decodeStatusMessage(text);
-      this.#conclude({ error: EtcdError.fromWire(code, details) });
+    const failure = errorOfAnswer(this.#status);
+    if (failure !== undefined) {
+      this.#conclude({ error: failure });
       return;
     }
     if (this.#message === undefined) {

@@ -3,10 +3,10 @@
  * opens another one from the revision after it.
  */
 
-import { type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
   type Backoff,
   type Clock,
+  errorMessage,
   exponentialBackoff,
   type Logger,
   type Random,
@@ -14,12 +14,14 @@ import {
 } from '@kubets/platform';
 import {
   type Event,
+  type MethodPlan,
   serviceMethods,
   type WatchRequest,
   type WatchResponse,
 } from '../codec/index.ts';
 import { CODE, EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { StreamCall } from './channel.ts';
 import type { Connection, Endpoints } from './endpoints.ts';
 import type { WatchEvent, WatchHandle, WatchHandlers, WatchOptions } from './types.ts';
 
@@ -32,9 +34,19 @@ export interface WatcherOptions {
   readonly random: Random;
 }
 
-type Stream = ClientDuplexStream<unknown, WatchResponse>;
+/** One attempt: connecting, then the call, then `isCreated`. */
+interface Stream {
+  readonly connection: Connection;
+  call: StreamCall | undefined;
+  isCreated: boolean;
+  /** How far the store is shall be asked once it is created. */
+  isAsked: boolean;
+}
 
-const METHOD = serviceMethods('etcdserverpb.Watch').Watch;
+const METHOD = serviceMethods('etcdserverpb.Watch').Watch as MethodPlan;
+const PROGRESS: WatchRequest = { progressRequest: {} };
+/** Members end the streams of those who ask for it when they have lost touch with the leader. */
+const HEADERS = { hasleader: 'true' };
 
 /** Codes after which trying again would only be refused again. */
 const FOR_GOOD: ReadonlySet<number> = new Set([
@@ -48,7 +60,6 @@ export class Watcher implements WatchHandle {
   private readonly options: WatcherOptions;
   private readonly backoff: Backoff;
   private stream: Stream | undefined;
-  private connection: Connection | undefined;
   private retry: Timer | undefined;
   private silence: Timer | undefined;
   /** The first revision not delivered yet; undefined until the server has said where "now" is. */
@@ -71,34 +82,31 @@ export class Watcher implements WatchHandle {
   }
 
   requestProgress(): void {
-    this.stream?.write({ progressRequest: {} });
+    const { stream } = this;
+    if (stream === undefined) return;
+    // A question before there is a watch waits for it.
+    if (stream.isCreated) stream.call?.write(PROGRESS);
+    else stream.isAsked = true;
   }
 
   private open(): void {
-    const { endpoints, watch, clock } = this.options;
+    const { endpoints, clock } = this.options;
     const connection = endpoints.active();
-    const metadata = new Metadata();
-    // Members end the streams of those who ask for it when they have lost touch with the leader.
-    metadata.set('hasleader', 'true');
-    const stream: Stream = connection.client.makeBidiStreamRequest(
-      METHOD?.path ?? '',
-      (value: unknown) => METHOD?.request.encode(value as never) ?? Buffer.alloc(0),
-      (bytes: Buffer) => METHOD?.response.decode(bytes) as WatchResponse,
-      metadata,
-    );
+    const stream: Stream = { connection, call: undefined, isCreated: false, isAsked: false };
     this.stream = stream;
-    this.connection = connection;
     // A member that accepts the stream and then says nothing is left as well.
     this.silence = clock.setTimeout(() => {
-      if (this.stream === stream) this.broken(stream, statusError(CODE.unavailable, 'no answer'));
+      this.broken(stream, statusError(CODE.unavailable, 'no answer'));
     }, LIMITS.clientWatchOpenMs);
-    stream.on('data', (message: WatchResponse) => {
-      if (this.stream === stream) this.take(message);
+    void connection.channel.reach(LIMITS.clientConnectMs).then((notReached) => {
+      if (this.stream !== stream) return;
+      if (notReached === undefined) this.ask(stream);
+      else this.broken(stream, notReached);
     });
-    stream.on('error', (error: ServiceError) =>
-      this.broken(stream, EtcdError.fromWire(error.code, error.details)),
-    );
-    stream.on('end', () => this.broken(stream, statusError(CODE.unavailable, 'stream ended')));
+  }
+
+  private ask(stream: Stream): void {
+    const { watch } = this.options;
     const request: { createRequest: NonNullable<WatchRequest['createRequest']> } = {
       createRequest: {
         key: Buffer.from(watch.key),
@@ -111,18 +119,36 @@ export class Watcher implements WatchHandle {
         fragment: false,
       },
     };
-    stream.write(request);
+    stream.call = stream.connection.channel.stream(METHOD, request, {
+      headers: HEADERS,
+      onMessage: (bytes) => {
+        if (this.stream === stream) this.take(stream, bytes);
+      },
+      onEnd: (error) => this.broken(stream, error),
+    });
+    if (stream.call === undefined) {
+      this.broken(stream, statusError(CODE.unavailable, 'the connection was lost'));
+    }
   }
 
-  private take(message: WatchResponse): void {
+  private take(stream: Stream, bytes: Buffer): void {
+    let message: WatchResponse;
+    try {
+      message = METHOD.response.decode(bytes) as WatchResponse;
+    } catch (error) {
+      this.broken(stream, statusError(CODE.internal, errorMessage(error)));
+      return;
+    }
     if (message.canceled) this.canceled(message);
-    else if (message.created) this.created(message);
+    else if (message.created) this.created(stream, message);
     else if (message.events.length === 0) this.progressed(message);
     else this.deliver(message);
   }
 
-  private created(message: WatchResponse): void {
+  private created(stream: Stream, message: WatchResponse): void {
     const revision = revisionOf(message);
+    stream.isCreated = true;
+    if (stream.isAsked) stream.call?.write(PROGRESS);
     this.silence?.cancel();
     this.nextRevision ??= revision + 1n;
     this.backoff.reset();
@@ -173,7 +199,7 @@ export class Watcher implements WatchHandle {
       return;
     }
     const { endpoints, clock, log } = this.options;
-    if (this.connection !== undefined) endpoints.moveOn(this.connection);
+    endpoints.moveOn(stream.connection);
     const waitMs = this.backoff.nextMs();
     log.debug({ error: error.message, waitMs }, 'watch stream broke, opening another');
     this.retry = clock.setTimeout(() => {
@@ -185,8 +211,7 @@ export class Watcher implements WatchHandle {
     this.silence?.cancel();
     const stream = this.stream;
     this.stream = undefined;
-    stream?.on('error', () => undefined);
-    stream?.cancel();
+    stream?.call?.cancel();
   }
 }
 

@@ -1,6 +1,6 @@
 /** How a member that is about to join learns who is there. */
 import type { Clock, TlsMaterial } from '@kubets/platform';
-import { UnaryChannel } from '../client/unary-channel.ts';
+import { Channel } from '../client/channel.ts';
 import type { MemberInfo } from '../ports.ts';
 import { MEMBERS_TIMEOUT_MS } from './limits.ts';
 import { MEMBERS, type MembersReply } from './messages.ts';
@@ -18,7 +18,7 @@ export async function fetchMembers(
   tls?: TlsMaterial,
 ): Promise<ClusterView> {
   const { target: name, secure } = targetOf(url);
-  const channel = new UnaryChannel({ name, tls: secure ? tls : undefined, clock });
+  const channel = new Channel({ name, tls: secure ? tls : undefined, clock });
   const endMs = clock.monotonicMs() + MEMBERS_TIMEOUT_MS;
   try {
     const unreachable = await channel.reach(MEMBERS_TIMEOUT_MS);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { silentLogger, systemClock, systemRandom, type TlsMaterial } from '@kubets/platform';
-import { UnaryChannel } from '../client/unary-channel.ts';
+import { Channel } from '../client/channel.ts';
 import type { TransportHandlers } from '../host/ports.ts';
 import { member, stranger } from '../server/testing/certificates.ts';
 import { GrpcTransport } from './grpc-transport.ts';
@@ -93,7 +93,7 @@ test('a member is not believed at an address its certificate does not name', asy
 test('a certificate is asked for unless that is turned off', async () => {
   const ask = async (url: string) => {
     const tls = { ca: member.ca };
-    const channel = new UnaryChannel({ name: targetOf(url).target, tls, clock: systemClock });
+    const channel = new Channel({ name: targetOf(url).target, tls, clock: systemClock });
     await channel.reach(600_000);
     const answer = await channel.send({ method: MEMBERS, request: {}, timeoutMs: 600_000 });
     channel.close();

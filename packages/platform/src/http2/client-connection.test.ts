@@ -29,13 +29,13 @@ interface Outcome {
   reset: { why: string; isUnsent: boolean } | undefined;
 }
 
-/** Sends a request. */
-function ask(connection: ClientConnection, body: Buffer, path = '/') {
+/** Sends a request. @param isOpen more of its body follows */
+function ask(connection: ClientConnection, body: Buffer, isOpen = false) {
   const block = writeBlock({
     ':method': 'POST',
     ':scheme': 'http',
     ':authority': 'a',
-    ':path': path,
+    ':path': '/',
   });
   const framed = Buffer.concat([Buffer.alloc(roomFor(block)), body]);
   const outcome: Outcome = { heads: [], body: Buffer.alloc(0), reset: undefined };
@@ -43,7 +43,7 @@ function ask(connection: ClientConnection, body: Buffer, path = '/') {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const begun = Promise.withResolvers<void>();
   const ticket = connection.request(
-    { block, framed },
+    { block, framed, isOpen },
     {
       onHeaders: (fields) => {
         outcome.heads.push(fields);
@@ -184,6 +184,31 @@ describe('one HTTP/2 connection of a client', () => {
     for (const [i, { body }] of outcomes.entries())
       assert.ok(body.equals(bodies[i] as Buffer), `${i}`);
     assert.ok(most <= 3, `${most} at once`);
+  });
+
+  it('sends more of a body that is left open, as far as there is room', async (t) => {
+    const raw = await rawServer(t, [[SETTING.initialWindowSize, 5]]);
+    const { connection } = await open(t, raw.port);
+    const socket = await raw.socket;
+    const asked = ask(connection, Buffer.from('abc'), true);
+    assert.equal(connection.write(asked.ticket, Buffer.from('de')), true);
+    assert.equal(connection.write(asked.ticket, Buffer.from('fg')), true);
+    assert.equal(connection.write(asked.ticket, Buffer.from('hi')), true);
+    assert.equal(connection.write(asked.ticket, Buffer.alloc(65_536)), false, 'too much waits');
+    const isData = ({ type, stream }: Frame): boolean => type === TYPE.data && stream === 1;
+    await raw.until((frame) => isData(frame) && frame.payload.toString().endsWith('e'));
+    socket.write(numberFrame(TYPE.windowUpdate, 1, 100));
+    await raw.until((frame) => isData(frame) && frame.payload.toString().endsWith('i'));
+    const sent = raw.frames.filter(isData);
+    assert.equal(Buffer.concat(sent.map(({ payload }) => payload)).toString(), 'abcdefghi');
+    assert.ok(sent.every(({ flags }) => (flags & FLAG.endStream) === 0));
+    // The other side is through with it; its body is not, and never will be.
+    const flags = FLAG.endHeaders | FLAG.endStream;
+    socket.write(frameBytes(TYPE.headers, flags, 1, writeBlock({ ':status': '200' })));
+    assert.equal((await asked.done).reset, undefined);
+    const { payload } = await raw.until(({ type }) => type === TYPE.resetStream);
+    assert.equal(payload.readUInt32BE(), CODE.cancel);
+    assert.equal(connection.write(asked.ticket, Buffer.from('j')), false);
   });
 
   it('gives up what runs and what waits', async (t) => {

@@ -1,6 +1,7 @@
 /**
- * The client's side of one HTTP/2 connection (RFC 9113), as small as unary calls let it be: a request is one block of headers
- * and one body that is there from the start, and everything one turn of the event loop sends is one write.
+ * The client's side of one HTTP/2 connection (RFC 9113), as small as gRPC calls let it be: a request is one block of headers
+ * and a body that is there from the start or goes on in small pieces, and everything one turn of the event loop sends is one
+ * write.
  */
 
 import type { Duplex } from 'node:stream';
@@ -55,6 +56,8 @@ export interface ConnectionLimits {
 }
 
 const MAX_BLOCK_BYTES = 65_536;
+/** Bytes of an open body that may wait for room. */
+const MAX_UNSENT_BYTES = 65_536;
 /** Blocks that were read and are known: servers answer in few ways. */
 const KNOWN_BLOCKS = 64;
 const MAX_KNOWN_BLOCK_BYTES = 512;
@@ -151,6 +154,17 @@ export class ClientConnection {
     return ticket;
   }
 
+  /**
+   * Sends more of a body that was left open. @returns false when it was not taken: the request does not run (yet, or any
+   * more), or too much of it waits for room
+   */
+  write({ stream }: Ticket, bytes: Buffer): boolean {
+    if (stream === undefined || !this.#streams.has(stream.id)) return false;
+    if ((stream.unsent?.length ?? 0) + bytes.length > MAX_UNSENT_BYTES) return false;
+    this.#sender.more(stream, bytes);
+    return true;
+  }
+
   /** Gives a request up; its events are told nothing more. */
   cancel(ticket: Ticket): void {
     ticket.isOver = true;
@@ -188,7 +202,8 @@ export class ClientConnection {
     const id = this.#nextId;
     this.#nextId += 2;
     const window = this.#streamWindow;
-    const stream: Stream = { id, events, window, unsent: undefined, taken: 0 };
+    const isOpen = outgoing.isOpen === true;
+    const stream: Stream = { id, events, window, isOpen, unsent: undefined, taken: 0 };
     ticket.stream = stream;
     this.#streams.set(id, stream);
     this.#sender.request(stream, outgoing);
@@ -310,7 +325,7 @@ export class ClientConnection {
   #ended(stream: Stream): void {
     // Given up by whoever was told of its data or headers.
     if (!this.#streams.has(stream.id)) return;
-    if (stream.unsent !== undefined) {
+    if (stream.unsent !== undefined || stream.isOpen) {
       this.#sender.send(numberFrame(TYPE.resetStream, stream.id, CODE.cancel));
     }
     this.#forget(stream);

@@ -19,6 +19,8 @@ export interface Outgoing {
   /** A block of headers, see `writeBlock`. */
   readonly block: Buffer;
   readonly framed: Buffer;
+  /** More of the body follows, for as long as the exchange runs. */
+  readonly isOpen?: boolean;
 }
 
 /** The sending half of a stream. */
@@ -28,6 +30,8 @@ export interface SendingStream {
   window: number;
   /** The part of the body that had to wait. */
   unsent: Buffer | undefined;
+  /** The body has no end. */
+  readonly isOpen: boolean;
 }
 
 /** Free bytes that a body needs in front of it. */
@@ -65,7 +69,7 @@ export class Sender {
     const size = framed.length - bodyAt - HEAD_BYTES;
     const room = Math.min(this.maxFrameBytes, this.#window, window);
     if (size <= room && this.#blocked.length === 0) {
-      writeHead(framed, bodyAt, { type: TYPE.data, flags: FLAG.endStream, stream: id }, size);
+      writeHead(framed, bodyAt, { type: TYPE.data, flags: endFlag(stream), stream: id }, size);
       stream.window -= size;
       this.#window -= size;
       this.send(framed);
@@ -74,6 +78,13 @@ export class Sender {
     this.send(framed.subarray(0, bodyAt));
     stream.unsent = framed.subarray(bodyAt + HEAD_BYTES);
     this.#blocked.push(stream);
+    this.sendBodies();
+  }
+
+  /** Sends more of a body that was left open. */
+  more(stream: SendingStream, bytes: Buffer): void {
+    if (stream.unsent === undefined) this.#blocked.push(stream);
+    stream.unsent = stream.unsent === undefined ? bytes : Buffer.concat([stream.unsent, bytes]);
     this.sendBodies();
   }
 
@@ -105,7 +116,7 @@ export class Sender {
     const size = Math.min(unsent.length, room);
     if (size <= 0 && unsent.length > 0) return false;
     const isLast = size === unsent.length;
-    const flags = isLast ? FLAG.endStream : 0;
+    const flags = isLast ? endFlag(stream) : 0;
     this.send(frameBytes(TYPE.data, flags, stream.id, unsent.subarray(0, size)));
     stream.window -= size;
     this.#window -= size;
@@ -122,3 +133,5 @@ export class Sender {
     this.#socket.write(out.length === 1 ? only : Buffer.concat(out));
   };
 }
+
+const endFlag = ({ isOpen }: SendingStream): number => (isOpen ? 0 : FLAG.endStream);

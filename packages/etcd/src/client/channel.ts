@@ -1,5 +1,6 @@
 /**
- * Unary gRPC calls to one endpoint. A general gRPC client takes a call through a dozen layers of its own, and a general HTTP/2
+ * gRPC calls to one endpoint, all over one connection: what the store says about a write as an answer and as an event comes
+ * in one piece, and wakes us once. A general gRPC client takes a call through a dozen layers of its own, and a general HTTP/2
  * client makes a stream with two sides of each: for the small calls a store gets, either costs several times what the call
  * itself does.
  */
@@ -18,11 +19,20 @@ import type { MethodPlan } from '../codec/index.ts';
 import { CODE, type EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { FRAME_HEAD_BYTES, sealFrame } from '../server/frames.ts';
+import { MessageStream, type MessageStreamEvents } from './message-stream.ts';
 import { type Answer, type Call, Exchange } from './unary-exchange.ts';
 
 export type { Answer, Call } from './unary-exchange.ts';
 
-export interface UnaryChannelOptions {
+/** A stream under way. */
+export interface StreamCall {
+  /** Sends one more message. @returns false when it was not taken: the stream does not run, or too much waits */
+  write(request: unknown): boolean;
+  /** Gives it up; nothing more is told. */
+  cancel(): void;
+}
+
+export interface ChannelOptions {
   /** `host:port`. */
   readonly name: string;
   /** Absent: plain text. */
@@ -35,10 +45,28 @@ interface Session {
   readonly socket: Socket;
   readonly connection: ClientConnection;
   running: number;
+  /** Of those that run, the ones that may be silent for long. */
+  streams: number;
 }
 
-export class UnaryChannel {
-  readonly #o: UnaryChannelOptions;
+/** What a stream tells, and what is sent along with its request. */
+export interface StreamEvents extends MessageStreamEvents {
+  readonly headers?: HeaderFields;
+}
+
+/** A connection that nothing runs on does not keep the process alive. */
+function begin(session: Session): void {
+  if (session.running === 0) session.socket.ref();
+  session.running += 1;
+}
+
+function end(session: Session): void {
+  session.running -= 1;
+  if (session.running === 0) session.socket.unref();
+}
+
+export class Channel {
+  readonly #o: ChannelOptions;
   /** Headers of calls that send none of their own, by path: the methods of the store. */
   readonly #blocks = new Map<string, Buffer>();
   #session: Session | undefined;
@@ -46,9 +74,10 @@ export class UnaryChannel {
   /** When the other side was heard of last. */
   #heardMs = 0;
   #ping: Timer | undefined;
+  #watch: Timer | undefined;
   #closed = false;
 
-  constructor(options: UnaryChannelOptions) {
+  constructor(options: ChannelOptions) {
     this.#o = options;
   }
 
@@ -82,17 +111,43 @@ export class UnaryChannel {
       return Promise.resolve({ error, isUnsent: true });
     }
     this.#lookAfter(session);
-    if (session.running === 0) session.socket.ref();
-    session.running += 1;
+    begin(session);
     return new Promise((resolve) => {
       const exchange = new Exchange(this.#o.clock, call, (answer) => {
-        session.running -= 1;
         if ('value' in answer) this.#heardMs = this.#o.clock.monotonicMs();
-        if (session.running === 0) session.socket.unref();
+        end(session);
         resolve(answer);
       });
       exchange.start(session.connection, outgoing);
     });
+  }
+
+  /**
+   * Opens a stream with a first message; call {@link reach} before. The connection is looked after for as long as it runs.
+   * @returns undefined when there is no connection
+   */
+  stream(method: MethodPlan, request: unknown, events: StreamEvents): StreamCall | undefined {
+    const session = this.#session;
+    if (session === undefined || !this.isReady) return undefined;
+    const { headers, onMessage, onEnd } = events;
+    const outgoing = { ...this.#outgoing({ method, request, headers }), isOpen: true };
+    begin(session);
+    session.streams += 1;
+    const heard = (bytes: Buffer): void => {
+      this.#heardMs = this.#o.clock.monotonicMs();
+      onMessage(bytes);
+    };
+    const stream = new MessageStream({ onMessage: heard, onEnd }, () => {
+      session.streams -= 1;
+      end(session);
+    });
+    stream.start(session.connection, outgoing);
+    this.#lookAfterStreams(session);
+    return {
+      write: (next) =>
+        stream.write(sealFrame(method.request.encode(next as never, FRAME_HEAD_BYTES))),
+      cancel: () => stream.cancel(),
+    };
   }
 
   /** Breaks off whatever is under way. */
@@ -101,7 +156,7 @@ export class UnaryChannel {
     this.#session?.connection.destroy('the client is closed');
   }
 
-  #outgoing({ method, request, headers }: Call): Outgoing {
+  #outgoing({ method, request, headers }: Omit<Call, 'timeoutMs'>): Outgoing {
     const block = headers === undefined ? this.#plainBlock(method) : this.#block(method, headers);
     const room = roomFor(block) + FRAME_HEAD_BYTES;
     const framed = method.request.encode(request as never, room);
@@ -149,7 +204,7 @@ export class UnaryChannel {
       const onGoAway = (): void => this.#lost(session);
       const limits = { windowBytes: LIMITS.clientWindowBytes };
       const connection = new ClientConnection(socket, { onReady, onGoAway, onClosed }, limits);
-      const session: Session = { socket, connection, running: 0 };
+      const session: Session = { socket, connection, running: 0, streams: 0 };
       this.#lost(this.#session);
       this.#session = session;
       const late = (): void => connection.destroy('it did not answer in time');
@@ -190,11 +245,24 @@ export class UnaryChannel {
     });
   }
 
+  /** Nobody asks anything while a stream is silent, so it is looked after from time to time. */
+  #lookAfterStreams(session: Session): void {
+    if (this.#watch !== undefined) return;
+    this.#watch = this.#o.clock.setTimeout(() => {
+      this.#watch = undefined;
+      if (this.#session !== session || session.streams === 0) return;
+      this.#lookAfter(session);
+      this.#lookAfterStreams(session);
+    }, LIMITS.clientQuietMs);
+  }
+
   #lost(session: Session | undefined): void {
     if (this.#session !== session) return;
     this.#session = undefined;
     this.#ping?.cancel();
     this.#ping = undefined;
+    this.#watch?.cancel();
+    this.#watch = undefined;
   }
 
   #unreachable(why: string): EtcdError {
