@@ -33,6 +33,8 @@ export const EXPECTED_WRITES = 2_048;
 export const UNTOLD_EVENTS = 256;
 /** With so many watchers of a resource the events of a turn are gathered for them. */
 export const MANY_WATCHERS = 32;
+/** Longest pause between two rounds of telling them, each as long as the last round took. */
+export const ROUND_PAUSE_MS = 50;
 /** A watch whose client has this much unread is cut off. */
 export const MAX_WATCH_BACKLOG_BYTES = 8 * 1024 * 1024;
 /** How long a read waits for a cache to catch up with the store. */

@@ -13,16 +13,11 @@ import {
   type Random,
   type Timer,
 } from '@kubets/platform';
-import {
-  CACHE_PAGE_KEYS,
-  EXPECTED_WRITES,
-  MANY_WATCHERS,
-  PROGRESS_POLL_MS,
-  UNTOLD_EVENTS,
-} from '../limits.ts';
+import { CACHE_PAGE_KEYS, EXPECTED_WRITES, PROGRESS_POLL_MS } from '../limits.ts';
 import type { Store, StoredValue, StoreEvent, StoreWatch } from '../storage/store.ts';
 import { type CacheEntry, entryAtRevision, entryOf } from './entry.ts';
 import { type CacheEvent, EventRing } from './ring.ts';
+import { Rounds } from './rounds.ts';
 import type { Selection } from './selection.ts';
 import { SortedEntries } from './sorted-entries.ts';
 import { Watcher, type WatchSink, type WatchStart } from './watcher.ts';
@@ -56,13 +51,11 @@ export class WatchCache {
   readonly #entries: SortedEntries;
   readonly #ring = new EventRing();
   readonly #watchers = new WatcherSet();
+  readonly #rounds: Rounds;
   readonly #listeners = new Set<CacheListener>();
   readonly #backoff: { nextMs(): number; reset(): void };
   /** Entries of this server's own writes, by key, until their events come. */
   readonly #expected = new Map<string, CacheEntry>();
-  /** Changes the watchers have not been told of yet: those of one turn go to each in one write. */
-  #untold: CacheEvent[] = [];
-  #turn: NodeJS.Immediate | undefined;
   #waiters: Waiter[] = [];
   #watch: StoreWatch | undefined;
   #revision = 0n;
@@ -75,6 +68,11 @@ export class WatchCache {
     this.#o = options;
     this.#entries = new SortedEntries(options.indexedFields);
     this.#backoff = exponentialBackoff(REFILL_BACKOFF, options.random);
+    this.#rounds = new Rounds({
+      clock: options.clock,
+      watchers: () => this.#watchers.size,
+      tell: (changes) => this.#tellWatchers(changes),
+    });
   }
 
   get def(): KindDef {
@@ -109,7 +107,7 @@ export class WatchCache {
 
   /** Ends every watch and the store watch. */
   close(): void {
-    this.#tellWatchers();
+    this.#rounds.tellNow();
     this.#state = 'closed';
     this.#watch?.cancel();
     this.#poll?.cancel();
@@ -198,7 +196,7 @@ export class WatchCache {
   /** Sends bookmarks to the watches that take them, and asks the store how far it is. */
   bookmark(): void {
     if (!this.#filled || this.#watchers.size === 0) return;
-    this.#tellWatchers();
+    this.#rounds.tellNow();
     for (const watcher of this.#watchers.all()) watcher.sendBookmark(this.#revision);
     this.#watch?.requestProgress();
   }
@@ -273,7 +271,7 @@ export class WatchCache {
     this.#watch?.cancel();
     this.#watch = undefined;
     this.#expected.clear();
-    this.#tellWatchers();
+    this.#rounds.tellNow();
     for (const watcher of this.#watchers.drain()) watcher.end('expired');
     void this.#fill();
   }
@@ -286,27 +284,13 @@ export class WatchCache {
       if (change === undefined) continue;
       this.#ring.push(change, nowMs);
       this.#tell(change);
-      if (this.#watchers.size > 0) this.#untold.push(change);
+      this.#rounds.add(change);
     }
-    this.#tellSoon();
+    this.#rounds.tellSoon();
     this.#advance(revision);
   }
 
-  /** Few watchers are told at once; for many, what comes in this turn is gathered into one write to each. */
-  #tellSoon(): void {
-    const waiting = this.#untold.length;
-    if (waiting === 0) return;
-    if (this.#watchers.size < MANY_WATCHERS || waiting >= UNTOLD_EVENTS) this.#tellWatchers();
-    else this.#turn ??= setImmediate(() => this.#tellWatchers());
-  }
-
-  /** Sends what has gathered; bookmarks and ends come after it. */
-  #tellWatchers(): void {
-    clearImmediate(this.#turn);
-    this.#turn = undefined;
-    const changes = this.#untold;
-    if (changes.length === 0) return;
-    this.#untold = [];
+  #tellWatchers(changes: readonly CacheEvent[]): void {
     for (const [watcher, some] of this.#watchers.interested(changes)) this.#send(watcher, some);
     for (const change of changes) change.encodings = undefined;
   }
