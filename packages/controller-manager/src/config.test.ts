@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { ConfigError, parseFlags } from '@kubets/platform';
 import { controllerOptions, flags } from './config.ts';
+import { allControllers } from './controllers.ts';
+import { TestCluster } from './testing/index.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kubets-cm-'));
 const file = (name: string, text: string): string => {
@@ -16,9 +18,38 @@ after(() => rmSync(dir, { recursive: true }));
 
 const options = (...argv: string[]) => controllerOptions(parseFlags(flags, argv));
 
+/** The names of the controllers that options make. */
+async function namesOf(made: ReturnType<typeof options>): Promise<string[]> {
+  let names: string[] = [];
+  const cluster = new TestCluster({
+    controllers(deps) {
+      names = allControllers(deps, made).map(({ name }) => name);
+      return [];
+    },
+  });
+  await cluster.start();
+  await cluster.stop();
+  return names;
+}
+
 describe('the configuration', () => {
   it('has the stock times and leaves out what is not asked for', () => {
-    assert.deepEqual(options(), { nodeMonitorPeriodMs: 5000, nodeMonitorGraceMs: 40_000 });
+    const { concurrency: _workers, ...others } = options();
+    assert.deepEqual(others, { nodeMonitorPeriodMs: 5000, nodeMonitorGraceMs: 40_000 });
+  });
+
+  it('has workers by controller', async () => {
+    const made = options('--concurrent-service-endpoint-syncs=9');
+    const { concurrency } = made;
+    const names = new Set(await namesOf(made));
+    const workers = Object.keys(concurrency ?? {});
+    // Without a key to sign with nobody fills Secrets.
+    const unknown = workers.filter((name) => !names.has(name) && name !== 'serviceaccount-token');
+    assert.deepEqual(unknown, []);
+    assert.equal(concurrency?.endpointslice, 9);
+    assert.equal(concurrency?.endpoints, 5);
+    assert.equal(concurrency?.replicaset, 25);
+    assert.equal(concurrency?.['node-ipam'], undefined);
   });
 
   it('reads networks and files', () => {
@@ -44,6 +75,7 @@ describe('the configuration', () => {
     ['a missing file', ['--root-ca-file=/nowhere/ca.crt'], /--root-ca-file.*\/nowhere\/ca.crt/],
     ['a file that is not PEM', [`--root-ca-file=${notPem}`], /not a PEM file/],
     ['a key that is none', [`--service-account-private-key-file=${noKey}`], /no private key/],
+    ['no workers', ['--concurrent-job-syncs=0'], /--concurrent-job-syncs/],
     [
       'no patience',
       ['--node-monitor-grace-period=5s', '--node-monitor-period=5s'],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, flag } from '@kubets/platform';
+import { concurrencyFlags, concurrencyOf } from './concurrency.ts';
 import type { ControllerOptions } from './controllers.ts';
 import { parseCidr } from './node-ipam/allocator.ts';
 import { processFlags } from './runtime/lead.ts';
@@ -8,6 +9,7 @@ import { tokenSigner } from './tokens/jwt.ts';
 /** The process's own flags. */
 export const flags = {
   ...processFlags,
+  ...concurrencyFlags,
   'cluster-cidr': flag.string({
     default: '',
     help: 'pod network that is divided among the nodes, such as 10.244.0.0/16; empty: none',
@@ -55,7 +57,7 @@ function readPem(name: string, file: string): string {
   throw new ConfigError(`--${name}: ${file} is not a PEM file`);
 }
 
-interface Raw {
+type Raw = Parameters<typeof concurrencyOf>[0] & {
   clusterCidr: string;
   nodeCidrMaskSize: number;
   rootCaFile: string;
@@ -65,7 +67,7 @@ interface Raw {
   clusterSigningDuration: number;
   nodeMonitorPeriod: number;
   nodeMonitorGracePeriod: number;
-}
+};
 
 /** Checks the flags against each other and reads the files they name. @throws ConfigError */
 export function controllerOptions(config: Raw): ControllerOptions {
@@ -77,6 +79,7 @@ export function controllerOptions(config: Raw): ControllerOptions {
   const keyFile = config.serviceAccountPrivateKeyFile;
   const signing = signingOf(config);
   return {
+    concurrency: concurrencyOf(config),
     nodeMonitorPeriodMs: nodeMonitorPeriod,
     nodeMonitorGraceMs: nodeMonitorGracePeriod,
     ...(podNetwork ? { podNetwork } : {}),

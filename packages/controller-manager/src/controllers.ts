@@ -5,6 +5,7 @@ import {
   csrSigningController,
   type SigningOptions,
 } from './certificates/reconciler.ts';
+import type { Concurrency } from './concurrency.ts';
 import { cronJobController } from './cronjob/reconciler.ts';
 import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
@@ -41,10 +42,13 @@ export interface ControllerOptions {
   signing?: SigningOptions;
   nodeMonitorPeriodMs: number;
   nodeMonitorGraceMs: number;
+  /** Workers by controller, where they are to be other than usual. */
+  concurrency?: Concurrency;
 }
 
 /** All controllers of one term of leadership. */
-export function allControllers(deps: ControllerDeps, options: ControllerOptions): Controller[] {
+export function allControllers(common: ControllerDeps, options: ControllerOptions): Controller[] {
+  const deps = { ...common, concurrency: options.concurrency ?? {} };
   const { podNetwork, rootCa, tokenSigner: signer, signing } = options;
   return [
     deploymentController(deps),

@@ -21,6 +21,12 @@ export const MAX_MIRRORED_ADDRESSES = 1000;
 /** Workers per controller: enough to overlap round trips, few enough to keep memory flat. */
 export const DEFAULT_CONCURRENCY = 5;
 
+/**
+ * The same for Deployments and ReplicaSets: bringing up a small one is half a dozen answers to wait for, one after the other,
+ * and with few at a time those waits are all that limits how fast a cluster fills up.
+ */
+export const REPLICA_CONCURRENCY = 25;
+
 /** Objects asked for in one page when a loop reads a whole resource. */
 export const LIST_PAGE_SIZE = 500;
 

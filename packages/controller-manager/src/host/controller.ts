@@ -1,6 +1,7 @@
 import { ApiError, isConflict, type KubeObject } from '@kubets/api';
 import { type Api, type EventRecorder, type Informer, WorkQueue } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
+import type { Concurrency } from '../concurrency.ts';
 import { StaleCacheError, UnfinishedError } from '../errors.ts';
 import { DEFAULT_CONCURRENCY } from '../limits.ts';
 import type { SharedInformers } from './informers.ts';
@@ -12,6 +13,8 @@ export interface ControllerDeps {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** Workers by controller, where they are to be other than usual. */
+  concurrency?: Concurrency;
   /** A recorder that writes events in the name of this component. */
   recorder(component: string): EventRecorder;
 }
@@ -74,7 +77,8 @@ export function queueController(options: QueueControllerOptions): Controller {
       unsubscribe = options.subscribe(queue);
       void Promise.all(options.needs.map((informer) => informer.whenSynced())).then(() => {
         if (stopped) return;
-        running = queue.run(options.concurrency ?? DEFAULT_CONCURRENCY, work);
+        const wanted = options.concurrency ?? deps.concurrency?.[name];
+        running = queue.run(wanted ?? DEFAULT_CONCURRENCY, work);
       });
     },
     async stop() {
