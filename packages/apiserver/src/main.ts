@@ -1,5 +1,11 @@
 /** The apiserver process: flags → store → server → serve → drain. */
-import { ConfigError, loadTls, runMain, type TlsMaterial } from '@kubets/platform';
+import {
+  ConfigError,
+  growYoungGeneration,
+  loadTls,
+  runMain,
+  type TlsMaterial,
+} from '@kubets/platform';
 import { optionalFile } from './auth/from-config.ts';
 import { type ApiServerConfig, flags } from './config.ts';
 import { ApiServer } from './server.ts';
@@ -15,6 +21,8 @@ function storeTls(config: ApiServerConfig): TlsMaterial | undefined {
   }
   return loadTls({ certFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile });
 }
+
+growYoungGeneration(1);
 
 await runMain({
   name: 'apiserver',

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import {
   ConfigError,
   errorMessage,
+  growYoungGeneration,
   type ProcessContext,
   runMain,
   systemClock,
@@ -86,7 +87,7 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
   const { clock, random, log, health, metrics } = ctx;
   for (const ignored of withoutEffect(config)) log.warn(ignored, 'this flag has no effect here');
   // All of what is read stays: the fewer collections meanwhile, the better.
-  growYoung(2);
+  growYoungGeneration(2);
   const running = await startMember({
     name: config.name,
     stateDir: stateDirOf(dataDirOf(config)),
@@ -109,7 +110,7 @@ async function start(ctx: ProcessContext, config: EtcdConfig): Promise<void> {
     ...{ clock, random, log, health, metrics },
     onFatal: (error) => ctx.fatal(error),
   });
-  growYoung(1);
+  growYoungGeneration(1);
   registerMetrics(metrics, running.member);
   health.addCheck('serving', async () => {
     const reason = await unhealthyReason(running.member, clock);
@@ -137,20 +138,10 @@ async function command(argv: readonly string[]): Promise<number> {
   return runCommand(argv, { io, disk: nodeDisk });
 }
 
-/**
- * By what factor the young generation grows when much of it survives. A store that serves makes little that lives, and collects
- * it as quickly in what loading the program has left (16 MiB) as in the 48 the engine would take. Whoever starts the process
- * with a size of their own has it.
- */
-function growYoung(factor: 1 | 2): void {
-  const sized = process.execArgv.some((flag) => flag.startsWith('--max-semi-space-size'));
-  if (!sized) setFlagsFromString(`--semi-space-growth-factor=${factor}`);
-}
-
 // Left alone, the engine lets garbage grow to several times what is alive before it collects: most of what is alive
 // here stays so. Collecting at half as much again costs 6 % more processor time in a storm of writes, and saves 20 % of memory.
 setFlagsFromString('--heap-growing-percent=50');
-growYoung(1);
+growYoungGeneration(1);
 
 const argv = process.argv.slice(2);
 if (COMMANDS.has(argv[0] ?? '')) process.exitCode = await command(argv);

@@ -16,3 +16,4 @@ export * from './runtime/clock.ts';
 export * from './runtime/random.ts';
 export * from './tls.ts';
 export * from './yaml.ts';
+export * from './young-generation.ts';
