@@ -1,17 +1,17 @@
 /**
- * Order between what a store says about one write in two ways. The answer to a write and the event of it come in one piece, and
- * the event may be first in it; but who wrote knows the object already, and what the cache is told by them it need not parse.
- * So events are handed on, in order, after everything that the answers beside them have set off.
+ * Order between what a store says about one write in two ways. The answer to a write and the event of it come together, and
+ * the event may be first; but who wrote knows the object already, and what the cache is told by them it need not parse. So
+ * events are handed on, in order, at the end of the turn of the event loop: after everything that has come with them, in however
+ * many records, and after whatever the answers among it have set off.
  */
 export class AfterAnswers {
   #tasks: (() => void)[] = [];
   #isOver = false;
 
-  /** Runs a task in this turn of the event loop, after the promises that are about to go on. */
+  /** Runs a task at the end of this turn. */
   add(task: () => void): void {
     this.#tasks.push(task);
-    // Ticks asked for by a microtask run once no microtask is left (Node.js, "process.nextTick() versus queueMicrotask()").
-    if (this.#tasks.length === 1) queueMicrotask(() => process.nextTick(this.#run));
+    if (this.#tasks.length === 1) setImmediate(this.#run);
   }
 
   /** Runs nothing more. */
