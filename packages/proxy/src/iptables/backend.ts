@@ -94,6 +94,7 @@ export class IptablesBackend implements Backend {
         rules[table].chains().map((chain) => [chain, rules[table].rulesOf(chain).length]),
       ),
       jumps: jumpLines(table),
+      late: new Set(),
     });
     this.#kernel = { filter: after('filter'), nat: after('nat') };
   }

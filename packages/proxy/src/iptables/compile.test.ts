@@ -11,7 +11,7 @@ import { compile } from './compile.ts';
 import { cleanupText, parseSaved, restoreText } from './ruleset.ts';
 
 const OPTIONS = { clusterCidr: '10.244.0.0/16', randomFully: true };
-const EMPTY = { chains: new Map<string, number>(), jumps: [] };
+const EMPTY = { chains: new Map<string, number>(), jumps: [], late: new Set<string>() };
 const two = SERVICE_ENDPOINTS;
 
 function text(ports: readonly ProxyServicePort[], options = OPTIONS): string {
@@ -93,6 +93,32 @@ describe('the kernel’s tables', () => {
     assert.match(nat, /^-X KUBE-SVC-AAAAAAAAAAAAAAAA$/m);
     assert.doesNotMatch(nat, /-X KUBE-SERVICES/);
     assert.deepEqual(nat.match(/^-I \S+/gm), ['-I POSTROUTING', '-I OUTPUT']);
+  });
+
+  it('get the jumps that refuse first again when somebody has put himself before them', () => {
+    const lead = (to: string) => `-A FORWARD -m conntrack --ctstate NEW -j ${to}`;
+    const rest = '-A FORWARD -j KUBE-FORWARD';
+    const saved = (...lines: string[]): string => ['*filter', ...lines, 'COMMIT', ''].join('\n');
+    const ours = ['KUBE-PROXY-FIREWALL', 'KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES'].map(lead);
+    const textFor = (...lines: string[]): string =>
+      restoreText({
+        table: 'filter',
+        rules: compile([], OPTIONS).filter,
+        kernel: parseSaved(saved(...lines), isOwnChain),
+        jumps: jumps.filter((jump) => jump.from === 'FORWARD'),
+      });
+    const moves = (text: string) => text.match(/^-[ID] .*/gm) ?? [];
+    const cni = '-A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD';
+    const moved = moves(textFor(ours[0] ?? '', cni, ...ours.slice(1), rest));
+    assert.deepEqual(
+      moved.filter((line) => line.startsWith('-D')),
+      ours.map((line) => line.replace('-A', '-D')),
+    );
+    assert.deepEqual(
+      moved.filter((line) => line.startsWith('-I')).map((line) => / -j (\S+)$/.exec(line)?.[1]),
+      ['KUBE-EXTERNAL-SERVICES', 'KUBE-SERVICES', 'KUBE-PROXY-FIREWALL'],
+    );
+    assert.deepEqual(moves(textFor(...ours, cni, rest)), []);
   });
 
   it('lose everything of ours, and nothing else, when cleaned', () => {

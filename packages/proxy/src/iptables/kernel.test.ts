@@ -52,6 +52,13 @@ describe('iptables in the kernel', { skip: skip ?? false, concurrency: false }, 
     assert.match(await first.ask(NET.clientIP, 9090), /^outside /);
   });
 
+  it('goes on refusing when somebody accepts everything before it', async () => {
+    await network.node.run('iptables -I FORWARD 1 -j ACCEPT');
+    await backend.apply(services, true);
+    assert.equal(await first.ask('10.96.1.3', 80), 'ECONNREFUSED');
+    await network.node.run('iptables -D FORWARD -j ACCEPT');
+  });
+
   it('follows changes, and deletes the chains of services that are gone', async () => {
     await backend.apply([service('web', '10.96.1.1', [endpoint(1)])], false);
     assert.deepEqual(names(await first.askMany('10.96.1.1', 80, 6)), ['pod1']);

@@ -54,6 +54,8 @@ export interface Jump {
   readonly to: string;
   /** Matches before the jump. */
   readonly match: string;
+  /** It refuses, so it has to stand before what others accept. */
+  readonly leads?: boolean;
 }
 
 /** What is in the kernel, as far as it concerns us. */
@@ -62,29 +64,46 @@ export interface KernelTable {
   readonly chains: ReadonlyMap<string, number>;
   /** Rules of built-in chains that lead into ours, as `iptables-save` prints them. */
   readonly jumps: readonly string[];
+  /** Those of them that stand behind a rule of somebody else. */
+  readonly late: ReadonlySet<string>;
 }
 
 /** Reads the output of `iptables-save -t TABLE`. */
 export function parseSaved(text: string, isOwn: (chain: string) => boolean): KernelTable {
   const chains = new Map<string, number>();
   const jumps: string[] = [];
+  const late = new Set<string>();
+  const shared = new Set<string>();
   for (const line of text.split('\n')) {
     const chain = /^:(\S+) /.exec(line)?.[1];
     if (chain !== undefined && isOwn(chain)) chains.set(chain, 0);
     const from = /^-A (\S+)/.exec(line)?.[1] ?? '';
     const count = chains.get(from);
     if (count !== undefined) chains.set(from, count + 1);
-    else if (isOwn(/ -j (\S+)$/.exec(line)?.[1] ?? '')) jumps.push(line);
+    else if (isOwn(/ -j (\S+)$/.exec(line)?.[1] ?? '')) {
+      jumps.push(line);
+      if (shared.has(from)) late.add(line);
+    } else if (from !== '') shared.add(from);
   }
-  return { chains, jumps };
+  return { chains, jumps, late };
 }
 
 const JUMP_END = / -j (\S+)$/;
 
-function isThere(jump: Jump, kernel: KernelTable): boolean {
-  return kernel.jumps.some(
+/** The rules in the kernel that are this jump. */
+function linesFor(jump: Jump, kernel: KernelTable): string[] {
+  return kernel.jumps.filter(
     (line) => line.startsWith(`-A ${jump.from} `) && JUMP_END.exec(line)?.[1] === jump.to,
   );
+}
+
+/** Leading jumps of chains in which somebody put himself before one of them: they are to be put first again. */
+function overtaken(jumps: readonly Jump[], kernel: KernelTable): Jump[] {
+  const leading = jumps.filter((jump) => jump.leads);
+  const isLate = (jump: Jump): boolean =>
+    linesFor(jump, kernel).some((line) => kernel.late.has(line));
+  const chains = new Set(leading.filter(isLate).map((jump) => jump.from));
+  return leading.filter((jump) => chains.has(jump.from));
 }
 
 /** The chains whose rules are not known to be in the kernel as they should be. */
@@ -110,17 +129,23 @@ export interface TableChange {
 
 /**
  * The input that makes one table hold exactly these rules in our chains, in one step: chains that differ are emptied
- * and filled, those no longer wanted are deleted, jumps that are missing are put first in their chains.
+ * and filled, those no longer wanted are deleted, jumps that are missing, or stand too late, are put first in their
+ * chains.
  * @returns '' when there is nothing to do
  */
 export function restoreText({ table, rules, kernel, jumps, loaded }: TableChange): string {
   const fresh = outdated(rules, kernel, loaded);
   const gone = [...kernel.chains.keys()].filter((chain) => !rules.has(chain)).sort();
-  const missing = jumps.filter((jump) => jump.table === table && !isThere(jump, kernel));
+  const here = jumps.filter((jump) => jump.table === table);
+  const moved = overtaken(here, kernel);
+  const missing = here.filter(
+    (jump) => moved.includes(jump) || linesFor(jump, kernel).length === 0,
+  );
   if (fresh.length + gone.length + missing.length === 0) return '';
   const lines = [
     `*${table}`,
     ...[...fresh, ...gone].map((chain) => `:${chain} - [0:0]`),
+    ...moved.flatMap((jump) => linesFor(jump, kernel)).map((line) => line.replace(/^-A /, '-D ')),
     ...missing.toReversed().map(({ from, to, match }) => `-I ${from} 1 ${match} -j ${to}`),
     ...linesOf(rules, fresh),
     ...gone.map((chain) => `-X ${chain}`),
