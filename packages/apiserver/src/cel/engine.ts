@@ -38,6 +38,8 @@ export function newEnvironment(): Environment {
 export interface Expression {
   /** Names of the variables it speaks of. */
   readonly names: ReadonlySet<string>;
+  /** Its parts, for those who reckon what it may cost. */
+  readonly ast: ASTNode;
   /** Evaluates. @throws EvaluationFailure */
   evaluate(variables: Readonly<Record<string, unknown>>): unknown;
 }
@@ -88,11 +90,13 @@ function checkPresence(source: string, ast: ASTNode, types: Environment): void {
 
 class Bounded implements Expression {
   readonly names: ReadonlySet<string>;
+  readonly ast: ASTNode;
   readonly #parsed: ParseResult;
   #left = 0;
 
   constructor(parsed: ParseResult) {
     this.#parsed = parsed;
+    this.ast = parsed.ast;
     const names = new Set<string>();
     visit(parsed.ast, (node) => {
       if (node.op === 'id') names.add(String(node.args));

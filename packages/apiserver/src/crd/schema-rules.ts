@@ -1,9 +1,13 @@
 /** Whether the schema of a definition is structural; texts are the stock server's. */
 import { fieldErrors, goQuote, isJsonObject, type ValidationRule } from '@kubets/api';
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { estimatedCost } from '../cel/cost.ts';
 import { CompileError } from '../cel/errors.ts';
 import { objectSchema } from '../cel/schema-types.ts';
+import { mostInRequest } from '../cel/sizes.ts';
 import { compileMessage, compileRule } from './compiled-rules.ts';
 import { regexpProblem } from './go-regexp.ts';
+import { costFault, type RuleCost, totalFaults } from './rule-costs.ts';
 import { patternOf, validateValue } from './schema-validation.ts';
 import type { Schema } from './structural.ts';
 
@@ -23,8 +27,24 @@ const NOT_SUPPORTED = [
 interface Walk {
   readonly errors: FieldError[];
   /** Rules are compiled only for schemas that are fine otherwise. */
-  readonly rules: { readonly schema: Schema; readonly path: string }[];
+  readonly rules: Ruled[];
 }
+
+/** Where in a schema something stands. */
+interface Surroundings {
+  /** How many values of it an object can have; undefined: as many as a request holds. */
+  readonly most: number | undefined;
+  /** What encloses it whose parts cannot be followed through a change. */
+  readonly uncorrelated?: string | undefined;
+}
+
+/** A schema that has rules. */
+interface Ruled extends Surroundings {
+  readonly schema: Schema;
+  readonly path: string;
+}
+
+const ROOT: Surroundings = { most: 1 };
 
 /** Everything wrong with the schema of a version. */
 export function schemaErrors(schema: Schema, path: string): FieldError[] {
@@ -34,10 +54,13 @@ export function schemaErrors(schema: Schema, path: string): FieldError[] {
     walk.errors.push(invalid(`${path}.type`, schema.type, 'must be object at the root'));
   }
   rootFields(walk, schema, path);
-  schemaHere(walk, schema, path);
+  schemaHere(walk, schema, path, ROOT);
   if (walk.errors.length === 0) {
-    for (const one of walk.rules)
-      walk.errors.push(...ruleErrors(one.schema, one.path, one.schema === schema));
+    const costs: RuleCost[] = [];
+    for (const one of walk.rules) {
+      walk.errors.push(...ruleErrors(one, one.schema === schema, costs));
+    }
+    walk.errors.push(...totalFaults(path, costs));
   }
   return walk.errors;
 }
@@ -65,7 +88,7 @@ function rootFields(walk: Walk, schema: Schema, path: string): void {
   }
 }
 
-function schemaHere(walk: Walk, schema: Schema, path: string): void {
+function schemaHere(walk: Walk, schema: Schema, path: string, around: Surroundings): void {
   const { errors } = walk;
   if (schema.type && !TYPES.includes(schema.type)) {
     errors.push(notSupported(`${path}.type`, schema.type, TYPES));
@@ -85,23 +108,30 @@ function schemaHere(walk: Walk, schema: Schema, path: string): void {
     errors.push(invalid(`${path}.pattern`, schema.pattern, why));
   }
   extensionErrors(errors, schema, path);
-  members(walk, schema, path);
+  members(walk, schema, path, around);
   junctors(errors, schema, { path, of: schema });
   if (schema.default !== undefined) errors.push(...defaultErrors(schema, path));
-  if (schema['x-kubernetes-validations']?.length) walk.rules.push({ schema, path });
+  if (schema['x-kubernetes-validations']?.length) walk.rules.push({ schema, path, ...around });
 }
 
-function members(walk: Walk, schema: Schema, path: string): void {
+function members(walk: Walk, schema: Schema, path: string, around: Surroundings): void {
   const { errors } = walk;
+  const inside = insideOf(schema, path, around);
   for (const name of Object.keys(schema.properties ?? {}).sort()) {
     const property = schema.properties?.[name];
-    if (property) below(walk, property, `${path}.properties[${name}]`, 'object fields');
+    if (property) {
+      below(
+        walk,
+        { schema: property, path: `${path}.properties[${name}]`, ...inside },
+        'object fields',
+      );
+    }
   }
   const { items, additionalProperties: extra } = schema;
   if (Array.isArray(items)) {
     errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
   } else if (isJsonObject(items)) {
-    below(walk, items as Schema, `${path}.items`, 'array items');
+    below(walk, { schema: items as Schema, path: `${path}.items`, ...inside }, 'array items');
   } else if (schema.type === 'array') {
     errors.push(required(`${path}.items`, 'must be specified'));
   }
@@ -110,16 +140,38 @@ function members(walk: Walk, schema: Schema, path: string): void {
   if (extra !== undefined && extra !== false && schema.properties) {
     errors.push(forbidden(at, 'additionalProperties and properties are mutual exclusive'));
   }
-  if (isJsonObject(extra)) below(walk, extra as Schema, at, 'object fields');
+  if (isJsonObject(extra)) {
+    below(walk, { schema: extra as Schema, path: at, ...inside }, 'object fields');
+  }
 }
 
-function below(walk: Walk, schema: Schema, path: string, what: string): void {
+/** What the members of a schema are in. */
+function insideOf(
+  schema: Schema,
+  path: string,
+  { most, uncorrelated }: Surroundings,
+): Surroundings {
+  const isList = schema.type === 'array';
+  const isMap = !isList && isJsonObject(schema.additionalProperties);
+  const bound = isList ? schema.maxItems : schema.maxProperties;
+  const factor = isList || isMap ? bound : 1;
+  const isAtomic = isList
+    ? schema['x-kubernetes-list-type'] !== 'map'
+    : schema['x-kubernetes-map-type'] === 'atomic';
+  return {
+    most: most === undefined || factor === undefined ? undefined : most * factor,
+    uncorrelated: uncorrelated ?? (isAtomic ? path : undefined),
+  };
+}
+
+function below(walk: Walk, one: Ruled, what: string): void {
+  const { schema, path, ...around } = one;
   const isOpen =
     schema['x-kubernetes-int-or-string'] || schema['x-kubernetes-preserve-unknown-fields'];
   if (!schema.type && !isOpen) {
     walk.errors.push(required(`${path}.type`, `must not be empty for specified ${what}`));
   }
-  schemaHere(walk, schema, path);
+  schemaHere(walk, schema, path, around);
 }
 
 const STRUCTURE = [
@@ -267,10 +319,18 @@ const REASONS = [
   'FieldValueRequired',
 ];
 
-function ruleErrors(schema: Schema, path: string, isRoot: boolean): FieldError[] {
+function ruleErrors(ruled: Ruled, isRoot: boolean, costs: RuleCost[]): FieldError[] {
   const errors: FieldError[] = [];
+  const { schema, path, uncorrelated } = ruled;
   const isObject = isRoot || schema['x-kubernetes-embedded-resource'] === true;
   const typed = isObject ? objectSchema(schema) : schema;
+  const most = ruled.most ?? mostInRequest(schema);
+  const reckon = (what: 'rule' | 'messageExpression', at: string, ast: ASTNode): void => {
+    const one = { path: at, cost: estimatedCost(ast, schema) * most };
+    costs.push(one);
+    const fault = costFault(what, one);
+    if (fault !== undefined) errors.push(fault);
+  };
   (schema['x-kubernetes-validations'] ?? []).forEach((rule, i) => {
     const at = `${path}.x-kubernetes-validations[${i}]`;
     if (!rule.rule?.trim()) {
@@ -280,31 +340,37 @@ function ruleErrors(schema: Schema, path: string, isRoot: boolean): FieldError[]
     if (rule.reason && !REASONS.includes(rule.reason)) {
       errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
     }
-    compiled(errors, rule, `${at}.rule`, {
-      prefix: 'compilation failed: ',
-      work: () => compileRule(typed, rule),
-    });
-    compiled(errors, rule, `${at}.messageExpression`, {
-      prefix: 'messageExpression compilation failed: ',
+    const prefix = 'compilation failed: ';
+    const work = () => compileRule(typed, rule);
+    const made = compiled(errors, rule, `${at}.rule`, { prefix, work });
+    if (made) reckon('rule', `${at}.rule`, made.expression.ast);
+    if (made?.isTransition && uncorrelated !== undefined && !rule.optionalOldSelf) {
+      const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
+      errors.push(invalid(`${at}.rule`, rule.rule, why));
+    }
+    const message = compiled(errors, rule, `${at}.messageExpression`, {
+      prefix: `messageExpression ${prefix}`,
       work: () => compileMessage(typed, rule),
     });
+    if (message) reckon('messageExpression', `${at}.messageExpression`, message.ast);
   });
   return errors;
 }
 
-function compiled(
+function compiled<T>(
   errors: FieldError[],
   rule: ValidationRule,
   path: string,
-  o: { prefix: string; work: () => unknown },
-): void {
+  o: { prefix: string; work: () => T },
+): T | undefined {
   try {
-    o.work();
+    return o.work();
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     const isSyntax = error.message.startsWith('ERROR');
     const why = isSyntax ? o.prefix + error.message : error.message;
     errors.push(invalid(path, new fieldErrors.GoText(ruleText(rule)), why));
+    return undefined;
   }
 }
 
