@@ -94,6 +94,22 @@ test('in a run that ended in trouble, what nobody could see is not called lost',
   assert.equal(verdict.ok, false);
 });
 
+test('in a run that ended in trouble, those who watched one after the other tell what was', () => {
+  const [one, two, three] = [2, 3, 4].map((mod) => kv(`reg/${mod}`, `v${mod}`, mod));
+  assert.ok(one && two && three);
+  const later = { ...watcher(put(two), put(three)), start: 3 };
+  const parts = {
+    operations: [wrote('reg/2', 'v2', 2), wrote('reg/3', 'v3', 3), wrote('reg/4', 'v4', 4)],
+    complaints: ['m1 does not serve'],
+  };
+  const verdict = judge(history({ ...parts, watches: [watcher(put(one), put(two)), later] }));
+  assert.deepEqual(verdict.violations, ['m1 does not serve']);
+  assert.equal(verdict.revisions, 4);
+  const wrong = { ...watcher(put(two), put({ ...three, value: 'other' })), start: 3 };
+  const other = judge(history({ ...parts, watches: [watcher(put(one), put(two)), wrong] }));
+  assert.equal(other.violations.length, 2, 'what they tell is still judged');
+});
+
 test('a change nobody asked for is noticed, and one that was made twice', () => {
   const first = kv('reg/0', 'v1', 2);
   const second = { ...kv('reg/0', 'v1', 3), create: 2, version: 2 };

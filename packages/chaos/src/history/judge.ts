@@ -100,24 +100,39 @@ function judgeable({ complaints, operations }: History, newest: number): readonl
   return operations.filter(({ outcome }) => outcome.type !== 'ok' || outcome.revision <= newest);
 }
 
-/** What one watcher of everything saw, from the first revision on: the one that saw most. Others are compared with it. */
+/**
+ * What watchers of everything saw, from the first revision on: the one that saw most of it, continued by others that took it
+ * up before its end. (At the end of a run one sees all of it, unless the run ended in trouble.) Each of them is compared with it.
+ */
 function agreedBy(watches: readonly WatchRecord[]): Map<number, Change[]> {
   const first = Math.min(...watches.map((one) => one.start));
-  let longest: WatchRecord | undefined;
-  for (const record of watches) {
-    if (record.start !== first) continue;
-    if (longest === undefined || eventsIn(record) > eventsIn(longest)) longest = record;
-  }
   const agreed = new Map<number, Change[]>();
-  for (const message of longest?.messages ?? []) {
-    if (message.type !== 'events') continue;
-    for (const { type, kv } of message.events) {
-      const changes = agreed.get(kv.mod) ?? [];
-      changes.push({ type, kv });
-      agreed.set(kv.mod, changes);
+  let upTo = first - 1;
+  for (;;) {
+    const next = longest(watches.filter((one) => seesAll(one) && one.start <= upTo + 1));
+    const changes = (next?.messages ?? [])
+      .flatMap((message) => (message.type === 'events' ? message.events : []))
+      .filter(({ kv }) => kv.mod > upTo);
+    if (changes.length === 0) return agreed;
+    for (const { type, kv } of changes) {
+      const others = agreed.get(kv.mod) ?? [];
+      others.push({ type, kv });
+      agreed.set(kv.mod, others);
+      upTo = Math.max(upTo, kv.mod);
     }
   }
-  return agreed;
+}
+
+const seesAll = ({ noPut, noDelete }: WatchRecord): boolean => !noPut && !noDelete;
+
+/** The one that saw the newest revision; of several the one that saw more. */
+function longest(watches: readonly WatchRecord[]): WatchRecord | undefined {
+  return watches.toSorted((a, b) => newestIn(b) - newestIn(a) || eventsIn(b) - eventsIn(a))[0];
+}
+
+function newestIn({ messages }: WatchRecord): number {
+  const last = messages.findLast(({ type }) => type === 'events');
+  return last?.type === 'events' ? (last.events.at(-1)?.kv.mod ?? 0) : 0;
 }
 
 function eventsIn({ messages }: WatchRecord): number {
