@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { badRequest, FieldError, invalid } from '@kubets/api';
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { type KubeletClient, refusal } from './kubelet-client.ts';
+import { sendLogMessages } from './log-socket.ts';
 import { relayBody } from './relay.ts';
 import { chooseContainer, findPod, isSet, kubeletOfPod } from './target.ts';
 
@@ -13,41 +15,56 @@ export function podLogs(store: ResourceStore, client: KubeletClient): StreamHand
     resource: 'pods',
     subresource: 'log',
     handle: (stream, response) => sendLog(stream, response, { store, client }),
+    upgrade: (stream, socket, head) =>
+      sendLogMessages({ stream, socket, head }, (signal) =>
+        openLog(stream, signal, { store, client }),
+      ),
   };
 }
 
-async function sendLog(
-  stream: StreamRequest,
-  response: AnyResponse,
-  o: { store: ResourceStore; client: KubeletClient },
-): Promise<void> {
-  const { info, query, signal } = stream;
-  const options = logQuery(query);
-  const pod = await findPod(o.store, info.namespace, info.name);
-  const container = chooseContainer(pod, query.get('container') ?? '');
-  if (!pod.spec?.nodeName) {
-    // Nothing has run yet, so there is nothing to send; that is no error.
+type Deps = { store: ResourceStore; client: KubeletClient };
+
+async function sendLog(stream: StreamRequest, response: AnyResponse, deps: Deps): Promise<void> {
+  const gone = goneSignal(response, stream.signal);
+  const answer = await openLog(stream, gone, deps);
+  if (answer === undefined) {
     response.statusCode = 204;
     response.end();
     return;
   }
+  response.statusCode = 200;
+  response.setHeader('content-type', answer.headers['content-type'] ?? 'text/plain');
+  response.setHeader('cache-control', 'no-cache, private');
+  await relayBody(answer, response, gone);
+}
+
+/**
+ * The kubelet's answer; `undefined`: nothing has run yet, so there is nothing to send, which is no error.
+ * @throws ApiError what the kubelet, or we, refuse
+ */
+async function openLog(
+  stream: StreamRequest,
+  signal: AbortSignal,
+  o: Deps,
+): Promise<IncomingMessage | undefined> {
+  const { info, query } = stream;
+  const options = logQuery(query);
+  const pod = await findPod(o.store, info.namespace, info.name);
+  const container = chooseContainer(pod, query.get('container') ?? '');
+  if (!pod.spec?.nodeName) return undefined;
   const address = await kubeletOfPod(o.store, pod);
   const where = [info.namespace, info.name, container].map(encodeURIComponent).join('/');
   const path = `/containerLogs/${where}${options === '' ? '' : `?${options}`}`;
-  const gone = goneSignal(response, signal);
   const answer = await o.client.request({
     ...address,
     scheme: 'https',
     method: 'GET',
     path,
     headers: {},
-    signal: gone,
+    signal,
   });
   if (answer.statusCode !== 200) throw await refusal(answer, { resource: 'pods', name: info.name });
-  response.statusCode = 200;
-  response.setHeader('content-type', answer.headers['content-type'] ?? 'text/plain');
-  response.setHeader('cache-control', 'no-cache, private');
-  await relayBody(answer, response, gone);
+  return answer;
 }
 
 /** Aborts when the client goes away or the server drains. */

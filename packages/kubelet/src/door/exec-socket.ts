@@ -1,6 +1,8 @@
 /**
- * kubectl's WebSocket protocols for exec and attach: each message is one byte of channel and its data.
- * `v4.channel.k8s.io` and, with half-closing of stdin, `v5.channel.k8s.io`.
+ * The WebSocket protocols for exec and attach: each message is one byte of channel and its data.
+ * `v4.channel.k8s.io` and, with half-closing of stdin, `v5.channel.k8s.io` end with a Status on the error channel;
+ * `channel.k8s.io`, which was there before them, tells failures only, as plain text. Of the forms with `base64` the
+ * channel is a digit and the data text.
  */
 
 import { errorMessage, type Logger } from '@kubets/platform';
@@ -8,7 +10,14 @@ import type { RawData, WebSocket } from 'ws';
 import { STREAM_BUFFER_BYTES } from '../limits.ts';
 import type { ContainerRuntime, ExecHandlers, ExecSession, StreamRequest } from '../ports.ts';
 
-export const EXEC_PROTOCOLS: readonly string[] = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+/** The preferred first. */
+export const EXEC_PROTOCOLS: readonly string[] = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+];
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -18,8 +27,43 @@ const RESIZE = 4;
 const CLOSE = 255;
 const NORMAL_CLOSURE = 1_000;
 
-const framed = (channel: number, data: Buffer): Buffer =>
-  Buffer.concat([Buffer.from([channel]), data]);
+/** `0` of a channel's digit. */
+const FIRST_DIGIT = 0x30;
+
+/** How messages look, by the protocol that was agreed on. */
+interface Codec {
+  encode(channel: number, data: Buffer): Buffer | string;
+  decode(message: Buffer): { channel: number | undefined; data: Buffer };
+  /** What the error channel says in the end; `undefined`: nothing. */
+  verdict(statusJson: Buffer): Buffer | undefined;
+}
+
+const PLAIN: Pick<Codec, 'encode' | 'decode'> = {
+  encode: (channel, data) => Buffer.concat([Buffer.from([channel]), data]),
+  decode: (message) => ({ channel: message[0], data: message.subarray(1) }),
+};
+
+const BASE64: Pick<Codec, 'encode' | 'decode'> = {
+  encode: (channel, data) => `${channel}${data.toString('base64')}`,
+  decode: (message) => ({
+    channel: (message[0] ?? FIRST_DIGIT) - FIRST_DIGIT,
+    data: Buffer.from(message.subarray(1).toString('latin1'), 'base64'),
+  }),
+};
+
+function codecOf(protocol: string): Codec {
+  const form = protocol.includes('base64') ? BASE64 : PLAIN;
+  const tellsStatus = /^v[45]\./.test(protocol);
+  return { ...form, verdict: tellsStatus ? (status) => status : textOfFailure };
+}
+
+/** Of a Status its message, if it is a failure. */
+function textOfFailure(statusJson: Buffer): Buffer | undefined {
+  const status: unknown = JSON.parse(statusJson.toString('utf8'));
+  if (typeof status !== 'object' || status === null) return undefined;
+  if (Reflect.get(status, 'status') === 'Success') return undefined;
+  return Buffer.from(String(Reflect.get(status, 'message') ?? ''));
+}
 
 function failure(message: string): Buffer {
   const status = {
@@ -42,6 +86,7 @@ function bytesOf(data: RawData): Buffer {
 /** One client's conversation. */
 class ExecSocket implements ExecHandlers {
   readonly #socket: WebSocket;
+  readonly #codec: Codec;
   #session: ExecSession | undefined;
   readonly #early: Buffer[] = [];
   #outputPaused = false;
@@ -49,6 +94,7 @@ class ExecSocket implements ExecHandlers {
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
+    this.#codec = codecOf(socket.protocol);
     socket.on('message', (data: RawData) => this.#onMessage(bytesOf(data)));
     socket.on('close', () => this.#session?.close());
     socket.on('error', () => this.#session?.close());
@@ -76,8 +122,13 @@ class ExecSocket implements ExecHandlers {
   onEnd(statusJson: Buffer | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    const verdict = statusJson ?? failure('the container runtime closed the connection');
-    this.#socket.send(framed(ERROR, verdict), () => this.#socket.close(NORMAL_CLOSURE));
+    const said = statusJson ?? failure('the container runtime closed the connection');
+    const verdict = this.#codec.verdict(said);
+    if (verdict === undefined) this.#socket.close(NORMAL_CLOSURE);
+    else {
+      const message = this.#codec.encode(ERROR, verdict);
+      this.#socket.send(message, () => this.#socket.close(NORMAL_CLOSURE));
+    }
   }
 
   fail(message: string): void {
@@ -85,7 +136,7 @@ class ExecSocket implements ExecHandlers {
   }
 
   #send(channel: number, data: Buffer): void {
-    this.#socket.send(framed(channel, data), () => this.#relieve());
+    this.#socket.send(this.#codec.encode(channel, data), () => this.#relieve());
     if (this.#socket.bufferedAmount > STREAM_BUFFER_BYTES && !this.#outputPaused) {
       this.#outputPaused = true;
       this.#session?.setPaused(true);
@@ -104,8 +155,7 @@ class ExecSocket implements ExecHandlers {
       this.#socket.pause();
       return;
     }
-    const data = message.subarray(1);
-    const [channel] = message;
+    const { channel, data } = this.#codec.decode(message);
     if (channel === STDIN && data.length > 0 && !this.#session.writeStdin(data)) {
       this.#socket.pause();
     }

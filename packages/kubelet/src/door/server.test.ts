@@ -223,6 +223,48 @@ describe('the door', () => {
     await eventually('its end', () => runtime.closed > 0);
   });
 
+  /** Everything a session says, up to its end or to the wanted number of messages. */
+  async function said(protocol: string, query: string, input?: string | Buffer): Promise<string[]> {
+    const url = `wss://127.0.0.1:${port}/exec/shop/web/main?command=a&stdout=1&stderr=1${query}`;
+    const socket = new WebSocket(url, [protocol], clientTls());
+    const seen: string[] = [];
+    socket.on('message', (data: Buffer) => seen.push(data.toString('latin1')));
+    const closed = once(socket, 'close');
+    await once(socket, 'open');
+    assert.equal(socket.protocol, protocol);
+    if (input !== undefined) {
+      socket.send(input);
+      await eventually('the echo', () => seen.length >= 2);
+      socket.terminate();
+    }
+    await closed;
+    return seen;
+  }
+  const b64 = (text: string): string => Buffer.from(text).toString('base64');
+  const older: [string, Buffer | string, string[], string[], string][] = [
+    ['channel.k8s.io', Buffer.from('\0in'), ['\u0001in', '\u0002!'], [], '\u0003broken'],
+    [
+      'base64.channel.k8s.io',
+      `0${b64('in')}`,
+      [`1${b64('in')}`, `2${b64('!')}`],
+      [],
+      `3${b64('broken')}`,
+    ],
+  ];
+  for (const [protocol, input, echo, success, failed] of older) {
+    it(`speaks ${protocol} to those who know nothing newer`, async () => {
+      assert.deepEqual(await said(protocol, '&stdin=1', input), echo);
+      assert.deepEqual(await said(protocol, ''), success);
+      runtime.fail = new RuntimeFault('broken');
+      assert.deepEqual(await said(protocol, ''), [failed]);
+    });
+  }
+
+  it('tells the status in v4.base64.channel.k8s.io', async () => {
+    const status = `3${b64(SUCCESS.toString())}`;
+    assert.deepEqual(await said('v4.base64.channel.k8s.io', ''), [status]);
+  });
+
   it('holds a fast process back for a slow client', async () => {
     runtime.flood = Buffer.alloc(8 * 1024 * 1024, 'x');
     const outcome = await exec(port, '/exec/shop/web/main?command=a&stdin=1&stdout=1', {
