@@ -126,3 +126,64 @@ describe('a stateful set', () => {
     });
   }
 });
+
+describe('the claims of a stateful set', () => {
+  const keeping = (whenScaled: string, whenDeleted: string): StatefulSet => {
+    const set = database();
+    if (set.spec) set.spec.persistentVolumeClaimRetentionPolicy = { whenScaled, whenDeleted };
+    return set;
+  };
+  const claims = (): string[] => cluster.names('persistentvolumeclaims');
+  const scale = (replicas: number) =>
+    edit((set) => {
+      if (set.spec) set.spec.replicas = replicas;
+    });
+
+  async function begin(whenScaled: string, whenDeleted: string): Promise<void> {
+    await start();
+    await cluster.create('statefulsets', keeping(whenScaled, whenDeleted));
+    await cluster.until('all members work', () => working() === 3);
+    await cluster.settle();
+    assert.deepEqual(claims(), ['data-db-0', 'data-db-1', 'data-db-2']);
+  }
+
+  it('go with a member that is scaled away, if asked', async () => {
+    await begin('Delete', 'Retain');
+    await scale(1);
+    await cluster.settle();
+    assert.deepEqual(claims(), ['data-db-0']);
+    await scale(2);
+    await cluster.settle();
+    assert.deepEqual(claims(), ['data-db-0', 'data-db-1']);
+    await cluster.delete('statefulsets', 'db');
+    await cluster.settle();
+    assert.deepEqual(claims(), ['data-db-0', 'data-db-1']);
+  });
+
+  it('go with the set, if asked', async () => {
+    await begin('Retain', 'Delete');
+    await scale(1);
+    await cluster.settle();
+    assert.equal(claims().length, 3);
+    await cluster.delete('statefulsets', 'db');
+    await cluster.settle();
+    assert.deepEqual(claims(), []);
+  });
+
+  it('stay with a member that is only replaced, and when the policy is taken back', async () => {
+    await begin('Delete', 'Delete');
+    await cluster.delete('pods', 'db-1');
+    await cluster.settle();
+    assert.equal(claims().length, 3);
+    await edit((set) => {
+      if (set.spec) {
+        const whenScaled = 'Retain';
+        set.spec.persistentVolumeClaimRetentionPolicy = { whenScaled, whenDeleted: 'Retain' };
+      }
+    });
+    await cluster.settle();
+    await cluster.delete('statefulsets', 'db');
+    await cluster.settle();
+    assert.equal(claims().length, 3);
+  });
+});

@@ -10,7 +10,7 @@ import {
   type StatefulSetStatus,
 } from '@kubets/api';
 import type { EventRecorder, Informer, ResourceApi } from '@kubets/client';
-import { StaleCacheError } from '../errors.ts';
+import { StaleCacheError, UnfinishedError } from '../errors.ts';
 import { templateOf } from '../history/revisions.ts';
 import { RevisionStore } from '../history/store.ts';
 import { claim } from '../host/claims.ts';
@@ -34,16 +34,24 @@ import {
 } from '../objects/meta.ts';
 import { availableAtMs } from '../objects/pods.ts';
 import { decideStatefulSet, type StatefulPlan } from './decide.ts';
-import { memberClaims, memberPod, ordinalOf, revisionOf, STATEFUL_SET_KIND } from './identity.ts';
+import {
+  memberClaims,
+  memberPod,
+  ordinalOf,
+  podName,
+  revisionOf,
+  STATEFUL_SET_KIND,
+} from './identity.ts';
+import { claimOwners } from './retention.ts';
 
 /** Keeps the members of StatefulSets: each with its own name and volumes, changed one at a time. */
 export function statefulSetController(deps: ControllerDeps): Controller {
   const loop = new StatefulLoop(deps);
-  const { statefulSets, pods, controllerRevisions } = deps.informers;
+  const { statefulSets, pods, controllerRevisions, claims } = deps.informers;
   return queueController({
     name: 'statefulset',
     deps,
-    needs: [statefulSets, pods, controllerRevisions],
+    needs: [statefulSets, pods, controllerRevisions, claims],
     subscribe: (queue) => loop.subscribe(queue),
     reconcile: (key, queue) => loop.reconcile(key, queue),
   });
@@ -53,6 +61,7 @@ class StatefulLoop {
   readonly #deps: ControllerDeps;
   readonly #sets: Informer<StatefulSet>;
   readonly #pods: Informer<Pod>;
+  readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #setApi: ResourceApi<StatefulSet>;
   readonly #podApi: ResourceApi<Pod>;
   readonly #claimApi: ResourceApi<PersistentVolumeClaim>;
@@ -63,6 +72,7 @@ class StatefulLoop {
     this.#deps = deps;
     this.#sets = deps.informers.statefulSets;
     this.#pods = deps.informers.pods;
+    this.#claims = deps.informers.claims;
     this.#setApi = deps.api.resource<StatefulSet>('apps/v1', 'statefulsets');
     this.#podApi = deps.api.resource<Pod>('v1', 'pods');
     this.#claimApi = deps.api.resource<PersistentVolumeClaim>('v1', 'persistentvolumeclaims');
@@ -108,6 +118,8 @@ class StatefulLoop {
       nowMs: this.#deps.clock.now(),
     });
     await this.#writeStatus(set, plan.status);
+    // Before members go: their claims have to know by then whether they follow.
+    await this.#ownClaims(set, pods);
     await this.#carryOut(set, plan, [current, update]);
     const inUse = new Set([nameOf(current), nameOf(update), ...pods.map(revisionOf)]);
     const limit = set.spec.revisionHistoryLimit ?? 10;
@@ -142,7 +154,9 @@ class StatefulLoop {
       const found = revisions.find((one) => nameOf(one) === revision);
       const template = found && templateOf(found);
       if (!template) throw new StaleCacheError(`revision ${revision} is not visible`);
-      for (const wanted of memberClaims(set, ordinal)) await this.#ensureClaim(set, wanted);
+      for (const wanted of memberClaims(set, ordinal)) {
+        await this.#ensureClaim(set, wanted, podName(set, ordinal));
+      }
       await this.#create(set, memberPod(set, ordinal, { template, revision }));
     }
   }
@@ -173,10 +187,31 @@ class StatefulLoop {
     }
   }
 
-  async #ensureClaim(set: StatefulSet, wanted: PersistentVolumeClaim): Promise<void> {
+  async #ownClaims(set: StatefulSet, pods: readonly Pod[]): Promise<void> {
+    for (const pod of pods) {
+      for (const { metadata } of memberClaims(set, ordinalOf(set, pod) ?? 0)) {
+        const seen = this.#claims.get(keyOf({ metadata }));
+        if (!seen || isDeleting(seen) || !claimOwners(set, pod, seen)) continue;
+        const claim = await this.#claimApi.get(namespaceOf(seen), nameOf(seen));
+        const ownerReferences = claimOwners(set, pod, claim);
+        if (!ownerReferences) continue;
+        await this.#claimApi.update({ ...claim, metadata: { ...claim.metadata, ownerReferences } });
+      }
+    }
+  }
+
+  async #ensureClaim(
+    set: StatefulSet,
+    wanted: PersistentVolumeClaim,
+    member: string,
+  ): Promise<void> {
     try {
-      await this.#claimApi.get(namespaceOf(wanted), nameOf(wanted));
-      return;
+      const claim = await this.#claimApi.get(namespaceOf(wanted), nameOf(wanted));
+      const owners = claim.metadata.ownerReferences ?? [];
+      const follows = owners.some((ref) => ref.kind === 'Pod' && ref.name === member);
+      if (!isDeleting(claim) && !follows) return;
+      // Its successor has to wait for its end: a member must not begin with data that is going away.
+      throw new UnfinishedError(`claim ${nameOf(claim)} is being deleted`);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
