@@ -32,6 +32,7 @@ import type {
   WriteHook,
 } from './ports.ts';
 import { createServiceAllocation } from './services/index.ts';
+import { admitted } from './streaming/admitted.ts';
 import { createStreaming } from './streaming/index.ts';
 import { createVirtualResources } from './virtual/index.ts';
 
@@ -118,7 +119,7 @@ export function createEdge(o: EdgeOptions): Edge {
     ...{ authenticator, authorizer, admission, virtuals, paths },
     impersonator: createImpersonator(authorizer),
     hooks: [services.hook, csrRequester],
-    streams: streaming.handlers,
+    streams: streaming.handlers.map((one) => admitted(one, { admission, kinds: o.kinds })),
     tasks: [
       bootstrap,
       services.repair,

@@ -143,6 +143,8 @@ export interface AdmissionAttributes {
 /** One admission rule. Refuses by throwing an `ApiError`. Called for every write; decides itself what concerns it. */
 export interface AdmissionPlugin {
   readonly name: string;
+  /** Has a say in streams to pods, Services and nodes, too: the operation CONNECT. */
+  readonly connects?: boolean;
   admit?(attributes: AdmissionAttributes): Promise<void> | void;
   validate?(attributes: AdmissionAttributes): Promise<void> | void;
 }

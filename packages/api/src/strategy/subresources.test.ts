@@ -73,6 +73,7 @@ describe('approval of a signing request', () => {
   const decided = (...types: string[]) => {
     const next = structuredClone(old);
     next.spec.signerName = 'other/x';
+    next.metadata.annotations = { because: 'x' };
     next.status = {
       certificate: 'AAAA',
       conditions: types.map((type) => ({ type, status: 'True' })),
@@ -81,8 +82,9 @@ describe('approval of a signing request', () => {
     return next;
   };
 
-  test('changes the conditions alone', () => {
+  test('changes the conditions and what is noted beside them', () => {
     const next = decided('Approved');
+    assert.deepEqual(next.metadata.annotations, { because: 'x' });
     assert.equal(next.spec.signerName, 'a.b/c');
     assert.equal(next.status?.certificate, undefined);
     assert.deepEqual(validateUpdate(def, next, old, 'approval'), []);

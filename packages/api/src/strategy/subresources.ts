@@ -27,10 +27,11 @@ function finalize(ns: Namespace, old: Namespace): void {
   ns.spec = wanted ? { finalizers: wanted } : {};
 }
 
+/** Whoever approves may also note something in the metadata. */
 function approval(csr: CertificateSigningRequest, old: CertificateSigningRequest): void {
-  const wanted = csr.status?.conditions;
-  adopt(csr, old);
-  csr.status = { ...csr.status, conditions: wanted };
+  const { conditions } = csr.status ?? {};
+  csr.spec = old.spec;
+  csr.status = { ...old.status, conditions };
 }
 
 const PREPARE: Readonly<Record<string, (object: never, old: never) => void>> = {

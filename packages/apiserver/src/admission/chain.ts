@@ -93,12 +93,14 @@ export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly
     names: plugins.map((plugin) => plugin.name),
     async admit(attributes) {
       for (const plugin of mutating) {
+        if (attributes.operation === 'CONNECT' && !plugin.connects) continue;
         const pending = plugin.admit?.(attributes);
         if (pending !== undefined) await pending;
       }
     },
     async validate(attributes) {
       for (const plugin of validating) {
+        if (attributes.operation === 'CONNECT' && !plugin.connects) continue;
         const pending = plugin.validate?.(attributes);
         if (pending !== undefined) await pending;
       }

@@ -38,6 +38,7 @@ import type { Peers } from './peer.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceHandler } from './resource-handler.ts';
 import { sendError, statusOf } from './respond.ts';
+import { checkUrlTimeout } from './url-timeout.ts';
 import { serveVirtual } from './virtual-handler.ts';
 
 export interface RestDeps {
@@ -204,6 +205,7 @@ export class RestHandler {
     { warnings, audit }: Scope,
   ): Promise<void> {
     const { info, user, query } = admitted;
+    if (info.verb !== 'watch') checkUrlTimeout(query);
     const route = this.#o.extensions?.find(info.path);
     if (route !== undefined) return this.#extend(route, admitted, request, response);
     if (!info.isResourceRequest) return this.#path(admitted, request, response);

@@ -69,6 +69,7 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
 
   return {
     name: 'ValidatingAdmissionPolicy',
+    connects: true,
     async validate(a) {
       if (a.resource.group === EXEMPT_GROUP) return;
       const all = (await filled(bindings)).list();

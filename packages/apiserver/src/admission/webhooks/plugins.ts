@@ -37,6 +37,7 @@ export function mutatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   const view = o.store.cache<MutatingWebhookConfiguration>(GVR.mutatingWebhooks);
   return {
     name: 'MutatingAdmissionWebhook',
+    connects: true,
     async admit(a) {
       for (const hook of await wanted(a, view, o.store)) {
         const response = await ask(hook, a, o);
@@ -51,6 +52,7 @@ export function validatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   const view = o.store.cache<ValidatingWebhookConfiguration>(GVR.validatingWebhooks);
   return {
     name: 'ValidatingAdmissionWebhook',
+    connects: true,
     async validate(a) {
       const hooks = await wanted(a, view, o.store);
       const answers = await Promise.allSettled(hooks.map((hook) => ask(hook, a, o)));

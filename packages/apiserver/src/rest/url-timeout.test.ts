@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { checkUrlTimeout } from './url-timeout.ts';
+
+const check = (text: string): void =>
+  checkUrlTimeout(new URLSearchParams(`timeout=${encodeURIComponent(text)}`));
+
+it('durations as Go writes them are taken', () => {
+  checkUrlTimeout(new URLSearchParams());
+  for (const text of ['', '0', '0s', '32s', '1m30s', '1.5h', '500ms', '3µs']) check(text);
+});
+
+it('anything else is refused', () => {
+  const why = 'invalid timeout specified in the request URL - time:';
+  assert.throws(() => check('invalid'), {
+    message: `${why} invalid duration "invalid"`,
+    code: 400,
+  });
+  assert.throws(() => check('5'), { message: `${why} missing unit in duration "5"` });
+});
