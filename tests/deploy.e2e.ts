@@ -33,14 +33,22 @@ const refused = async (host: string, args: readonly string[], text: RegExp) => {
   assert.deepEqual(readdirSync(hosts.get(host).dataDir).sort(), []);
 };
 
+const besidesLogs = (host: string): string[] =>
+  readdirSync(hosts.get(host).dataDir).filter((name) => name !== 'logs');
+
 test('an init that is interrupted leaves nothing but logs', { skip }, async () => {
   const init = hosts.kubets('m1', ['init', '--name', 'm1'], { interruptedAfterSeconds: 4 });
   assert.notEqual((await init).code, 0);
-  const left = readdirSync(hosts.get('m1').dataDir);
-  assert.deepEqual(
-    left.filter((name) => name !== 'logs'),
-    [],
-  );
+  assert.deepEqual(besidesLogs('m1'), []);
+});
+
+test('an init that is late says how to wait longer, and leaves nothing but logs', {
+  skip,
+}, async () => {
+  const late = await hosts.kubets('m1', ['init', '--name', 'm1', '--timeout', '1ms']);
+  assert.equal(late.code, 1, late.err);
+  assert.match(late.err, /in time.*--timeout 10m/);
+  assert.deepEqual(besidesLogs('m1'), []);
 });
 
 test('the first master prints how others join', { skip }, async () => {

@@ -9,7 +9,9 @@ import { type Docker, useDocker } from '../../packages/etcd/src/testing/chaos/do
 import { importMachineImage } from './machine-image.ts';
 import { eventually, must, needProgram, type Result, repo, run } from './shell.ts';
 
-const BOOT_MS = 60_000;
+// A machine that is busy takes minutes for what takes seconds else.
+const BOOT_MS = 240_000;
+const DOCKER_MS = 300_000;
 const COMMAND_MS = 600_000;
 
 /** Before systemd: a writable copy of the machine's programs, and what Docker mounts read only. */
@@ -79,7 +81,11 @@ export class ContainerHosts {
   }
 
   docker(args: readonly string[], o: { timeoutMs?: number; input?: string } = {}): Promise<string> {
-    return must('docker', args, { ...o, env: { DOCKER_HOST: this.#docker.url } });
+    return must('docker', args, {
+      timeoutMs: DOCKER_MS,
+      ...o,
+      env: { DOCKER_HOST: this.#docker.url },
+    });
   }
 
   /** Its name in Docker. */

@@ -64,6 +64,11 @@ export class Guide {
     return Object.entries(values).reduce(put, text);
   }
 
+  /** Whether somebody has asked for it here: another guide may name it, too. */
+  hasTried(text: string): boolean {
+    return this.#tried.has(text);
+  }
+
   /** What nobody has asked for. */
   untried(): string[] {
     const all = [...this.#blocks.map((one) => one.script), ...this.#mentions];

@@ -57,7 +57,13 @@ const ttlOption = (text: string) =>
     .argParser(durationMs)
     .default(limits.tokenTtlMs, '24h');
 
+const timeoutOption = () =>
+  new Option('--timeout <duration>', 'wait this long until this host is ready')
+    .argParser(durationMs)
+    .default(limits.readyTimeoutMs, '2m');
+
 interface InitFlags extends DirFlag {
+  readonly timeout: number;
   readonly name?: string;
   readonly advertiseAddress?: string;
   readonly controlPlaneEndpoint?: string;
@@ -104,6 +110,7 @@ function addInit(program: Command, { io }: HostCliParts): void {
     .addOption(runtimeOption())
     .addOption(ttlOption('--token-ttl <duration>'))
     .option('--no-install', 'never install packages')
+    .addOption(timeoutOption())
     .action((flags: InitFlags) =>
       init(
         {
@@ -112,6 +119,7 @@ function addInit(program: Command, { io }: HostCliParts): void {
           apiserverCertExtraSans: flags.apiserverCertExtraSans ?? [],
           mayInstall: flags.install,
           tokenTtlMs: flags.tokenTtl,
+          timeoutMs: flags.timeout,
         },
         io,
       ),
@@ -178,11 +186,7 @@ function addJoin(program: Command, { io, onRoll, exchange }: HostCliParts): void
     .option('--advertise-address <address>', 'address others reach this host at')
     .addOption(runtimeOption())
     .option('--no-install', 'never install packages')
-    .addOption(
-      new Option('--timeout <duration>', 'wait this long until this host is ready')
-        .argParser(durationMs)
-        .default(limits.readyTimeoutMs, '2m'),
-    )
+    .addOption(timeoutOption())
     .action(async (endpoint: string | undefined, flags: JoinFlags) => {
       const options = () => joinOptions(endpoint, flags, io);
       if (flags.run !== true) return join(await options(), io);

@@ -42,6 +42,12 @@ export function clusterProcesses(dataDir: string): number[] {
 export const keepsContainer = (pid: number): boolean =>
   readProc(pid, 'cmdline').includes('containerd-shim');
 
+/** Whether a supervisor stays when its host leaves the cluster: `kubets run --wait`, or `kubets join --run` of a container. */
+export const staysOn = (pid: number): boolean =>
+  readProc(pid, 'cmdline')
+    .split('\0')
+    .some((word) => word === '--wait' || word === '--run');
+
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(pid, name);

@@ -10,7 +10,13 @@ import { systemLauncher } from './launcher.ts';
 import { lockHolder, releaseLock, takeLock } from './lock.ts';
 import { capLog, tailOf } from './logs.ts';
 import { claimNetwork } from './network-claim.ts';
-import { clusterProcesses, endProcesses, residentBytes, startTimeOf } from './processes.ts';
+import {
+  clusterProcesses,
+  endProcesses,
+  residentBytes,
+  startTimeOf,
+  staysOn,
+} from './processes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kubets-runtime-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -73,6 +79,20 @@ test('processes carry the cluster’s mark and none of the shell’s secrets, an
   await endProcesses([sleeper.pid], 5_000);
   assert.deepEqual(clusterProcesses(dir), []);
   assert.equal((await sleeper.exited).signal, 'SIGTERM');
+});
+
+test('a supervisor that waits for the next cluster is told from one that ends', async () => {
+  const start = (...words: string[]) => spawn('sh', ['-c', 'read line; exit', 'run', ...words]);
+  const all = [start('--wait'), start('--data-dir', '/x', '--run'), start('--data-dir', '/x')];
+  const exits = all.map((one) => once(one, 'exit'));
+  await Promise.all(all.map((one) => once(one, 'spawn')));
+  assert.deepEqual(
+    all.map((one) => staysOn(one.pid ?? 0)),
+    [true, true, false],
+  );
+  for (const one of all) one.stdin.end();
+  await Promise.all(exits);
+  assert.equal(staysOn(all[0]?.pid ?? 0), false);
 });
 
 test('a process that ignores SIGTERM is killed', async () => {

@@ -104,6 +104,8 @@ export async function restore(dataDir: string, file: string, io: Io): Promise<vo
       ...[`--name=${host.name}`, `--initial-cluster=${host.store.members[0]}`],
       `--initial-cluster-token=${host.cluster.token}`,
       `--initial-advertise-peer-urls=https://${host.address}:${hostPorts.etcdPeer}`,
+      // Kubelets and others that watched go on from a revision the backup may not have reached, and would wait for it unnoticed.
+      ...[`--bump-revision=${limits.restoreSkipsRevisions}`, '--mark-compacted'],
     ]);
     saveHost(paths, host);
     await startAlone(paths, host, io);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { isNotFound } from '@kubets/api';
 import type { ApiClient } from '@kubets/client';
 import { delay, errorMessage, parseRanges, publicKeyPin, systemClock } from '@kubets/platform';
-import { StartError } from '../../errors.ts';
+import { LateError, StartError } from '../../errors.ts';
 import { makePrivateDir, readIfThere } from '../../files.ts';
 import { checkAddress, checkPorts, checkUnused } from '../../host/checks.ts';
 import { hostLeaves } from '../../host/leaves.ts';
@@ -55,6 +55,8 @@ export interface InitOptions {
   readonly mayInstall: boolean;
   /** Life of the token that is printed, ms. */
   readonly tokenTtlMs: number;
+  /** For each step of the first start. */
+  readonly timeoutMs: number;
 }
 
 async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
@@ -95,8 +97,8 @@ async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
 }
 
 /** The namespaces are made by the apiserver a moment after it is up. */
-async function untilWritable(api: ApiClient, io: Io): Promise<void> {
-  const endMs = systemClock.monotonicMs() + limits.readyTimeoutMs;
+async function untilWritable(api: ApiClient, timeoutMs: number, io: Io): Promise<void> {
+  const endMs = systemClock.monotonicMs() + timeoutMs;
   for (;;) {
     try {
       for (const name of ['kube-system', 'kube-public']) {
@@ -137,7 +139,7 @@ async function publish(paths: ClusterPaths, host: HostSettings, options: InitOpt
   const ca = readIfThere(join(paths.pki, 'ca.crt')) ?? '';
   const api = hostApi(paths, host, `127.0.0.1:${hostPorts.grpc}`);
   try {
-    await untilWritable(api, io);
+    await untilWritable(api, options.timeoutMs, io);
     await publishClusterInfo(api, host.cluster.endpoint, ca);
     await publishFacts(api, host);
     const key = await uploadAuthorities(api, paths.pki, nowMs());
@@ -152,6 +154,7 @@ async function publish(paths: ClusterPaths, host: HostSettings, options: InitOpt
 
 /** @throws ConfigError or StartError; the host is as it was before */
 export async function init(options: InitOptions, io: Io): Promise<void> {
+  const { timeoutMs } = options;
   const paths = clusterPaths(options.dataDir);
   openDataDir(paths.dataDir);
   checkUnused(paths);
@@ -165,14 +168,16 @@ export async function init(options: InitOptions, io: Io): Promise<void> {
     saveHost(paths, host);
     say(`starting the first master of a new cluster, ${host.name} (${host.address})`);
     await ensureService(paths, say);
-    await untilService(paths, { signal: io.signal, holds: isProcessReady('apiserver') });
+    const wait = { signal: io.signal, timeoutMs };
+    await untilService(paths, { ...wait, holds: isProcessReady('apiserver') });
     const words = await publish(paths, host, options, io);
-    await untilService(paths, { signal: io.signal, holds: (file) => file.phase === 'ready' });
+    await untilService(paths, { ...wait, holds: (file) => file.phase === 'ready' });
     io.out(farewell(paths, words));
   } catch (error) {
     say('init failed, taking back what was done');
     await undo(paths, io);
-    throw error;
+    if (!(error instanceof LateError)) throw error;
+    throw new LateError(`${error.message}. On a slow machine say how long to wait: --timeout 10m`);
   }
 }
 

@@ -13,7 +13,7 @@ import { hostApi, nowMs, savedHost } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../../paths.ts';
 import { lockHolder, releaseLock } from '../../runtime/lock.ts';
-import { clusterProcesses, endProcesses } from '../../runtime/processes.ts';
+import { clusterProcesses, endProcesses, staysOn } from '../../runtime/processes.ts';
 import type { Io } from '../io.ts';
 import { NodeRuntimes } from '../node-runtimes.ts';
 import { clusterFile } from './service.ts';
@@ -103,6 +103,8 @@ export async function untilLeft(paths: ClusterPaths, holder: number): Promise<vo
   const endMs = systemClock.monotonicMs() + limits.readyTimeoutMs;
   const isDone = (): boolean => {
     if (lockHolder(paths.lock) !== holder) return true;
+    // One that ends by itself may not have said anything yet, or have something to do after its last word.
+    if (!staysOn(holder)) return false;
     const file = clusterFile(paths);
     return file === undefined || file.supervisor !== holder || file.phase === 'stopped';
   };
