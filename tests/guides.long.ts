@@ -78,12 +78,12 @@ async function timed<T>(t: TestContext, what: string, work: () => Promise<T>): P
   return result;
 }
 
-/** Interfaces, rules and mounts: what processes leave behind in a kernel. */
+/** Interfaces, rules and mounts: what processes leave behind in a kernel. Docker's own rules have other ports after each reboot. */
 const kernelState = (host: string): Promise<string> =>
   hosts.must(
     host,
     `ip -o link show | sed 's/^[0-9]*: //; s/[@:].*//' | sort
-iptables-save | grep -E '^-A|^:[^ ]+ -' || true
+iptables-save | grep -E '^-A|^:[^ ]+ -' | grep -v DOCKER_ || true
 cut -d ' ' -f 5 /proc/self/mountinfo | grep -E 'kube|containerd/|netns|cni' || true`,
   );
 
