@@ -35,6 +35,9 @@ export const UNTOLD_EVENTS = 256;
 export const MANY_WATCHERS = 32;
 /** Longest pause between two rounds of telling them, each as long as the last round took. */
 export const ROUND_PAUSE_MS = 50;
+/** The store's members are asked for their version at most so often; when none answers, again after the other time. */
+export const PROGRESS_SUPPORT_MS = 10_000;
+export const PROGRESS_SUPPORT_RETRY_MS = 500;
 /** A watch whose client has this much unread is cut off. */
 export const MAX_WATCH_BACKLOG_BYTES = 8 * 1024 * 1024;
 /** How long a read waits for a cache to catch up with the store. */

@@ -15,6 +15,7 @@ export const GVR = {
   clusterRoleBindings: gvr(RBAC_GROUP, 'clusterrolebindings'),
   clusterRoles: gvr(RBAC_GROUP, 'clusterroles'),
   configMaps: gvr('', 'configmaps'),
+  leases: gvr('coordination.k8s.io', 'leases'),
   definitions: gvr('apiextensions.k8s.io', 'customresourcedefinitions'),
   endpoints: gvr('', 'endpoints'),
   endpointSlices: gvr('discovery.k8s.io', 'endpointslices'),

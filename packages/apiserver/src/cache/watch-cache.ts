@@ -117,12 +117,14 @@ export class WatchCache {
 
   /**
    * Resolves with true once the state is at least at `revision` (0n: once there is a state at all), with false when that
-   * took longer than `timeoutMs` or the cache closed.
+   * took longer than `timeoutMs` or the cache closed; at once when the store cannot say how far the watch is, so that nobody
+   * could tell a state that is behind from one that is not. The store itself has to be read then.
    */
   waitFor(revision: bigint, timeoutMs: number): Promise<boolean> {
     this.start();
     if (this.#filled && this.#revision >= revision) return Promise.resolve(true);
     if (this.#state === 'closed') return Promise.resolve(false);
+    if (this.#filled && this.#o.store.confirmsProgress?.() === false) return Promise.resolve(false);
     return new Promise((resolve) => {
       const timer = this.#o.clock.setTimeout(() => {
         this.#waiters = this.#waiters.filter((each) => each !== waiter);
@@ -173,7 +175,11 @@ export class WatchCache {
     if (missed === undefined || this.#state === 'closed') return undefined;
     const watcher = new Watcher(start, start.after ?? this.#revision, sink);
     this.#watchers.add(watcher);
-    if (start.after === undefined) {
+    if (start.state !== undefined) {
+      const { entries, revision } = start.state;
+      watcher.sendInitial(entries, revision, start.markInitialEvents);
+      watcher.send(missed);
+    } else if (start.after === undefined) {
       watcher.sendInitial(this.list(start.selection), this.#revision, start.markInitialEvents);
     } else {
       watcher.send(missed);
@@ -198,7 +204,7 @@ export class WatchCache {
     if (!this.#filled || this.#watchers.size === 0) return;
     this.#rounds.tellNow();
     for (const watcher of this.#watchers.all()) watcher.sendBookmark(this.#revision);
-    this.#watch?.requestProgress();
+    if (this.#o.store.confirmsProgress?.() !== false) this.#watch?.requestProgress();
   }
 
   async #fill(): Promise<void> {
@@ -361,6 +367,7 @@ export class WatchCache {
   /** Asks how far the store is, once for all who wait: at once for newcomers, then in intervals. */
   #askProgress(): void {
     if (this.#progressPending || this.#watch === undefined) return;
+    if (this.#o.store.confirmsProgress?.() === false) return;
     if (this.#waiters.every((each) => each.asked)) return;
     for (const waiter of this.#waiters) waiter.asked = true;
     this.#progressPending = true;

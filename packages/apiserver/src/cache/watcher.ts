@@ -31,6 +31,8 @@ export interface WatchStart {
   readonly selection: Selection;
   /** Events after this revision; undefined: the present state first. */
   readonly after: bigint | undefined;
+  /** The present state as of `after`, where the cache's own will not do. */
+  readonly state?: { readonly entries: readonly CacheEntry[]; readonly revision: bigint };
   /** Start a resumed watch only if nothing was missed; with initial events it makes no difference. */
   readonly bookmarks: boolean;
   /** Send a bookmark that marks the end of the initial events. */

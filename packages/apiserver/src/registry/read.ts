@@ -3,9 +3,18 @@
  * with the store otherwise. Exact versions and the further pages of a cut list come from the store's history. When the
  * cache cannot catch up in time the store answers itself.
  */
-import { badRequest, expired, isExpired, type KindDef, notFound, timeout } from '@kubets/api';
+import {
+  type ApiError,
+  badRequest,
+  expired,
+  isExpired,
+  type KindDef,
+  notFound,
+  timeout,
+} from '@kubets/api';
 import { type CacheEntry, entryOf, servedEntry } from '../cache/entry.ts';
 import type { Selection } from '../cache/selection.ts';
+import type { WatchCache } from '../cache/watch-cache.ts';
 import { FRESH_WAIT_MS, STORE_PAGE_KEYS } from '../limits.ts';
 import type { StoredValue } from '../storage/store.ts';
 import type { RegistryDeps, Target } from './context.ts';
@@ -43,12 +52,14 @@ async function readObject(
   const wanted = parseRevision(resourceVersion);
   if (resourceVersion !== '') {
     const cache = deps.caches.of(def);
-    await reach(cache.waitFor(wanted, FRESH_WAIT_MS), wanted, () => cache.revision);
-    const entry = cache.get(key);
-    if (entry === undefined) throw notFound(def, name);
-    return entry;
+    if (await reaches(deps, cache, wanted)) {
+      const entry = cache.get(key);
+      if (entry === undefined) throw notFound(def, name);
+      return entry;
+    }
   }
-  const { value } = await deps.store.get(key);
+  const { value, revision } = await deps.store.get(key);
+  if (revision < wanted) throw tooLarge(wanted, revision);
   if (value === undefined) throw notFound(def, name);
   const cached = deps.caches.peek(def)?.get(key);
   if (cached?.revision === value.revision) return cached;
@@ -81,14 +92,16 @@ async function readList(
     return listFromStore(deps, { target, selection, limit: options.limit ?? 0, revision: wanted });
   }
   const cache = deps.caches.of(def);
-  if (version === '') {
-    const newest = await deps.caches.storeRevision();
-    if (!(await cache.waitFor(newest, FRESH_WAIT_MS))) {
-      const limit = options.limit ?? 0;
-      return listFromStore(deps, { target, selection, limit, revision: undefined });
-    }
-  } else {
-    await reach(cache.waitFor(wanted, FRESH_WAIT_MS), wanted, () => cache.revision);
+  const isReached =
+    version === ''
+      ? await cache.waitFor(await deps.caches.storeRevision(), FRESH_WAIT_MS)
+      : await reaches(deps, cache, wanted);
+  if (!isReached) {
+    const limit = options.limit ?? 0;
+    const list = await listFromStore(deps, { target, selection, limit, revision: undefined });
+    const revision = BigInt(list.resourceVersion);
+    if (revision < wanted) throw tooLarge(wanted, revision);
+    return list;
   }
   const limit = version === '0' ? 0 : (options.limit ?? 0);
   const { revision } = cache;
@@ -166,7 +179,7 @@ interface StoreList {
 }
 
 /** Reads pages of the store, at one revision, until the limit is full or the keys end. */
-async function listFromStore(deps: RegistryDeps, o: StoreList): Promise<ListResult> {
+export async function listFromStore(deps: RegistryDeps, o: StoreList): Promise<ListResult> {
   const { target, selection, limit } = o;
   const { def, namespace } = target;
   const prefix = scopePrefix(def, def.namespaced ? namespace : '');
@@ -228,16 +241,20 @@ function pageResult(
   return { def, entries, resourceVersion, continueToken, remainingItemCount };
 }
 
-/** Throws the stock server's answer to a version from the future. */
-async function reach(
-  reached: Promise<boolean>,
-  wanted: bigint,
-  current: () => bigint,
-): Promise<void> {
-  if (await reached) return;
+/**
+ * Whether the cache has reached a version. False where nobody can tell, and the store has to be read.
+ * @throws ApiError the stock server's answer to a version from the future
+ */
+async function reaches(deps: RegistryDeps, cache: WatchCache, wanted: bigint): Promise<boolean> {
+  if (await cache.waitFor(wanted, FRESH_WAIT_MS)) return true;
   if (wanted === 0n) throw timeout('the cache is still filling', 1);
-  const error = timeout(`Too large resource version: ${wanted}, current: ${current()}`, 1);
+  if (deps.store.confirmsProgress?.() === false) return false;
+  throw tooLarge(wanted, cache.revision);
+}
+
+function tooLarge(wanted: bigint, current: bigint): ApiError {
+  const error = timeout(`Too large resource version: ${wanted}, current: ${current}`, 1);
   const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
   error.status.details = { ...error.status.details, causes };
-  throw error;
+  return error;
 }

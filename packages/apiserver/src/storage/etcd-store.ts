@@ -14,6 +14,7 @@ import { AfterAnswers } from './after-answers.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
 import { type Answer, type Change, untilKnown } from './lost-answers.ts';
+import { ProgressSupport } from './progress-support.ts';
 import { ReadBatcher } from './read-batcher.ts';
 import type {
   PageOptions,
@@ -43,12 +44,18 @@ export class EtcdStore implements Store {
   readonly #clock: Clock;
   #open: (key: string, value: Buffer) => Buffer = (_key, value) => value;
   readonly #reads: ReadBatcher;
+  readonly #progress: ProgressSupport;
 
   constructor(options: EtcdStoreOptions) {
     const { endpoints, tls, clock, random, log } = options;
     this.#client = new EtcdClient({ endpoints, ...(tls && { tls }), clock, random, log });
     this.#leases = new LeasePool(this.#client, clock);
     this.#clock = clock;
+    this.#progress = new ProgressSupport({
+      clock,
+      endpoints: this.#client.endpointNames,
+      versionOf: async (endpoint) => (await this.#client.status(endpoint)).version,
+    });
     this.#reads = new ReadBatcher({
       readMany: (keys) => this.#readMany(keys),
       concurrency: READ_CALLS,
@@ -114,6 +121,7 @@ export class EtcdStore implements Store {
   }
 
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch {
+    this.#progress.look();
     const key = Buffer.from(prefix);
     const after = new AfterAnswers();
     const watch = this.#client.watch(
@@ -142,7 +150,12 @@ export class EtcdStore implements Store {
     }
   }
 
+  confirmsProgress(): boolean {
+    return this.#progress.isSure;
+  }
+
   close(): void {
+    this.#progress.close();
     this.#client.close();
   }
 

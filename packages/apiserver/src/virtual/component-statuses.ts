@@ -1,6 +1,7 @@
 import { isNotFound, type Lease, notFound } from '@kubets/api';
 import { type Clock, errorMessage } from '@kubets/platform';
 import type { ResourceStore, VirtualResource } from '../ports.ts';
+import { GVR } from '../resources.ts';
 
 /** How one component of the control plane is doing: resolves when well, rejects with why not. */
 export interface ComponentCheck {
@@ -42,8 +43,6 @@ async function statusOf(one: ComponentCheck): Promise<object> {
   }
 }
 
-const LEASES = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases' };
-
 /** A leader-elected component is well while its leader renews its lease. */
 export function leaseCheck(
   store: ResourceStore,
@@ -66,7 +65,7 @@ export function leaseCheck(
 
 async function readLease(store: ResourceStore, name: string): Promise<Lease | undefined> {
   try {
-    return await store.get<Lease>({ ...LEASES, namespace: 'kube-system', name });
+    return await store.get<Lease>({ ...GVR.leases, namespace: 'kube-system', name });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -1,10 +1,15 @@
-/** Writes what the checker says of policies into their status. Every apiserver does; whoever writes second meets a conflict. */
+/**
+ * Writes what the checker says of policies into their status. Upstream's controller-manager does that, and so nothing is written
+ * by an apiserver that runs alone; it is done here because the engine of the expressions is here, as long as there is a
+ * controller-manager. Every apiserver does; whoever writes second meets a conflict.
+ */
 import { createRequire } from 'node:module';
 import {
   type CustomResourceDefinition,
   isConflict,
   isNotFound,
   type KindRegistry,
+  type Lease,
   type ValidatingAdmissionPolicy,
 } from '@kubets/api';
 import { type Clock, errorMessage, type Logger, type Timer } from '@kubets/platform';
@@ -23,6 +28,9 @@ export interface TypeCheckOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** The lease of those who lead the controllers. */
+const CONTROLLERS = { namespace: 'kube-system', name: 'kube-controller-manager' } as const;
 
 /** Checks each generation of a policy once. */
 export class PolicyTypeChecks implements BackgroundTask {
@@ -73,6 +81,10 @@ export class PolicyTypeChecks implements BackgroundTask {
   }
 
   async #work(): Promise<void> {
+    if (!(await this.#hasControllers())) {
+      this.#retryLater();
+      return;
+    }
     const names = [...this.#waiting];
     this.#waiting.clear();
     for (const name of names) {
@@ -86,6 +98,16 @@ export class PolicyTypeChecks implements BackgroundTask {
         this.#waiting.add(name);
         this.#retryLater();
       }
+    }
+  }
+
+  async #hasControllers(): Promise<boolean> {
+    try {
+      const lease = await this.#o.store.get<Lease>({ ...GVR.leases, ...CONTROLLERS });
+      return (lease.spec?.holderIdentity ?? '') !== '';
+    } catch (error) {
+      if (!isNotFound(error)) this.#o.log.debug({ err: errorMessage(error) }, 'policies wait');
+      return false;
     }
   }
 

@@ -4,9 +4,11 @@ import {
   builtinKinds,
   type CustomResourceDefinition,
   type KindRegistry,
+  type Lease,
   type ValidatingAdmissionPolicy,
 } from '@kubets/api';
 import { ManualClock, silentLogger } from '@kubets/platform';
+import { LIMITS } from '../../edge-limits.ts';
 import { FakeStore } from '../../edge-testing.ts';
 import { GVR } from '../../resources.ts';
 import { typeWarnings } from './type-check.ts';
@@ -114,8 +116,15 @@ describe('the types of a policy', () => {
   });
 });
 
+/** What the controller-manager that leads holds. */
+const LEASE: Lease = {
+  ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
+  metadata: { namespace: 'kube-system', name: 'kube-controller-manager' },
+  spec: { holderIdentity: 'm1' },
+};
+
 describe('the status of a policy', () => {
-  it('says which generation was checked, and what was found', async () => {
+  it('says which generation was checked, and what was found, once there are controllers', async () => {
     const store = new FakeStore();
     store.seed(policy("object.spec.replicas > '1'"));
     const clock = new ManualClock(0);
@@ -123,9 +132,14 @@ describe('the status of a policy', () => {
     task.start();
     const ref = { ...GVR.validatingPolicies, namespace: '', name: 'p' };
     const read = () => store.get<ValidatingAdmissionPolicy>(ref);
-    for (let turn = 0; turn < 50 && !(await read()).status?.typeChecking; turn++) {
-      await new Promise(setImmediate);
-    }
+    const until = async (isMet: () => Promise<boolean>): Promise<void> => {
+      for (let turn = 0; turn < 50 && !(await isMet()); turn++) await new Promise(setImmediate);
+    };
+    await until(async () => clock.pendingTimers > 0);
+    assert.equal((await read()).status, undefined);
+    store.seed(LEASE);
+    clock.advance(LIMITS.policyCheckRetryMs);
+    await until(async () => (await read()).status?.typeChecking !== undefined);
     const { status } = await read();
     assert.equal(status?.observedGeneration, 1);
     assert.equal(status?.typeChecking?.expressionWarnings?.length, 1);
