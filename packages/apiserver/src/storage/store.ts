@@ -85,8 +85,8 @@ export interface Store {
   /** Events of a prefix with revision ≥ `from`. */
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch;
   /**
-   * Whether {@link StoreWatchHandlers.onProgress} can be relied on when it was asked for. Members of etcd before 3.4.31 and 3.5.13
-   * may answer before the events up to that revision were sent (etcd issue 15220). Absent: it can.
+   * Whether {@link StoreWatchHandlers.onProgress} can be relied on when it was asked for. Members of etcd before 3.4.31 and
+   * 3.5.13 may answer before the events up to that revision were sent (etcd issue 15220). Absent: it can.
    */
   confirmsProgress?(): boolean;
   /** Whether the value of a key is kept in a form that a new write would not use. Absent: never. */
