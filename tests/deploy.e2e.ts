@@ -37,7 +37,7 @@ const besidesLogs = (host: string): string[] =>
   readdirSync(hosts.get(host).dataDir).filter((name) => name !== 'logs');
 
 test('an init that is interrupted leaves nothing but logs', { skip }, async () => {
-  const init = hosts.kubets('m1', ['init', '--name', 'm1'], { interruptedAfterSeconds: 4 });
+  const init = hosts.kubets('m1', ['init', '--name', 'm1'], { interruptedAfterSeconds: 1.5 });
   assert.notEqual((await init).code, 0);
   assert.deepEqual(besidesLogs('m1'), []);
 });

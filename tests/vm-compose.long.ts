@@ -45,7 +45,7 @@ const ready = (host: Name, node: string): Promise<void> =>
   });
 const podAnswers = (host: Name): Promise<void> =>
   eventually('the pod answers', PATIENCE_MS, async () => {
-    assert.match(await kubectl(host, 'exec web -- echo here'), /here/);
+    assert.match(await kubectl(host, 'exec web -- busybox echo here'), /here/);
   });
 /** A master is whole again: its own apiserver takes writes. */
 const takesWrites = (host: Name): Promise<void> =>
