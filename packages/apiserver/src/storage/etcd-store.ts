@@ -127,6 +127,8 @@ export class EtcdStore implements Store {
     const watch = this.#client.watch(
       { key, rangeEnd: prefixEnd(key), startRevision: from, progressNotify: true },
       {
+        // A watch that comes back may have found other members than it had.
+        onCreated: () => this.#progress.look(),
         onEvents: (events) => after.add(() => tell(handlers, events)),
         onProgress: (revision) => after.add(() => handlers.onProgress(revision)),
         onCompacted: () => after.add(() => handlers.onCompacted()),

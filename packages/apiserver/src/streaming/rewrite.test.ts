@@ -49,6 +49,12 @@ describe('a proxied page', () => {
     ['text stays', 'a < b, 1<2 & "c"', 'a < b, 1<2 & "c"'],
     ['a tag that never ends stays', '<a href="/x', '<a href="/x'],
     ['a bracket in a value', '<a title="a>b" href="/x">', `<a title="a>b" href="${PREFIX}/x">`],
+    [
+      'spaces before a value',
+      '<a title = "a>b" href="/x">',
+      `<a title = "a>b" href="${PREFIX}/x">`,
+    ],
+    ['quotes that begin no value', '<a "x>" href="/x">', '<a "x>" href="/x">'],
   ];
   for (const [what, page, expected] of cases) {
     it(what, () => assert.equal(rewritten(page), expected));

@@ -55,6 +55,7 @@ export function rewriteLink(link: string, view: LinkView): string {
 
 /** Longest tag that is looked into; what is longer passes as it is. */
 const MAX_TAG_LENGTH = 64 * 1024;
+const SPACE = /\s/;
 const RAW_ELEMENTS = /^(script|style|textarea|title|xmp|iframe|noembed|noframes)$/;
 
 /**
@@ -106,11 +107,14 @@ export class HtmlRewriter {
     if ('<!--'.startsWith(page.slice(from))) return undefined;
     if (!/[a-z/!?]/i.test(page[from + 1] ?? '')) return from + 1;
     let quote = '';
+    /** The last character that is no space: a quote begins a value after `=` only. */
+    let last = '';
     for (let at = from + 1; at < page.length; at++) {
       const char = page[at] ?? '';
       if (quote !== '') quote = char === quote ? '' : quote;
       else if (char === '>') return at + 1;
-      else if ((char === '"' || char === "'") && /=\s*$/.test(page.slice(from, at))) quote = char;
+      else if ((char === '"' || char === "'") && last === '=') quote = char;
+      if (!SPACE.test(char)) last = char;
     }
     return undefined;
   }
