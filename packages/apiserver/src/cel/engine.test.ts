@@ -121,6 +121,14 @@ describe('an expression', () => {
     assert.equal(expression.evaluate({ self: [1n] }), true);
   });
 
+  it('makes no text that fills the memory', () => {
+    const self = 'x'.repeat(10_000);
+    assert.equal(run('self.replace("x", "ab").size()', self), 20_000n);
+    assert.throws(() => run('self.replace("", self)', self), CostError);
+    assert.throws(() => run('self.replace("x", self)', self), CostError);
+    assert.equal(run('self.replace("x", self, 2).size()', self), 29_998n);
+  });
+
   it('is told where it does not compile, in many lines too', () => {
     const text = (source: string): string => {
       try {

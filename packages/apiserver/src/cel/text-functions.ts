@@ -1,5 +1,7 @@
 /** Functions for texts that the library lacks: the strings extension of the language in version 2, and sets. */
 import { type Environment, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
+import { CostError } from './errors.ts';
+import { MAX_REPLACED_LENGTH } from './limits.ts';
 
 const CHARS = (text: string): string[] => [...text];
 
@@ -116,6 +118,11 @@ function charAt(text: string, at: bigint): string {
 }
 
 function replace(text: string, from: string, to: string, limit = -1n): string {
+  const found = from === '' ? text.length + 1 : text.split(from).length - 1;
+  const times = limit < 0n || limit > BigInt(found) ? found : Number(limit);
+  if (text.length + times * (to.length - from.length) > MAX_REPLACED_LENGTH) {
+    throw new CostError('call cost exceeds limit');
+  }
   if (limit < 0n) return text.replaceAll(from, () => to);
   let left = limit;
   return text.replaceAll(from, (found) => {
