@@ -8,6 +8,7 @@ export * from './flags.ts';
 export * from './grpc.ts';
 export * from './health.ts';
 export * from './invariant.ts';
+export * from './join-streams.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './proto.ts';

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { joinStreams } from '@kubets/platform';
 import type { AnyRequest, AnyResponse, StreamRequest } from '../ports.ts';
 import { sinkOf } from '../rest/respond.ts';
 import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
@@ -121,7 +122,7 @@ export async function relayUpgrade(
   o.socket.write(responseHead(upgraded.response));
   if (upgraded.head.length > 0) o.socket.write(upgraded.head);
   if (o.head.length > 0) upgraded.socket.write(o.head);
-  await join(o.socket, upgraded.socket);
+  await joinStreams(o.socket, upgraded.socket);
 }
 
 /** The 101 answer as the backend gave it. */
@@ -131,20 +132,4 @@ function responseHead(response: IncomingMessage): string {
     lines.push(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}`);
   }
   return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
-function join(a: Duplex, b: Duplex): Promise<void> {
-  return new Promise((resolve) => {
-    let open = 2;
-    const finish = (other: Duplex) => (): void => {
-      other.destroy();
-      open -= 1;
-      if (open === 0) resolve();
-    };
-    b.on('error', () => b.destroy());
-    a.once('close', finish(b));
-    b.once('close', finish(a));
-    a.pipe(b);
-    b.pipe(a);
-  });
 }

@@ -264,6 +264,22 @@ describe('exec', () => {
     await once(socket ?? assert.fail(), 'close');
   });
 
+  it('what was sent before the end arrives, however slowly the client reads', async () => {
+    t.store.seed(pod());
+    const sent = Buffer.alloc(4 * 1024 * 1024, 'x');
+    t.onUpgrade = (_request, socket) => {
+      accept(socket);
+      socket.end(sent);
+    };
+    const { socket = assert.fail() } = await t.upgrade(`${EXEC}?command=sh&stdout=true`);
+    let got = 0;
+    for await (const chunk of socket) {
+      got += (chunk as Buffer).length;
+      await new Promise(setImmediate);
+    }
+    assert.equal(got, sent.length);
+  });
+
   it('the kubelet learns when the client leaves', async () => {
     t.store.seed(pod());
     const left = Promise.withResolvers<void>();

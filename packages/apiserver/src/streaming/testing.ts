@@ -177,7 +177,10 @@ export class StreamingSetup {
     });
     return new Promise<{ response: IncomingMessage; socket?: Duplex; body: string }>(
       (resolve, reject) => {
-        request.on('upgrade', (response, socket) => resolve({ response, socket, body: '' }));
+        request.on('upgrade', (response, socket, head) => {
+          socket.unshift(head);
+          resolve({ response, socket, body: '' });
+        });
         request.on('response', (response) => {
           text(response).then((body) => resolve({ response, body }), reject);
         });

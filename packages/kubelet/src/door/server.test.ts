@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -333,6 +333,36 @@ describe('the door', () => {
       const nothing = new WebSocket(url.replace('?port=80', ''), offers, clientTls());
       await assert.rejects(once(nothing, 'open'), /400/);
     });
+
+    for (const [who, headers] of [
+      ['a client whose upgrade is refused', { 'Sec-WebSocket-Version': '1' }],
+      ['a client that has gone', { 'Sec-WebSocket-Version': '13' }],
+    ] as const) {
+      it(`are not left behind by ${who}`, async () => {
+        const opened = Promise.withResolvers<Socket>();
+        const client = Promise.withResolvers<void>();
+        const open = runtime.tunnel ?? assert.fail();
+        runtime.tunnel = async () => {
+          const tunnel = await open();
+          opened.resolve(tunnel.socket);
+          await client.promise;
+          return tunnel;
+        };
+        const url = '/portForward/shop/web?port=80';
+        const ask = request({
+          ...{ host: '127.0.0.1', port, path: url, ...clientTls() },
+          headers: { ...headers, Connection: 'Upgrade', Upgrade: 'websocket' },
+        });
+        ask.on('error', () => undefined);
+        ask.on('response', (answer) => answer.resume());
+        ask.end();
+        const tunnel = await opened.promise;
+        const closed = once(tunnel, 'close');
+        if (who.includes('gone')) ask.destroy();
+        client.resolve();
+        await closed;
+      });
+    }
 
     it('carry SPDY as it is', async () => {
       const { socket, protocol } = await upgrade('/exec/shop/web/main?command=a&stdout=1', {

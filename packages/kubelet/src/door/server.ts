@@ -15,7 +15,7 @@ import { WebSocketServer } from 'ws';
 import { allContainers, ephemeralContainers, specOf, uidOf } from '../core/pod.ts';
 import { DoorError, RuntimeFault } from '../errors.ts';
 import { DOOR_MAX_CONNECTIONS } from '../limits.ts';
-import type { DoorPod, RuntimeContainer, StreamRequest } from '../ports.ts';
+import type { DoorPod, RawTunnel, RuntimeContainer, StreamRequest } from '../ports.ts';
 import { SIMULATED_TEXT } from '../simulated/runtime.ts';
 import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
 import { logOptions } from './log-options.ts';
@@ -232,7 +232,9 @@ export class Door {
       const stream = await this.#streamRequest(place, what, url.searchParams);
       if (spdy) {
         const protocols = String(request.headers[PROTOCOL_HEADER] ?? '');
-        joinSockets(socket, head, await place.runtime.openStreamTunnel(stream, protocols));
+        const tunnel = await place.runtime.openStreamTunnel(stream, protocols);
+        endWith(socket, tunnel);
+        joinSockets(socket, head, tunnel);
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (client) => {
@@ -291,6 +293,7 @@ export class Door {
     const sandbox = state.sandboxes.find((one) => one.ready);
     if (sandbox === undefined) throw new DoorError(500, `pod "${name}" is not running`);
     const tunnel = await found.runtime.openPortForward(sandbox.id, PORT_FORWARD_PROTOCOL);
+    endWith(socket, tunnel);
     if (/^websocket$/i.test(String(request.headers.upgrade ?? ''))) {
       if (speaksChannels) request.headers['sec-websocket-protocol'] = CHANNEL_PROTOCOL;
       // The tunnel's name holds a slash, which strict parsers refuse: it is agreed on here, not by the library.
@@ -304,6 +307,12 @@ export class Door {
       joinSockets(socket, head, tunnel);
     }
   }
+}
+
+/** A client that is gone, or is refused its upgrade after all, leaves no tunnel behind. */
+function endWith(client: Duplex, { socket }: RawTunnel): void {
+  if (client.destroyed) socket.destroy();
+  else client.once('close', () => socket.destroySoon());
 }
 
 /** The first protocol on offer that is spoken here. */

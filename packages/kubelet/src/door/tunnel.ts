@@ -1,5 +1,6 @@
 /** Connections whose bytes are handed on as they are: SPDY clients, and port-forward through a WebSocket. */
 import type { Duplex } from 'node:stream';
+import { joinStreams } from '@kubets/platform';
 import type { RawData, WebSocket } from 'ws';
 import { STREAM_BUFFER_BYTES } from '../limits.ts';
 import type { RawTunnel } from '../ports.ts';
@@ -20,16 +21,7 @@ export function joinSockets(client: Duplex, head: Buffer, tunnel: RawTunnel): vo
   client.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (tunnel.head.length > 0) client.write(tunnel.head);
   if (head.length > 0) socket.write(head);
-  const end = (): void => {
-    client.destroy();
-    socket.destroy();
-  };
-  for (const one of [client, socket]) {
-    one.on('error', end);
-    one.on('close', end);
-  }
-  client.pipe(socket);
-  socket.pipe(client);
+  void joinStreams(client, socket);
 }
 
 /** Joins a WebSocket whose binary messages are pieces of a byte stream to the runtime. */
@@ -49,7 +41,8 @@ export function joinWebSocket(client: WebSocket, tunnel: RawTunnel): void {
   socket.on('data', send);
   socket.on('close', () => client.close());
   socket.on('error', () => client.close());
-  client.on('close', () => socket.destroy());
+  // What the client sent before it went still goes to the pod.
+  client.on('close', () => socket.destroySoon());
   client.on('error', () => socket.destroy());
   if (tunnel.head.length > 0) send(tunnel.head);
 }

@@ -39,6 +39,8 @@ export function openSpdyUpgrade(url: string, protocols: string): Promise<RawTunn
       const protocol = String(answer.headers['x-stream-protocol-version'] ?? '');
       (socket as Socket).setNoDelay(true);
       socket.setTimeout(0);
+      // The client may have gone meanwhile, and nobody listens then.
+      socket.on('error', () => undefined);
       resolve({ socket: socket as Socket, head, protocol });
     });
     ask.on('response', (answer) => {
