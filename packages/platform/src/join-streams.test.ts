@@ -14,6 +14,9 @@ class Slow extends Duplex {
     this.got.push(chunk.toString());
     this.#waiting = done;
   }
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this._write(Buffer.concat(chunks.map((one) => one.chunk)), '', done);
+  }
   letThrough(): void {
     this.#waiting?.();
   }
@@ -33,6 +36,21 @@ describe('joined streams', () => {
     await joined;
     assert.deepEqual(b.got, ['one']);
     assert.equal(b.destroyed, true);
+  });
+
+  it('keep pieces apart', async () => {
+    const [a, b] = [new Slow(), new Slow()];
+    const joined = joinStreams(a, b);
+    const pieces = ['one', 'two', 'three', 'four'];
+    for (const piece of pieces) a.push(piece);
+    for (let turns = 0; b.got.length < pieces.length && turns < 1_000; turns++) {
+      await new Promise(setImmediate);
+      b.letThrough();
+    }
+    assert.deepEqual(b.got, pieces);
+    a.destroy();
+    b.letThrough();
+    await joined;
   });
 
   it('break together', async () => {

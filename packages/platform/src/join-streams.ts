@@ -10,9 +10,19 @@ function endAfterWrites(stream: Duplex): void {
   }
 }
 
+/** One piece after the other, never several as one write: TLS gives each write a record of its own. */
+function pass(from: Duplex, to: Duplex): void {
+  from.on('data', (piece: Buffer) => {
+    from.pause();
+    to.write(piece, () => from.resume());
+  });
+  from.on('end', () => to.end());
+}
+
 /**
- * Passes bytes both ways, each side at the other's pace. A side that ends takes the other with it, but not what it had
- * sent before; a side that breaks ends the other at once. Both have an error listener from here on.
+ * Passes bytes both ways, each side at the other's pace. Pieces stay the pieces they came in, for clients that do not look
+ * into a TLS record twice. A side that ends takes the other with it, but not what it had sent before; a side that breaks
+ * ends the other at once. Both have an error listener from here on.
  * @returns resolves when both are closed
  */
 export function joinStreams(a: Duplex, b: Duplex): Promise<void> {
@@ -27,7 +37,7 @@ export function joinStreams(a: Duplex, b: Duplex): Promise<void> {
       else one.once('close', onClose);
     });
   const both = Promise.all([closed(a, b), closed(b, a)]);
-  a.pipe(b);
-  b.pipe(a);
+  pass(a, b);
+  pass(b, a);
   return both.then(() => undefined);
 }

@@ -7,8 +7,8 @@
 
 import { errorMessage, type Logger } from '@kubets/platform';
 import type { RawData, WebSocket } from 'ws';
-import { STREAM_BUFFER_BYTES } from '../limits.ts';
 import type { ContainerRuntime, ExecHandlers, ExecSession, StreamRequest } from '../ports.ts';
+import { PacedSender } from './paced-sender.ts';
 
 /** The preferred first. */
 export const EXEC_PROTOCOLS: readonly string[] = [
@@ -87,6 +87,7 @@ function bytesOf(data: RawData): Buffer {
 class ExecSocket implements ExecHandlers {
   readonly #socket: WebSocket;
   readonly #codec: Codec;
+  readonly #sender: PacedSender;
   #session: ExecSession | undefined;
   readonly #early: Buffer[] = [];
   #outputPaused = false;
@@ -95,6 +96,10 @@ class ExecSocket implements ExecHandlers {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     this.#codec = codecOf(socket.protocol);
+    this.#sender = new PacedSender(socket, (paused) => {
+      this.#outputPaused = paused;
+      this.#session?.setPaused(paused);
+    });
     socket.on('message', (data: RawData) => this.#onMessage(bytesOf(data)));
     socket.on('close', () => this.#session?.close());
     socket.on('error', () => this.#session?.close());
@@ -124,11 +129,8 @@ class ExecSocket implements ExecHandlers {
     this.#ended = true;
     const said = statusJson ?? failure('the container runtime closed the connection');
     const verdict = this.#codec.verdict(said);
-    if (verdict === undefined) this.#socket.close(NORMAL_CLOSURE);
-    else {
-      const message = this.#codec.encode(ERROR, verdict);
-      this.#socket.send(message, () => this.#socket.close(NORMAL_CLOSURE));
-    }
+    if (verdict !== undefined) this.#send(ERROR, verdict);
+    this.#sender.close(NORMAL_CLOSURE);
   }
 
   fail(message: string): void {
@@ -136,17 +138,7 @@ class ExecSocket implements ExecHandlers {
   }
 
   #send(channel: number, data: Buffer): void {
-    this.#socket.send(this.#codec.encode(channel, data), () => this.#relieve());
-    if (this.#socket.bufferedAmount > STREAM_BUFFER_BYTES && !this.#outputPaused) {
-      this.#outputPaused = true;
-      this.#session?.setPaused(true);
-    }
-  }
-
-  #relieve(): void {
-    if (!this.#outputPaused || this.#socket.bufferedAmount > STREAM_BUFFER_BYTES / 2) return;
-    this.#outputPaused = false;
-    this.#session?.setPaused(false);
+    this.#sender.send(this.#codec.encode(channel, data));
   }
 
   #onMessage(message: Buffer): void {

@@ -13,6 +13,7 @@ import {
   STREAM_BUFFER_BYTES,
 } from '../limits.ts';
 import type { RawTunnel } from '../ports.ts';
+import { PacedSender } from './paced-sender.ts';
 
 export const CHANNEL_PROTOCOL = 'v4.channel.k8s.io';
 
@@ -42,6 +43,7 @@ interface Channel {
 class PortChannels {
   readonly #client: WebSocket;
   readonly #tunnel: RawTunnel;
+  readonly #sender: PacedSender;
   readonly #writer = new FrameWriter();
   readonly #reader = new FrameReader(SPDY_MAX_FRAME_BYTES);
   /** By SPDY stream; the runtime wants the error stream of a port opened first. */
@@ -53,6 +55,10 @@ class PortChannels {
   constructor(client: WebSocket, tunnel: RawTunnel, ports: readonly number[]) {
     this.#client = client;
     this.#tunnel = tunnel;
+    this.#sender = new PacedSender(client, (paused) => {
+      if (paused) tunnel.socket.pause();
+      else tunnel.socket.resume();
+    });
     client.pause();
     client.on('message', (data: RawData) => this.#onMessage(bytesOf(data)));
     client.on('close', () => tunnel.socket.destroy());
@@ -136,16 +142,12 @@ class PortChannels {
   }
 
   #send(channel: number, data: Buffer): void {
-    const { socket } = this.#tunnel;
-    this.#client.send(Buffer.concat([Buffer.from([channel]), data]), () => {
-      if (this.#client.bufferedAmount < STREAM_BUFFER_BYTES / 2) socket.resume();
-    });
-    if (this.#client.bufferedAmount > STREAM_BUFFER_BYTES) socket.pause();
+    this.#sender.send(Buffer.concat([Buffer.from([channel]), data]));
   }
 
   #close(): void {
     this.#tunnel.socket.destroy();
-    this.#client.close(NORMAL_CLOSURE);
+    this.#sender.close(NORMAL_CLOSURE);
   }
 }
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { Metrics, silentLogger, systemClock } from '@kubets/platform';
 import { WebSocket } from 'ws';
 import { RuntimeFault } from '../errors.ts';
@@ -37,6 +38,8 @@ class EchoRuntime {
   closed = 0;
   /** Output sent at once, before anything is asked. */
   flood: Buffer | undefined;
+  /** Pieces of output at once. */
+  burst: string[] = [];
   tunnel: (() => Promise<RawTunnel>) | undefined;
 
   async inspectPod(): Promise<RuntimePod> {
@@ -51,6 +54,7 @@ class EchoRuntime {
     if (this.fail !== undefined) throw this.fail;
     this.asked = asked;
     queueMicrotask(() => {
+      for (const piece of this.burst) handlers.onStdout(Buffer.from(piece));
       if (this.flood !== undefined) handlers.onStdout(this.flood);
       if (!asked.stdin) handlers.onEnd(SUCCESS);
     });
@@ -263,6 +267,31 @@ describe('the door', () => {
   it('tells the status in v4.base64.channel.k8s.io', async () => {
     const status = `3${b64(SUCCESS.toString())}`;
     assert.deepEqual(await said('v4.base64.channel.k8s.io', ''), [status]);
+  });
+
+  it('puts each message into a TLS record of its own', async () => {
+    runtime.burst = ['one', 'two', 'three', 'four'];
+    const socket = connectTls({ host: '127.0.0.1', port, ...clientTls() });
+    const records: string[] = [];
+    socket.on('data', (data: Buffer) => records.push(data.toString('latin1')));
+    const lines = [
+      'GET /exec/shop/web/main?command=a&stdout=1 HTTP/1.1',
+      'Host: kubelet',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol: v4.channel.k8s.io',
+    ];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    await eventually('the close', () => records.at(-1)?.startsWith('\x88') === true);
+    socket.destroy();
+    const frame = (channel: number, text: string): string =>
+      String.fromCharCode(0x82, text.length + 1, channel) + text;
+    assert.deepEqual(records.slice(1, -1), [
+      ...runtime.burst.map((text) => frame(1, text)),
+      frame(3, SUCCESS.toString()),
+    ]);
   });
 
   it('holds a fast process back for a slow client', async () => {

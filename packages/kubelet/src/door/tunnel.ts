@@ -2,10 +2,11 @@
 import type { Duplex } from 'node:stream';
 import { joinStreams } from '@kubets/platform';
 import type { RawData, WebSocket } from 'ws';
-import { STREAM_BUFFER_BYTES } from '../limits.ts';
 import type { RawTunnel } from '../ports.ts';
+import { PacedSender } from './paced-sender.ts';
 
 export const PORT_FORWARD_PROTOCOL = 'portforward.k8s.io';
+const NORMAL_CLOSURE = 1_000;
 /** SPDY inside a WebSocket, as kubectl's port-forward speaks it. */
 export const TUNNEL_PROTOCOL = `SPDY/3.1+${PORT_FORWARD_PROTOCOL}`;
 
@@ -27,22 +28,21 @@ export function joinSockets(client: Duplex, head: Buffer, tunnel: RawTunnel): vo
 /** Joins a WebSocket whose binary messages are pieces of a byte stream to the runtime. */
 export function joinWebSocket(client: WebSocket, tunnel: RawTunnel): void {
   const { socket } = tunnel;
-  const send = (data: Buffer): void => {
-    client.send(data, () => {
-      if (client.bufferedAmount < STREAM_BUFFER_BYTES / 2) socket.resume();
-    });
-    if (client.bufferedAmount > STREAM_BUFFER_BYTES) socket.pause();
-  };
+  const sender = new PacedSender(client, (paused) => {
+    if (paused) socket.pause();
+    else socket.resume();
+  });
+  const end = (): void => sender.close(NORMAL_CLOSURE);
   client.on('message', (data: RawData) => {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer);
     if (!socket.write(bytes)) client.pause();
   });
   socket.on('drain', () => client.resume());
-  socket.on('data', send);
-  socket.on('close', () => client.close());
-  socket.on('error', () => client.close());
+  socket.on('data', (data) => sender.send(data));
+  socket.on('close', end);
+  socket.on('error', end);
   // What the client sent before it went still goes to the pod.
   client.on('close', () => socket.destroySoon());
   client.on('error', () => socket.destroy());
-  if (tunnel.head.length > 0) send(tunnel.head);
+  if (tunnel.head.length > 0) sender.send(tunnel.head);
 }
