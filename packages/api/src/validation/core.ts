@@ -15,7 +15,7 @@ import { MAX_DATA_BYTES } from '../limits.ts';
 import { goJsonError } from '../schema/json-error.ts';
 import { addMessages, type Errors, IMMUTABLE, validateCidr } from './common.ts';
 import { goStrings } from './go-dump.ts';
-import { BARE_FINALIZERS } from './metadata.ts';
+import { isBareFinalizer } from './metadata.ts';
 import { configMapKey, labelValue, qualifiedName } from './names.ts';
 import { TAINT_EFFECTS } from './pod-scheduling.ts';
 import { validateAmount } from './resources.ts';
@@ -195,7 +195,7 @@ export function validateNamespaceFinalizers(errors: Errors, ns: Namespace, paths
   (ns.spec?.finalizers ?? []).forEach((name, i) => {
     const at = paths ? `spec.finalizers[${i}]` : 'spec.finalizers';
     addMessages(errors, at, name, qualifiedName(name));
-    if (name.includes('/') || BARE_FINALIZERS.includes(name)) return;
+    if (!isBareFinalizer(name)) return;
     const why = 'name is neither a standard finalizer name nor is it fully qualified';
     errors.push(invalid(at, name, why));
   });

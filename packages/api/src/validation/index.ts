@@ -18,7 +18,10 @@ import * as flow from './flow-control.ts';
 import { validateJobStatus } from './job-status.ts';
 import {
   type NameRule,
+  takesBareFinalizers,
+  validateBareFinalizers,
   validateMetadata,
+  validateMetadataContent,
   validateMetadataUpdate,
   validatePathName,
 } from './metadata.ts';
@@ -151,6 +154,7 @@ const APPS: Readonly<Record<string, KindRules>> = {
     status: autoscaling.validateAutoscalerStatus,
   },
   'policy/PodDisruptionBudget': {
+    ...anySegment,
     object: autoscaling.validateDisruptionBudget,
     status: autoscaling.validateBudgetStatus,
   },
@@ -265,6 +269,9 @@ export function validateCreate(
   const rules = rulesOf(def);
   const name = def.rules?.nameMessages ?? rules.name ?? dns1123Subdomain;
   const errors = validateMetadata(object.metadata, { namespaced: def.namespaced, name });
+  if (!takesBareFinalizers(def.group, def.rules?.unstructured === true)) {
+    errors.push(...validateBareFinalizers(object.metadata));
+  }
   rules.object?.(errors, object as never, podRules(options));
   rules.create?.(errors, object as never);
   if (errors.length === 0) errors.push(...validatePathName(object.metadata.name));
@@ -286,7 +293,10 @@ export function validateUpdate(
   const errors: Errors = [];
   const metadata = validateMetadataUpdate(object.metadata, old.metadata);
   // The stock server checks metadata twice, and its causes show it.
-  errors.push(...metadata, ...metadata);
+  errors.push(...validateMetadataContent(object.metadata), ...metadata, ...metadata);
+  if (!takesBareFinalizers(def.group, def.rules?.unstructured === true)) {
+    errors.push(...validateBareFinalizers(object.metadata));
+  }
   if (o.subresource === undefined) {
     const own: Errors = [];
     rules.update?.(own, object as never, old as never);

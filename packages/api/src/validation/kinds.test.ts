@@ -444,6 +444,33 @@ describe('updates', () => {
     template: { ...TEMPLATE },
   };
 
+  test('a finalizer without a domain is for kinds of some groups and custom ones', () => {
+    const bare = 'name is neither a standard finalizer name nor is it fully qualified';
+    const refused = [`metadata.finalizers[1]: Invalid value: "mine": ${bare}`];
+    const plain = builtinKind('coordination.k8s.io/v1', 'Lease');
+    const custom = { ...plain, group: 'a.example', rules: { unstructured: true } };
+    const config = builtinKind('v1', 'ConfigMap');
+    const cases = [
+      [config, refused],
+      [plain, []],
+      [custom, []],
+    ] as const;
+    for (const [def, expected] of cases) {
+      const old = created<KubeObject>(def, {});
+      const metadata = { ...old.metadata, finalizers: ['a.example/b', 'mine'] };
+      const next = { ...old, metadata };
+      assert.deepEqual(validateCreate(def, next).map(String), expected);
+      assert.deepEqual(validateUpdate(def, next, old).map(String), expected);
+    }
+  });
+
+  test('a finalizer that is no name is refused in an update, too', () => {
+    const old = created<KubeObject>(builtinKind('v1', 'ConfigMap'), {});
+    const next = { ...old, metadata: { ...old.metadata, finalizers: ['a/b c'] } };
+    const [first] = validateUpdate(builtinKind('v1', 'ConfigMap'), next, old).map(String);
+    assert.match(first ?? '', /^metadata\.finalizers: Invalid value: "a\/b c": name part must/);
+  });
+
   test('selectors of apps/v1 never change', () => {
     const found = change('apps/v1', 'ReplicaSet', { spec: app }, { spec });
     assert.ok(

@@ -78,17 +78,38 @@ const FINALIZERS = 'metadata.finalizers';
 export const BARE_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes'];
 
 function validateFinalizers(errors: Errors, finalizers: string[] | undefined): void {
-  for (const f of finalizers ?? []) {
-    addMessages(errors, FINALIZERS, f, qualifiedName(f));
-    if (!f.includes('/') && !BARE_FINALIZERS.includes(f)) {
-      const why = 'name is neither a standard finalizer name nor is it fully qualified';
-      errors.push(invalid(FINALIZERS, f, why));
-    }
-  }
+  for (const f of finalizers ?? []) addMessages(errors, FINALIZERS, f, qualifiedName(f));
   if (finalizers?.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     const why = 'finalizer orphan and foregroundDeletion cannot be both set';
     errors.push(invalid(FINALIZERS, goStrings(finalizers), why));
   }
+}
+
+/**
+ * Groups whose kinds take any name for a finalizer. Theirs are checked by apimachinery's rules alone; all other built-in
+ * kinds by those of the core group, which wants a domain in front.
+ */
+const PLAIN_GROUPS: ReadonlySet<string> = new Set([
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'coordination.k8s.io',
+  'internal.apiserver.k8s.io',
+  'policy',
+]);
+
+export const takesBareFinalizers = (group: string, isCustom: boolean): boolean =>
+  isCustom || PLAIN_GROUPS.has(group);
+
+export const isBareFinalizer = (name: string): boolean =>
+  !name.includes('/') && !BARE_FINALIZERS.includes(name);
+
+/** Finalizers need a domain, but for the well-known ones. */
+export function validateBareFinalizers(meta: ObjectMeta): FieldError[] {
+  const why = 'name is neither a standard finalizer name nor is it fully qualified';
+  return (meta.finalizers ?? []).flatMap((name, i) =>
+    isBareFinalizer(name) ? [invalid(`${FINALIZERS}[${i}]`, name, why)] : [],
+  );
 }
 
 function validateNames(errors: Errors, meta: ObjectMeta, rules: MetadataRules): void {
@@ -108,15 +129,26 @@ function validateNames(errors: Errors, meta: ObjectMeta, rules: MetadataRules): 
   else addMessages(errors, 'metadata.namespace', meta.namespace, dns1123Label(meta.namespace));
 }
 
-/** Checks a whole `metadata`. */
-export function validateMetadata(meta: ObjectMeta, rules: MetadataRules): FieldError[] {
-  const errors: Errors = [];
-  validateNames(errors, meta, rules);
+function validateContent(errors: Errors, meta: ObjectMeta): void {
   notNegative(errors, 'metadata.generation', meta.generation);
   validateLabels(errors, 'metadata.labels', meta.labels);
   validateAnnotations(errors, 'metadata.annotations', meta.annotations);
   validateOwners(errors, meta.ownerReferences);
   validateFinalizers(errors, meta.finalizers);
+}
+
+/** Checks a whole `metadata`. */
+export function validateMetadata(meta: ObjectMeta, rules: MetadataRules): FieldError[] {
+  const errors: Errors = [];
+  validateNames(errors, meta, rules);
+  validateContent(errors, meta);
+  return errors;
+}
+
+/** What the stock server checks of the metadata of every update besides what changed (rest.BeforeUpdate). */
+export function validateMetadataContent(meta: ObjectMeta): FieldError[] {
+  const errors: Errors = [];
+  validateContent(errors, meta);
   return errors;
 }
 

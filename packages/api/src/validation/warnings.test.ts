@@ -188,3 +188,20 @@ describe('other objects', () => {
     ]);
   });
 });
+
+describe('custom objects', () => {
+  const custom = { ...builtinKind('v1', 'ConfigMap'), rules: { unstructured: true } };
+  const withFinalizers = (...finalizers: string[]): KubeObject => ({
+    ...{ apiVersion: 'a.example/v1', kind: 'A' },
+    metadata: { name: 'x', finalizers },
+  });
+
+  test('a finalizer without a domain is told of when it is new', () => {
+    const advice =
+      'prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers';
+    const next = withFinalizers('z', 'a.example/b', 'orphan', 'c');
+    const of = (name: string): string => `metadata.finalizers: "${name}": ${advice}`;
+    assert.deepEqual(objectWarnings(custom, next), [of('c'), of('z')]);
+    assert.deepEqual(objectWarnings(custom, next, withFinalizers('c')), [of('z')]);
+  });
+});

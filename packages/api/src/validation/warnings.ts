@@ -12,8 +12,10 @@ import type {
   Secret,
   StorageClass,
 } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import { isJsonObject, type KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
+import { isBareFinalizer } from './metadata.ts';
 import { dns1123Label } from './names.ts';
 import { deprecatedLabel, podWarnings, storageFraction, termWarnings } from './pod-warnings.ts';
 
@@ -49,6 +51,17 @@ function ownerWarnings(meta: ObjectMeta): string[] {
   const advice =
     'API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests';
   return [`${what}; ${advice}; duplicate UID(s) observed: ${uids}`];
+}
+
+/** Of finalizers that are new in a custom object (built-in kinds refuse such names). */
+function finalizerWarnings(meta: ObjectMeta, old: ObjectMeta | undefined): string[] {
+  const before = old?.finalizers ?? [];
+  const added = [...new Set(meta.finalizers)].filter((name) => !before.includes(name)).sort();
+  const advice = 'prefer a domain-qualified finalizer name including a path (/)';
+  const why = 'to avoid accidental conflicts with other finalizer writers';
+  return added
+    .filter(isBareFinalizer)
+    .map((name) => `metadata.finalizers: ${goQuote(name)}: ${advice} ${why}`);
 }
 
 function nameWarnings(key: string, name: string | undefined): string[] {
@@ -190,6 +203,7 @@ const specOf = (object: KubeObject): unknown => (object as { spec?: unknown }).s
 export function objectWarnings(def: KindDef, object: KubeObject, old?: KubeObject): string[] {
   const key = `${def.group}/${def.kind}`;
   const out = ownerWarnings(object.metadata);
+  if (def.rules?.unstructured) out.push(...finalizerWarnings(object.metadata, old?.metadata));
   const path = TEMPLATES[key];
   const isWorkload = path !== undefined && key !== '/PodTemplate';
   if (old && isWorkload && (path === '' || semanticEqual(specOf(object), specOf(old)))) return out;

@@ -284,6 +284,12 @@ describe('an extension server', () => {
     });
     await failed;
     assert.equal((await ask(`${BASE}/nodes`)).status, 503);
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    const { items } = (await ask('/apis', { accept })).json() as {
+      items: { metadata: { name: string }; versions: object[] }[];
+    };
+    const mine = items.find(({ metadata }) => metadata.name === GROUP);
+    assert.deepEqual(mine?.versions, [{ version: 'v1beta1', freshness: 'Stale' }]);
     metrics.isWell = true;
     await seen(NAME, (one) => reasonOf(one) === 'Passed');
     assert.equal((await ask(`${BASE}/nodes`)).status, 200);

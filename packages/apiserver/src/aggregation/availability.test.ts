@@ -75,5 +75,8 @@ describe('the condition', () => {
     const failed = { status: 'False', reason: 'r', message: 'm' } as const;
     const [turned] = withVerdict(first ?? [], failed, 't3') ?? [];
     assert.equal(turned?.lastTransitionTime, 't3');
+    const others = [...(first ?? []), { type: 'Theirs', status: 'True' }];
+    const kept = withVerdict(others, failed, 't3')?.map(({ type }) => type);
+    assert.deepEqual(kept, ['Available', 'Theirs']);
   });
 });

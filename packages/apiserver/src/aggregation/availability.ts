@@ -71,5 +71,7 @@ export function withVerdict(
   const isTurn = old?.status !== status;
   const lastTransitionTime = isTurn ? now : (old?.lastTransitionTime ?? now);
   const next = { type: 'Available', status, lastTransitionTime, reason, message };
-  return [...conditions.filter(({ type }) => type !== 'Available'), next];
+  return old === undefined
+    ? [...conditions, next]
+    : conditions.map((condition) => (condition === old ? next : condition));
 }

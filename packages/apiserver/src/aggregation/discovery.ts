@@ -1,7 +1,7 @@
 /** Discovery of this server and of extension servers as one. */
 import { isJsonObject, type JsonObject } from '@kubets/api';
 import type { DiscoverySource } from '../discovery/source.ts';
-import type { ApiServices, Extension } from './api-services.ts';
+import { type ApiServices, type Extension, isAvailable } from './api-services.ts';
 import { mergedOpenApi } from './merge-open-api.ts';
 import { localPriority, type Priority } from './priorities.ts';
 
@@ -164,9 +164,9 @@ interface PlainResource {
   readonly categories?: readonly string[];
 }
 
-/** An extension's list of resources in the aggregated form; stale while it does not answer. */
-function aggregatedVersion({ version, resources }: Extension): AggregatedVersion {
-  if (resources === undefined) return { version, freshness: 'Stale' };
+/** An extension's list of resources in the aggregated form; stale, and without any, while it does not answer. */
+function aggregatedVersion({ version, resources, api }: Extension): AggregatedVersion {
+  if (resources === undefined || !isAvailable(api)) return { version, freshness: 'Stale' };
   const list = (resources as { resources?: unknown }).resources;
   const all = (Array.isArray(list) ? list.filter(isJsonObject) : []) as unknown as PlainResource[];
   const entries = all
