@@ -74,11 +74,14 @@ export interface Edge {
 /** @throws ConfigError for settings that cannot work */
 export function createEdge(o: EdgeOptions): Edge {
   const { config, store, clock, random, log } = o;
-  const authorization = createAuthorizer(store, authorizationModes(config, { clock, log }));
+  const modes = authorizationModes(config, { clock, log });
+  const authorization = createAuthorizer(store, modes);
   const { authorizer, rbac, whenSynced } = authorization;
   const account = serviceAccountKeys(config);
   const gates = featureGatesOf(config.featureGates);
-  const authenticator = authenticationOf(config, { store, clock, log, serviceAccount: account });
+  const authenticator = authenticationOf(config, {
+    ...{ store, clock, log, serviceAccount: account, modes },
+  });
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     ...controlConfigOf(config.admissionControlConfigFile),

@@ -6,6 +6,7 @@ import { OutboundClient } from '../outbound/http.ts';
 import { loadKubeconfig } from '../outbound/kubeconfig.ts';
 import type { ResourceStore } from '../ports.ts';
 import { audiencesOf, createAuthenticator, type EdgeAuthenticator } from './authenticator.ts';
+import type { Mode } from './authorizer.ts';
 import { bootstrapTokens } from './bootstrap-tokens.ts';
 import { boundObjectsOf } from './bound-objects.ts';
 import type { FrontProxyOptions } from './front-proxy.ts';
@@ -18,13 +19,15 @@ interface Parts {
   readonly serviceAccount: Parameters<typeof createAuthenticator>[0]['serviceAccount'];
   readonly clock: Clock;
   readonly log: Logger;
+  /** Who is asked whether a user may. */
+  readonly modes: readonly Mode[];
 }
 
 /** @throws ConfigError */
 export function authenticationOf(config: ApiServerConfig, parts: Parts): EdgeAuthenticator {
   const { store, clock, serviceAccount } = parts;
   return createAuthenticator({
-    anonymousAuth: config.anonymousAuth,
+    anonymousAuth: letsUnnamedIn(config, parts),
     tokenAuthFile: config.tokenAuthFile || undefined,
     ...{ serviceAccount, clock, objects: boundObjectsOf(store) },
     frontProxy: frontProxyOf(config),
@@ -34,6 +37,15 @@ export function authenticationOf(config: ApiServerConfig, parts: Parts): EdgeAut
       ...webhookOf(config, parts),
     ],
   });
+}
+
+/** Where everything is allowed, somebody must at least say who they are, as upstream has it. */
+function letsUnnamedIn(config: ApiServerConfig, { modes, log }: Parts): boolean {
+  if (!config.anonymousAuth || !modes.includes('AlwaysAllow')) return config.anonymousAuth;
+  log.warn(
+    '--anonymous-auth is off: the authorisation mode AlwaysAllow would let anybody do anything',
+  );
+  return false;
 }
 
 /** How proxies speak for users; undefined when no proxy may. */

@@ -26,7 +26,7 @@ beforeEach(() => {
 function authenticatorOf(...argv: string[]): EdgeAuthenticator {
   const config = parseFlags(flags, [...REQUIRED.map((name) => `--${name}=x`), ...argv]);
   return authenticationOf(config as unknown as ApiServerConfig, {
-    ...{ store: new FakeStore(), serviceAccount: undefined, clock, log: silentLogger },
+    ...{ store: new FakeStore(), serviceAccount: undefined, clock, log: silentLogger, modes: [] },
   });
 }
 

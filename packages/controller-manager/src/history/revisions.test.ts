@@ -43,6 +43,19 @@ describe('the revision of a template', () => {
     assert.equal(back.current.metadata.annotations?.[CAUSE], 'first');
   });
 
+  it('is spelt with its fields in order, for `kubectl rollout undo` compares the bytes', () => {
+    const spec = { restartPolicy: 'Always', containers: [{ name: 'c', image: 'a:1' }] };
+    const metadata = { labels: { b: '2', a: '1' }, creationTimestamp: null };
+    const facts = { template: { spec, metadata } as unknown as PodTemplateSpec, revisions: [] };
+    const { current } = planRevision(owner(), KIND, { ...facts, collisionCount: undefined });
+    assert.equal(
+      JSON.stringify(current.data),
+      '{"spec":{"template":{"$patch":"replace",' +
+        '"metadata":{"creationTimestamp":null,"labels":{"a":"1","b":"2"}},' +
+        '"spec":{"containers":[{"image":"a:1","name":"c"}],"restartPolicy":"Always"}}}}',
+    );
+  });
+
   it('that is the newest needs no writing', () => {
     const first = plan(owner(), 'a:1').current;
     assert.deepEqual(plan(owner({ [CAUSE]: 'later' }), 'a:1', [first]), { current: first });

@@ -1,6 +1,6 @@
 import type { ControllerRevision, KubeObject, PodTemplateSpec } from '@kubets/api';
 import { safeHash } from '../objects/hash.ts';
-import { sameJson } from '../objects/json.ts';
+import { sameJson, withSortedFields } from '../objects/json.ts';
 import {
   byCreation,
   labelsOf,
@@ -12,9 +12,12 @@ import {
 
 export const REVISION_HASH_LABEL = 'controller-revision-hash';
 
-/** A version of a template, kept as the patch that `kubectl rollout undo` applies to go back to it. */
+/**
+ * A version of a template, kept as the patch that `kubectl rollout undo` applies to go back to it.
+ * That command compares the bytes to see whether the template is this one already, hence the order.
+ */
 export function templatePatch(template: PodTemplateSpec): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return { spec: { template: withSortedFields({ ...template, $patch: 'replace' }) } };
 }
 
 export const hashOf = (revision: ControllerRevision): string =>

@@ -31,6 +31,14 @@ export function canonicalJson(value: unknown): string {
   return `{${fields.join(',')}}`;
 }
 
+/** The same value with the fields of every object in order, as Go spells a map; null stays. */
+export function withSortedFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withSortedFields);
+  if (!isRecord(value)) return value;
+  const fields = Object.keys(value).sort();
+  return Object.fromEntries(fields.map((field) => [field, withSortedFields(value[field])]));
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,8 @@
+import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, hash, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
+import * as x509 from '@peculiar/x509';
 import { certificateFacts, publicKeyPin } from '../certificates.ts';
 import { createAuthority } from './authority.ts';
 import { createRequest, grantRequest, readRequest } from './requests.ts';
@@ -52,6 +54,24 @@ test('a granted certificate fits its key, its authority, its terms', async () =>
   assert.equal(facts.notAfterMs, NOW_MS + HOUR_MS);
   assert.deepEqual(facts.hosts, ['x', '192.0.2.7']);
   assert.equal(facts.commonName, 'x');
+});
+
+test('a kind of use that nothing was asked of is not spoken of: TLS refuses empty ones', async () => {
+  const authority = await createAuthority('test-ca', NOW_MS, 1);
+  const { request } = await createRequest({ commonName: 'x' });
+  const terms = { notBeforeMs: NOW_MS, notAfterMs: NOW_MS + HOUR_MS };
+  const grant = async (...usages: string[]) =>
+    new x509.X509Certificate(
+      await grantRequest(authority, await readRequest(request), { ...terms, usages }),
+    );
+  const client = await grant('client auth');
+  assert.equal(client.getExtension(x509.KeyUsagesExtension), null);
+  const uses = client.getExtension(x509.ExtendedKeyUsageExtension)?.usages ?? [];
+  assert.deepEqual([...uses], [x509.ExtendedKeyUsage.clientAuth]);
+  const signer = await grant('digital signature');
+  assert.equal(signer.getExtension(x509.ExtendedKeyUsageExtension), null);
+  const flags = x509.KeyUsageFlags.digitalSignature;
+  assert.equal(signer.getExtension(x509.KeyUsagesExtension)?.usages, flags);
 });
 
 test('no certificate outlives its authority', async () => {

@@ -124,8 +124,9 @@ export async function grantRequest(
   const names = alternativesOf(parsed);
   const extensions: Extension[] = [
     new BasicConstraintsExtension(false, undefined, true),
-    new KeyUsagesExtension(flags, true),
-    new ExtendedKeyUsageExtension(extended),
+    // An extension without a use in it would make the certificate invalid (RFC 5280, 4.2.1.3).
+    ...(flags === 0 ? [] : [new KeyUsagesExtension(flags, true)]),
+    ...(extended.length === 0 ? [] : [new ExtendedKeyUsageExtension(extended)]),
     await AuthorityKeyIdentifierExtension.create(issuer),
     ...(names === undefined ? [] : [new SubjectAlternativeNameExtension(names.names.toJSON())]),
   ];
