@@ -2,6 +2,17 @@ import { errorMessage } from '@kubets/platform';
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code);
 
+const UNVERIFIED = 'tls: failed to verify certificate: x509';
+
+/** Of a certificate that is somebody else's. */
+function otherNames(error: unknown): string {
+  const { host, cert } = error as { host?: string; cert?: { subjectaltname?: string } };
+  const names = (cert?.subjectaltname ?? '').replaceAll(/(DNS|IP Address):/g, '');
+  return names === ''
+    ? `certificate is not valid for any names, but wanted to match ${host}`
+    : `certificate is valid for ${names}, not ${host}`;
+}
+
 /** A failed connection in the words clients of the stock server know. */
 export function networkText(error: unknown, host: string, port: number): string {
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -19,6 +30,17 @@ export function networkText(error: unknown, host: string, port: number): string 
       return `dial tcp: lookup ${host}: no such host`;
     case 'ECONNRESET':
       return 'EOF';
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      return `${UNVERIFIED}: certificate signed by unknown authority`;
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return `${UNVERIFIED}: certificate has expired or is not yet valid`;
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `${UNVERIFIED}: ${otherNames(error)}`;
     default:
       return errorMessage(error);
   }

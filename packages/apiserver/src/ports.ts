@@ -52,7 +52,11 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** From a client certificate that the TLS layer verified against the client CA. */
   readonly peer:
-    | { readonly commonName: string; readonly organizations: readonly string[] }
+    | {
+        readonly commonName: string;
+        readonly organizations: readonly string[];
+        readonly fingerprint?: string;
+      }
     | undefined;
   /** From a certificate of the CA of front proxies: what it says in headers about the user counts. */
   readonly proxy?: { readonly commonName: string } | undefined;
@@ -130,7 +134,7 @@ export interface AdmissionAttributes {
   readonly object: KubeObject | undefined;
   /** The stored object (UPDATE, DELETE). */
   readonly oldObject: KubeObject | undefined;
-  /** CreateOptions, UpdateOptions or DeleteOptions as sent. */
+  /** The fields of CreateOptions, UpdateOptions or DeleteOptions as sent. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly dryRun: boolean;
   readonly user: UserInfo;
@@ -140,12 +144,25 @@ export interface AdmissionAttributes {
   addAuditAnnotation?(key: string, value: string): void;
 }
 
+/**
+ * Mutating admission is one round over the plugins, or two when one of them changed what others had seen already: what a
+ * webhook adds late is filled in by those that come before it.
+ */
+export interface AdmissionRound {
+  readonly number: 0 | 1;
+  /** Has all plugins called once more after the first round. */
+  repeat(): void;
+  /** What plugins keep for the second round, by their names. */
+  readonly notes: Map<string, unknown>;
+}
+
 /** One admission rule. Refuses by throwing an `ApiError`. Called for every write; decides itself what concerns it. */
 export interface AdmissionPlugin {
   readonly name: string;
   /** Has a say in streams to pods, Services and nodes, too: the operation CONNECT. */
   readonly connects?: boolean;
-  admit?(attributes: AdmissionAttributes): Promise<void> | void;
+  /** May be called twice for a write, the second time on what the first round made of it. Without a round there is one. */
+  admit?(attributes: AdmissionAttributes, round?: AdmissionRound): Promise<void> | void;
   validate?(attributes: AdmissionAttributes): Promise<void> | void;
 }
 

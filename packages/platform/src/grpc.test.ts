@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { identityOfSubject, peerIdentity } from './grpc.ts';
+import { identityOfCertificate, peerIdentity } from './grpc.ts';
 
 const authContext = (subject: unknown) => ({ sslPeerCertificate: { subject } });
 
@@ -41,7 +41,10 @@ test('without a session in sight every call is asked', () => {
 });
 
 test('a subject without a common name is nobody; one organisation is a list of one', () => {
-  assert.equal(identityOfSubject({ O: 'a' }), undefined);
-  assert.equal(identityOfSubject(null), undefined);
-  assert.deepEqual(identityOfSubject({ CN: 'x', O: 'a' })?.organizations, ['a']);
+  assert.equal(identityOfCertificate({ subject: { O: 'a' } }), undefined);
+  assert.equal(identityOfCertificate({ subject: null }), undefined);
+  const subject = { CN: 'x', O: 'a' };
+  assert.deepEqual(identityOfCertificate({ subject, fingerprint256: 'AB:0C' }), {
+    ...{ commonName: 'x', organizations: ['a'], fingerprint: 'ab0c' },
+  });
 });

@@ -102,21 +102,35 @@ export function channelCredentials(tls?: ClientTls): ChannelCredentials {
 export interface PeerIdentity {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** SHA-256 of the certificate, in hexadecimal. */
+  readonly fingerprint?: string;
 }
 
 interface CallWithAuth {
-  getAuthContext(): { sslPeerCertificate?: { subject?: unknown } } | null;
+  getAuthContext(): { sslPeerCertificate?: PeerCertificate } | null;
+}
+
+/** The parts of a certificate, as `node:tls` shows it, that count here. */
+interface PeerCertificate {
+  readonly subject?: unknown;
+  /** `AB:CD:…` */
+  readonly fingerprint256?: string;
 }
 
 const listOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.map(String) : value === undefined ? [] : [String(value)];
 
-/** The subject of a certificate as `node:tls` shows it; undefined when there is no common name. */
-export function identityOfSubject(subject: unknown): PeerIdentity | undefined {
+/** Whom a certificate names; undefined when there is no common name. */
+export function identityOfCertificate(
+  certificate: PeerCertificate | undefined,
+): PeerIdentity | undefined {
+  const { subject, fingerprint256 } = certificate ?? {};
   if (typeof subject !== 'object' || subject === null) return undefined;
   const commonName = listOf(Reflect.get(subject, 'CN'))[0];
   if (commonName === undefined) return undefined;
-  return { commonName, organizations: listOf(Reflect.get(subject, 'O')) };
+  const fingerprint = fingerprint256?.replaceAll(':', '').toLowerCase();
+  const organizations = listOf(Reflect.get(subject, 'O'));
+  return { commonName, organizations, ...(fingerprint !== undefined && { fingerprint }) };
 }
 
 /** The members of gRPC's calls that lead to the connection: the calls themselves have no name for it. */
@@ -139,7 +153,7 @@ function sessionOf(call: CallWithAuth): object | undefined {
 }
 
 function askIdentity(call: CallWithAuth): PeerIdentity | undefined {
-  return identityOfSubject(call.getAuthContext()?.sslPeerCertificate?.subject);
+  return identityOfCertificate(call.getAuthContext()?.sslPeerCertificate);
 }
 
 /**

@@ -29,6 +29,7 @@ import type { PodSecurityConfig } from './pod-security-config.ts';
 import { validatingPolicies } from './policy/plugin.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
+import { Rounds } from './round.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { claimResize, defaultStorageClass, storageInUseProtection } from './storage.ts';
@@ -92,11 +93,14 @@ export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly
   return {
     names: plugins.map((plugin) => plugin.name),
     async admit(attributes) {
-      for (const plugin of mutating) {
-        if (attributes.operation === 'CONNECT' && !plugin.connects) continue;
-        const pending = plugin.admit?.(attributes);
-        if (pending !== undefined) await pending;
-      }
+      const round = new Rounds();
+      do {
+        for (const plugin of mutating) {
+          if (attributes.operation === 'CONNECT' && !plugin.connects) continue;
+          const pending = plugin.admit?.(attributes, round);
+          if (pending !== undefined) await pending;
+        }
+      } while (round.next());
     },
     async validate(attributes) {
       for (const plugin of validating) {

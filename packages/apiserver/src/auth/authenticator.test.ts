@@ -88,9 +88,11 @@ describe('authentication', () => {
   });
 
   it('a certificate goes before a token', async () => {
-    const peer = { commonName: 'ann', organizations: [] };
+    const peer = { commonName: 'ann', organizations: [], fingerprint: 'ab12' };
     const user = await authenticator.authenticate({ authorization: 'Bearer joe-token', peer });
     assert.equal(user?.name, 'ann');
+    const key = 'authentication.kubernetes.io/credential-id';
+    assert.deepEqual(user?.extra, { [key]: ['X509SHA256=ab12'] });
   });
 
   it('knows static tokens', async () => {

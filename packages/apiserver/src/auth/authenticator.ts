@@ -4,7 +4,7 @@ import { unauthorized } from '@kubets/api';
 import { type Clock, ConfigError, errorMessage } from '@kubets/platform';
 import type { Authenticator, Credentials, UserInfo } from '../ports.ts';
 import { type FrontProxyOptions, proxiedUser } from './front-proxy.ts';
-import { ANONYMOUS_USER, withAuthenticated } from './identity.ts';
+import { ANONYMOUS_USER, EXTRA_KEYS, withAuthenticated } from './identity.ts';
 import type { VerifyingKey } from './keys.ts';
 import { type BoundObjects, TokenVerifier, type VerifiedToken } from './service-account-tokens.ts';
 import { type TokenAuthenticator, verifyToken } from './token-authenticator.ts';
@@ -96,7 +96,9 @@ export function audiencesOf(account: AuthenticatorOptions['serviceAccount']): re
 
 function fromCertificate(peer: Credentials['peer']): UserInfo | undefined {
   if (!peer?.commonName) return undefined;
-  const user = { name: peer.commonName, uid: '', groups: peer.organizations, extra: {} };
+  const { commonName: name, organizations: groups, fingerprint } = peer;
+  const id = fingerprint && { [EXTRA_KEYS.credentialId]: [`X509SHA256=${fingerprint}`] };
+  const user = { name, uid: '', groups, extra: { ...id } };
   return withAuthenticated(user);
 }
 

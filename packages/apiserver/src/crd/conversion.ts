@@ -10,7 +10,8 @@ import {
   unclassified,
 } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
-import { askWebhook, WebhookCallError } from '../admission/webhooks/call.ts';
+import { askWebhook } from '../admission/webhooks/call.ts';
+import { WebhookCallError } from '../admission/webhooks/response.ts';
 import type { ResourceStore } from '../ports.ts';
 import { CONVERSION_TIMEOUT_SECONDS } from './limits.ts';
 

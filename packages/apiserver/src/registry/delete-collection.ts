@@ -20,7 +20,8 @@ export async function deleteCollection(
     for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
       const { namespace, name } = entry;
       try {
-        await deleteObject(deps, { ...target, namespace, name }, o.delete, ctx);
+        const one = { ...target, namespace, name };
+        await deleteObject(deps, one, o.delete, ctx, { isCollection: true });
       } catch (error) {
         if (isNotFound(error)) continue;
         queue.length = 0;

@@ -37,12 +37,20 @@ type Outcome =
   | { readonly done: true; readonly result: DeleteResult }
   | { readonly done: false; readonly newest: StoredValue | undefined };
 
+interface DeleteCircumstances {
+  /** Admission was asked about what the delete is a part of (an eviction). */
+  readonly isAdmitted?: boolean;
+  /** The request names no object: admission is told of none by name. */
+  readonly isCollection?: boolean;
+}
+
 /** @throws ApiError NotFound, Conflict (preconditions), whatever admission refuses with */
 export async function deleteObject(
   deps: RegistryDeps,
   target: Target,
   options: DeleteOptions,
   ctx: WriteContext,
+  o: DeleteCircumstances = {},
 ): Promise<DeleteResult> {
   const { def, namespace, name } = target;
   const key = keyOf(def, namespace, name);
@@ -52,8 +60,11 @@ export async function deleteObject(
     const object = await presentedObject(def, decodeStored(value.value, value.revision));
     checkPreconditions(def, object, options);
     const objects = { object: undefined, oldObject: object };
-    await deps.admission.admit(admissionOf(target, 'DELETE', objects, ctx));
-    await deps.admission.validate(admissionOf(target, 'DELETE', objects, ctx));
+    if (!o.isAdmitted) {
+      const place = o.isCollection ? { ...target, name: '' } : target;
+      await deps.admission.admit(admissionOf(place, 'DELETE', objects, ctx));
+      await deps.admission.validate(admissionOf(place, 'DELETE', objects, ctx));
+    }
     const outcome = await step(deps, target, { value, object, options }, ctx);
     if (outcome.done) return outcome.result;
     value = outcome.newest;

@@ -68,7 +68,7 @@ export async function evictPod(
   const pod = objectOf(await getObject(deps, podTarget)) as Pod;
   if (!needsNoBudget(pod)) await spendBudget(deps, podTarget, pod, scope);
   await markDisrupted(deps, podTarget, scope);
-  await deleteObject(deps, podTarget, deleteOptions, scope);
+  await deleteObject(deps, podTarget, deleteOptions, scope, { isAdmitted: true });
   return SUCCESS_CREATED;
 }
 

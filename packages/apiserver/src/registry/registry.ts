@@ -40,7 +40,7 @@ import { evictPod } from './eviction.ts';
 import type { ListOptions } from './list-options.ts';
 import { type PatchRequest, patched } from './patch.ts';
 import { getObject, type ListResult, listObjects } from './read.ts';
-import { rescaled, scaleResource, shownScale } from './scale.ts';
+import { rescaled, scaleResource, scaleWindow, shownScale } from './scale.ts';
 import { type UpdateOptions, updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -173,7 +173,8 @@ export class Registry {
       return object;
     };
     const scope = { ...ctx, ownersKept: true };
-    const { object } = await updateObject(this.deps, target, transform, scope);
+    const window = scaleWindow(def);
+    const { object } = await updateObject(this.deps, target, transform, scope, { window });
     return { def, object: shownScale(def, object) as KubeObject, created: false };
   }
 

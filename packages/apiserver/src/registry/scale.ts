@@ -9,6 +9,7 @@ import {
   validateScale,
   withScale,
 } from '@kubets/api';
+import type { Window } from './update.ts';
 
 const SCALE = { group: 'autoscaling', kind: 'Scale' };
 
@@ -25,6 +26,14 @@ export function rescaled(def: KindDef, object: KubeObject, scale: Scale): KubeOb
 /** The scale of an object. */
 export function shownScale(def: KindDef, object: KubeObject): Scale {
   return def.rules?.scale ? def.rules.scale.of(object) : scaleOf(object);
+}
+
+/** Workloads as those see them who are asked about a change of their scale. */
+export function scaleWindow(def: KindDef): Window {
+  return {
+    of: (object) => shownScale(def, object) as KubeObject,
+    back: (object, shown) => rescaled(def, object, shown as unknown as Scale),
+  };
 }
 
 /** How "not found" names a scale; that of replication controllers speaks for its own group. */

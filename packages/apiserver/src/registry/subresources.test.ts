@@ -44,6 +44,31 @@ describe('subresources', () => {
     );
   });
 
+  it('admission sees the scale, and may change it', async () => {
+    const seen: unknown[] = [];
+    s.open({
+      admission: {
+        admit({ subresource, object, oldObject }) {
+          if (subresource !== 'scale' || !object) return Promise.resolve();
+          seen.push([object.kind, object.spec, oldObject?.kind, oldObject?.spec]);
+          object.spec = { replicas: 7 };
+          return Promise.resolve();
+        },
+        validate({ subresource, object }) {
+          if (subresource === 'scale') seen.push([object?.kind, object?.spec]);
+          return Promise.resolve();
+        },
+      },
+    });
+    await make(s.t, deployment);
+    const { object } = await s.merge(scale, { spec: { replicas: 2 } });
+    assert.deepEqual(object.spec, { replicas: 7 });
+    assert.deepEqual(seen, [
+      ['Scale', { replicas: 2 }, 'Scale', { replicas: 1 }],
+      ['Scale', { replicas: 7 }],
+    ]);
+  });
+
   it('status changes the status and nothing else', async () => {
     await make(s.t, deployment);
     const status = { ...scale, subresource: 'status' };
@@ -91,6 +116,22 @@ describe('subresources', () => {
       { json: JSON.stringify({ metadata: { name } }), validation: 'Strict' },
       s.t.ctx,
     );
+
+  it('admission is asked about the eviction, not about the delete it leads to', async () => {
+    const asked: string[] = [];
+    s.open({
+      admission: {
+        admit: ({ operation, subresource }) => {
+          asked.push(`${operation} ${subresource}`);
+          return Promise.resolve();
+        },
+        validate: () => Promise.resolve(),
+      },
+    });
+    await make(s.t, podObject('e'));
+    await evict('e');
+    assert.deepEqual(asked, ['CREATE ', 'CREATE eviction']);
+  });
 
   it('eviction spends a disruption of the budget, and refuses without one', async () => {
     for (const name of ['a', 'b']) {

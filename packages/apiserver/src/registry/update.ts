@@ -59,9 +59,20 @@ export interface UpdateOptions {
   readonly pure?: boolean;
   /** A uid in the new object is a condition (PUT), not a change (PATCH). */
   readonly sameUid?: boolean;
+  /** What admission sees of the objects, when that is not themselves. */
+  readonly window?: Window;
   /** The caller has checked the change itself and keeps the kind's rules: no strategy, validation or admission. */
   readonly trusted?: boolean;
 }
+
+/** A subresource whose objects show a part of another's: what is done to them is done to that part. */
+export interface Window {
+  of(object: KubeObject): KubeObject;
+  /** The object with what its window shows now. */
+  back(object: KubeObject, shown: KubeObject): KubeObject;
+}
+
+const WHOLE: Window = { of: (object) => object, back: (_object, shown) => shown };
 
 /**
  * Updates an object or one of its subresources.
@@ -92,8 +103,8 @@ export async function updateObject(
       throw notFound(subresource === 'scale' ? scaleResource(def) : def, name);
     }
     try {
-      const { trusted = false, sameUid = false, pure = false } = o;
-      const job = { target, key, old, certain, trusted, sameUid, pure };
+      const { trusted = false, sameUid = false, pure = false, window = WHOLE } = o;
+      const job = { target, key, old, certain, trusted, sameUid, pure, window };
       const outcome = await attemptUpdate(deps, job, transform, ctx);
       if (outcome.done) return outcome.result;
       base = { value: outcome.newest, certain: true };
@@ -123,6 +134,7 @@ interface Job {
   readonly trusted: boolean;
   readonly sameUid: boolean;
   readonly pure: boolean;
+  readonly window: Window;
 }
 
 async function attemptUpdate(
@@ -134,13 +146,16 @@ async function attemptUpdate(
   const { target, old } = job;
   const { def } = target;
   const oldObject = await presentedObject(def, decodeStored(old.value, old.revision));
-  const object = await transform(job.pure ? oldObject : cloneJson(oldObject));
-  if (job.sameUid) checkUid(job, object, oldObject);
-  checkVersion(target, object, oldObject);
+  const wanted = await transform(job.pure ? oldObject : cloneJson(oldObject));
+  if (job.sameUid) checkUid(job, wanted, oldObject);
+  checkVersion(target, wanted, oldObject);
+  if (job.trusted) return write(deps, job, { object: wanted, oldObject }, ctx);
+  if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), oldObject, wanted);
+  const { window } = job;
+  const shown = { object: window.of(wanted), oldObject: window.of(oldObject) };
+  await deps.admission.admit(admissionOf(target, 'UPDATE', shown, ctx));
+  const object = window.back(wanted, shown.object);
   const objects = { object, oldObject };
-  if (job.trusted) return write(deps, job, objects, ctx);
-  if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), oldObject, object);
-  await deps.admission.admit(admissionOf(target, 'UPDATE', objects, ctx));
   keepServerFields(object, oldObject);
   const finish = await runHooks(deps, target, { object, old: oldObject }, ctx);
   let stored = false;
@@ -148,7 +163,8 @@ async function attemptUpdate(
     prepareForUpdate(def, object, oldObject, target.subresource || undefined);
     const errors = validateUpdate(def, object, oldObject, target.subresource || undefined);
     if (errors.length > 0) throw invalid(def, target.name, errors);
-    await deps.admission.validate(admissionOf(target, 'UPDATE', objects, ctx));
+    const seen = { object: window.of(object), oldObject: shown.oldObject };
+    await deps.admission.validate(admissionOf(target, 'UPDATE', seen, ctx));
     const outcome = await write(deps, job, objects, ctx);
     stored = outcome.done && !ctx.dryRun;
     return outcome;

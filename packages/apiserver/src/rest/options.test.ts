@@ -50,12 +50,14 @@ describe('options of writes', () => {
       fieldManager: '',
       validation: 'Warn',
       force: false,
+      sent: {},
     });
     assert.deepEqual(read('dryRun=All&fieldManager=me&fieldValidation=Strict'), {
       dryRun: true,
       fieldManager: 'me',
       validation: 'Strict',
       force: false,
+      sent: { dryRun: ['All'], fieldManager: 'me', fieldValidation: 'Strict' },
     });
     assert.equal(read('fieldValidation=Ignore').validation, 'Ignore');
   });

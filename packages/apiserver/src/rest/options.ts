@@ -45,6 +45,8 @@ export interface WriteOptions {
   readonly validation: FieldValidation;
   /** Only an apply may carry it. */
   readonly force: boolean;
+  /** As they were sent, for admission. */
+  readonly sent: Readonly<Record<string, unknown>>;
 }
 
 export type WriteOptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
@@ -68,7 +70,12 @@ export function writeOptionsOf(
   if (errors.length > 0) throw invalid({ group: GROUP, kind }, '', errors);
   const mode = validation === 'Strict' || validation === 'Ignore' ? validation : 'Warn';
   const isForced = isApply && force === true;
-  return { dryRun: dryRun.length > 0, fieldManager, validation: mode, force: isForced };
+  const sent = {
+    ...(dryRun.length > 0 && { dryRun }),
+    ...(fieldManager && { fieldManager }),
+    ...(validation && { fieldValidation: validation }),
+  };
+  return { dryRun: dryRun.length > 0, fieldManager, validation: mode, force: isForced, sent };
 }
 
 function applyErrors(

@@ -48,7 +48,8 @@ async function peersOf(material?: TlsMaterial): Promise<Peers> {
 describe('the certificate of a connection', () => {
   it('of the client CA names a client, and no proxy', async () => {
     const { peer, proxy } = await peersOf(await clients.issue('CN=ann,O=dev'));
-    assert.deepEqual(peer, { commonName: 'ann', organizations: ['dev'] });
+    assert.deepEqual([peer?.commonName, peer?.organizations], ['ann', ['dev']]);
+    assert.match(peer?.fingerprint ?? '', /^[0-9a-f]{64}$/);
     assert.equal(proxy, undefined);
   });
 

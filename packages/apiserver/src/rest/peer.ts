@@ -1,7 +1,7 @@
 /** Whom the certificate of a connection names, and for what: a client by the client CA, a proxy by the proxies' CA. */
 import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { identityOfSubject } from '@kubets/platform';
+import { identityOfCertificate } from '@kubets/platform';
 import type { AnyRequest, Credentials } from '../ports.ts';
 
 export type Peers = Pick<Credentials, 'peer' | 'proxy'>;
@@ -36,7 +36,7 @@ export class PeerReader {
   }
 
   #read(socket: TLSSocket): Peers {
-    const identity = identityOfSubject(socket.getPeerCertificate().subject);
+    const identity = identityOfCertificate(socket.getPeerCertificate());
     if (identity === undefined || this.#proxyAuthorities.length === 0) return { peer: identity };
     // The TLS layer trusts both authorities alike: a proxy's certificate is no client's because of that.
     const certificate = socket.getPeerX509Certificate();

@@ -135,7 +135,7 @@ export class ResourceHandler {
     const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
     r.audit?.requested(json);
     const { validation } = options;
-    const ctx = writeContext(r, options);
+    const ctx = writeContext(r, options, options.sent);
     const made = await this.#o.registry.create(targetOf(r), { json, validation }, ctx);
     await this.#sendResult(r, made);
   }
@@ -145,7 +145,7 @@ export class ResourceHandler {
     const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
     r.audit?.requested(json);
     const { validation } = options;
-    const ctx = writeContext(r, options);
+    const ctx = writeContext(r, options, options.sent);
     const made = await this.#o.registry.update(targetOf(r), { json, validation }, ctx);
     await this.#sendResult(r, made);
   }
@@ -164,7 +164,7 @@ export class ResourceHandler {
     const patch = parsePatch(type, text);
     const { validation } = options;
     const strictErrors = validation === 'Ignore' ? [] : strictErrorsOf(type, text, patch);
-    const ctx = writeContext(r, options);
+    const ctx = writeContext(r, options, options.sent);
     const change = { type, patch, validation, strictErrors };
     const made = await this.#o.registry.patch(targetOf(r), change, ctx);
     await this.#sendResult(r, made);
@@ -173,7 +173,7 @@ export class ResourceHandler {
   async #apply(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'PatchOptions', true);
     const { force, validation } = options;
-    const ctx = writeContext(r, options);
+    const ctx = writeContext(r, options, options.sent);
     const config = appliedBody(await readBytes(r.request), validation, (text) => ctx.warn(text));
     r.audit?.requested(config);
     const made = await this.#o.registry.apply(targetOf(r), { config, force }, ctx);

@@ -1,5 +1,4 @@
 import { request as httpsRequest } from 'node:https';
-import { isJsonObject } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
 import { LIMITS } from '../../edge-limits.ts';
 import { networkText } from '../../network-text.ts';
@@ -11,20 +10,13 @@ import {
 } from '../../outbound/service-backend.ts';
 import type { ResourceStore } from '../../ports.ts';
 import type { Webhook } from './match.ts';
-
-/** The webhook could not be asked, or gave no answer that can be used. */
-export class WebhookCallError extends Error {
-  override readonly name = 'WebhookCallError';
-}
-
-/** The part of an answer that counts. */
-export interface WebhookResponse {
-  readonly allowed: boolean;
-  readonly status?: { code?: number; message?: string; reason?: string; status?: string };
-  readonly patch?: string;
-  readonly patchType?: string;
-  readonly warnings?: readonly string[];
-}
+import {
+  type ReviewVersion,
+  readResponse,
+  WebhookCallError,
+  type WebhookResponse,
+} from './response.ts';
+import { statusText } from './status-text.ts';
 
 interface Target {
   /** As messages show it. */
@@ -37,15 +29,19 @@ interface Target {
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
-/** Posts an AdmissionReview; resolves with the response that belongs to it. */
+/** Posts an AdmissionReview; resolves with the response that belongs to it. @throws WebhookCallError */
 export async function callWebhook(
   hook: Webhook,
   review: { request: { uid: string } },
-  o: { store: ResourceStore; clock: Clock },
+  o: { store: ResourceStore; clock: Clock; version: ReviewVersion; mayPatch: boolean },
 ): Promise<WebhookResponse> {
   const seconds = hook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
-  const text = await askWebhook(hook.clientConfig, review, { ...o, seconds });
-  return readResponse(text, review.request.uid);
+  const text = await askWebhook(hook.clientConfig, review, { ...o, seconds }).catch((error) => {
+    if (!(error instanceof WebhookCallError)) throw error;
+    throw new WebhookCallError(`failed to call webhook: ${error.message}`);
+  });
+  const { version, mayPatch } = o;
+  return readResponse(text, { uid: review.request.uid, version, mayPatch });
 }
 
 /** How a webhook of any sort is reached. */
@@ -145,33 +141,11 @@ function post(
       });
       response.on('end', () => {
         const code = response.statusCode ?? 0;
-        if (code >= 200 && code < 300) resolve(Buffer.concat(chunks).toString());
-        else fail(`the server answered ${code}`);
+        const text = Buffer.concat(chunks).toString();
+        if (code >= 200 && code < 300) resolve(text);
+        else reject(new WebhookCallError(statusText(code, text)));
       });
     });
     request.end(body);
   });
-}
-
-function readResponse(text: string, uid: string): WebhookResponse {
-  const review = parse(text);
-  const response = isJsonObject(review) ? review.response : undefined;
-  if (!isJsonObject(review) || review.kind !== 'AdmissionReview' || !isJsonObject(response)) {
-    throw new WebhookCallError(
-      'expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview',
-    );
-  }
-  if (response.uid !== uid) {
-    const got = JSON.stringify(response.uid ?? '');
-    throw new WebhookCallError(`expected response.uid=${JSON.stringify(uid)}, got ${got}`);
-  }
-  return response as unknown as WebhookResponse;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new WebhookCallError('the response is no JSON');
-  }
 }

@@ -1,15 +1,13 @@
 import {
   ApiError,
-  applyJsonPatch,
   badRequest,
-  defaultObject,
   internal,
   type KubeObject,
   type MutatingWebhookConfiguration,
   type Namespace,
   type ValidatingWebhookConfiguration,
 } from '@kubets/api';
-import { type Clock, errorMessage, type Logger } from '@kubets/platform';
+import type { Clock, Logger } from '@kubets/platform';
 import type {
   AdmissionAttributes,
   AdmissionPlugin,
@@ -17,9 +15,13 @@ import type {
   ResourceStore,
 } from '../../ports.ts';
 import { GVR } from '../../resources.ts';
+import { Rounds } from '../round.ts';
 import { filled, refuse } from '../support.ts';
-import { callWebhook, WebhookCallError, type WebhookResponse } from './call.ts';
+import { callWebhook } from './call.ts';
 import { type Webhook, webhookMatches } from './match.ts';
+import { applyPatch } from './patch.ts';
+import { Reinvocations } from './reinvocations.ts';
+import { reviewVersionOf, WebhookCallError, type WebhookResponse } from './response.ts';
 import { admissionRequest } from './review.ts';
 
 /** What asking webhooks takes. */
@@ -32,71 +34,140 @@ export interface WebhookOptions {
 
 type Configuration = KubeObject & { webhooks?: Webhook[] | undefined };
 
+/** A webhook in its place among all of its sort. */
+interface Placed {
+  readonly hook: Webhook;
+  readonly configuration: string;
+  readonly index: number;
+  /** Tells it from all others, also from those of its name. */
+  readonly id: string;
+}
+
+const MUTATING = 'MutatingAdmissionWebhook';
+
 /** Webhooks that may change an object: one after the other, in the order of their configurations' names. */
 export function mutatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   const view = o.store.cache<MutatingWebhookConfiguration>(GVR.mutatingWebhooks);
   return {
-    name: 'MutatingAdmissionWebhook',
+    name: MUTATING,
     connects: true,
-    async admit(a) {
-      for (const hook of await wanted(a, view, o.store)) {
-        const response = await ask(hook, a, o);
-        if (response?.patch) applyPatch(hook, a, response);
+    async admit(a, round = new Rounds()) {
+      const { hooks, labels } = await configured(a, view, o.store);
+      if (hooks.length === 0) return;
+      const again = Reinvocations.of(round, MUTATING);
+      again.begin(round.number, a.object);
+      for (const one of hooks) {
+        // At its turn: those before it may have changed what it selects by.
+        if (!webhookMatches(one.hook, a, labels)) continue;
+        if (round.number === 1 && !again.isDue(one.id)) continue;
+        const isChanged = await mutate(one, a, round.number, o);
+        if (isChanged === undefined) continue;
+        if (isChanged) {
+          again.changed();
+          round.repeat();
+        }
+        const { reinvocationPolicy } = one.hook as { reinvocationPolicy?: string };
+        if (reinvocationPolicy === 'IfNeeded') again.asked(one.id);
       }
+      again.end(a.object);
     },
   };
 }
 
+/** Asks one webhook for changes. @returns whether the object is another now; undefined when it was not asked */
+async function mutate(
+  one: Placed,
+  a: AdmissionAttributes,
+  round: number,
+  o: WebhookOptions,
+): Promise<boolean | undefined> {
+  const { hook, configuration, index } = one;
+  const place = `round_${round}_index_${index}`;
+  let mutated = false;
+  if (!(await conditionsHold(hook, a, o))) return undefined;
+  try {
+    const response = await ask(hook, a, { ...o, mayPatch: true });
+    if (response === undefined) {
+      a.addAuditAnnotation?.(`failed-open.${MUTATION}/${place}`, hook.name);
+      return false;
+    }
+    mutated = applyPatch(hook.name, a, response);
+    return mutated;
+  } finally {
+    const note = { configuration, webhook: hook.name, mutated };
+    a.addAuditAnnotation?.(`${MUTATION}/${place}`, JSON.stringify(note));
+  }
+}
+
+const MUTATION = 'mutation.webhook.admission.k8s.io';
+const VALIDATION = 'validating.webhook.admission.k8s.io';
+
 /** Webhooks that may refuse: all at once; the first refusal in their order counts. */
 export function validatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   const view = o.store.cache<ValidatingWebhookConfiguration>(GVR.validatingWebhooks);
+  const check = async ({ hook, index }: Placed, a: AdmissionAttributes): Promise<void> => {
+    if (!(await conditionsHold(hook, a, o))) return;
+    const response = await ask(hook, a, { ...o, mayPatch: false });
+    if (response !== undefined) return;
+    a.addAuditAnnotation?.(`failed-open.${VALIDATION}/round_0_index_${index}`, hook.name);
+  };
   return {
     name: 'ValidatingAdmissionWebhook',
     connects: true,
     async validate(a) {
-      const hooks = await wanted(a, view, o.store);
-      const answers = await Promise.allSettled(hooks.map((hook) => ask(hook, a, o)));
+      const { hooks, labels } = await configured(a, view, o.store);
+      const wanted = hooks.filter(({ hook }) => webhookMatches(hook, a, labels));
+      const answers = await Promise.allSettled(wanted.map((one) => check(one, a)));
       for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
     },
   };
 }
 
-async function wanted(
+async function configured(
   a: AdmissionAttributes,
   view: CacheView<Configuration>,
   store: ResourceStore,
-): Promise<Webhook[]> {
+): Promise<{ hooks: readonly Placed[]; labels: Record<string, string> }> {
   const configurations = (await filled(view)).list();
-  if (configurations.length === 0) return [];
+  if (configurations.length === 0) return { hooks: [], labels: {} };
   const namespaces = await filled(store.cache<Namespace>(GVR.namespaces));
   const labels = namespaces.get('', a.namespace)?.metadata.labels ?? {};
   const byName = [...configurations].sort((x, y) =>
     (x.metadata.name ?? '') < (y.metadata.name ?? '') ? -1 : 1,
   );
-  return byName
-    .flatMap((configuration) => configuration.webhooks ?? [])
-    .filter((hook) => webhookMatches(hook, a, labels));
+  return { hooks: byName.flatMap(placed).map((one, index) => ({ ...one, index })), labels };
+}
+
+function placed({ metadata, webhooks = [] }: Configuration): Omit<Placed, 'index'>[] {
+  const { name: configuration = '' } = metadata;
+  return webhooks.map((hook, i) => ({
+    ...{ hook, configuration },
+    id: `${configuration}/${hook.name}/${i}`,
+  }));
 }
 
 /** The answer of a webhook that allows; undefined when it could not be asked and may be ignored. */
 async function ask(
   hook: Webhook,
   a: AdmissionAttributes,
-  o: WebhookOptions,
+  o: WebhookOptions & { mayPatch: boolean },
 ): Promise<WebhookResponse | undefined> {
-  if (!(await conditionsHold(hook, a, o))) return undefined;
   checkDryRun(hook, a);
   let response: WebhookResponse;
   try {
-    response = await callWebhook(hook, reviewOf(a, o.newUid()), o);
+    const version = reviewVersionOf(hook);
+    response = await callWebhook(hook, reviewOf(a, o.newUid(), version), { ...o, version });
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
-    const text = `failed calling webhook ${JSON.stringify(hook.name)}: failed to call webhook: ${error.message}`;
+    const text = `failed calling webhook ${JSON.stringify(hook.name)}: ${error.message}`;
     if (hook.failurePolicy !== 'Ignore') throw internal(text);
     o.log?.warn({ webhook: hook.name, err: error.message }, 'a webhook failed and is ignored');
     return undefined;
   }
   for (const warning of response.warnings ?? []) a.addWarning(warning);
+  for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) {
+    a.addAuditAnnotation?.(`${hook.name}/${key}`, value);
+  }
   if (!response.allowed) throw denial(hook, response);
   return response;
 }
@@ -144,36 +215,10 @@ function denial(hook: Webhook, response: WebhookResponse): ApiError {
   });
 }
 
-function reviewOf(a: AdmissionAttributes, uid: string) {
+function reviewOf(a: AdmissionAttributes, uid: string, version: string) {
   return {
     kind: 'AdmissionReview',
-    apiVersion: 'admission.k8s.io/v1',
+    apiVersion: `admission.k8s.io/${version}`,
     request: admissionRequest(a, uid),
   };
-}
-
-/** Changes the object as the webhook wants it, then fills in defaults again. */
-function applyPatch(hook: Webhook, a: AdmissionAttributes, response: WebhookResponse): void {
-  if (!a.object) return;
-  const patched = patchedObject(hook, a.object, response);
-  defaultObject(a.kind, patched);
-  // Those who hold the object see the change: admission changes it in place.
-  const target = a.object as unknown as Record<string, unknown>;
-  for (const key of Object.keys(target)) delete target[key];
-  Object.assign(target, patched);
-}
-
-function patchedObject(hook: Webhook, object: KubeObject, response: WebhookResponse): KubeObject {
-  try {
-    if (response.patchType !== 'JSONPatch') {
-      throw new WebhookCallError(`unsupported patch type ${response.patchType}`);
-    }
-    const text = Buffer.from(response.patch ?? '', 'base64').toString();
-    return applyJsonPatch(object, JSON.parse(text));
-  } catch (error) {
-    const name = JSON.stringify(hook.name);
-    throw internal(
-      `webhook ${name} returned a patch that cannot be applied: ${errorMessage(error)}`,
-    );
-  }
 }

@@ -1,12 +1,33 @@
 import type { KubeObject } from '@kubets/api';
 import { userInfoJson } from '../../auth/identity.ts';
-import type { AdmissionAttributes } from '../../ports.ts';
+import type { AdmissionAttributes, AdmissionOperation } from '../../ports.ts';
+
+/** Kinds of the options of a write. A patch is an update; streams have none. */
+const OPTIONS_KIND: Readonly<Record<AdmissionOperation, string | undefined>> = {
+  CREATE: 'CreateOptions',
+  UPDATE: 'UpdateOptions',
+  DELETE: 'DeleteOptions',
+  CONNECT: undefined,
+};
+
+interface Gvk {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+/** The kind of the write's object: that of the subresource where it has its own (Scale, Eviction, Binding). */
+function kindOf(a: AdmissionAttributes): Gvk {
+  const { group, version, kind } = a.kind;
+  const sub = a.operation === 'CONNECT' ? undefined : a.kind.subresourceDefs.get(a.subresource);
+  if (sub === undefined || sub.kind === kind) return { group, version, kind };
+  return { group: sub.group ?? group, version: sub.version ?? version, kind: sub.kind };
+}
 
 /** A write as webhooks are told of it, and as expressions see it under `request`. */
 export function admissionRequest(a: AdmissionAttributes, uid: string) {
-  const { group, version, kind } = a.kind;
   const resource = a.resource;
-  const gvk = { group, version, kind };
+  const gvk = kindOf(a);
   const sub = a.subresource
     ? { subResource: a.subresource, requestSubResource: a.subresource }
     : {};
@@ -24,11 +45,18 @@ export function admissionRequest(a: AdmissionAttributes, uid: string) {
     object: namedObject(a, a.object),
     oldObject: namedObject(a, a.oldObject),
     dryRun: a.dryRun,
-    options: Object.keys(a.options).length > 0 ? a.options : null,
+    options: optionsOf(a),
   };
+}
+
+function optionsOf({ operation, options }: AdmissionAttributes): object | null {
+  const kind = OPTIONS_KIND[operation];
+  return kind === undefined ? null : { kind, apiVersion: 'meta.k8s.io/v1', ...options };
 }
 
 /** An object of the write with its kind and version. */
 export function namedObject(a: AdmissionAttributes, object: KubeObject | undefined): object | null {
-  return object ? { ...object, apiVersion: a.kind.apiVersion, kind: a.kind.kind } : null;
+  if (object === undefined) return null;
+  const { group, version, kind } = kindOf(a);
+  return { ...object, apiVersion: group === '' ? version : `${group}/${version}`, kind };
 }

@@ -7,12 +7,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Container, KubeObject, RuleWithOperations } from '@kubets/api';
 import { type Clock, systemClock } from '@kubets/platform';
 import { admission, FakeStore, failure, user } from '../../edge-testing.ts';
-import type { AdmissionAttributes } from '../../ports.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from '../../ports.ts';
 import { SERVER_CERT, SERVER_KEY, TEST_CA } from '../../streaming/testing-certificates.ts';
+import { chainOf } from '../chain.ts';
 import { ruleMatches, webhookMatches } from './match.ts';
 import { mutatingWebhooks, validatingWebhooks } from './plugins.ts';
 
-type Review = { request: { uid: string; [field: string]: unknown } };
+type Review = { apiVersion: string; request: { uid: string; [field: string]: unknown } };
 type Answer = (review: Review) => object | undefined;
 
 const CA = Buffer.from(TEST_CA).toString('base64');
@@ -31,6 +32,8 @@ let server: Server;
 let port: number;
 let answer: Answer;
 let asked: { url: string; review: Review }[];
+/** Of the review that is answered, what is not as it should be. */
+let whole: object;
 
 beforeEach(async () => {
   store = new FakeStore();
@@ -41,13 +44,19 @@ beforeEach(async () => {
   });
   answer = () => ({ allowed: true });
   asked = [];
+  whole = {};
   server = createServer({ cert: SERVER_CERT, key: SERVER_KEY }, (request, response) => {
     void text(request).then((body) => {
       const review = JSON.parse(body) as Review;
       asked.push({ url: request.url ?? '', review });
       const given = answer(review);
       if (given === undefined) return;
-      const full = { kind: 'AdmissionReview', response: { uid: review.request.uid, ...given } };
+      const { apiVersion } = review;
+      const full = {
+        ...{ kind: 'AdmissionReview', apiVersion },
+        ...{ response: { uid: review.request.uid, ...given } },
+        ...whole,
+      };
       response.end(JSON.stringify(full));
     });
   });
@@ -88,14 +97,23 @@ function configure(kind: 'Mutating' | 'Validating', more: object = {}, name = 'c
 
 async function create(
   one: KubeObject,
-  o: Partial<AdmissionAttributes> & { warnings?: string[]; clock?: Clock } = {},
+  o: Partial<AdmissionAttributes> & {
+    warnings?: string[];
+    clock?: Clock;
+    before?: AdmissionPlugin[];
+  } = {},
 ): Promise<void> {
-  const { clock = systemClock, ...rest } = o;
+  const { clock = systemClock, before: _before, ...rest } = o;
   let uids = 0;
   const options = { store, clock, newUid: () => `uid-${++uids}` };
   const attributes = admission('CREATE', one, { user: user('joe', 'dev'), ...rest });
-  await mutatingWebhooks(options).admit?.(attributes);
-  await validatingWebhooks(options).validate?.(attributes);
+  const chain = chainOf([
+    ...(o.before ?? []),
+    mutatingWebhooks(options),
+    validatingWebhooks(options),
+  ]);
+  await chain.admit(attributes);
+  await chain.validate(attributes);
 }
 
 describe('a validating webhook', () => {
@@ -117,8 +135,39 @@ describe('a validating webhook', () => {
       object: object(),
       oldObject: null,
       dryRun: false,
-      options: null,
+      options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },
     });
+  });
+
+  it('is told of the kind of a subresource and of its options', async () => {
+    const pods = { operations: ['*'], apiGroups: [''], apiVersions: ['v1'] };
+    configure('Validating', { rules: [{ ...pods, resources: ['pods/eviction'] }] });
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'ns', name: 'p' } };
+    const options = { dryRun: ['All'], fieldManager: 'me' };
+    await create(pod, { subresource: 'eviction', options });
+    const { request } = asked[0]?.review ?? {};
+    const kind = { group: 'policy', version: 'v1', kind: 'Eviction' };
+    assert.deepEqual([request?.kind, request?.requestKind], [kind, kind]);
+    assert.deepEqual(request?.resource, { group: '', version: 'v1', resource: 'pods' });
+    assert.deepEqual(request?.object, { ...pod, apiVersion: 'policy/v1', kind: 'Eviction' });
+    const head = { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' };
+    assert.deepEqual(request?.options, { ...head, ...options });
+  });
+
+  it('may speak the beta version, which is held to less', async () => {
+    configure('Validating', { admissionReviewVersions: ['v0', 'v1beta1', 'v1'] });
+    answer = () => ({ allowed: true, uid: 'other', patch: 'x' });
+    whole = { apiVersion: undefined };
+    await create(object());
+    assert.equal(asked[0]?.review.apiVersion, 'admission.k8s.io/v1beta1');
+  });
+
+  it('annotates the audit event under its own name', async () => {
+    configure('Validating');
+    answer = () => ({ allowed: true, auditAnnotations: { why: 'so' } });
+    const notes: [string, string][] = [];
+    await create(object(), { addAuditAnnotation: (key, value) => notes.push([key, value]) });
+    assert.deepEqual(notes, [['c.example.com/why', 'so']]);
   });
 
   const denials: [string, object, string, number][] = [
@@ -240,6 +289,59 @@ describe('a webhook that cannot be asked', () => {
       /failed to call webhook: Post /,
     ],
     [
+      'it takes no known version',
+      () => configure('Validating', { admissionReviewVersions: ['v2'] }),
+      /"c\.example\.com": could not create admission objects: webhook does not accept known/,
+    ],
+    [
+      'its answer is no review',
+      () => {
+        configure('Validating');
+        whole = { apiVersion: 'a/v1' };
+      },
+      /received invalid webhook response: expected webhook response of admission\.k8s\.io\/v1, Kind=AdmissionReview, got a\/v1, Kind=AdmissionReview$/,
+    ],
+    [
+      'its answer is empty',
+      () => {
+        configure('Validating');
+        whole = { response: undefined };
+      },
+      /received invalid webhook response: webhook response was absent$/,
+    ],
+    [
+      'it answers with a patch that it may not have',
+      () => {
+        configure('Validating');
+        answer = () => ({ allowed: true, patchType: 'JSONPatch', patch: 'W10=' });
+      },
+      /received invalid webhook response: validating webhook may not return response\.patch$/,
+    ],
+    [
+      'it answers with a patch of no type',
+      () => {
+        configure('Mutating');
+        answer = () => ({ allowed: true, patch: 'W10=' });
+      },
+      /webhook returned response\.patch but not response\.patchType$/,
+    ],
+    [
+      'it answers with a type and no patch',
+      () => {
+        configure('Mutating');
+        answer = () => ({ allowed: true, patchType: 'JSONPatch' });
+      },
+      /webhook returned response\.patchType but not response\.patch$/,
+    ],
+    [
+      'it answers with a patch of another type',
+      () => {
+        configure('Mutating');
+        answer = () => ({ allowed: true, patchType: 'Merge', patch: 'W10=' });
+      },
+      /"c\.example\.com": unsupported patch type "Merge"$/,
+    ],
+    [
       'it answers about something else',
       () => {
         configure('Validating');
@@ -311,6 +413,111 @@ describe('a mutating webhook', () => {
     };
     await create(pod);
     assert.equal(pod.spec.containers[1]?.imagePullPolicy, 'Always');
+  });
+
+  it('changes what the kind has, and nothing else', async () => {
+    configure('Mutating');
+    answer = () =>
+      patch(
+        { op: 'add', path: '/nope', value: 'x' },
+        { op: 'add', path: '/kind', value: 'Other' },
+        { op: 'add', path: '/data/b', value: '2' },
+      );
+    const one = object();
+    await create(one);
+    assert.deepEqual(Object.keys(one), ['apiVersion', 'kind', 'metadata', 'data']);
+    assert.deepEqual([one.kind, one.data], ['ConfigMap', { a: '1', b: '2' }]);
+  });
+
+  it('selects by what those before it made of the object', async () => {
+    configure('Mutating', {}, 'a');
+    configure('Mutating', { objectSelector: { matchLabels: { made: 'yes' } } }, 'b');
+    answer = ({ request: { object: given } }) => {
+      const { metadata } = given as KubeObject;
+      const path = '/metadata/labels/made';
+      return metadata.labels?.made ? { allowed: true } : patch({ op: 'add', path, value: 'yes' });
+    };
+    await create(object());
+    assert.equal(asked.length, 2);
+  });
+
+  describe('with others after it', () => {
+    /** The first counts how often it is asked, the second adds something once. */
+    function counting(reinvocationPolicy: string): void {
+      configure('Mutating', { reinvocationPolicy }, 'a');
+      configure(
+        'Mutating',
+        { clientConfig: { url: `https://127.0.0.1:${port}/b`, caBundle: CA } },
+        'b',
+      );
+      answer = ({ request: { object: given } }) => {
+        const { data } = given as { data: Record<string, string> };
+        const isFirst = asked.at(-1)?.url.startsWith('/hook') === true;
+        if (isFirst) return patch({ op: 'add', path: '/data/n', value: `${data.n ?? ''}+` });
+        return data.b ? { allowed: true } : patch({ op: 'add', path: '/data/b', value: 'x' });
+      };
+    }
+
+    it('is asked again when they changed the object and it wishes so', async () => {
+      counting('IfNeeded');
+      const one = object();
+      const notes: string[] = [];
+      await create(one, { addAuditAnnotation: (key, value) => notes.push(`${key} ${value}`) });
+      assert.deepEqual(one.data, { a: '1', n: '++', b: 'x' });
+      const note = (round: number, index: number, name: string): string =>
+        `mutation.webhook.admission.k8s.io/round_${round}_index_${index} ` +
+        `{"configuration":"${name}","webhook":"${name}.example.com","mutated":true}`;
+      assert.deepEqual(notes, [note(0, 0, 'a'), note(0, 1, 'b'), note(1, 0, 'a')]);
+    });
+
+    it('is not asked again when it does not wish so', async () => {
+      counting('Never');
+      const one = object();
+      await create(one);
+      assert.deepEqual(one.data, { a: '1', n: '+', b: 'x' });
+    });
+
+    it('is not asked again for a patch that changes nothing', async () => {
+      configure('Mutating', { reinvocationPolicy: 'IfNeeded' }, 'a');
+      configure('Mutating', {}, 'b');
+      answer = () => patch({ op: 'replace', path: '/data/a', value: '1' });
+      await create(object());
+      assert.equal(asked.length, 2);
+    });
+
+    it('is not asked again for a change of its own', async () => {
+      configure('Mutating', { reinvocationPolicy: 'IfNeeded' });
+      answer = () => patch({ op: 'add', path: '/data/n', value: 'x' });
+      await create(object());
+      assert.equal(asked.length, 1);
+    });
+
+    it('is asked again for what a plugin does of its change', async () => {
+      configure('Mutating', { reinvocationPolicy: 'IfNeeded' });
+      answer = () => patch({ op: 'add', path: '/data/n', value: 'x' });
+      const filler: AdmissionPlugin = {
+        name: 'Filler',
+        admit({ object: given }) {
+          const { data } = given as unknown as { data: Record<string, string> };
+          if (data.n) data.filled = 'yes';
+        },
+      };
+      const one = object();
+      await create(one, { before: [filler] });
+      assert.deepEqual(one.data, { a: '1', n: 'x', filled: 'yes' });
+      assert.equal(asked.length, 2);
+    });
+  });
+
+  it('that fails and may be ignored is noted', async () => {
+    const clientConfig = { url: 'https://127.0.0.1:1/x' };
+    configure('Mutating', { clientConfig, failurePolicy: 'Ignore' });
+    const notes: string[] = [];
+    await create(object(), { addAuditAnnotation: (key, value) => notes.push(`${key} ${value}`) });
+    assert.equal(
+      notes[0],
+      'failed-open.mutation.webhook.admission.k8s.io/round_0_index_0 c.example.com',
+    );
   });
 
   it('whose patch does not fit ends the write', async () => {

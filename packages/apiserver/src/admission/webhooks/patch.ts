@@ -1,0 +1,69 @@
+/** What a webhook wants changed. */
+import { isDeepStrictEqual } from 'node:util';
+import {
+  applyJsonPatch,
+  decodeObject,
+  defaultObject,
+  internal,
+  type JsonObject,
+  type KubeObject,
+} from '@kubets/api';
+import { errorMessage } from '@kubets/platform';
+import type { AdmissionAttributes } from '../../ports.ts';
+import { bodyKind } from '../../registry/body.ts';
+import type { WebhookResponse } from './response.ts';
+
+/**
+ * Changes the object in place as the webhook wants it, as far as its kind has the fields, and fills in defaults again.
+ * @returns whether it is another object now
+ * @throws ApiError 500 when the patch does not fit
+ */
+export function applyPatch(
+  hook: string,
+  a: AdmissionAttributes,
+  response: WebhookResponse,
+): boolean {
+  if (!response.patch) return false;
+  if (!a.object) {
+    const what = `admission webhook ${JSON.stringify(hook)} attempted to modify the object`;
+    throw internal(`${what}, which is not supported for this operation`);
+  }
+  const before = patchedObject(a, a.object, []);
+  const patched = attempted(hook, a, a.object, response.patch);
+  const isChanged = !isDeepStrictEqual(patched, before);
+  // Those who hold the object see the change: admission changes it in place.
+  const target = a.object as unknown as Record<string, unknown>;
+  for (const key of Object.keys(target)) delete target[key];
+  Object.assign(target, patched);
+  return isChanged;
+}
+
+function attempted(
+  hook: string,
+  a: AdmissionAttributes,
+  object: KubeObject,
+  patch: string,
+): KubeObject {
+  try {
+    return patchedObject(a, object, JSON.parse(Buffer.from(patch, 'base64').toString()));
+  } catch (error) {
+    const by = `webhook ${JSON.stringify(hook)} returned a patch`;
+    throw internal(`${by} that cannot be applied: ${errorMessage(error)}`);
+  }
+}
+
+/** An object as its kind reads it once operations have been done to it. */
+function patchedObject(
+  a: AdmissionAttributes,
+  object: KubeObject,
+  operations: unknown,
+): KubeObject {
+  const kind = bodyKind({ def: a.kind, namespace: '', name: '', subresource: a.subresource });
+  const json = applyJsonPatch(object, operations) as unknown as JsonObject;
+  const { object: read } = decodeObject(kind, json, 'Ignore', json);
+  read.kind = kind.kind;
+  read.apiVersion = kind.apiVersion;
+  read.metadata ??= {};
+  if (kind === a.kind) defaultObject(kind, read);
+  return read;
+}
