@@ -24,6 +24,9 @@ export const LIMITS = {
   /** How often an apiserver says it is alive, and after what silence the others take it off the list. */
   masterLeaseRenewMs: 5_000,
   masterLeaseExpiryMs: 15_000,
+  /** How often an apiserver renews its Lease, and how long that outlives it. */
+  identityLeaseRenewMs: 10_000,
+  identityLeaseSeconds: 3_600,
   /** Connections kept to one kubelet for plain requests; sessions have their own. */
   kubeletSockets: 64,
   /** A kubelet that takes no connection within this time is unreachable. */

@@ -1,5 +1,6 @@
 /** The stages around the registry, made from the configuration: who may do what, and what else the server answers. */
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { KindRegistry } from '@kubets/api';
 import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createAdmission } from './admission/chain.ts';
@@ -144,6 +145,8 @@ function bootstrapOf(o: EdgeOptions, clusterIp: string) {
     advertiseAddress: address,
     advertisePort: port,
     identity: `${address}:${config.grpcPort}`,
+    hostname: hostname(),
+    instance: randomUUID(),
     bootstrapTokens: config.enableBootstrapTokenAuth,
     clientCa: o.clientCa.toString('utf8'),
     proxyCa: o.proxyCa?.toString('utf8'),

@@ -39,6 +39,8 @@ const bootstrap = (identity = 'a:6444', port = 6443) =>
     advertiseAddress: '192.0.2.1',
     advertisePort: port,
     identity,
+    hostname: 'h',
+    instance: 'i',
     clientCa: 'PEM',
     clock,
     random: seededRandom(1),

@@ -3,6 +3,7 @@ import type { FrontProxyOptions } from '../auth/front-proxy.ts';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, ResourceStore } from '../ports.ts';
 import { ensureFlowControl } from './flow-control.ts';
+import { IdentityLease } from './identity-lease.ts';
 import { ensureMasterService } from './master-service.ts';
 import { MasterLeases } from './masters.ts';
 import { ensureAuthenticationConfig, ensureNamespaces, ensurePriorityClasses } from './objects.ts';
@@ -19,6 +20,9 @@ export interface BootstrapOptions {
   readonly advertisePort: number;
   /** Unique among the apiservers; for example the host and port of the component door. */
   readonly identity: string;
+  /** The name of the machine, and of this process. */
+  readonly hostname: string;
+  readonly instance: string;
   /** PEM of the client CA. */
   readonly clientCa?: string | undefined;
   /** PEM of the CA of front proxies, and how those name users. */
@@ -52,6 +56,8 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
     clock: o.clock,
     log: o.log,
   });
+  const { store, identity, hostname, instance, clock, log } = o;
+  const lease = new IdentityLease({ store, identity, hostname, instance, clock, log });
   let done = false;
   let started = false;
   let running: Promise<void> = Promise.resolve();
@@ -77,6 +83,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
         done = true;
         finished.resolve();
         masters.start();
+        lease.start();
         return;
       } catch (err) {
         o.log.warn({ err }, 'the cluster is not set up yet; will try again');
@@ -94,7 +101,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
     async stop() {
       stopping.abort();
       await running;
-      if (started && done) await masters.stop();
+      if (started && done) await Promise.all([masters.stop(), lease.stop()]);
     },
     done: () => done,
     whenDone: () => finished.promise,
