@@ -113,8 +113,8 @@ export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly
 }
 
 function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
-  const { store } = o;
-  const webhooks = { store, clock: o.clock, newUid: randomUUID, log: o.log };
+  const { store, authorizer } = o;
+  const webhooks = { store, authorizer, clock: o.clock, newUid: randomUUID, log: o.log };
   return [
     namespaceLifecycle(store),
     limitRanger(store),
@@ -138,7 +138,10 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     certificateSubjectRestriction(requestedOrganizations),
     defaultIngressClass(store),
     mutatingWebhooks(webhooks),
-    validatingPolicies({ store, kinds: o.kinds ?? builtinKinds, newUid: randomUUID }),
+    validatingPolicies({
+      ...{ store, authorizer, kinds: o.kinds ?? builtinKinds },
+      newUid: randomUUID,
+    }),
     validatingWebhooks(webhooks),
     resourceQuota(store),
   ];

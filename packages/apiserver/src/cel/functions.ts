@@ -1,6 +1,7 @@
 /** The functions Kubernetes adds to the language: lists, regular expressions, URLs, quantities, and what other files have. */
 import { Quantity } from '@kubets/api';
 import type { Environment } from '@marcbachmann/cel-js';
+import { addAuthorizationFunctions } from './authorization-functions.ts';
 import { addFormatFunctions } from './format-functions.ts';
 import { addNetworkFunctions } from './network-functions.ts';
 import { addSetFunctions, addTextFunctions } from './text-functions.ts';
@@ -183,4 +184,5 @@ export function addFunctions(env: Environment): void {
   addSetFunctions(env);
   addNetworkFunctions(env);
   addFormatFunctions(env);
+  addAuthorizationFunctions(env);
 }

@@ -9,3 +9,6 @@ export const MAX_EXPRESSION_DEPTH = 100;
 export const MAX_EVALUATION_STEPS = 1_000_000;
 /** Longest text a replacement may make, in characters: a few of them in a row would fill the memory. */
 export const MAX_REPLACED_LENGTH = 4 * 1024 * 1024;
+
+/** Questions about rights that the expressions of one write may ask. */
+export const MAX_DECISIONS = 30;

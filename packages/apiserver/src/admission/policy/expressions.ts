@@ -1,5 +1,6 @@
 /** Policies compiled, and what they say of a write. Loaded with the first policy or condition. */
 import type { MatchCondition, ValidatingAdmissionPolicySpec } from '@kubets/api';
+import { AUTHORIZER_TYPE } from '../../cel/authorization-functions.ts';
 import {
   CompileError,
   compile,
@@ -8,28 +9,52 @@ import {
   newEnvironment,
 } from '../../cel/engine.ts';
 
-/** Names every expression of a policy may use. */
-export const NAMES = [
-  'object',
-  'oldObject',
-  'request',
-  'namespaceObject',
-  'params',
-  'variables',
-] as const;
+/** Names that expressions of policies and webhooks may use everywhere. */
+const ALWAYS = ['object', 'oldObject', 'request', 'namespaceObject'] as const;
 
-type Wanted = 'bool' | 'string' | 'any';
+/** A place where an expression stands. */
+export type Place = 'condition' | 'validation' | 'message' | 'value' | 'variable';
+
+/** Where expressions stand altogether. */
+export interface Surroundings {
+  /** Whether the policy has parameters. */
+  readonly hasParams: boolean;
+  /** Whether there are variables: webhooks have none. */
+  readonly isPolicy: boolean;
+}
+
+const WANTED: Readonly<Record<Place, 'bool' | 'string' | 'text' | 'any'>> = {
+  condition: 'bool',
+  validation: 'bool',
+  message: 'string',
+  value: 'text',
+  variable: 'any',
+};
+
 type Facts = Readonly<Record<string, unknown>>;
 
+/** The names an expression may use, and their types where there is no other. */
+export function namesAt(place: Place, { hasParams, isPolicy }: Surroundings): [string, string][] {
+  return [
+    ...ALWAYS.map((name): [string, string] => [name, 'dyn']),
+    ...(hasParams ? [['params', 'dyn'] as [string, string]] : []),
+    ...(isPolicy ? [['variables', 'dyn'] as [string, string]] : []),
+    // A message may not tell about the rights of users.
+    ...(place === 'message' ? [] : [['authorizer', AUTHORIZER_TYPE] as [string, string]]),
+  ];
+}
+
 /** Compiles one expression. @throws CompileError */
-export function compileExpression(source: string, wanted: Wanted): Expression {
+export function compileExpression(source: string, place: Place, around: Surroundings): Expression {
   const types = newEnvironment();
-  for (const name of NAMES) types.registerVariable(name, 'dyn');
-  const { expression, type } = compile(source, { types, variables: NAMES });
-  if (wanted !== 'any' && type !== wanted && type !== 'dyn') {
-    throw new CompileError(`must evaluate to ${wanted} but got ${type}`);
-  }
-  return expression;
+  const names = namesAt(place, around);
+  for (const [name, type] of names) types.registerVariable(name, type);
+  const { expression, type } = compile(source, { types, variables: names.map(([name]) => name) });
+  const wanted = WANTED[place];
+  if (wanted === 'any' || type === 'dyn' || type === wanted) return expression;
+  if (wanted !== 'text') throw new CompileError(`must evaluate to ${wanted} but got ${type}`);
+  if (type === 'string' || type === 'null') return expression;
+  throw new CompileError(`must evaluate to string or null_type but got ${type}`);
 }
 
 /** What an expression that could not be evaluated says for itself. */
@@ -41,9 +66,9 @@ class Source {
   readonly #text: string;
   readonly #compiled: Expression | string;
 
-  constructor(text: string, wanted: Wanted) {
+  constructor(text: string, place: Place, around: Surroundings) {
     this.#text = text;
-    this.#compiled = compiledOr(text, wanted);
+    this.#compiled = compiledOr(text, place, around);
   }
 
   /** @throws ExpressionError */
@@ -60,9 +85,9 @@ class Source {
   }
 }
 
-function compiledOr(text: string, wanted: Wanted): Expression | string {
+function compiledOr(text: string, place: Place, around: Surroundings): Expression | string {
   try {
-    return compileExpression(text, wanted);
+    return compileExpression(text, place, around);
   } catch (error) {
     if (error instanceof CompileError) return error.message;
     throw error;
@@ -73,8 +98,10 @@ function compiledOr(text: string, wanted: Wanted): Expression | string {
 export class Conditions {
   readonly #conditions: readonly Source[];
 
-  constructor(conditions: readonly MatchCondition[]) {
-    this.#conditions = conditions.map(({ expression }) => new Source(expression, 'bool'));
+  constructor(conditions: readonly MatchCondition[], around: Surroundings) {
+    this.#conditions = conditions.map(
+      ({ expression }) => new Source(expression, 'condition', around),
+    );
   }
 
   /** False as soon as one does not hold. @throws ExpressionError when none is false but one fails */
@@ -102,7 +129,19 @@ export interface Verdict {
   readonly reason: string;
   /** The expression itself failed: what then counts is the policy's to say. */
   readonly isFailure: boolean;
+  /** Place of the validation in the policy. */
+  readonly index: number;
 }
+
+/** What a policy says of a write. */
+export interface Findings {
+  /** What it has against it; empty when it is fine, or not meant. */
+  readonly verdicts: readonly Verdict[];
+  /** What it wants noted in the audit event, by keys of its own. */
+  readonly notes: readonly (readonly [string, string])[];
+}
+
+const NOTHING: Findings = { verdicts: [], notes: [] };
 
 interface Validation {
   readonly expression: Source;
@@ -117,33 +156,50 @@ export class CompiledPolicy {
   readonly #variables: readonly { readonly name: string; readonly source: Source }[];
   readonly #validations: readonly Validation[];
 
+  readonly #annotations: readonly { readonly key: string; readonly source: Source }[];
+
   constructor(spec: ValidatingAdmissionPolicySpec) {
-    this.#conditions = new Conditions(spec.matchConditions ?? []);
+    const around = { hasParams: spec.paramKind !== undefined, isPolicy: true };
+    this.#conditions = new Conditions(spec.matchConditions ?? [], around);
     this.#variables = (spec.variables ?? []).map(({ name, expression }) => ({
       name,
-      source: new Source(expression, 'any'),
+      source: new Source(expression, 'variable', around),
     }));
     this.#validations = (spec.validations ?? []).map((one) => ({
-      expression: new Source(one.expression, 'bool'),
+      expression: new Source(one.expression, 'validation', around),
       messageExpression: one.messageExpression
-        ? new Source(one.messageExpression, 'string')
+        ? new Source(one.messageExpression, 'message', around)
         : undefined,
       text: one.expression.trim(),
       message: one.message?.trim(),
       reason: one.reason ?? '',
     }));
+    this.#annotations = (spec.auditAnnotations ?? []).map(({ key, valueExpression }) => ({
+      key,
+      source: new Source(valueExpression, 'value', around),
+    }));
   }
 
-  /** What the policy says against a write; empty when it is fine, or not meant. */
-  verdicts(given: Facts): Verdict[] {
+  findings(given: Facts): Findings {
     const facts = { ...given, variables: this.#lazyVariables(given) };
     try {
-      if (!this.#conditions.hold(facts)) return [];
+      if (!this.#conditions.hold(facts)) return NOTHING;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      return [{ message: error.message, reason: '', isFailure: true }];
+      return { verdicts: [failed(error, 0)], notes: [] };
     }
-    return this.#validations.flatMap((one) => verdictOf(one, facts) ?? []);
+    const verdicts = this.#validations.flatMap((one, i) => verdictOf(one, i, facts) ?? []);
+    const notes: [string, string][] = [];
+    this.#annotations.forEach(({ key, source }, i) => {
+      try {
+        const value = source.evaluate(facts);
+        if (typeof value === 'string' && value.trim() !== '') notes.push([key, value.trim()]);
+      } catch (error) {
+        if (!(error instanceof ExpressionError)) throw error;
+        verdicts.push(failed(error, i));
+      }
+    });
+    return { verdicts, notes };
   }
 
   /** Each is computed when first spoken of, and may speak of those before it. */
@@ -170,15 +226,21 @@ export class CompiledPolicy {
   }
 }
 
-function verdictOf(one: Validation, facts: Facts): Verdict | undefined {
+const failed = ({ message }: ExpressionError, index: number): Verdict => ({
+  ...{ message, index },
+  reason: '',
+  isFailure: true,
+});
+
+function verdictOf(one: Validation, index: number, facts: Facts): Verdict | undefined {
   try {
     if (one.expression.evaluate(facts) === true) return undefined;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    return { message: error.message, reason: '', isFailure: true };
+    return failed(error, index);
   }
   const message = ownMessage(one, facts) ?? (one.message || `failed expression: ${one.text}`);
-  return { message, reason: one.reason, isFailure: false };
+  return { message, reason: one.reason, isFailure: false, index };
 }
 
 function ownMessage(one: Validation, facts: Facts): string | undefined {

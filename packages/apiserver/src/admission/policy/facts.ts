@@ -1,12 +1,19 @@
 import type { KubeObject } from '@kubets/api';
+import { AuthorizerValue } from '../../cel/authorization-functions.ts';
 import { plainValue } from '../../cel/values.ts';
 import type { AdmissionAttributes } from '../../ports.ts';
 import { admissionRequest, namedObject } from '../webhooks/review.ts';
+import type { Decisions } from './decisions.ts';
 
 /** What the expressions of policies and webhooks may speak of. */
 export function factsOf(
   a: AdmissionAttributes,
-  o: { uid: string; namespace: KubeObject | undefined; params: KubeObject | undefined },
+  o: {
+    uid: string;
+    namespace: KubeObject | undefined;
+    params: KubeObject | undefined;
+    decisions: Decisions;
+  },
 ): Record<string, unknown> {
   const { object: _object, oldObject: _old, ...request } = admissionRequest(a, o.uid);
   return {
@@ -15,5 +22,12 @@ export function factsOf(
     request: plainValue(request),
     namespaceObject: plainValue(o.namespace ?? null),
     params: plainValue(o.params ?? null),
+    authorizer: authorizerOf(a, o.decisions),
   };
+}
+
+function authorizerOf(a: AdmissionAttributes, { ask }: Decisions): AuthorizerValue {
+  const { group, resource } = a.resource;
+  const { subresource, namespace, name } = a;
+  return new AuthorizerValue(ask, {}, { group, resource, subresource, namespace, name });
 }

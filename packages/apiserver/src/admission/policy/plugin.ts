@@ -9,10 +9,17 @@ import {
   type ValidatingAdmissionPolicyBinding,
 } from '@kubets/api';
 import { LIMITS } from '../../edge-limits.ts';
-import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../../ports.ts';
+import type {
+  AdmissionAttributes,
+  AdmissionPlugin,
+  Authorizer,
+  ResourceStore,
+} from '../../ports.ts';
 import { GVR } from '../../resources.ts';
 import { filled, refuse } from '../support.ts';
 import { isSelected, ruleMatches } from '../webhooks/match.ts';
+import { AuditNotes, isAudited } from './audit-notes.ts';
+import { Decisions } from './decisions.ts';
 import { ParamsError, paramsOf } from './params.ts';
 
 type Policy = ValidatingAdmissionPolicy;
@@ -28,11 +35,13 @@ export interface PolicyOptions {
   readonly store: ResourceStore;
   readonly kinds: KindRegistry;
   readonly newUid: () => string;
+  readonly authorizer: Authorizer;
 }
 
 interface Complaint {
   readonly message: string;
   readonly reason: string;
+  readonly index: number;
 }
 
 /** Policies written as expressions, applied where bindings say. */
@@ -46,23 +55,26 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
     policy: Policy,
     binding: Binding,
     a: AdmissionAttributes,
-    namespace: Namespace | undefined,
+    around: { namespace: Namespace | undefined; decisions: Decisions; notes: AuditNotes },
   ): Promise<Complaint[]> {
+    const { namespace, decisions, notes } = around;
     const isIgnorant = policy.spec?.failurePolicy === 'Ignore';
     const { store, kinds } = o;
     const found: Complaint[] = [];
     try {
       const where = { store, kinds, namespace: a.namespace };
       for (const params of await paramsOf(policy, binding.spec?.paramRef, where)) {
-        const facts = factsFor(a, { uid: o.newUid(), namespace, params });
-        for (const { isFailure, ...complaint } of compiled.of(policy).verdicts(facts)) {
+        const facts = factsFor(a, { uid: o.newUid(), namespace, params, decisions });
+        const said = await decisions.settle(() => compiled.of(policy).findings(facts));
+        for (const { isFailure, ...complaint } of said.verdicts) {
           if (!isFailure || !isIgnorant) found.push(complaint);
         }
+        for (const [key, value] of said.notes) notes.add(`${policy.metadata.name}/${key}`, value);
       }
     } catch (error) {
       if (!(error instanceof ParamsError)) throw error;
       const message = `failed to configure binding: ${error.message}`;
-      if (!isIgnorant) found.push({ message, reason: '' });
+      if (!isIgnorant) found.push({ message, reason: '', index: 0 });
     }
     return found;
   }
@@ -76,15 +88,19 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
       if (all.length === 0) return;
       await filled(policies);
       const namespace = (await filled(namespaces)).get('', a.namespace);
+      const notes = new AuditNotes();
+      const around = { namespace, notes, decisions: new Decisions(o.authorizer, a.user) };
       let denial: ApiError | undefined;
       for (const binding of all) {
         const policy = policies.get('', binding.spec?.policyName ?? '');
         if (policy === undefined || !concernsBoth(policy, binding, a, namespace)) continue;
-        for (const complaint of await complaints(policy, binding, a, namespace)) {
+        for (const complaint of await complaints(policy, binding, a, around)) {
           const denied = act(a, policy, binding, complaint);
           denial ??= denied;
+          if (isAudited(binding)) notes.failed(policy, binding, complaint);
         }
       }
+      notes.writeTo(a);
       if (denial !== undefined) throw denial;
     },
   };
@@ -145,7 +161,7 @@ function act(
   a: AdmissionAttributes,
   policy: KubeObject,
   binding: Binding,
-  { message, reason }: Complaint,
+  { message, reason }: Pick<Complaint, 'message' | 'reason'>,
 ): ApiError | undefined {
   const names = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}'`;
   const actions = binding.spec?.validationActions ?? [];

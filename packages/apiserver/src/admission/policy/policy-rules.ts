@@ -11,7 +11,10 @@ import {
 
 type FieldError = fieldErrors.FieldError;
 type Expressions = typeof import('./expressions.ts');
-type Wanted = Parameters<Expressions['compileExpression']>[1];
+type Place = Parameters<Expressions['compileExpression']>[1];
+type Surroundings = Parameters<Expressions['compileExpression']>[2];
+
+const WEBHOOK: Surroundings = { hasParams: false, isPolicy: false };
 
 const load = createRequire(import.meta.url);
 
@@ -33,7 +36,9 @@ function conditionErrors(object: KubeObject): FieldError[] {
   return webhooks.flatMap((hook, i) =>
     (hook.matchConditions ?? []).flatMap((one, j) => {
       const path = `webhooks[${i}].matchConditions[${j}].expression`;
-      const why = one.expression.trim() ? complaint(one.expression, 'bool') : undefined;
+      const why = one.expression.trim()
+        ? complaint(one.expression, 'condition', WEBHOOK)
+        : undefined;
       return why === undefined ? [] : [fieldErrors.invalid(path, one.expression, why)];
     }),
   );
@@ -42,28 +47,32 @@ function conditionErrors(object: KubeObject): FieldError[] {
 function expressionErrors(object: KubeObject): FieldError[] {
   const { spec = {} } = object as ValidatingAdmissionPolicy;
   const errors: FieldError[] = [];
-  const check = (path: string, source: string | undefined, wanted: Wanted): void => {
-    const why = source?.trim() ? complaint(source, wanted) : undefined;
+  const around = { hasParams: spec.paramKind !== undefined, isPolicy: true };
+  const check = (path: string, source: string | undefined, place: Place): void => {
+    const why = source?.trim() ? complaint(source, place, around) : undefined;
     if (why !== undefined) errors.push(fieldErrors.invalid(path, source ?? '', why));
   };
   (spec.variables ?? []).forEach((one, i) => {
-    check(`spec.variables[${i}].expression`, one.expression, 'any');
+    check(`spec.variables[${i}].expression`, one.expression, 'variable');
   });
   (spec.matchConditions ?? []).forEach((one, i) => {
-    check(`spec.matchConditions[${i}].expression`, one.expression, 'bool');
+    check(`spec.matchConditions[${i}].expression`, one.expression, 'condition');
   });
   (spec.validations ?? []).forEach((one, i) => {
-    check(`spec.validations[${i}].expression`, one.expression, 'bool');
-    check(`spec.validations[${i}].messageExpression`, one.messageExpression, 'string');
+    check(`spec.validations[${i}].expression`, one.expression, 'validation');
+    check(`spec.validations[${i}].messageExpression`, one.messageExpression, 'message');
+  });
+  (spec.auditAnnotations ?? []).forEach((one, i) => {
+    check(`spec.auditAnnotations[${i}].valueExpression`, one.valueExpression, 'value');
   });
   return errors;
 }
 
-function complaint(source: string, wanted: Wanted): string | undefined {
+function complaint(source: string, place: Place, around: Surroundings): string | undefined {
   const { compileExpression } = load('./expressions.ts') as Expressions;
   const { CompileError } = load('../../cel/errors.ts') as typeof import('../../cel/errors.ts');
   try {
-    compileExpression(source, wanted);
+    compileExpression(source, place, around);
     return undefined;
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { builtinKinds, type KubeObject, type ValidatingAdmissionPolicySpec } from '@kubets/api';
 import { admission, FakeStore, failure } from '../../edge-testing.ts';
+import type { AuthorizationAttributes, Authorizer } from '../../ports.ts';
 import { validatingPolicies } from './plugin.ts';
 import { POLICY_RULES, WEBHOOK_RULES } from './policy-rules.ts';
 
@@ -39,9 +40,29 @@ function configMap(data?: Record<string, string>, name = 'c'): KubeObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...(data ? { data } : {}) } as KubeObject;
 }
 
+let questions: AuthorizationAttributes[];
+let mayWhat: (question: AuthorizationAttributes) => boolean;
+let notes: [string, string][];
+
+beforeEach(() => {
+  questions = [];
+  mayWhat = () => false;
+  notes = [];
+});
+
+const authorizer: Authorizer = {
+  authorize(question) {
+    questions.push(question);
+    if (question.verb === 'fail') return Promise.reject(new Error('away'));
+    return Promise.resolve({ allowed: mayWhat(question), reason: `of ${question.verb}` });
+  },
+};
+
 async function write(object: KubeObject, warnings: string[] = []): Promise<void> {
-  const plugin = validatingPolicies({ store, kinds: builtinKinds, newUid: () => 'uid' });
-  await plugin.validate?.(admission('CREATE', object, { warnings }));
+  const options = { store, authorizer, kinds: builtinKinds, newUid: () => 'uid' };
+  const addAuditAnnotation = (key: string, value: string): number => notes.push([key, value]);
+  const o = { warnings, addAuditAnnotation };
+  await validatingPolicies(options).validate?.(admission('CREATE', object, o));
 }
 
 const BY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: ";
@@ -50,6 +71,119 @@ const refused = async (object: KubeObject): Promise<string> => {
   assert.ok(error.message.includes(BY), error.message);
   return error.message.slice(error.message.indexOf(BY) + BY.length);
 };
+
+describe('an expression about rights', () => {
+  const saying = async (expression: string): Promise<void> => {
+    policy({ validations: [{ expression, message: 'no' }] });
+    binding();
+    await write(configMap());
+  };
+  const asked = () => {
+    const [{ user, ...question } = {} as AuthorizationAttributes] = questions;
+    return [user?.name, user?.groups, question];
+  };
+  const question = {
+    ...{ verb: '', isResourceRequest: true, apiGroup: '', apiVersion: '*', resource: '' },
+    ...{ subresource: '', namespace: '', name: '', path: '' },
+  };
+  const groups = ['system:authenticated'];
+
+  it('asks for the user of the request', async () => {
+    mayWhat = ({ namespace }) => namespace === 'n';
+    await saying(
+      "authorizer.group('apps').resource('deployments').subresource('scale').namespace('n').name('d').check('update').allowed()",
+    );
+    const about = { apiGroup: 'apps', resource: 'deployments', subresource: 'scale' };
+    const where = { namespace: 'n', name: 'd', verb: 'update' };
+    assert.deepEqual(asked(), ['tester', groups, { ...question, ...about, ...where }]);
+    assert.equal(questions.length, 1);
+  });
+
+  it('asks about the resource of the request, about paths, and for service accounts', async () => {
+    mayWhat = () => true;
+    await saying("authorizer.requestResource.check('mend').reason() == 'of mend'");
+    const about = { resource: 'configmaps', namespace: 'ns', name: 'c', verb: 'mend' };
+    assert.deepEqual(asked(), ['tester', groups, { ...question, ...about }]);
+    questions = [];
+    await saying("authorizer.path('/metrics').check('get').allowed()");
+    const path = { path: '/metrics', verb: 'get', isResourceRequest: false, apiVersion: '' };
+    assert.deepEqual(asked(), ['tester', groups, { ...question, ...path }]);
+    questions = [];
+    await saying(
+      "authorizer.serviceAccount('a', 'b').group('').resource('pods').check('list').allowed()",
+    );
+    const account = [
+      'system:serviceaccount:a:b',
+      ['system:serviceaccounts', 'system:serviceaccounts:a'],
+    ];
+    assert.deepEqual(asked(), [...account, { ...question, resource: 'pods', verb: 'list' }]);
+  });
+
+  it('may ask several times, each once', async () => {
+    mayWhat = ({ verb }) => verb === 'b';
+    await saying(
+      "['a', 'b', 'a'].exists(v, authorizer.requestResource.check(v).allowed()) && !authorizer.requestResource.check('a').allowed()",
+    );
+    assert.deepEqual(questions.map(({ verb }) => verb).sort(), ['a', 'b']);
+  });
+
+  it('sees that the authoriser failed, and refuses when it does not allow', async () => {
+    await saying(
+      "authorizer.requestResource.check('fail').errored() && authorizer.requestResource.check('fail').error() == 'away'",
+    );
+    const error = await failure(() => saying("authorizer.requestResource.check('x').allowed()"));
+    assert.match(error.message, /: no$/);
+  });
+
+  it('fails when it asks of nothing, or without end', async () => {
+    for (const expression of [
+      "authorizer.path('').check('get').allowed()",
+      "authorizer.group('').resource('').check('get').allowed()",
+    ]) {
+      assert.match((await failure(() => saying(expression))).message, /must not be empty/);
+    }
+    const many = Array.from({ length: 31 }, (_, i) => `'${i}'`).join(', ');
+    const endless = `[${many}].all(v, !authorizer.requestResource.check(v).allowed())`;
+    questions = [];
+    assert.match((await failure(() => saying(endless))).message, /call cost exceeds limit/);
+    assert.equal(questions.length, 30);
+  });
+});
+
+describe('what is noted for the audit', () => {
+  it('is what the policy says, under its name', async () => {
+    policy({
+      auditAnnotations: [
+        { key: 'data', valueExpression: "object.?data.a.orValue('none')" },
+        { key: 'not', valueExpression: 'null' },
+      ],
+    });
+    binding();
+    binding({}, 'c');
+    await write(configMap({ a: '1' }));
+    assert.deepEqual(notes, [['p/data', '1']]);
+  });
+
+  it('is what the policy has against the write, where the binding wants it', async () => {
+    policy({ validations: [{ expression: 'true' }, { expression: 'false', message: 'no' }] });
+    binding({ validationActions: ['Warn', 'Audit'] });
+    await write(configMap());
+    const [[key, value] = []] = notes;
+    assert.equal(key, 'validation.policy.admission.k8s.io/validation_failure');
+    assert.deepEqual(JSON.parse(value ?? ''), [
+      {
+        ...{ message: 'no', policy: 'p', binding: 'b', expressionIndex: 1 },
+        validationActions: ['Warn', 'Audit'],
+      },
+    ]);
+  });
+
+  it('that cannot be worked out is a failure of the policy', async () => {
+    policy({ auditAnnotations: [{ key: 'k', valueExpression: 'object.nope' }] });
+    binding();
+    assert.match(await refused(configMap()), /no such key: nope/);
+  });
+});
 
 describe('a policy', () => {
   const NO_X = { expression: "!has(object.data) || !('x' in object.data)" };

@@ -22,15 +22,16 @@ interface About {
 
 const policy = (
   expression: string,
-  o: About & { messageExpression?: string } = {},
+  o: About & { messageExpression?: string; hasParams?: boolean } = {},
 ): ValidatingAdmissionPolicy => {
-  const { messageExpression, ...about } = o;
+  const { messageExpression, hasParams: _hasParams, ...about } = o;
   const rule = { apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], ...about };
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicy',
     metadata: { name: 'p', generation: 1 },
     spec: {
+      ...(o.hasParams && { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }),
       matchConstraints: { resourceRules: [{ operations: ['CREATE'], ...rule }] },
       validations: [{ expression, ...(messageExpression && { messageExpression }) }],
     },
@@ -56,8 +57,19 @@ describe('the types of a policy', () => {
       'object.spec.strategy.rollingUpdate.maxSurge == 1',
       'params.anything.goes && request.userInfo.username != namespaceObject.metadata.name',
     ]) {
-      assert.deepEqual(warnings(policy(expression)), [], expression);
+      assert.deepEqual(warnings(policy(expression, { hasParams: true })), [], expression);
     }
+  });
+
+  it('have parameters only where the policy has, and rights only outside of messages', () => {
+    const [params] = warnings(policy('params.a == 1'));
+    assert.match(params?.[1] ?? '', /undeclared reference to 'params'/);
+    const may = "authorizer.requestResource.check('mend')";
+    assert.deepEqual(warnings(policy(`${may}.allowed()`)), []);
+    const [wrong] = warnings(policy(`${may} == 1`));
+    assert.match(wrong?.[1] ?? '', /no matching overload/);
+    const [message] = warnings(policy('true', { messageExpression: `${may}.reason()` }));
+    assert.match(message?.[1] ?? '', /undeclared reference to 'authorizer'/);
   });
 
   it('that do not are told of by field and kind, in the words of the checker', () => {

@@ -9,7 +9,7 @@ import type {
 import { BuiltinTypes } from '../../cel/builtin-types.ts';
 import { CompileError, compile, newEnvironment } from '../../cel/engine.ts';
 import { objectSchema, TypeNames } from '../../cel/schema-types.ts';
-import { NAMES } from './expressions.ts';
+import { namesAt, type Place } from './expressions.ts';
 
 /** Kinds looked at, at most: as upstream. */
 const MOST_KINDS = 10;
@@ -25,6 +25,7 @@ type Environment = ReturnType<typeof newEnvironment>;
 interface Checked {
   readonly text: string;
   readonly types: Environment;
+  readonly names: readonly string[];
 }
 
 /**
@@ -35,16 +36,23 @@ export function typeWarnings(
   policy: ValidatingAdmissionPolicy,
   known: KnownTypes,
 ): ExpressionWarning[] {
-  const checked = kindsOf(policy, known.kinds).map((def) => ({
-    text: `${def.apiVersion}, Kind=${def.kind}`,
-    types: typesFor(def, known.definitions),
-  }));
+  const around = { hasParams: policy.spec?.paramKind !== undefined, isPolicy: true };
+  const kinds = kindsOf(policy, known.kinds);
+  const checkedAt = (place: Place): Checked[] => {
+    const names = namesAt(place, around);
+    return kinds.map((def) => ({
+      text: `${def.apiVersion}, Kind=${def.kind}`,
+      types: typesFor(def, known.definitions, names),
+      names: names.map(([name]) => name),
+    }));
+  };
+  const [forRules, forMessages] = [checkedAt('validation'), checkedAt('message')];
   return (policy.spec?.validations ?? []).flatMap(({ expression, messageExpression }, at) => {
     const path = `spec.validations[${at}]`;
     return [
-      ...warningsOf(`${path}.expression`, expression, checked),
+      ...warningsOf(`${path}.expression`, expression, forRules),
       ...(messageExpression
-        ? warningsOf(`${path}.messageExpression`, messageExpression, checked)
+        ? warningsOf(`${path}.messageExpression`, messageExpression, forMessages)
         : []),
     ];
   });
@@ -55,16 +63,20 @@ function warningsOf(
   source: string,
   checked: readonly Checked[],
 ): ExpressionWarning[] {
-  const faults = checked.flatMap(({ text, types }) => {
-    const fault = faultOf(source, types);
+  const faults = checked.flatMap(({ text, types, names }) => {
+    const fault = faultOf(source, types, names);
     return fault === undefined ? [] : [`${text}: ${fault}\n`];
   });
   return faults.length === 0 ? [] : [{ fieldRef, warning: faults.join('\n') }];
 }
 
-function faultOf(source: string, types: Environment): string | undefined {
+function faultOf(
+  source: string,
+  types: Environment,
+  variables: readonly string[],
+): string | undefined {
   try {
-    compile(source, { types, variables: NAMES });
+    compile(source, { types, variables });
     return undefined;
   } catch (error) {
     if (error instanceof CompileError) return error.message;
@@ -94,11 +106,15 @@ function named(all: readonly string[] | null | undefined): readonly string[] {
   return names.includes('*') ? [] : names.filter((name) => !/[*/]/.test(name));
 }
 
-function typesFor(def: KindDef, definitions: readonly CustomResourceDefinition[]): Environment {
+function typesFor(
+  def: KindDef,
+  definitions: readonly CustomResourceDefinition[],
+  names: readonly (readonly [string, string])[],
+): Environment {
   const types = newEnvironment();
   const objectType = typeOf(def, definitions, types);
-  for (const name of NAMES) {
-    types.registerVariable(name, name === 'object' || name === 'oldObject' ? objectType : 'dyn');
+  for (const [name, type] of names) {
+    types.registerVariable(name, name === 'object' || name === 'oldObject' ? objectType : type);
   }
   return types;
 }

@@ -11,6 +11,7 @@ import type { Clock, Logger } from '@kubets/platform';
 import type {
   AdmissionAttributes,
   AdmissionPlugin,
+  Authorizer,
   CacheView,
   ResourceStore,
 } from '../../ports.ts';
@@ -29,6 +30,7 @@ export interface WebhookOptions {
   readonly store: ResourceStore;
   readonly clock: Clock;
   readonly newUid: () => string;
+  readonly authorizer: Authorizer;
   readonly log?: Logger | undefined;
 }
 
@@ -182,10 +184,13 @@ async function conditionsHold(
   if (conditions.length === 0) return true;
   const { Conditions, ExpressionError } = await import('../policy/expressions.ts');
   const { factsOf } = await import('../policy/facts.ts');
+  const { Decisions } = await import('../policy/decisions.ts');
   const namespace = o.store.cache<Namespace>(GVR.namespaces).get('', a.namespace);
-  const facts = factsOf(a, { uid: o.newUid(), namespace, params: undefined });
+  const decisions = new Decisions(o.authorizer, a.user);
+  const facts = factsOf(a, { uid: o.newUid(), namespace, params: undefined, decisions });
+  const compiled = new Conditions(conditions, { hasParams: false, isPolicy: false });
   try {
-    return new Conditions(conditions).hold(facts);
+    return await decisions.settle(() => compiled.hold(facts));
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     if (hook.failurePolicy === 'Ignore') return false;

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Container, KubeObject, RuleWithOperations } from '@kubets/api';
 import { type Clock, systemClock } from '@kubets/platform';
 import { admission, FakeStore, failure, user } from '../../edge-testing.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from '../../ports.ts';
+import type { AdmissionAttributes, AdmissionPlugin, Authorizer } from '../../ports.ts';
 import { SERVER_CERT, SERVER_KEY, TEST_CA } from '../../streaming/testing-certificates.ts';
 import { chainOf } from '../chain.ts';
 import { ruleMatches, webhookMatches } from './match.ts';
@@ -26,6 +26,10 @@ const object = (
   metadata: { namespace: 'ns', name, labels },
   data: { a: '1' },
 });
+
+const NOBODY_MAY: Authorizer = {
+  authorize: ({ verb }) => Promise.resolve({ allowed: verb === 'mend', reason: '' }),
+};
 
 let store: FakeStore;
 let server: Server;
@@ -105,7 +109,7 @@ async function create(
 ): Promise<void> {
   const { clock = systemClock, before: _before, ...rest } = o;
   let uids = 0;
-  const options = { store, clock, newUid: () => `uid-${++uids}` };
+  const options = { store, clock, authorizer: NOBODY_MAY, newUid: () => `uid-${++uids}` };
   const attributes = admission('CREATE', one, { user: user('joe', 'dev'), ...rest });
   const chain = chainOf([
     ...(o.before ?? []),
@@ -195,6 +199,23 @@ describe('a validating webhook', () => {
       assert.equal(error.code, code);
     });
   }
+
+  it('may depend on what the user may do', async () => {
+    const expression = (verb: string): string =>
+      `authorizer.requestResource.check('${verb}').allowed()`;
+    configure(
+      'Validating',
+      { matchConditions: [{ name: 'a', expression: expression('mend') }] },
+      'a',
+    );
+    configure(
+      'Validating',
+      { matchConditions: [{ name: 'a', expression: expression('break') }] },
+      'b',
+    );
+    await create(object());
+    assert.equal(asked.length, 1);
+  });
 
   it('may warn', async () => {
     configure('Validating');
