@@ -19,10 +19,10 @@ export function isManaged(service: Service): boolean {
 
 export const isHeadless = (service: Service): boolean => service.spec?.clusterIP === 'None';
 
-/** Whether the Service's selector matches the pod's labels. */
-export function selectsPod(service: Service, pod: Pod): boolean {
-  const selector = service.spec?.selector ?? {};
-  return Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value);
+/** Whether the Service's selector matches a pod's labels. */
+export function podMatcher(service: Service): (pod: Pod) => boolean {
+  const wanted = Object.entries(service.spec?.selector ?? {});
+  return ({ metadata: { labels } }) => wanted.every(([key, value]) => labels?.[key] === value);
 }
 
 /** Has an address and may still serve. */

@@ -26,7 +26,7 @@ import {
   splitKey,
   uidOf,
 } from '../objects/meta.ts';
-import { isManaged, selectsPod } from './pods.ts';
+import { isManaged, podMatcher } from './pods.ts';
 import { decideSlices, MANAGED_BY_LABEL, MANAGER } from './slices.ts';
 import { decideEndpoints } from './subsets.ts';
 import { writeSlices } from './write-slices.ts';
@@ -41,7 +41,7 @@ function onPods(deps: ControllerDeps, queue: KeyQueue): () => void {
   const wake = (...versions: Pod[]): void => {
     const namespace = namespaceOf(versions[0] as Pod);
     for (const service of services.byIndex(INDEX.namespace, namespace)) {
-      if (isManaged(service) && versions.some((pod) => selectsPod(service, pod))) {
+      if (isManaged(service) && versions.some(podMatcher(service))) {
         queue.add(keyOf(service));
       }
     }

@@ -18,10 +18,10 @@ import {
   familiesOf,
   hostnameUnder,
   isHeadless,
+  podMatcher,
   portsKey,
   type ResolvedPort,
   resolvePorts,
-  selectsPod,
   servingConditions,
 } from './pods.ts';
 
@@ -80,8 +80,9 @@ export function decideSlices(view: SliceView): SliceChanges {
 function groupEndpoints(view: SliceView): Map<string, Group> {
   const groups = new Map<string, Group>();
   const { service } = view;
+  const isSelected = podMatcher(service);
   for (const pod of view.pods) {
-    if (!canServe(pod) || !selectsPod(service, pod)) continue;
+    if (!isSelected(pod) || !canServe(pod)) continue;
     const ports = resolvePorts(service, pod);
     for (const family of familiesOf(service)) {
       const addresses = addressesOf(pod, family);

@@ -17,10 +17,10 @@ import {
   familiesOf,
   hostnameUnder,
   isHeadless,
+  podMatcher,
   portsKey,
   type ResolvedPort,
   resolvePorts,
-  selectsPod,
 } from './pods.ts';
 import { HEADLESS_LABEL } from './slices.ts';
 
@@ -73,9 +73,11 @@ function subsetsOf(
   const publishes = service.spec?.publishNotReadyAddresses === true;
   let count = 0;
   let isCut = false;
-  for (const pod of [...pods].sort((a, b) => compareText(nameOf(a), nameOf(b)))) {
+  // A namespace may hold thousands of pods of others: they are left out before anything is sorted.
+  const selected = pods.filter(podMatcher(service));
+  for (const pod of selected.sort((a, b) => compareText(nameOf(a), nameOf(b)))) {
     const ip = addressesOf(pod, family)[0];
-    if (ip === undefined || !canServe(pod) || !selectsPod(service, pod)) continue;
+    if (ip === undefined || !canServe(pod)) continue;
     if (isDeleting(pod) && !publishes) continue;
     if (count === MAX_ENDPOINTS_PER_OBJECT) {
       isCut = true;
