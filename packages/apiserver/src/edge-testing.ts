@@ -88,6 +88,10 @@ class FakeView<T extends KubeObject> implements CacheView<T> {
       : all.filter((object) => (object.metadata.namespace ?? '') === namespace);
   }
 
+  isEmpty(): boolean {
+    return this.synced() && this.objects.size === 0;
+  }
+
   onChange(listener: (change: CacheChange<T>) => void): () => void {
     for (const object of this.objects.values()) listener(changeOf('ADDED', object, undefined));
     this.#listeners.add(listener);

@@ -100,7 +100,8 @@ export interface Decision {
 }
 
 export interface Authorizer {
-  authorize(attributes: AuthorizationAttributes): Promise<Decision>;
+  /** A promise only where somebody else has to be asked. */
+  authorize(attributes: AuthorizationAttributes): Promise<Decision> | Decision;
 }
 
 /** What the stages of a request tell the audit log. Absent when the request is not written down. */
@@ -159,6 +160,8 @@ export interface AdmissionRound {
 /** One admission rule. Refuses by throwing an `ApiError`. Called for every write; decides itself what concerns it. */
 export interface AdmissionPlugin {
   readonly name: string;
+  /** Plural names of the only resources, of whatever group, that concern it; absent: any may. */
+  readonly only?: readonly string[];
   /** Has a say in streams to pods, Services and nodes, too: the operation CONNECT. */
   readonly connects?: boolean;
   /** May be called twice for a write, the second time on what the first round made of it. Without a round there is one. */
@@ -168,8 +171,9 @@ export interface AdmissionPlugin {
 
 /** The enabled plugins in order. */
 export interface AdmissionChain {
-  admit(attributes: AdmissionAttributes): Promise<void>;
-  validate(attributes: AdmissionAttributes): Promise<void>;
+  /** Throws, or rejects, when the write is refused; a promise only where one of the plugins has to wait. */
+  admit(attributes: AdmissionAttributes): Promise<void> | void;
+  validate(attributes: AdmissionAttributes): Promise<void> | void;
 }
 
 /** Called exactly once after a write hook: `true` when the object was stored, `false` when the write failed. */
@@ -227,6 +231,8 @@ export interface CacheView<T extends KubeObject = KubeObject> {
   get(namespace: string, name: string): T | undefined;
   /** All objects, or those of one namespace, in key order. */
   list(namespace?: string): readonly T[];
+  /** Whether it is known that there are none at all. */
+  isEmpty(): boolean;
   /** Calls back with what is there (as ADDED, once synced) and then with every change, in order. Returns its undo. */
   onChange(listener: (change: CacheChange<T>) => void): () => void;
 }

@@ -416,7 +416,37 @@ describe('the chain', () => {
       },
     });
     const chain: AdmissionChain = chainOf([plugin('a'), plugin('b', true), plugin('c')]);
-    await assert.rejects(() => chain.admit(admission('CREATE', pod(), { user: user('x') })), /b/);
+    assert.throws(() => chain.admit(admission('CREATE', pod(), { user: user('x') })), /b/);
     assert.deepEqual(seen, ['a', 'b']);
+  });
+
+  it('waits for a plugin that waits, and goes on in order', async () => {
+    const seen: string[] = [];
+    const slow: AdmissionPlugin = {
+      name: 'slow',
+      async admit() {
+        await Promise.resolve();
+        seen.push('slow');
+      },
+    };
+    const quick = (name: string): AdmissionPlugin => ({ name, admit: () => void seen.push(name) });
+    await chainOf([quick('a'), slow, quick('b'), slow, quick('c')]).admit(
+      admission('CREATE', pod(), { user: user('x') }),
+    );
+    assert.deepEqual(seen, ['a', 'slow', 'b', 'slow', 'c']);
+  });
+
+  it('leaves a kind out of what does not concern it', async () => {
+    const seen: string[] = [];
+    const plugin = (name: string, only?: string[]): AdmissionPlugin => ({
+      name,
+      ...(only && { only }),
+      validate: () => void seen.push(name),
+    });
+    const chain = chainOf([plugin('all'), plugin('nodes', ['nodes']), plugin('pods', ['pods'])]);
+    for (let again = 0; again < 2; again += 1) {
+      await chain.validate(admission('CREATE', pod(), { user: user('x') }));
+    }
+    assert.deepEqual(seen, ['all', 'pods', 'all', 'pods']);
   });
 });

@@ -6,6 +6,7 @@ import { concerns, objectAs, refuse } from './support.ts';
 export function alwaysPullImages(): AdmissionPlugin {
   return {
     name: 'AlwaysPullImages',
+    only: ['pods'],
     admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE', 'UPDATE')) return;
       for (const container of containersOf(objectAs<Pod>(a))) container.imagePullPolicy = 'Always';

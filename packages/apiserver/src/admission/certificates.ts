@@ -40,6 +40,7 @@ async function maySign(
 export function certificateApproval(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateApproval',
+    only: ['certificatesigningrequests'],
     async validate(a) {
       if (a.operation !== 'UPDATE' || !isRequest(a, 'approval')) return;
       if (await maySign(authorizer, a, 'approve')) return;
@@ -56,6 +57,7 @@ export function certificateApproval(authorizer: Authorizer): AdmissionPlugin {
 export function certificateSigning(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateSigning',
+    only: ['certificatesigningrequests'],
     async validate(a) {
       if (a.operation !== 'UPDATE' || !isRequest(a, 'status')) return;
       const request = objectAs<CertificateSigningRequest>(a);
@@ -74,6 +76,7 @@ export function certificateSubjectRestriction(
 ): AdmissionPlugin {
   return {
     name: 'CertificateSubjectRestriction',
+    only: ['certificatesigningrequests'],
     validate(a) {
       if (a.operation !== 'CREATE' || !isRequest(a, '')) return;
       const { spec } = objectAs<CertificateSigningRequest>(a);

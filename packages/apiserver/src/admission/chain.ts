@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   builtinKinds,
   type CSIDriver,
+  type KindDef,
   type KindRegistry,
   type Node,
   type PersistentVolume,
@@ -11,7 +12,14 @@ import {
 import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createEscalationCheck } from '../auth/escalation.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
-import type { AdmissionChain, AdmissionPlugin, Authorizer, ResourceStore } from '../ports.ts';
+import type {
+  AdmissionAttributes,
+  AdmissionChain,
+  AdmissionPlugin,
+  AdmissionRound,
+  Authorizer,
+  ResourceStore,
+} from '../ports.ts';
 import { GVR } from '../resources.ts';
 import { alwaysPullImages } from './always-pull-images.ts';
 import {
@@ -88,28 +96,67 @@ function unknownPlugin(name: string, known: string[]): ConfigError {
 
 /** Runs plugins one after the other; the first refusal ends it. */
 export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly names: string[] } {
-  const mutating = plugins.filter((plugin) => plugin.admit !== undefined);
-  const validating = plugins.filter((plugin) => plugin.validate !== undefined);
+  const mutating = new Stage(plugins, 'admit');
+  const validating = new Stage(plugins, 'validate');
   return {
     names: plugins.map((plugin) => plugin.name),
-    async admit(attributes) {
+    admit(attributes) {
       const round = new Rounds();
-      do {
-        for (const plugin of mutating) {
-          if (attributes.operation === 'CONNECT' && !plugin.connects) continue;
-          const pending = plugin.admit?.(attributes, round);
-          if (pending !== undefined) await pending;
-        }
-      } while (round.next());
+      const first = mutating.run(attributes, round);
+      const again = () => (round.next() ? mutating.run(attributes, round) : undefined);
+      return first === undefined ? again() : first.then(again);
     },
-    async validate(attributes) {
-      for (const plugin of validating) {
-        if (attributes.operation === 'CONNECT' && !plugin.connects) continue;
-        const pending = plugin.validate?.(attributes);
-        if (pending !== undefined) await pending;
-      }
-    },
+    validate: (attributes) => validating.run(attributes),
   };
+}
+
+/**
+ * One of the two stages. Which plugins a kind concerns is worked out once, and nothing is waited for unless a plugin waits:
+ * most writes concern few plugins, and those know at once.
+ */
+class Stage {
+  readonly #plugins: readonly AdmissionPlugin[];
+  readonly #hook: 'admit' | 'validate';
+  readonly #byKind = new WeakMap<KindDef, readonly AdmissionPlugin[]>();
+
+  constructor(plugins: readonly AdmissionPlugin[], hook: 'admit' | 'validate') {
+    this.#plugins = plugins.filter((plugin) => plugin[hook] !== undefined);
+    this.#hook = hook;
+  }
+
+  run(a: AdmissionAttributes, round?: AdmissionRound): Promise<void> | void {
+    const plugins = this.#concerned(a.kind);
+    for (let i = 0; i < plugins.length; i += 1) {
+      const pending = this.#ask(plugins[i], a, round);
+      if (pending === undefined) continue;
+      return pending.then(() => this.#rest(plugins.slice(i + 1), a, round));
+    }
+  }
+
+  async #rest(
+    plugins: readonly AdmissionPlugin[],
+    a: AdmissionAttributes,
+    round: AdmissionRound | undefined,
+  ): Promise<void> {
+    for (const plugin of plugins) await this.#ask(plugin, a, round);
+  }
+
+  #ask(
+    plugin: AdmissionPlugin | undefined,
+    a: AdmissionAttributes,
+    round: AdmissionRound | undefined,
+  ): Promise<void> | void {
+    if (a.operation === 'CONNECT' && plugin?.connects !== true) return;
+    return plugin?.[this.#hook]?.(a, round);
+  }
+
+  #concerned(def: KindDef): readonly AdmissionPlugin[] {
+    const known = this.#byKind.get(def);
+    if (known !== undefined) return known;
+    const found = this.#plugins.filter(({ only }) => only?.includes(def.resource) ?? true);
+    this.#byKind.set(def, found);
+    return found;
+  }
 }
 
 function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {

@@ -11,6 +11,7 @@ export function defaultIngressClass(store: ResourceStore): AdmissionPlugin {
   const classes = store.cache<IngressClass>(GVR.ingressClasses);
   return {
     name: 'DefaultIngressClass',
+    only: ['ingresses'],
     async admit(a) {
       if (!concerns(a, 'networking.k8s.io', 'ingresses', 'CREATE')) return;
       const ingress = objectAs<Ingress>(a);

@@ -20,6 +20,7 @@ export function limitRanger(store: ResourceStore): AdmissionPlugin {
   const ranges = store.cache<LimitRange>(GVR.limitRanges);
   return {
     name: 'LimitRanger',
+    only: ['pods', 'persistentvolumeclaims'],
     async admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
       const all = (await filled(ranges)).list(a.namespace);

@@ -26,7 +26,7 @@ export function namespaceLifecycle(store: ResourceStore): AdmissionPlugin {
 
   return {
     name: 'NamespaceLifecycle',
-    async admit(a) {
+    admit(a) {
       if (a.resource.resource === 'namespaces' && a.resource.group === '') {
         if (a.operation === 'DELETE' && IMMORTAL.includes(a.name) && a.subresource === '') {
           throw refuse(a, 'this namespace may not be deleted');
@@ -35,11 +35,15 @@ export function namespaceLifecycle(store: ResourceStore): AdmissionPlugin {
       }
       if (a.operation !== 'CREATE' || a.namespace === '') return;
       if (a.resource.group === ACCESS_REVIEW_GROUP) return;
-      const namespace = await find(a.namespace);
-      if (!namespace) throw notFound({ group: '', resource: 'namespaces' }, a.namespace);
-      if (namespace.status?.phase === 'Terminating') throw terminating(a);
+      return checkNew(a);
     },
   };
+
+  async function checkNew(a: AdmissionAttributes): Promise<void> {
+    const namespace = await find(a.namespace);
+    if (!namespace) throw notFound({ group: '', resource: 'namespaces' }, a.namespace);
+    if (namespace.status?.phase === 'Terminating') throw terminating(a);
+  }
 }
 
 function terminating(a: AdmissionAttributes) {

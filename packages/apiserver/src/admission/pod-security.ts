@@ -38,19 +38,23 @@ export function podSecurity(
   const pods = store.cache<Pod>(GVR.pods);
   return {
     name: 'PodSecurity',
-    async validate(a) {
+    validate(a) {
       const core = a.resource.group === '';
       if (core && a.resource.resource === 'namespaces') return checkNamespace(a, pods, config);
       const checked = checkedPod(a);
       if (!checked) return;
       const exempt = exemptionOf(a, checked, config.exemptions);
       if (exempt) return a.addAuditAnnotation?.(`${PREFIX}exempt`, exempt);
-      const namespace = (await filled(namespaces)).get('', a.namespace);
-      const isPod = core && a.resource.resource === 'pods';
-      const policies = policiesOf(namespace?.metadata.labels, config.defaults);
-      judge(a, checked, { policies, isPod });
+      return look(a, checked);
     },
   };
+
+  async function look(a: AdmissionAttributes, checked: CheckedPod): Promise<void> {
+    const namespace = (await filled(namespaces)).get('', a.namespace);
+    const isPod = a.resource.group === '' && a.resource.resource === 'pods';
+    const policies = policiesOf(namespace?.metadata.labels, config.defaults);
+    judge(a, checked, { policies, isPod });
+  }
 }
 
 /** By what the administrator has left this pod out; empty: it is looked at. */

@@ -54,6 +54,7 @@ export function priority(store: ResourceStore): AdmissionPlugin {
 
   return {
     name: 'Priority',
+    only: ['pods', 'priorityclasses'],
     async admit(a) {
       if (concerns(a, '', 'pods', 'CREATE')) await admitNew(a);
       if (!concerns(a, '', 'pods', 'UPDATE')) return;

@@ -32,13 +32,17 @@ export function resourceQuota(store: ResourceStore): AdmissionPlugin {
 
   return {
     name: 'ResourceQuota',
-    async validate(a) {
-      if (a.namespace === '' || a.subresource !== '' || !a.object) return;
-      if ((await filled(quotas)).list(a.namespace).length === 0) return;
-      const wanted = growth(a);
-      if (wanted) await take(a, wanted);
+    validate(a) {
+      if (a.namespace === '' || a.subresource !== '' || !a.object || quotas.isEmpty()) return;
+      return charged(a);
     },
   };
+
+  async function charged(a: AdmissionAttributes): Promise<void> {
+    if ((await filled(quotas)).list(a.namespace).length === 0) return;
+    const wanted = growth(a);
+    if (wanted) await take(a, wanted);
+  }
 }
 
 const list = (store: ResourceStore, namespace: string) =>

@@ -20,6 +20,7 @@ export function runtimeClass(store: ResourceStore): AdmissionPlugin {
 
   return {
     name: 'RuntimeClass',
+    only: ['pods'],
     async admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
       const pod = objectAs<Pod>(a);

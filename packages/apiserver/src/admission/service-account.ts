@@ -56,6 +56,7 @@ export function serviceAccount(o: {
 
   return {
     name: 'ServiceAccount',
+    only: ['pods'],
     async admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
       const pod = objectAs<Pod>(a);

@@ -21,6 +21,7 @@ export function defaultStorageClass(store: ResourceStore): AdmissionPlugin {
   const classes = store.cache<StorageClass>(GVR.storageClasses);
   return {
     name: 'DefaultStorageClass',
+    only: ['persistentvolumeclaims'],
     async admit(a) {
       if (!concerns(a, '', 'persistentvolumeclaims', 'CREATE')) return;
       const claim = objectAs<PersistentVolumeClaim>(a);
@@ -36,6 +37,7 @@ export function defaultStorageClass(store: ResourceStore): AdmissionPlugin {
 export function storageInUseProtection(): AdmissionPlugin {
   return {
     name: 'StorageObjectInUseProtection',
+    only: ['persistentvolumeclaims', 'persistentvolumes'],
     admit(a) {
       const isClaim = concerns(a, '', 'persistentvolumeclaims', 'CREATE');
       if (!isClaim && !concerns(a, '', 'persistentvolumes', 'CREATE')) return;
@@ -52,6 +54,7 @@ export function claimResize(store: ResourceStore): AdmissionPlugin {
   const classes = store.cache<StorageClass>(GVR.storageClasses);
   return {
     name: 'PersistentVolumeClaimResize',
+    only: ['persistentvolumeclaims'],
     async validate(a) {
       if (!concerns(a, '', 'persistentvolumeclaims', 'UPDATE')) return;
       const claim = objectAs<PersistentVolumeClaim>(a);

@@ -19,6 +19,7 @@ export function defaultTolerationSeconds(
   const all = { [NOT_READY]: seconds.notReady, [UNREACHABLE]: seconds.unreachable };
   return {
     name: 'DefaultTolerationSeconds',
+    only: ['pods'],
     admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE', 'UPDATE')) return;
       const { spec } = objectAs<Pod>(a);
@@ -44,6 +45,7 @@ function tolerationFor([key, tolerationSeconds]: [string, number]): Toleration {
 export function taintNodesByCondition(): AdmissionPlugin {
   return {
     name: 'TaintNodesByCondition',
+    only: ['nodes'],
     admit(a) {
       if (!concerns(a, '', 'nodes', 'CREATE')) return;
       const node = objectAs<Node>(a);

@@ -30,7 +30,9 @@ function textsOf(a: AdmissionAttributes, object: KubeObject): readonly string[] 
 
 /** Owners that are named twice; the server keeps the first of each, which may not be what the author expects. */
 function ownerProblem(object: KubeObject): string | undefined {
-  const uids = (object.metadata.ownerReferences ?? []).map((owner) => owner.uid);
+  const owners = object.metadata.ownerReferences ?? [];
+  if (owners.length < 2) return undefined;
+  const uids = owners.map((owner) => owner.uid);
   const twice = [...new Set(uids.filter((uid, i) => uids.indexOf(uid) !== i))];
   if (twice.length === 0) return undefined;
   return (

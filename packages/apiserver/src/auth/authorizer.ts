@@ -29,17 +29,34 @@ export type Mode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | Step;
 /** Asks each step in turn; the first to allow or deny decides, else the reasons are joined. */
 export function chainAuthorizer(steps: Step[]): Authorizer {
   return {
-    async authorize(asked) {
-      const reasons: string[] = [];
-      for (const step of steps) {
-        const answer = step(asked);
-        const decision = answer instanceof Promise ? await answer : answer;
-        if (decision.allowed || decision.denied) return decision;
-        if (decision.reason) reasons.push(decision.reason);
-      }
-      return { allowed: false, reason: reasons.join('\n') };
-    },
+    authorize: (asked) => decide(steps, { from: 0, reasons: [] }, asked),
   };
+}
+
+/** Decides at once as far as steps answer at once. */
+function decide(
+  steps: readonly Step[],
+  { from, reasons }: { from: number; reasons: string[] },
+  asked: AuthorizationAttributes,
+): Decision | Promise<Decision> {
+  for (let i = from; i < steps.length; i += 1) {
+    const answer = steps[i]?.(asked);
+    if (answer instanceof Promise) {
+      const rest = { from: i + 1, reasons };
+      return answer.then((decision) =>
+        isFinal(decision, reasons) ? decision : decide(steps, rest, asked),
+      );
+    }
+    if (answer !== undefined && isFinal(answer, reasons)) return answer;
+  }
+  return { allowed: false, reason: reasons.join('\n') };
+}
+
+/** Whether it decides; if not, its reason is noted. */
+function isFinal(decision: Decision, reasons: string[]): boolean {
+  if (decision.allowed || decision.denied) return true;
+  if (decision.reason) reasons.push(decision.reason);
+  return false;
 }
 
 /** Members of `system:masters` may do everything. */

@@ -70,6 +70,7 @@ export function createEscalationCheck(
 
   return {
     name: 'RBACEscalation',
+    only: [...ROLE_RESOURCES, ...BINDING_RESOURCES],
     async admit(a) {
       if (a.resource.group !== GROUP || a.operation === 'DELETE' || !a.object) return;
       if (a.user.groups.includes(WELL_KNOWN.masters)) return;

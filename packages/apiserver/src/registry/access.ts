@@ -30,7 +30,8 @@ export async function authorizeRequest(
     path,
     fieldSelector,
   };
-  const decision = await authorizer.authorize(attributes);
+  const answer = authorizer.authorize(attributes);
+  const decision = answer instanceof Promise ? await answer : answer;
   audit?.decided(decision);
   if (!decision.allowed) throw forbiddenAccess(attributes, decision.reason);
 }

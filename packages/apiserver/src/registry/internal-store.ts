@@ -116,6 +116,7 @@ export function viewOf<T extends KubeObject>(def: KindDef, cache: WatchCache): C
     },
     list: (namespace = '') =>
       cache.list(wholeNamespace(namespace)).map((entry) => plain(def, entry) as T),
+    isEmpty: () => cache.synced() && cache.size === 0,
     onChange: (listener) =>
       cache.listen(({ type, entry, old }) => {
         const { namespace, name } = entry;

@@ -153,7 +153,8 @@ async function attemptUpdate(
   if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), oldObject, wanted);
   const { window } = job;
   const shown = { object: window.of(wanted), oldObject: window.of(oldObject) };
-  await deps.admission.admit(admissionOf(target, 'UPDATE', shown, ctx));
+  const admitted = deps.admission.admit(admissionOf(target, 'UPDATE', shown, ctx));
+  if (admitted !== undefined) await admitted;
   const object = window.back(wanted, shown.object);
   const objects = { object, oldObject };
   keepServerFields(object, oldObject);
@@ -164,7 +165,8 @@ async function attemptUpdate(
     const errors = validateUpdate(def, object, oldObject, target.subresource || undefined);
     if (errors.length > 0) throw invalid(def, target.name, errors);
     const seen = { object: window.of(object), oldObject: shown.oldObject };
-    await deps.admission.validate(admissionOf(target, 'UPDATE', seen, ctx));
+    const validated = deps.admission.validate(admissionOf(target, 'UPDATE', seen, ctx));
+    if (validated !== undefined) await validated;
     const outcome = await write(deps, job, objects, ctx);
     stored = outcome.done && !ctx.dryRun;
     return outcome;

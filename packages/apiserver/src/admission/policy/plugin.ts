@@ -82,28 +82,30 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionPolicy',
     connects: true,
-    async validate(a) {
-      if (a.resource.group === EXEMPT_GROUP) return;
-      const all = (await filled(bindings)).list();
-      if (all.length === 0) return;
-      await filled(policies);
-      const namespace = (await filled(namespaces)).get('', a.namespace);
-      const notes = new AuditNotes();
-      const around = { namespace, notes, decisions: new Decisions(o.authorizer, a.user) };
-      let denial: ApiError | undefined;
-      for (const binding of all) {
-        const policy = policies.get('', binding.spec?.policyName ?? '');
-        if (policy === undefined || !concernsBoth(policy, binding, a, namespace)) continue;
-        for (const complaint of await complaints(policy, binding, a, around)) {
-          const denied = act(a, policy, binding, complaint);
-          denial ??= denied;
-          if (isAudited(binding)) notes.failed(policy, binding, complaint);
-        }
-      }
-      notes.writeTo(a);
-      if (denial !== undefined) throw denial;
-    },
+    validate: (a) =>
+      a.resource.group === EXEMPT_GROUP || bindings.isEmpty() ? undefined : judge(a),
   };
+
+  async function judge(a: AdmissionAttributes): Promise<void> {
+    const all = (await filled(bindings)).list();
+    if (all.length === 0) return;
+    await filled(policies);
+    const namespace = (await filled(namespaces)).get('', a.namespace);
+    const notes = new AuditNotes();
+    const around = { namespace, notes, decisions: new Decisions(o.authorizer, a.user) };
+    let denial: ApiError | undefined;
+    for (const binding of all) {
+      const policy = policies.get('', binding.spec?.policyName ?? '');
+      if (policy === undefined || !concernsBoth(policy, binding, a, namespace)) continue;
+      for (const complaint of await complaints(policy, binding, a, around)) {
+        const denied = act(a, policy, binding, complaint);
+        denial ??= denied;
+        if (isAudited(binding)) notes.failed(policy, binding, complaint);
+      }
+    }
+    notes.writeTo(a);
+    if (denial !== undefined) throw denial;
+  }
 }
 
 function factsFor(...args: Parameters<Facts['factsOf']>): ReturnType<Facts['factsOf']> {

@@ -11,6 +11,7 @@ import type { Clock, Logger } from '@kubets/platform';
 import type {
   AdmissionAttributes,
   AdmissionPlugin,
+  AdmissionRound,
   Authorizer,
   CacheView,
   ResourceStore,
@@ -53,27 +54,29 @@ export function mutatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   return {
     name: MUTATING,
     connects: true,
-    async admit(a, round = new Rounds()) {
-      const { hooks, labels } = await configured(a, view, o.store);
-      if (hooks.length === 0) return;
-      const again = Reinvocations.of(round, MUTATING);
-      again.begin(round.number, a.object);
-      for (const one of hooks) {
-        // At its turn: those before it may have changed what it selects by.
-        if (!webhookMatches(one.hook, a, labels)) continue;
-        if (round.number === 1 && !again.isDue(one.id)) continue;
-        const isChanged = await mutate(one, a, round.number, o);
-        if (isChanged === undefined) continue;
-        if (isChanged) {
-          again.changed();
-          round.repeat();
-        }
-        const { reinvocationPolicy } = one.hook as { reinvocationPolicy?: string };
-        if (reinvocationPolicy === 'IfNeeded') again.asked(one.id);
-      }
-      again.end(a.object);
-    },
+    admit: (a, round = new Rounds()) => (view.isEmpty() ? undefined : askAll(a, round)),
   };
+
+  async function askAll(a: AdmissionAttributes, round: AdmissionRound): Promise<void> {
+    const { hooks, labels } = await configured(a, view, o.store);
+    if (hooks.length === 0) return;
+    const again = Reinvocations.of(round, MUTATING);
+    again.begin(round.number, a.object);
+    for (const one of hooks) {
+      // At its turn: those before it may have changed what it selects by.
+      if (!webhookMatches(one.hook, a, labels)) continue;
+      if (round.number === 1 && !again.isDue(one.id)) continue;
+      const isChanged = await mutate(one, a, round.number, o);
+      if (isChanged === undefined) continue;
+      if (isChanged) {
+        again.changed();
+        round.repeat();
+      }
+      const { reinvocationPolicy } = one.hook as { reinvocationPolicy?: string };
+      if (reinvocationPolicy === 'IfNeeded') again.asked(one.id);
+    }
+    again.end(a.object);
+  }
 }
 
 /** Asks one webhook for changes. @returns whether the object is another now; undefined when it was not asked */
@@ -116,13 +119,15 @@ export function validatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionWebhook',
     connects: true,
-    async validate(a) {
-      const { hooks, labels } = await configured(a, view, o.store);
-      const wanted = hooks.filter(({ hook }) => webhookMatches(hook, a, labels));
-      const answers = await Promise.allSettled(wanted.map((one) => check(one, a)));
-      for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
-    },
+    validate: (a) => (view.isEmpty() ? undefined : askAll(a)),
   };
+
+  async function askAll(a: AdmissionAttributes): Promise<void> {
+    const { hooks, labels } = await configured(a, view, o.store);
+    const wanted = hooks.filter(({ hook }) => webhookMatches(hook, a, labels));
+    const answers = await Promise.allSettled(wanted.map((one) => check(one, a)));
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+  }
 }
 
 async function configured(
