@@ -61,9 +61,9 @@ type Combine = (a: FieldSet | undefined, b: FieldSet | undefined) => FieldSet | 
 
 function children(a: FieldSet, b: FieldSet | undefined, combine: Combine): Building {
   const out: Building = {};
-  for (const [element, node] of Object.entries(a)) {
+  for (const element in a) {
     if (element === SELF) continue;
-    const kept = combine(node, b?.[element]);
+    const kept = combine(a[element], b?.[element]);
     if (kept !== undefined) out[element] = kept as Building;
   }
   return out;
@@ -72,14 +72,19 @@ function children(a: FieldSet, b: FieldSet | undefined, combine: Combine): Build
 const nodeUnion: Combine = (a, b) => {
   if (a === undefined || a === b) return b;
   if (b === undefined) return a;
-  return compose(isMember(a) || isMember(b), union(a, b) as Building);
+  return compose(isMember(a) || isMember(b), merged(a, b));
 };
 
 /** What is in either. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmptySet(a)) return b;
+  return isEmptySet(b) ? a : merged(a, b);
+}
+
+function merged(a: FieldSet, b: FieldSet): Building {
   const out = children(a, b, nodeUnion);
-  for (const [element, node] of Object.entries(b)) {
-    if (element !== SELF) out[element] ??= node as Building;
+  for (const element in b) {
+    if (element !== SELF) out[element] ??= b[element] as Building;
   }
   return out;
 }

@@ -101,12 +101,12 @@ export function recordUpdate(
 ): void {
   const comparison = new VersionedComparison(by.def, objects.before, objects.after);
   const filter = filterOf(by);
-  takeFromOthers(managed, comparison, filter);
   const { added, modified } = comparison.own;
   const fields = difference(filter(union(modified, added)), SERVER_FIELDS);
+  const id = idOf(by, 'Update');
+  const key = managerKey(id);
+  take(managed, { comparison, filter, writer: { key, fields } });
   if (!isEmptySet(fields)) {
-    const id = idOf(by, 'Update');
-    const key = managerKey(id);
     const before = managed.get(key)?.fields ?? EMPTY_SET;
     const all = covers(before, fields) ? before : union(fields, before);
     managed.set(key, { ...id, fields: all, time: by.now });
@@ -114,13 +114,17 @@ export function recordUpdate(
   capManagers(managed);
 }
 
-function takeFromOthers(
-  managed: Managed,
-  comparison: VersionedComparison,
-  filter: FieldFilter,
-): void {
+interface Taking {
+  readonly comparison: VersionedComparison;
+  readonly filter: FieldFilter;
+  /** Whoever writes, and what becomes theirs in any case: it need not be taken first. */
+  readonly writer: { readonly key: string; readonly fields: FieldSet };
+}
+
+/** Takes what changed, and what is gone, from its owners. */
+function take(managed: Managed, { comparison, filter, writer }: Taking): void {
   const lost = new Map<Comparison, FieldSet>();
-  for (const [key, owned] of [...managed]) {
+  for (const [key, owned] of managed) {
     const differences = comparison.at(owned.apiVersion);
     if (differences === undefined) {
       managed.delete(key);
@@ -132,7 +136,8 @@ function takeFromOthers(
       gone = filter(union(union(added, modified), removed));
       lost.set(differences, gone);
     }
-    if (isEmptySet(intersection(owned.fields, gone))) continue;
+    if (key === writer.key) gone = difference(gone, writer.fields);
+    if (isEmptySet(gone) || isEmptySet(intersection(owned.fields, gone))) continue;
     setFields(managed, key, { ...owned, fields: difference(owned.fields, gone) });
   }
 }
