@@ -1,4 +1,4 @@
-/** The network between members, gRPC over `node:http2`: one stream out to each member, one in from each. */
+/** The network between members, gRPC over HTTP/2: one stream out to each member, one in from each. */
 import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
 import { SnapshotStreamError } from '../host/errors.ts';
 import type {

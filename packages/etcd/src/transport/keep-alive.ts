@@ -1,14 +1,26 @@
 /** Notices a connection whose other end has gone without closing it: a pulled cable, a stopped process. */
-import type { Http2Session } from 'node:http2';
 import type { Clock } from '@kubets/platform';
 import { PING_ANSWER_MS, PING_EVERY_MS } from './limits.ts';
 
-/** Closes the connection when a ping is not answered in time. */
-export function keepAlive(session: Http2Session, clock: Clock): void {
+/** A connection, as far as this is concerned. */
+export interface Pinged {
+  ping(onAnswer: () => void): void;
+  destroy(why: string): void;
+}
+
+/**
+ * Closes the connection when a ping is not answered in time.
+ * @returns to be called when the connection is closed
+ */
+export function keepAlive(connection: Pinged, clock: Clock): () => void {
+  let late: { cancel(): void } | undefined;
   const pings = clock.setInterval(() => {
-    if (session.closed || session.destroyed) return;
-    const late = clock.setTimeout(() => session.destroy(), PING_ANSWER_MS);
-    session.ping(() => late.cancel());
+    late = clock.setTimeout(() => connection.destroy('it does not answer a ping'), PING_ANSWER_MS);
+    const { cancel } = late;
+    connection.ping(cancel);
   }, PING_EVERY_MS);
-  session.once('close', () => pings.cancel());
+  return () => {
+    pings.cancel();
+    late?.cancel();
+  };
 }

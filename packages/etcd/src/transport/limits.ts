@@ -24,8 +24,16 @@ export const PING_ANSWER_MS = 5_000;
 /** What a sender may have under way to us on one stream, and on one connection. */
 export const STREAM_WINDOW_BYTES = 1024 * 1024;
 export const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
-/** What a connection may hold of frames under way before it takes no further calls: the largest frame, and as much again. */
-export const SESSION_MEMORY_MB = 256;
+/** What a peer may have under way to us in answers, which say how a call went. */
+export const ANSWER_WINDOW_BYTES = 64 * 1024;
+/** Calls a peer may have under way on one connection: its stream, a snapshot, and questions. */
+export const MAX_CALLS = 64;
+export const MAX_HEADER_BYTES = 16 * 1024;
+/** Calls a peer may give up: at once, and a second. */
+export const RESET_BURST = 100;
+export const RESETS_PER_SECOND = 10;
+/** A connection that does not begin as HTTP/2 does is given up after this long. */
+export const OPENING_MS = 10_000;
 /** Addresses remembered of those who have said hello. */
 export const MAX_MET = 64;
 /** How long a member that joins waits for one peer's answer. */

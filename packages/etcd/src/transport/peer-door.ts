@@ -1,13 +1,6 @@
-/** Where peers connect: gRPC over `node:http2`, one handler for each method. */
-import {
-  createSecureServer,
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { Socket } from 'node:net';
+/** Where peers connect: gRPC over HTTP/2 of the project's own, one handler for each method. */
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import {
   type Clock,
   ConfigError,
@@ -16,12 +9,21 @@ import {
   type Logger,
   type TlsMaterial,
 } from '@kubets/platform';
+import { ServerConnection, type ServerLimits, type ServerStream } from '@kubets/platform/http2';
 import { CODE } from '../errors.ts';
 import { keepAlive } from './keep-alive.ts';
-import { CONNECTION_WINDOW_BYTES, SESSION_MEMORY_MB, STREAM_WINDOW_BYTES } from './limits.ts';
+import {
+  CONNECTION_WINDOW_BYTES,
+  MAX_CALLS,
+  MAX_HEADER_BYTES,
+  OPENING_MS,
+  RESET_BURST,
+  RESETS_PER_SECOND,
+  STREAM_WINDOW_BYTES,
+} from './limits.ts';
 import { answer } from './peer-answer.ts';
 
-export type CallHandler = (stream: ServerHttp2Stream) => void;
+export type CallHandler = (stream: ServerStream) => void;
 
 export interface PeerDoorOptions {
   /** Absent: plain text. */
@@ -32,47 +34,72 @@ export interface PeerDoorOptions {
   readonly methods: ReadonlyMap<string, CallHandler>;
 }
 
-const HTTP2_OPTIONS = {
-  maxSessionMemory: SESSION_MEMORY_MB,
-  settings: { initialWindowSize: STREAM_WINDOW_BYTES },
+const HTTP2_LIMITS: ServerLimits = {
+  streams: MAX_CALLS,
+  streamWindowBytes: STREAM_WINDOW_BYTES,
+  connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+  headerBytes: MAX_HEADER_BYTES,
+  resetBurst: RESET_BURST,
+  resetsPerSecond: RESETS_PER_SECOND,
 };
 
 export class PeerDoor {
   readonly #options: PeerDoorOptions;
-  readonly #server: Http2Server;
+  readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #connections = new Set<ServerConnection>();
 
   constructor(options: PeerDoorOptions) {
     this.#options = options;
-    const { tls, log } = options;
-    this.#server = tls === undefined ? createServer(HTTP2_OPTIONS) : secureServer(tls);
+    const { tls } = options;
+    this.#server = tls === undefined ? createTcpServer() : this.#secureServer(tls);
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
+      socket.on('error', () => undefined);
       socket.on('close', () => this.#sockets.delete(socket));
+      if (tls === undefined) this.#adopt(socket);
     });
-    this.#server.on('session', (session: ServerHttp2Session) => this.#adopt(session));
-    this.#server.on('stream', (stream, headers) => this.#serve(stream, headers));
-    // Otherwise it would wait for a write that will never be done.
-    this.#server.on('secureConnection', (socket: Socket) => {
-      socket.once('error', () => socket.destroy());
+  }
+
+  #secureServer(tls: TlsMaterial & { readonly requireClientCert: boolean }): Server {
+    const { cert, key, ca, requireClientCert } = tls;
+    const server = createTlsServer({
+      ...{ cert, key, ca, requestCert: requireClientCert, rejectUnauthorized: requireClientCert },
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2'],
     });
-    const failed = (error: Error): void => {
-      log.debug({ error: error.message }, 'a connection from a peer failed');
+    server.on('secureConnection', (socket) => {
+      if (socket.alpnProtocol === 'h2') this.#adopt(socket);
+      else socket.destroy();
+    });
+    server.on('tlsClientError', (error: Error) => {
+      this.#options.log.debug({ error: error.message }, 'a connection from a peer failed');
+    });
+    return server;
+  }
+
+  #adopt(socket: Socket): void {
+    const { clock, log } = this.#options;
+    socket.setNoDelay(true);
+    const events = {
+      onRequest: (stream: ServerStream) => this.#serve(stream),
+      onClosed: (why: string) => {
+        opening.cancel();
+        stopPings();
+        this.#connections.delete(connection);
+        log.debug({ why }, 'a connection from a peer ended');
+      },
     };
-    this.#server.on('sessionError', failed);
-    this.#server.on('tlsClientError', failed);
+    const connection = new ServerConnection(socket, events, HTTP2_LIMITS, clock);
+    const stopPings = keepAlive(connection, clock);
+    const opening = clock.setTimeout(() => {
+      if (!connection.isOpen) connection.destroy('it did not begin in time');
+    }, OPENING_MS);
+    this.#connections.add(connection);
   }
 
-  #adopt(session: ServerHttp2Session): void {
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    session.on('error', () => undefined);
-    keepAlive(session, this.#options.clock);
-  }
-
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    // Its end is what counts, however it came.
-    stream.on('error', () => undefined);
-    const path = headers[':path'] ?? '';
+  #serve(stream: ServerStream): void {
+    const { path } = stream.head;
     const handler = this.#options.methods.get(path);
     if (handler !== undefined) handler(stream);
     else answer(stream, { code: CODE.unimplemented, details: `unknown method ${path}` });
@@ -104,20 +131,13 @@ export class PeerDoor {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    for (const connection of this.#connections) connection.leave();
     const gaveUp = new AbortController();
     const { clock } = this.#options;
     const late = delay(graceMs, { clock, signal: gaveUp.signal }).catch(() => undefined);
     await Promise.race([closed, late]);
     gaveUp.abort();
+    for (const connection of this.#connections) connection.destroy('the member stops');
     for (const socket of this.#sockets) socket.destroy();
   }
-}
-
-function secureServer(tls: TlsMaterial & { readonly requireClientCert: boolean }): Http2Server {
-  const { cert, key, ca, requireClientCert } = tls;
-  return createSecureServer({
-    ...HTTP2_OPTIONS,
-    ...{ cert, key, ca, requestCert: requireClientCert, rejectUnauthorized: requireClientCert },
-    minVersion: 'TLSv1.2',
-  });
 }

@@ -1,18 +1,19 @@
-/** A connection to one member, and the calls made on it: gRPC over `node:http2`, without a general client's layers. */
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-} from 'node:http2';
+/** A connection to one member, and the calls made on it: gRPC over HTTP/2 of the project's own. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type ClientTls, type Clock, errorMessage } from '@kubets/platform';
+import type { ClientTls, Clock } from '@kubets/platform';
+import {
+  ClientConnection,
+  type HeaderFields,
+  roomFor,
+  type StreamEvents,
+  type Ticket,
+  writeBlock,
+} from '@kubets/platform/http2';
 import { CODE } from '../errors.ts';
 import { decodeStatusMessage } from '../server/frames.ts';
 import { keepAlive } from './keep-alive.ts';
-import { SESSION_MEMORY_MB } from './limits.ts';
+import { ANSWER_WINDOW_BYTES } from './limits.ts';
 
 /** How a call ended. */
 export interface CallStatus {
@@ -30,7 +31,10 @@ export interface CallListener {
 
 /** A call in which this side sends frames and the other one answers in the end. */
 export interface PeerCall {
-  /** @param onTaken the connection has taken the frame, or never will */
+  /**
+   * One frame at a time; the first may come before the connection is there.
+   * @param onTaken the frame is on its way; not called when the call is over before
+   */
   write(frame: Buffer, onTaken?: () => void): void;
   /** Nothing more will be sent. */
   end(): void;
@@ -47,36 +51,68 @@ export interface PeerLink {
 
 /** Connects; a failure is told to the calls. */
 export function linkTo(url: string, clock: Clock, tls: ClientTls | undefined): PeerLink {
-  const socket = socketTo(new URL(url), tls);
-  // A session whose greeting was refused in the middle of a write would wait for that write for ever.
-  socket.once('error', () => socket.destroy());
-  const session = connect(url, {
-    createConnection: () => socket,
-    maxSessionMemory: SESSION_MEMORY_MB,
-    settings: { enablePush: false },
-  });
-  // Its calls hear of it.
-  session.on('error', () => undefined);
-  keepAlive(session, clock);
-  return {
-    call: (path, listener) => {
-      // The session itself may say nothing of its end.
-      const lost = (): void => call.lost();
-      const call = new Http2Call(session, path, {
-        onOpen: () => listener.onOpen(),
-        onOver: (status) => {
-          socket.off('close', lost);
-          listener.onOver(status);
+  return new Link(new URL(url), clock, tls);
+}
+
+class Link implements PeerLink {
+  readonly #url: URL;
+  readonly #connection: ClientConnection;
+  /** Calls made before there was a connection. */
+  #early: Call[] = [];
+  #isReady = false;
+  #end: string | undefined;
+
+  constructor(url: URL, clock: Clock, tls: ClientTls | undefined) {
+    this.#url = url;
+    this.#connection = new ClientConnection(
+      socketTo(url, tls),
+      {
+        onReady: () => this.#ready(),
+        // What runs goes on until the other side is gone.
+        onGoAway: () => undefined,
+        onClosed: (why) => {
+          stopPings();
+          this.#closed(why);
         },
-      });
-      socket.once('close', lost);
-      return call;
-    },
-    close: () => {
-      session.destroy();
-      socket.destroy();
-    },
-  };
+      },
+      { windowBytes: ANSWER_WINDOW_BYTES },
+    );
+    const stopPings = keepAlive(this.#connection, clock);
+  }
+
+  call(path: string, listener: CallListener): PeerCall {
+    const isGone = this.#end !== undefined || (this.#isReady && !this.#connection.isOpen);
+    if (isGone) throw new Error(this.#end ?? 'the other side is going away');
+    const call = new Call(this.#connection, this.#blockOf(path), listener);
+    if (this.#isReady) call.start();
+    else this.#early.push(call);
+    return call;
+  }
+
+  close(): void {
+    this.#connection.destroy('the connection was given up');
+  }
+
+  #blockOf(path: string): Buffer {
+    return writeBlock({
+      ':method': 'POST',
+      ':scheme': this.#url.protocol.slice(0, -1),
+      ':authority': this.#url.host,
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+  }
+
+  #ready(): void {
+    this.#isReady = true;
+    for (const call of this.#early.splice(0)) call.start();
+  }
+
+  #closed(why: string): void {
+    this.#end = why;
+    for (const call of this.#early.splice(0)) call.onReset(why);
+  }
 }
 
 function socketTo({ protocol, hostname, port }: URL, tls: ClientTls | undefined): Socket {
@@ -93,73 +129,76 @@ function socketTo({ protocol, hostname, port }: URL, tls: ClientTls | undefined)
   return socket;
 }
 
-class Http2Call implements PeerCall {
-  readonly #stream: ClientHttp2Stream;
+class Call implements PeerCall, StreamEvents {
+  readonly #connection: ClientConnection;
+  readonly #block: Buffer;
   readonly #listener: CallListener;
+  #ticket: Ticket | undefined;
+  /** Sent before there was a connection. */
+  #first: { readonly frame: Buffer; readonly onTaken: (() => void) | undefined } | undefined;
+  #hasEnded = false;
+  #isOver = false;
   #status: CallStatus | undefined;
-  #why = 'the connection is gone';
-  #over = false;
 
-  constructor(session: ClientHttp2Session, path: string, listener: CallListener) {
+  constructor(connection: ClientConnection, block: Buffer, listener: CallListener) {
+    this.#connection = connection;
+    this.#block = block;
     this.#listener = listener;
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    this.#stream = stream;
-    stream.on('response', (headers) => this.#answered(headers));
-    stream.on('trailers', (trailers: IncomingHttpHeaders) => this.#ended(trailers));
-    stream.on('error', (error) => {
-      this.#why = errorMessage(error);
-    });
-    stream.on('close', () => this.#finish());
-    // The answers of these calls say nothing.
-    stream.resume();
   }
 
-  #answered(headers: IncomingHttpHeaders): void {
-    const status: unknown = headers[':status'];
-    if (status !== 200) {
-      this.#status = { code: CODE.unavailable, details: `an answer with HTTP status ${status}` };
-      this.#finish();
-    } else if (headers['grpc-status'] !== undefined) this.#ended(headers);
-    else this.#listener.onOpen();
-  }
-
-  #ended(trailers: IncomingHttpHeaders): void {
-    this.#status = {
-      code: Number(trailers['grpc-status'] ?? CODE.unknown),
-      details: decodeStatusMessage(String(trailers['grpc-message'] ?? '')),
-    };
-    this.#finish();
-  }
-
-  /** The connection is gone. */
-  lost(): void {
-    this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#over) return;
-    this.#over = true;
-    const status = this.#status ?? { code: CODE.unavailable, details: this.#why };
-    // The other side may still wait for more.
-    this.#stream.close(constants.NGHTTP2_CANCEL);
-    this.#listener.onOver(status);
+  start(): void {
+    if (this.#isOver) return;
+    const block = this.#block;
+    const framed = Buffer.alloc(roomFor(block));
+    this.#ticket = this.#connection.request({ block, framed, isOpen: true }, this);
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) this.write(first.frame, first.onTaken);
+    if (this.#hasEnded) this.end();
   }
 
   write(frame: Buffer, onTaken?: () => void): void {
-    if (this.#over) return;
-    this.#stream.write(frame, onTaken);
+    if (this.#isOver) return;
+    if (this.#ticket !== undefined) this.#connection.writePiece(this.#ticket, frame, onTaken);
+    else this.#first = { frame, onTaken };
   }
 
   end(): void {
-    this.#stream.end();
+    this.#hasEnded = true;
+    if (this.#ticket !== undefined) this.#connection.end(this.#ticket);
   }
 
   cancel(): void {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (this.#ticket !== undefined) this.#connection.cancel(this.#ticket);
+    const details = 'the call was given up';
+    queueMicrotask(() => this.#finish({ code: CODE.unavailable, details }));
+  }
+
+  onHeaders(fields: HeaderFields): void {
+    const { ':status': status, 'grpc-status': code } = fields;
+    if (code !== undefined) {
+      const details = decodeStatusMessage(fields['grpc-message'] ?? '');
+      this.#status = { code: Number(code), details };
+    } else if (status !== '200') {
+      this.#status = { code: CODE.unavailable, details: `an answer with HTTP status ${status}` };
+    } else this.#listener.onOpen();
+  }
+
+  /** The answers of these calls say nothing. */
+  onData(): void {}
+
+  onEnd(): void {
+    const details = 'the call ended without a status';
+    this.#finish(this.#status ?? { code: CODE.unavailable, details });
+  }
+
+  onReset(why: string): void {
+    this.#finish(this.#status ?? { code: CODE.unavailable, details: why });
+  }
+
+  #finish(status: CallStatus): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#listener.onOver(status);
   }
 }

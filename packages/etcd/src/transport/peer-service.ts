@@ -1,6 +1,6 @@
 /** The receiving side of the door between members. */
-import type { ServerHttp2Stream } from 'node:http2';
 import { errorMessage, type Logger } from '@kubets/platform';
+import type { ServerStream } from '@kubets/platform/http2';
 import { CODE } from '../errors.ts';
 import { SnapshotStreamError } from '../host/errors.ts';
 import type { PeerAddress, TransportHandlers } from '../host/ports.ts';
@@ -74,7 +74,7 @@ export class PeerService {
     ]);
   }
 
-  #stream(stream: ServerHttp2Stream): void {
+  #stream(stream: ServerStream): void {
     const reader = new FrameReader(MAX_FRAME_BYTES);
     let from: bigint | undefined;
     let over = false;
@@ -98,7 +98,7 @@ export class PeerService {
       from = greeting.id;
       accept(stream);
     };
-    stream.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       if (over) return;
       try {
         for (const frame of reader.push(chunk)) if (!over) take(frame);
@@ -107,11 +107,9 @@ export class PeerService {
         this.#options.log.error({ err, from: who }, 'unreadable messages from a peer');
         finish(refused('unreadable messages'));
       }
-    });
-    stream.on('end', () => finish(OK));
-    stream.on('close', () => finish(OK));
-    // The session may say nothing of its end when that comes in the middle of a write.
-    stream.session?.socket.once('close', () => finish(OK));
+    };
+    stream.onClose(() => finish(OK));
+    stream.listen({ onData, onEnd: () => finish(OK) });
   }
 
   #greet(hello: Hello | undefined): PeerAddress | CallStatus {
@@ -124,7 +122,7 @@ export class PeerService {
     return peer;
   }
 
-  async #takeSnapshot(stream: ServerHttp2Stream): Promise<void> {
+  async #takeSnapshot(stream: ServerStream): Promise<void> {
     try {
       await this.#snapshot(stream);
       answer(stream, OK);
@@ -134,7 +132,7 @@ export class PeerService {
     }
   }
 
-  async #snapshot(stream: ServerHttp2Stream): Promise<void> {
+  async #snapshot(stream: ServerStream): Promise<void> {
     const handlers = this.#options.handlers();
     const identity = this.#options.identity();
     if (handlers === undefined || identity === undefined) throw new Error(NOT_READY.details);
@@ -146,9 +144,9 @@ export class PeerService {
     await handlers.onSnapshot(headerFromWire(header), receivedChunks(parts));
   }
 
-  #members(stream: ServerHttp2Stream): void {
+  #members(stream: ServerStream): void {
     // The question says nothing.
-    stream.resume();
+    stream.listen({ onData: () => undefined, onEnd: () => undefined });
     const handlers = this.#options.handlers();
     const identity = this.#options.identity();
     if (handlers === undefined || identity === undefined) {
@@ -162,14 +160,41 @@ export class PeerService {
 }
 
 /** What arrives of a snapshot, read as fast as it is taken. */
-async function* partsOf(stream: ServerHttp2Stream): AsyncGenerator<SnapshotPart> {
+async function* partsOf(stream: ServerStream): AsyncGenerator<SnapshotPart> {
   const reader = new FrameReader(MAX_FRAME_BYTES);
-  try {
-    // The stream is kept when reading ends early: it is still to be answered.
-    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
-      for (const frame of reader.push(chunk)) yield SNAPSHOT_PART.decode(frame);
-    }
-  } catch (cause) {
-    throw new SnapshotStreamError('the snapshot broke off', { cause });
+  for await (const chunk of piecesOf(stream)) {
+    for (const frame of reader.push(chunk)) yield SNAPSHOT_PART.decode(frame);
+  }
+}
+
+/** The body of a request at its reader's pace. @throws SnapshotStreamError when it breaks off */
+async function* piecesOf(stream: ServerStream): AsyncGenerator<Buffer> {
+  const pieces: Buffer[] = [];
+  let end: 'whole' | 'broken' | undefined;
+  let wake = (): void => undefined;
+  stream.listen({
+    onData(piece) {
+      pieces.push(piece);
+      stream.pause();
+      wake();
+    },
+    onEnd() {
+      end = 'whole';
+      wake();
+    },
+  });
+  stream.onClose(() => {
+    end ??= 'broken';
+    wake();
+  });
+  for (;;) {
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) yield piece;
+    if (end === 'whole') return;
+    if (end === 'broken') throw new SnapshotStreamError('the snapshot broke off');
+    stream.resume();
+    if (pieces.length > 0 || end !== undefined) continue;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
   }
 }

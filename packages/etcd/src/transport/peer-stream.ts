@@ -166,12 +166,14 @@ export class PeerStream {
 
   #disconnect(): void {
     this.#timer?.cancel();
-    this.#link?.close();
+    const link = this.#link;
     this.#link = undefined;
     this.#call = undefined;
     this.#isWriting = false;
     this.#queue = [];
     this.#queueBytes = 0;
+    // Last: the call that ends with it is none of ours any more.
+    link?.close();
   }
 
   close(): void {

@@ -211,6 +211,43 @@ describe('one HTTP/2 connection of a client', () => {
     assert.equal(connection.write(asked.ticket, Buffer.from('j')), false);
   });
 
+  it('sends pieces of any size at once, says when they are taken, and ends', async (t) => {
+    const got = Promise.withResolvers<Buffer>();
+    const { port } = await nodeServer(t, (stream) => {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        got.resolve(Buffer.concat(chunks));
+        stream.respond({ ':status': 200 }, { endStream: true });
+      });
+    });
+    const { connection } = await open(t, port);
+    const asked = ask(connection, Buffer.alloc(0), true);
+    const piece = Buffer.alloc(300_000, 'x');
+    for (let i = 0; i < 3; i += 1) {
+      const taken = Promise.withResolvers<void>();
+      assert.equal(connection.writePiece(asked.ticket, piece, taken.resolve), true);
+      await taken.promise;
+    }
+    connection.end(asked.ticket);
+    assert.equal((await got.promise).length, 900_000);
+    assert.equal((await asked.done).reset, undefined);
+    assert.equal(connection.writePiece(asked.ticket, piece), false);
+  });
+
+  it('ends a body behind what waits of it', async (t) => {
+    const raw = await rawServer(t, [[SETTING.initialWindowSize, 2]]);
+    const { connection } = await open(t, raw.port);
+    const asked = ask(connection, Buffer.alloc(0), true);
+    connection.writePiece(asked.ticket, Buffer.from('abcd'));
+    connection.end(asked.ticket);
+    (await raw.socket).write(numberFrame(TYPE.windowUpdate, 1, 100));
+    const last = await raw.until(
+      ({ type, flags }) => type === TYPE.data && flags === FLAG.endStream,
+    );
+    assert.equal(last.payload.toString(), 'cd');
+  });
+
   it('gives up what runs and what waits', async (t) => {
     const raw = await rawServer(t, [[SETTING.maxConcurrentStreams, 1]]);
     const { connection } = await open(t, raw.port);

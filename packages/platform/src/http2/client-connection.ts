@@ -165,6 +165,25 @@ export class ClientConnection {
     return true;
   }
 
+  /**
+   * Sends one piece of any size of a body that was left open, at once as far as there is room. One at a time: the next when
+   * this one is taken.
+   * @param onTaken the piece is on its way; not called when the request ends before
+   * @returns false when the request does not run
+   */
+  writePiece({ stream }: Ticket, bytes: Buffer, onTaken?: () => void): boolean {
+    if (stream === undefined || !this.#streams.has(stream.id)) return false;
+    stream.onTaken = onTaken;
+    this.#sender.more(stream, bytes);
+    this.#sender.flush();
+    return true;
+  }
+
+  /** Ends a body that was left open. */
+  end({ stream }: Ticket): void {
+    if (stream !== undefined && this.#streams.has(stream.id)) this.#sender.end(stream);
+  }
+
   /** Gives a request up; its events are told nothing more. */
   cancel(ticket: Ticket): void {
     ticket.isOver = true;

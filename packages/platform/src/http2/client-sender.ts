@@ -30,8 +30,10 @@ export interface SendingStream {
   window: number;
   /** The part of the body that had to wait. */
   unsent: Buffer | undefined;
-  /** The body has no end. */
-  readonly isOpen: boolean;
+  /** More of the body may follow. */
+  isOpen: boolean;
+  /** To be called, in a turn of its own, once nothing waits. */
+  onTaken?: (() => void) | undefined;
 }
 
 /** Free bytes that a body needs in front of it. */
@@ -57,7 +59,7 @@ export class Sender {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     // Not at once: whatever else has come in this turn, over other connections too, may want to say something.
-    setImmediate(this.#flush);
+    setImmediate(this.flush);
   }
 
   /** Sends a request, its body as far as there is room. */
@@ -86,6 +88,15 @@ export class Sender {
     if (stream.unsent === undefined) this.#blocked.push(stream);
     stream.unsent = stream.unsent === undefined ? bytes : Buffer.concat([stream.unsent, bytes]);
     this.sendBodies();
+  }
+
+  /** The body ends here, or behind what waits. */
+  end(stream: SendingStream): void {
+    if (!stream.isOpen) return;
+    stream.isOpen = false;
+    if (stream.unsent === undefined) {
+      this.send(frameBytes(TYPE.data, FLAG.endStream, stream.id, Buffer.alloc(0)));
+    }
   }
 
   /** The other side has room for more, over all streams. */
@@ -121,10 +132,15 @@ export class Sender {
     stream.window -= size;
     this.#window -= size;
     stream.unsent = isLast ? undefined : unsent.subarray(size);
+    if (isLast && stream.onTaken !== undefined) {
+      queueMicrotask(stream.onTaken);
+      stream.onTaken = undefined;
+    }
     return true;
   }
 
-  #flush = (): void => {
+  /** Sends now what would go out at the end of the turn. */
+  readonly flush = (): void => {
     this.#isFlushing = false;
     const out = this.#out;
     this.#out = [];
