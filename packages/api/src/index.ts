@@ -130,3 +130,10 @@ export {
 export type { UpdateOptions, ValidationOptions } from './validation/index.ts';
 export * as names from './validation/names.ts';
 export * as nameRules from './validation/names.ts';
+export {
+  bestVolumeFor,
+  hasNoClass,
+  isKeptFor,
+  misfitOf,
+  storageClassOf,
+} from './volumes/match.ts';

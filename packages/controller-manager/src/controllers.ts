@@ -28,6 +28,7 @@ import { statefulSetController } from './statefulset/reconciler.ts';
 import { taintEvictionController } from './taint-eviction/reconciler.ts';
 import type { TokenSigner } from './tokens/jwt.ts';
 import { tokenController } from './tokens/reconciler.ts';
+import { volumeBinder } from './volume-binder/reconciler.ts';
 import { claimProtection, volumeProtection } from './volume-protection/reconciler.ts';
 
 /** What the controllers need besides the cluster itself. */
@@ -79,6 +80,7 @@ export function allControllers(common: ControllerDeps, options: ControllerOption
     bootstrapSigner(deps),
     tokenCleaner(deps),
     podGcController(deps),
+    volumeBinder(deps),
     claimProtection(deps),
     volumeProtection(deps),
     // Last: it shares the informers of all others where they keep whole objects.

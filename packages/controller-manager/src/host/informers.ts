@@ -25,11 +25,12 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  StorageClass,
 } from '@kubets/api';
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { controllerRefOf, namespaceOf } from '../objects/meta.ts';
-import { trimDefinition, trimMetadata, trimPod, trimToNodes, trimToPhase } from './trim.ts';
+import { trimDefinition, trimMetadata, trimPod, trimToNodes } from './trim.ts';
 
 /** Names of the indexes on the shared informers. */
 export const INDEX = {
@@ -187,16 +188,17 @@ export class SharedInformers {
     return this.#shared<PodDisruptionBudget>('policy/v1', resource, { indexers });
   }
 
-  /** That they are there, and whether they are to go. */
   get claims(): Informer<PersistentVolumeClaim> {
-    const shape = { indexers: { namespace: byNamespace }, transform: trimMetadata };
-    return this.#shared<PersistentVolumeClaim>('v1', 'persistentvolumeclaims', shape);
+    const indexers = { namespace: byNamespace };
+    return this.#shared<PersistentVolumeClaim>('v1', 'persistentvolumeclaims', { indexers });
   }
 
-  /** Whether they are bound. */
   get volumes(): Informer<PersistentVolume> {
-    const shape = { view: 'phases', transform: trimToPhase };
-    return this.#shared<PersistentVolume>('v1', 'persistentvolumes', shape);
+    return this.#shared<PersistentVolume>('v1', 'persistentvolumes', {});
+  }
+
+  get storageClasses(): Informer<StorageClass> {
+    return this.#shared<StorageClass>('storage.k8s.io/v1', 'storageclasses', {});
   }
 
   get resourceQuotas(): Informer<ResourceQuota> {

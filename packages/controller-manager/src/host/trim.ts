@@ -4,7 +4,6 @@ import type {
   EndpointSlice,
   KubeObject,
   ObjectMeta,
-  PersistentVolume,
   Pod,
 } from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
@@ -34,12 +33,6 @@ export function trimDefinition(definition: CustomResourceDefinition): CustomReso
   const versions = spec.versions.map(({ name, served, storage }) => ({ name, served, storage }));
   const { group, scope, names } = spec;
   return { ...trimMetadata(definition), spec: { group, scope, names, versions }, status };
-}
-
-/** A volume that says whether it is bound, and nothing else. */
-export function trimToPhase(volume: PersistentVolume): PersistentVolume {
-  const phase = volume.status?.phase;
-  return { ...trimMetadata(volume), status: phase === undefined ? {} : { phase } };
 }
 
 /** A slice that says on which nodes a Service has ready endpoints, and nothing else: one entry a node. */

@@ -27,6 +27,7 @@ const RESOURCES: Record<string, string> = {
   controllerrevisions: 'apps/v1',
   persistentvolumeclaims: 'v1',
   persistentvolumes: 'v1',
+  storageclasses: 'storage.k8s.io/v1',
   resourcequotas: 'v1',
   cronjobs: 'batch/v1',
   poddisruptionbudgets: 'policy/v1',
