@@ -131,6 +131,7 @@ export const parseIncludeObject: Tables['parseIncludeObject'] = (...args) =>
   tables().parseIncludeObject(...args);
 export const tableColumns: Tables['tableColumns'] = (...args) => tables().tableColumns(...args);
 export const tableFor: Tables['tableFor'] = (...args) => tables().tableFor(...args);
+export const scaleKind: Tables['scaleKind'] = (def) => tables().scaleKind(def);
 export const tableRows: Tables['tableRows'] = (...args) => tables().tableRows(...args);
 
 type PodTable = typeof import('./tables/pod.ts');

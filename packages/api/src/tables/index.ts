@@ -73,11 +73,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   'apps/v1/replicasets': workloads.replicaSetCells,
   'apps/v1/statefulsets': workloads.statefulSetCells,
   'events.k8s.io/v1/events': others.newEventCells,
-  // The scale of a workload is read under the workload's own name.
-  'autoscaling/v1/deployments': workloads.scaleCells,
-  'autoscaling/v1/replicasets': workloads.scaleCells,
-  'autoscaling/v1/replicationcontrollers': workloads.scaleCells,
-  'autoscaling/v1/statefulsets': workloads.scaleCells,
+  'autoscaling/v1/scales': workloads.scaleCells,
   'autoscaling/v1/horizontalpodautoscalers': others.oldAutoscalerCells,
   'autoscaling/v2/horizontalpodautoscalers': others.autoscalerCells,
   'batch/v1/cronjobs': workloads.cronJobCells,
@@ -138,13 +134,20 @@ function nameColumn(def: KindDef): TableColumn[] {
   return ownColumns(def).filter((column) => column.name === 'Name');
 }
 
+/** The kind of a workload's scale, which is read under the workload's own name. */
+export function scaleKind({ rules: _rules, ...workload }: KindDef): KindDef {
+  const scale = { group: 'autoscaling', version: 'v1', apiVersion: 'autoscaling/v1' };
+  return { ...workload, ...scale, kind: 'Scale', listKind: 'ScaleList', resource: 'scales' };
+}
+
 /** Of scales: the facts, which list resources, have none of them. */
-function scaleColumns(def: KindDef): TableColumn[] {
+function scaleColumns(): TableColumn[] {
   const column = (name: string, type: string, description: string): TableColumn => ({
     ...{ name, type, format: '', description, priority: 0 },
   });
+  const name = columnsOf(PLAIN_KIND).find((one) => one.name === 'Name');
   return [
-    ...nameColumn({ ...def, resource: 'scales' }),
+    column('Name', 'string', name?.description ?? ''),
     column('Desired', 'integer', 'How many pods there should be.'),
     column('Available', 'integer', 'How many pods there are.'),
     column('Age', 'string', ageDescription()),
@@ -152,11 +155,13 @@ function scaleColumns(def: KindDef): TableColumn[] {
 }
 
 function ownColumns(def: KindDef): TableColumn[] {
-  if (PRINTERS[`${def.apiVersion}/${def.resource}`] === workloads.scaleCells) {
-    return scaleColumns(def);
-  }
+  const key = `${def.apiVersion}/${def.resource}`;
+  return PRINTERS[key] === workloads.scaleCells ? scaleColumns() : columnsOf(key);
+}
+
+function columnsOf(key: string): TableColumn[] {
   const { texts } = tableFacts();
-  return columnFacts(`${def.apiVersion}/${def.resource}`).map((fact) => {
+  return columnFacts(key).map((fact) => {
     const [name, type, format, priority, text] = fact;
     return { name, type, format, description: texts[text] ?? '', priority };
   });

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { ApiError } from '../errors.ts';
 import type { KubeObject } from '../meta.ts';
 import { builtinKind, builtinKinds } from '../registry.ts';
-import { ageDescription, parseIncludeObject, tableColumns, tableFor } from './index.ts';
+import { ageDescription, parseIncludeObject, scaleKind, tableColumns, tableFor } from './index.ts';
 
 const NOW = Date.parse('2024-01-02T03:10:00Z');
 const BORN = '2024-01-02T03:05:00Z';
@@ -250,8 +250,7 @@ describe('what a row carries', () => {
 });
 
 test('the scale of a workload has columns of its own', () => {
-  const workload = builtinKind('apps/v1', 'Deployment');
-  const def = { ...workload, kind: 'Scale', apiVersion: 'autoscaling/v1' };
+  const def = scaleKind(builtinKind('apps/v1', 'Deployment'));
   const scale = { metadata: { name: 'x', creationTimestamp: BORN }, spec: { replicas: 3 } };
   const table = tableFor(def, [{ ...scale, status: { replicas: 2 } } as KubeObject], {
     nowMs: NOW,

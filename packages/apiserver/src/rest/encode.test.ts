@@ -50,6 +50,23 @@ describe('one object', () => {
     assert.equal(encodeObject(def, one, context()), one.bytes);
   });
 
+  it('that is a scale has the columns of scales, whosever scale it is', () => {
+    const deployment = builtinKind('apps/v1', 'Deployment');
+    const metadata = { name: 'd', creationTimestamp: '2026-01-01T00:00:00Z' };
+    const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata };
+    const object = { ...scale, spec: { replicas: 3 }, status: { replicas: 2 } } as KubeObject;
+    const table = parse(encodeObject(deployment, object, context({ as: 'table' })));
+    const columns = table.columnDefinitions as { name: string; format: string }[];
+    assert.deepEqual(
+      columns.map(({ name }) => name),
+      ['Name', 'Desired', 'Available', 'Age'],
+    );
+    assert.equal(columns[0]?.format, '');
+    assert.deepEqual((table.rows as { cells: unknown }[])[0]?.cells, ['d', 3, 2, '90s']);
+    const partial = parse(encodeObject(deployment, object, context({ as: 'partial' })));
+    assert.deepEqual(Object.keys(partial), ['kind', 'apiVersion', 'metadata']);
+  });
+
   it('as metadata only', () => {
     const json = parse(
       encodeObject(def, entry('a'), context({ as: 'partial', metaVersion: 'v1beta1' })),

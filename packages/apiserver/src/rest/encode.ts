@@ -2,7 +2,14 @@
  * Objects, lists and watch events as bytes. The plain JSON forms are put together from stored bytes; only tables, partial
  * objects, YAML and foreign versions are made from parsed objects.
  */
-import { badRequest, type KindDef, type KubeObject, notAcceptable, tableFor } from '@kubets/api';
+import {
+  badRequest,
+  type KindDef,
+  type KubeObject,
+  notAcceptable,
+  scaleKind,
+  tableFor,
+} from '@kubets/api';
 import { yamlLibrary } from '@kubets/platform';
 import { type CacheEntry, objectOf } from '../cache/entry.ts';
 import type { WatchItem } from '../cache/watcher.ts';
@@ -45,10 +52,16 @@ export function encodeObject(
   if (isPlain) return plainBytes(def, found);
   if (as === 'object' && format === 'protobuf') return protobufBytes(def, found);
   const object = plainObject(def, found);
-  const isOther = object.kind === 'Status' || object.kind !== def.kind;
-  if (as === 'object' || isOther) return write(object, c.representation);
+  const kind = kindOf(def, object);
+  if (as === 'object' || kind === undefined) return write(object, c.representation);
   if (as === 'partial') return write(partialOf(object, c), c.representation);
-  return write(tableOf(def, [object], c, object.metadata), c.representation);
+  return write(tableOf(kind, [object], c, object.metadata), c.representation);
+}
+
+/** What an answer is of: the kind itself or its scale; undefined: something that is shown as it is only. */
+function kindOf(def: KindDef, object: KubeObject): KindDef | undefined {
+  if (object.kind === 'Scale') return scaleKind(def);
+  return object.kind === 'Status' || object.kind !== def.kind ? undefined : def;
 }
 
 /** A list, in pieces that can be written one after the other. */
