@@ -5,6 +5,7 @@ import {
   DocumentCache,
   documentResponse,
   jsonResponse,
+  prettyResponse,
   withoutSlash,
 } from './document.ts';
 import { OPENAPI_V2_PROTOBUF, openApiV2Protobuf } from './openapi-v2-protobuf.ts';
@@ -23,7 +24,7 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
     const vary = { vary: 'Accept' };
     if (version === undefined) {
       const plain = which === 'api' ? source.apiVersions() : source.groupList();
-      const response = jsonResponse(plain);
+      const response = jsonResponse(request, plain);
       return { ...response, headers: { ...response.headers, ...vary } };
     }
     const document = cache.get(`${which}/${version}`, () => source.aggregated(which, version));
@@ -45,23 +46,24 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
       if (first === 'api')
         return rest.length === 1 ? version(source, request, ['', rest[0] ?? '']) : undefined;
       const [group = '', name] = rest;
-      if (rest.length === 1) return found(source.group(group));
+      if (rest.length === 1) return found(request, source.group(group));
       return rest.length === 2 ? version(source, request, [group, name ?? '']) : undefined;
     },
   };
 }
 
-const found = (document: object | undefined): PathResponse | undefined =>
-  document && jsonResponse(document);
+const found = (request: PathRequest, document: object | undefined): PathResponse | undefined =>
+  document && jsonResponse(request, document);
 
 function version(
   source: DiscoverySource,
-  { method }: PathRequest,
+  request: PathRequest,
   [group, name]: readonly [string, string],
 ): PathResponse | undefined {
+  const { method } = request;
   const list = source.resourceList(group, name);
   if (list && method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
-  if (list) return jsonResponse(list);
+  if (list) return jsonResponse(request, list);
   if (group === '' || source.group(group)) throw pathNotFound();
   return undefined;
 }
@@ -172,7 +174,7 @@ export function rootPath(source: DiscoverySource): PathHandler {
       const groups = versions.flatMap(({ group, version: name }) =>
         group === '' ? [`/api/${name}`] : [`/apis/${group}`, `/apis/${group}/${name}`],
       );
-      return jsonResponse({ paths: [...new Set([...FIXED_PATHS, ...groups])].sort() });
+      return prettyResponse({ paths: [...new Set([...FIXED_PATHS, ...groups])].sort() });
     },
   };
 }

@@ -79,6 +79,18 @@ describe('discovery', () => {
     it(path, async () => assert.deepEqual(await json(path), document));
   }
 
+  it('is laid out for people where people read, and the version and the paths always are', async () => {
+    const text = async (url: string, headers = {}) => String((await get(url, { headers }))?.body);
+    const curl = { 'user-agent': 'curl/8.0' };
+    for (const path of ['/api', '/apis', '/apis/apps', '/api/v1']) {
+      assert.match(await text(path, curl), /^\{\n {2}"/, path);
+      assert.match(await text(path), /^\{"/, path);
+      assert.match(await text(`${path}?pretty=true`), /^\{\n {2}"/, path);
+    }
+    assert.match(await text('/version'), /^\{\n {2}"major": "1",\n/);
+    assert.match(await text('/'), /^\{\n {2}"paths": \[\n {4}"/);
+  });
+
   it('the resources of a version can only be read', async () => {
     assert.equal((await failure(() => get('/api/v1', { method: 'PUT' }))).code, 405);
     assert.equal((await get('/apis', { method: 'POST' }))?.status, 200);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PathRequest, PathResponse } from '../ports.ts';
+import { wantsPretty } from '../rest/negotiate.ts';
 
 /** A document as it goes over the wire, with the tag that names its content. */
 export interface Document {
@@ -14,10 +15,20 @@ export function documentOf(value: object): Document {
   return { body, etag };
 }
 
-/** A JSON answer without a tag. */
-export function jsonResponse(value: object, status = 200): PathResponse {
+/** A JSON answer without a tag, laid out as the client likes it. */
+export function jsonResponse({ query, headers }: PathRequest, value: object): PathResponse {
+  const asked = { pretty: query.get('pretty'), userAgent: headers['user-agent'] };
+  return wantsPretty(asked) ? prettyResponse(value) : jsonText(JSON.stringify(value));
+}
+
+/** A JSON answer that is always laid out for people, as upstream's of paths without objects are. */
+export function prettyResponse(value: object): PathResponse {
+  return jsonText(JSON.stringify(value, null, 2));
+}
+
+function jsonText(text: string): PathResponse {
   const headers = { 'content-type': 'application/json' };
-  return { status, headers, body: Buffer.from(JSON.stringify(value)) };
+  return { status: 200, headers, body: Buffer.from(text) };
 }
 
 /** A document, or 304 when the client has it already. */

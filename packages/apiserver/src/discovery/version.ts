@@ -1,6 +1,6 @@
 import { methodNotAllowed } from '@kubets/api';
 import type { PathHandler } from '../ports.ts';
-import { jsonResponse, withoutSlash } from './document.ts';
+import { prettyResponse, withoutSlash } from './document.ts';
 
 /** Version of the API this server speaks, in the form stock clients read. */
 export function versionInfo(o: { release: string; runtime: string; platform: string }): object {
@@ -24,7 +24,7 @@ export function versionPath(info: object): PathHandler {
     async handle({ info: { path }, method }) {
       if (withoutSlash(path) !== '/version') return undefined;
       if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
-      return jsonResponse(info);
+      return prettyResponse(info);
     },
   };
 }

@@ -43,6 +43,12 @@ export interface NegotiationOptions {
   readonly isError?: boolean;
 }
 
+/** Whether an answer is laid out for reading: as the parameter says, or for programs that people use. */
+export function wantsPretty(o: Pick<NegotiationOptions, 'pretty' | 'userAgent'>): boolean {
+  if (o.pretty === null) return READS_BY_EYE.test(o.userAgent ?? '');
+  return o.pretty !== 'false' && o.pretty !== '0';
+}
+
 /**
  * Chooses a representation.
  * @throws ApiError 406 when nothing the client takes can be given
@@ -51,8 +57,7 @@ export function representationOf(
   accept: string | undefined,
   o: NegotiationOptions,
 ): Representation {
-  const byEye = READS_BY_EYE.test(o.userAgent ?? '');
-  const pretty = o.pretty === null ? byEye : o.pretty !== 'false' && o.pretty !== '0';
+  const pretty = wantsPretty(o);
   const plain: Representation = { as: 'object', metaVersion: 'v1', format: 'json', pretty };
   // Most clients say no more than this.
   if (accept === undefined || accept === JSON_TYPE || accept.trim() === '') return plain;
