@@ -8,6 +8,8 @@ export const UNSCHEDULABLE_FLUSH_MS = 5 * 60_000;
 export const QUEUE_TICK_MS = 250;
 /** Bindings under way at once. */
 export const MAX_BINDINGS_IN_FLIGHT = 256;
+/** How long a pod waits for its claims to be bound before it is tried again. */
+export const VOLUME_WAIT_MS = 10 * 60_000;
 /** How long scheduling goes on before other work of the process gets its turn. */
 export const SLICE_MS = 10;
 /** Clusters up to this size are searched whole. */

@@ -4,6 +4,7 @@ import { GroupCounter, LabelGroups, labelsKey } from './pod-groups.ts';
 import type { HostPort, PodInfo } from './pod-info.ts';
 import type { PodAffinities } from './pod-terms.ts';
 import { ResourceNames } from './resources.ts';
+import { VolumeCatalog } from './volumes.ts';
 
 /** A group of pods with the same terms about other pods. */
 export interface AffinityFacts {
@@ -28,6 +29,9 @@ export class ClusterState {
   readonly names = new ResourceNames();
   readonly table = new NodeTable(this.names);
   readonly groups = new LabelGroups();
+  readonly volumes = new VolumeCatalog();
+  /** Volumes by name that were chosen for a claim, by its uid, and are not known to be kept for it yet. */
+  readonly assumedVolumes = new Map<string, string>();
   /** Pods with terms about other pods. */
   readonly affinityGroups = new GroupCounter<AffinityFacts>();
   readonly #pods = new Map<string, { pod: PodInfo; node: string }>();

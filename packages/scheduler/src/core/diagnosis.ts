@@ -16,6 +16,8 @@ export function nodesMessage(nodeCount: number, reasons: Iterable<string>): stri
   return `0/${nodeCount} nodes are available: ${histogram(reasons)}.`;
 }
 
+const USELESS = 'Preemption is not helpful for scheduling';
+
 /**
  * The message of the FailedScheduling event and of the PodScheduled condition.
  * @param preemption what came of trying to make room; '' when room is being made
@@ -23,7 +25,10 @@ export function nodesMessage(nodeCount: number, reasons: Iterable<string>): stri
 export function failureMessage(diagnosis: Diagnosis, preemption: string): string {
   const { nodeCount, general, rejections } = diagnosis;
   if (nodeCount === 0) return 'no nodes available to schedule pods';
-  if (general !== undefined) return `0/${nodeCount} nodes are available: ${general}.`;
+  if (general !== undefined) {
+    const useless = nodesMessage(nodeCount, Array<string>(nodeCount).fill(USELESS));
+    return `0/${nodeCount} nodes are available: ${general}. preemption: ${useless}`;
+  }
   const why = nodesMessage(
     nodeCount,
     [...rejections.values()].flatMap(({ reasons }) => reasons),

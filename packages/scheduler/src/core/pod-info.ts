@@ -29,6 +29,8 @@ export interface PodInfo {
   readonly scoredCpu: number;
   readonly scoredMemory: number;
   readonly hostPorts: readonly HostPort[];
+  /** Whether some of its volumes are claims. */
+  readonly hasClaims: boolean;
   readonly tolerations: readonly Toleration[];
   readonly requiredNodes: NodeMatcher | undefined;
   readonly preferredNodes: readonly WeightedMatcher[];
@@ -79,6 +81,9 @@ export function podInfo(pod: Pod, names: ResourceNames): PodInfo {
     scoredCpu: scored.cpu,
     scoredMemory: scored.memory,
     hostPorts: hostPortsOf(pod),
+    hasClaims: (spec.volumes ?? []).some(
+      ({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim ?? ephemeral,
+    ),
     tolerations: spec.tolerations ?? [],
     requiredNodes: requiredNodes(spec),
     preferredNodes: preferredNodes(spec),

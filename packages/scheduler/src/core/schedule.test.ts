@@ -123,9 +123,13 @@ describe('failureMessage', () => {
     assert.equal(message(new TestCluster()), 'no nodes available to schedule pods');
   });
 
-  it('says what it cannot do, instead of placing such pods anywhere', () => {
+  it('says what is wrong with the claims of a pod, whatever the nodes are', () => {
     const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
-    const cluster = new TestCluster([testNode('a')]);
-    assert.match(message(cluster, testPod('p', { spec: { volumes } })), /PersistentVolumeClaim/);
+    const cluster = new TestCluster([testNode('a'), testNode('b')]);
+    assert.equal(
+      message(cluster, testPod('p', { spec: { volumes } })),
+      '0/2 nodes are available: persistentvolumeclaim "data" not found. preemption: ' +
+        '0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
+    );
   });
 });

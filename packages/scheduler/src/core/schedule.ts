@@ -5,6 +5,7 @@ import type { Decision, FilterPlugin, PreparedFilter, Rejection, ScorePlugin } f
 import type { ClusterState } from './cluster-state.ts';
 import type { Nominations } from './nominations.ts';
 import type { PodInfo } from './pod-info.ts';
+import { claimsOf, VOLUME_BINDING } from './volumes.ts';
 
 /**
  * How many feasible nodes are enough. Large clusters are not searched whole: the share falls from 50 % to 5 % as they
@@ -46,13 +47,10 @@ function firstNo(filters: readonly PreparedFilter[], slot: number): Rejection | 
 }
 
 /** Reasons that hold whatever the nodes are. */
-function generalReason({ pod }: PodInfo): string | undefined {
-  const claims = (pod.spec?.volumes ?? []).some(
-    (volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined,
-  );
-  return claims
-    ? 'pod has PersistentVolumeClaim volumes, which this scheduler cannot place'
-    : undefined;
+function generalReason(pod: PodInfo, { volumes }: ClusterState): string | undefined {
+  if (!pod.hasClaims) return undefined;
+  const claims = claimsOf(pod, volumes);
+  return typeof claims === 'string' ? claims : undefined;
 }
 
 /** Chooses nodes, keeping its place between searches. */
@@ -75,9 +73,10 @@ export class SchedulerCore {
   /** Does not change the state: the caller places the pod. */
   decide(pod: PodInfo): Decision {
     const nodeCount = this.#state.nodeCount;
-    const general = generalReason(pod);
+    const general = generalReason(pod, this.#state);
     if (general !== undefined) {
-      const diagnosis = { nodeCount, rejections: new Map(), plugins: new Set<string>(), general };
+      const plugins = new Set([VOLUME_BINDING]);
+      const diagnosis = { nodeCount, rejections: new Map(), plugins, general };
       return { outcome: 'unschedulable', diagnosis };
     }
     const nominated = this.#nominatedNode(pod);

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Node, Pod } from '@kubets/api';
+import { type KubeObject, type Node, objectKey, type Pod } from '@kubets/api';
+import type { Informer } from '@kubets/client';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { Nominations } from '../core/nominations.ts';
 import { type PodInfo, podInfo } from '../core/pod-info.ts';
 import type { SchedulerCore } from '../core/schedule.ts';
+import { VOLUME_BINDING } from '../core/volumes.ts';
 import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
 import type { Watched } from './watched.ts';
 
@@ -18,6 +20,8 @@ export interface ClusterFeedOptions {
   readonly nominations: Nominations;
   /** There may be something to do. */
   onWork(): void;
+  /** Claims, volumes or classes changed. */
+  onVolumes(): void;
 }
 
 const isAssigned = (pod: Pod): boolean => (pod.spec?.nodeName ?? '') !== '';
@@ -75,10 +79,36 @@ export class ClusterFeed {
       update: (old, node) => this.#onNode(old, node),
       delete: (node) => this.#onNodeGone(node),
     });
+    const { volumes } = state;
+    this.#keep(watched.claims, volumes.claims);
+    this.#keep(watched.volumes, volumes.volumes);
+    this.#keep(watched.storageClasses, volumes.classes);
     watched.pods.on({
       add: (pod) => this.#onPod(undefined, pod),
       update: (old, pod) => this.#onPod(old, pod),
       delete: (pod) => this.#onPodGone(pod),
+    });
+  }
+
+  /** Follows what pods with claims wait for. */
+  #keep<T extends KubeObject>(informer: Informer<T>, into: Map<string, T>): void {
+    const changed = (): void => {
+      const { queue, onWork, onVolumes } = this.#options;
+      queue.wake(({ rejectedBy }) => rejectedBy.has(VOLUME_BINDING));
+      onVolumes();
+      onWork();
+    };
+    const set = (object: T): void => {
+      into.set(objectKey(object), object);
+      changed();
+    };
+    informer.on({
+      add: set,
+      update: (_old, object) => set(object),
+      delete: (object) => {
+        into.delete(objectKey(object));
+        changed();
+      },
     });
   }
 

@@ -1,67 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Event, Node, Pod } from '@kubets/api';
-import { EventRecorder, FakeApi, TransportError } from '@kubets/client';
-import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
-import { type PodDraft, testNode, testPod } from '../testing/builders.ts';
-import { Scheduler } from './scheduler.ts';
-
-class World {
-  readonly clock = new ManualClock();
-  readonly api = new FakeApi({ clock: this.clock, gracefulPods: true });
-  readonly pods = this.api.resource<Pod>('v1', 'pods');
-  readonly nodes = this.api.resource<Node>('v1', 'nodes');
-  readonly scheduler = new Scheduler({
-    api: this.api,
-    events: new EventRecorder({
-      api: this.api,
-      component: 'default-scheduler',
-      clock: this.clock,
-      log: silentLogger,
-    }),
-    clock: this.clock,
-    random: seededRandom(1),
-    log: silentLogger,
-  });
-  readonly leading = new AbortController();
-
-  /** @param lead whether to place pods from the beginning */
-  async start(lead = true): Promise<this> {
-    this.scheduler.start();
-    if (lead) void this.scheduler.lead(this.leading.signal);
-    await this.api.settle();
-    return this;
-  }
-
-  async node(...list: Node[]): Promise<void> {
-    for (const node of list) await this.nodes.create(node);
-    await this.api.settle();
-  }
-
-  async pod(name: string, draft: PodDraft = {}): Promise<void> {
-    const { uid: _, ...metadata } = testPod(name, draft).metadata;
-    await this.pods.create({ ...testPod(name, draft), metadata });
-    await this.api.settle();
-  }
-
-  async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 250) {
-      this.clock.advance(250);
-      await this.api.settle();
-    }
-  }
-
-  async nodeOf(name: string): Promise<string | undefined> {
-    return (await this.pods.get('default', name)).spec?.nodeName;
-  }
-
-  events(name: string): string[] {
-    return this.api
-      .objects<Event>('v1', 'events')
-      .filter(({ involvedObject }) => involvedObject.name === name)
-      .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
-  }
-}
+import type { Pod } from '@kubets/api';
+import { TransportError } from '@kubets/client';
+import { testNode, testPod } from '../testing/builders.ts';
+import { World } from '../testing/world.ts';
 
 describe('Scheduler', () => {
   it('places a pod and says so', async () => {

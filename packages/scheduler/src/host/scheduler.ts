@@ -15,6 +15,7 @@ import { ClusterFeed } from './cluster-feed.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { defaultSelector } from './default-selector.ts';
 import { Preemptor } from './preemptor.ts';
+import { type Reservation, VolumeBinder } from './volume-binder.ts';
 import { Watched } from './watched.ts';
 
 /** What became of a try. */
@@ -42,6 +43,7 @@ export class Scheduler {
   readonly #conditions: ConditionWriter;
   readonly #nominations = new Nominations();
   readonly #preemptor: Preemptor;
+  readonly #volumes: VolumeBinder;
   #leading = false;
   #sliceDue = false;
   #inFlight = 0;
@@ -66,7 +68,9 @@ export class Scheduler {
       queue: this.queue,
       nominations: this.#nominations,
       onWork: () => this.#kick(),
+      onVolumes: () => this.#volumes.changed(),
     });
+    this.#volumes = new VolumeBinder({ api, clock, state: this.state });
     this.#pods = api.resource<Pod>('v1', 'pods');
     this.#conditions = new ConditionWriter({
       pods: this.#pods,
@@ -139,8 +143,10 @@ export class Scheduler {
     const decision = this.#core.decide(pod.info);
     if (decision.outcome === 'placed') {
       this.#nominations.delete(pod.info.uid);
+      const volumes = this.#volumes.reserve(pod.info, decision.node);
       this.#feed.assume(pod.info, decision.node);
-      void this.#bind(pod, decision.node, startMs);
+      if (volumes === undefined) void this.#bind(pod, decision.node, startMs);
+      else void this.#bindWithVolumes(pod, volumes, startMs);
       return;
     }
     this.#refuse(pod, decision.diagnosis);
@@ -155,6 +161,19 @@ export class Scheduler {
     this.queue.unschedulable(pod, diagnosis.plugins);
     this.#options.events.event(subject(info), 'Warning', 'FailedScheduling', message);
     this.#conditions.unschedulable(info, message, this.#nominations.nodeOf(info.uid));
+  }
+
+  /** Waiting for volumes may take long: it takes no place of the bindings under way. */
+  async #bindWithVolumes(pod: QueuedPod, volumes: Reservation, startMs: number): Promise<void> {
+    try {
+      await this.#volumes.carryOut(volumes);
+    } catch (error) {
+      await this.#onBindingFailed(pod, error);
+      this.#options.onAttempt?.('error', this.#options.clock.monotonicMs() - startMs);
+      this.#kick();
+      return;
+    }
+    await this.#bind(pod, volumes.node, startMs);
   }
 
   async #bind(pod: QueuedPod, node: string, startMs: number): Promise<void> {

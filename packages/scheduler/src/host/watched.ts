@@ -2,12 +2,15 @@ import type {
   KubeObject,
   Namespace,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
   Service,
   StatefulSet,
+  StorageClass,
 } from '@kubets/api';
 import { type Api, Informer } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
@@ -33,6 +36,9 @@ export class Watched implements WorkloadLookup {
   readonly pods: Informer<Pod>;
   readonly nodes: Informer<Node>;
   readonly namespaces: Informer<Namespace>;
+  readonly claims: Informer<PersistentVolumeClaim>;
+  readonly volumes: Informer<PersistentVolume>;
+  readonly storageClasses: Informer<StorageClass>;
   readonly #services: Informer<Service>;
   readonly #replicaSets: Informer<ReplicaSet>;
   readonly #statefulSets: Informer<StatefulSet>;
@@ -54,6 +60,11 @@ export class Watched implements WorkloadLookup {
     this.#replicaSets = new Informer({ ...apps, resource: 'replicasets', transform: trimmed });
     this.#statefulSets = new Informer({ ...apps, resource: 'statefulsets', transform: trimmed });
     this.#controllers = new Informer({ ...core, resource: 'replicationcontrollers' });
+    const claims = 'persistentvolumeclaims';
+    this.claims = new Informer({ ...core, resource: claims, transform: trimmed });
+    this.volumes = new Informer({ ...core, resource: 'persistentvolumes', transform: trimmed });
+    const storage = { ...options, gv: 'storage.k8s.io/v1' };
+    this.storageClasses = new Informer({ ...storage, resource: 'storageclasses' });
     const policy = { ...options, gv: 'policy/v1' };
     this.#budgets = new Informer({ ...policy, resource: 'poddisruptionbudgets' });
   }
@@ -106,6 +117,9 @@ export class Watched implements WorkloadLookup {
       this.#replicaSets,
       this.#statefulSets,
       this.#controllers,
+      this.claims,
+      this.volumes,
+      this.storageClasses,
     ];
   }
 }

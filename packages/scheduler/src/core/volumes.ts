@@ -1,0 +1,157 @@
+/** What claims, volumes and classes have to say about where a pod may run. Pure. */
+import {
+  bestVolumeFor,
+  isKeptFor,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type StorageClass,
+  storageClassOf,
+} from '@kubets/api';
+import { type NodeFacts, termMatcher } from './node-match.ts';
+import type { PodInfo } from './pod-info.ts';
+
+/** The name under which this is known as a reason. */
+export const VOLUME_BINDING = 'VolumeBinding';
+/** A class of this provisioner has only volumes that were made by hand. */
+const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
+const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
+
+/** Claims, volumes and classes as they are known. */
+export class VolumeCatalog {
+  readonly claims = new Map<string, PersistentVolumeClaim>();
+  readonly volumes = new Map<string, PersistentVolume>();
+  readonly classes = new Map<string, StorageClass>();
+}
+
+/** A claim of a pod that has no volume yet, and what its class is. */
+interface OpenClaim {
+  readonly claim: PersistentVolumeClaim;
+  readonly storageClass: StorageClass;
+}
+
+/** The claims of a pod, as far as it may be placed at all. */
+export interface PodClaims {
+  /** Their volumes; undefined where one is missing. */
+  readonly bound: readonly (PersistentVolume | undefined)[];
+  readonly open: readonly OpenClaim[];
+}
+
+/** What has to be done before a pod is bound to a node. */
+export interface VolumePlan {
+  readonly keep: readonly {
+    readonly volume: PersistentVolume;
+    readonly claim: PersistentVolumeClaim;
+  }[];
+  /** Claims whose provisioner makes a volume where this node reaches it. */
+  readonly provision: readonly PersistentVolumeClaim[];
+}
+
+export const NODE_CONFLICT = 'node(s) had volume node affinity conflict';
+export const NO_VOLUME = "node(s) didn't find available persistent volumes to bind";
+export const VOLUME_GONE =
+  'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
+
+/** Names of the claims of a pod; those it has for itself are made for it by name. */
+function claimNames({ pod, name }: PodInfo): { name: string; isOwn: boolean }[] {
+  return (pod.spec?.volumes ?? []).flatMap((volume): { name: string; isOwn: boolean }[] => {
+    if (volume.persistentVolumeClaim) {
+      return [{ name: volume.persistentVolumeClaim.claimName, isOwn: false }];
+    }
+    return volume.ephemeral ? [{ name: `${name}-${volume.name}`, isOwn: true }] : [];
+  });
+}
+
+/** @returns why the pod cannot be placed whatever the nodes are, or its claims */
+export function claimsOf(pod: PodInfo, catalog: VolumeCatalog): string | PodClaims {
+  const bound: (PersistentVolume | undefined)[] = [];
+  const open: OpenClaim[] = [];
+  for (const { name, isOwn } of claimNames(pod)) {
+    const claim = catalog.claims.get(`${pod.namespace}/${name}`);
+    const why = obstacleOf(claim, name, isOwn);
+    if (claim === undefined || why !== undefined) return why ?? '';
+    if (isBound(claim)) {
+      bound.push(catalog.volumes.get(claim.spec?.volumeName ?? ''));
+      continue;
+    }
+    const storageClass = catalog.classes.get(storageClassOf(claim));
+    const isLate = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
+    if (!isLate || claim.spec?.volumeName) {
+      return 'pod has unbound immediate PersistentVolumeClaims';
+    }
+    open.push({ claim, storageClass });
+  }
+  return { bound, open };
+}
+
+const isBound = ({ metadata, spec }: PersistentVolumeClaim): boolean =>
+  Boolean(spec?.volumeName) && metadata.annotations?.[BIND_COMPLETED] !== undefined;
+
+function obstacleOf(
+  claim: PersistentVolumeClaim | undefined,
+  name: string,
+  isOwn: boolean,
+): string | undefined {
+  const shown = `persistentvolumeclaim "${name}"`;
+  if (claim === undefined) {
+    return isOwn
+      ? `waiting for ephemeral volume controller to create the ${shown}`
+      : `${shown} not found`;
+  }
+  if (claim.status?.phase === 'Lost') {
+    return `${shown} bound to non-existent persistentvolume "${claim.spec?.volumeName ?? ''}"`;
+  }
+  return claim.metadata.deletionTimestamp ? `${shown} is being deleted` : undefined;
+}
+
+/** Whether a node reaches a volume. */
+export function reaches({ spec }: PersistentVolume, node: NodeFacts): boolean {
+  const required = spec?.nodeAffinity?.required;
+  return (
+    required === undefined || required.nodeSelectorTerms.some((term) => termMatcher(term)(node))
+  );
+}
+
+/**
+ * How a pod gets its volumes on a node.
+ * @param isTaken whether a volume was given to another claim a moment ago
+ * @returns why it does not, or what is to be done
+ */
+export function planFor(
+  { bound, open }: PodClaims,
+  node: NodeFacts,
+  catalog: VolumeCatalog,
+  isTaken: (volume: PersistentVolume, claim: PersistentVolumeClaim) => boolean,
+): string | VolumePlan {
+  for (const volume of bound) {
+    if (volume === undefined) return VOLUME_GONE;
+    if (!reaches(volume, node)) return NODE_CONFLICT;
+  }
+  const keep: { volume: PersistentVolume; claim: PersistentVolumeClaim }[] = [];
+  const provision: PersistentVolumeClaim[] = [];
+  const all = open.length === 0 ? [] : [...catalog.volumes.values()];
+  for (const { claim, storageClass } of open) {
+    const volume = bestVolumeFor(
+      claim,
+      all,
+      (one) =>
+        reaches(one, node) &&
+        !isTaken(one, claim) &&
+        !keep.some((other) => other.volume === one && other.claim !== claim),
+    );
+    if (volume !== undefined) keep.push({ volume, claim });
+    else if (provisions(storageClass, node)) provision.push(claim);
+    else return NO_VOLUME;
+  }
+  return { keep: keep.filter(({ volume, claim }) => !isKept(volume, claim)), provision };
+}
+
+const isKept = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean =>
+  isKeptFor(volume, claim) && Boolean(volume.spec?.claimRef?.uid);
+
+function provisions({ provisioner, allowedTopologies }: StorageClass, node: NodeFacts): boolean {
+  if (provisioner === NO_PROVISIONER) return false;
+  if (!allowedTopologies?.length) return true;
+  return allowedTopologies.some(({ matchLabelExpressions = [] }) =>
+    matchLabelExpressions.every(({ key, values }) => values.includes(node.labels[key] ?? '')),
+  );
+}
