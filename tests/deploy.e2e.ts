@@ -16,7 +16,7 @@ let joinMaster: string[] = [];
 let joinNode: string[] = [];
 
 before(async () => {
-  if (skip === false) hosts = await TestHosts.create(['m1', 'm2', 'm3', 'n1']);
+  if (skip === false) hosts = await TestHosts.create(['m1', 'm2', 'm3', 'n1', 'n2']);
 });
 after(() => hosts?.destroy());
 
@@ -150,6 +150,10 @@ test('a port that is taken is named', { skip }, async () => {
   const free = await hosts.occupy('n1', 10_250);
   await refused('n1', joinNode, /port 10250 is taken by another process; "ss -ltnp/);
   await free();
+  // One that only this host's supervisor asks at.
+  const release = await hosts.occupy('n1', 10_256);
+  await refused('n1', joinNode, /port 10256 is taken by another process; "ss -ltnp/);
+  await release();
 });
 
 test('a cluster of another release is refused', { skip }, async () => {
@@ -227,6 +231,11 @@ test('masters and a node join, and work is done', { skip }, async () => {
     'jsonpath={.items[0].metadata.name}',
   ]);
   await hosts.kubectl('m1', ['logs', pod]);
+});
+
+test('a node’s name belongs to the host that has it', { skip }, async () => {
+  const join = [...joinNode, '--name', 'n1', '--runtime', 'simulated'];
+  await refused('n2', join, /node called n1 already, at \S+, and it is Ready; .*--name/);
 });
 
 test('a host that belongs to a cluster joins no other', { skip }, async () => {

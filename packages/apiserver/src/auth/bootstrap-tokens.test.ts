@@ -105,6 +105,8 @@ describe('the policy for joining', () => {
     ['token', 'create certificatesigningrequests.certificates.k8s.io', {}, true],
     ['token', 'create certificatesigningrequests.certificates.k8s.io/nodeclient', {}, true],
     ['token', 'get secrets', { namespace: 'kube-system' }, false],
+    ['token', 'get nodes', { name: 'n1' }, true],
+    ['token', 'list nodes', {}, false],
     ['token', 'create nodes', {}, false],
     ['nobody', 'get configmaps', { namespace: 'kube-public', name: 'cluster-info' }, true],
     ['nobody', 'get configmaps', { namespace: 'kube-public', name: 'other' }, false],

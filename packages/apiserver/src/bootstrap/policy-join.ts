@@ -9,13 +9,14 @@ import {
 const CERTIFICATES = 'system:certificates.k8s.io:certificatesigningrequests';
 const CLUSTER_INFO = 'kubets:cluster-info';
 const JOIN_FACTS = 'kubets:join-facts';
+const NODE_NAMES = 'kubets:node-names';
 const NODE_PARTS = 'kubets:node-parts';
 const POD_NETWORK = 'kubets:pod-network';
 
 /**
  * What joining with a bootstrap token takes: whoever has one may ask for a kubelet's certificate, which is approved without
  * a person; nodes may renew theirs; and everybody may read how to reach and trust the cluster (`kube-public/cluster-info`,
- * which holds nothing secret). Nodes may also have certificates to serve under and for their own proxy and name server. A joining
+ * which holds nothing secret). A joining host sees whether its name is taken. Nodes may also have certificates to serve under and for their own proxy and name server. A joining
  * master reads the cluster's settings, and the authorities' keys, which are encrypted with a key it must bring.
  */
 export const JOIN_POLICY: Policy = {
@@ -28,6 +29,7 @@ export const JOIN_POLICY: Policy = {
       NODE_PARTS,
       'create | certificates.k8s.io | certificatesigningrequests/proxyclient certificatesigningrequests/dnsclient',
     ),
+    clusterRole(NODE_NAMES, 'get | core | nodes'),
     // Kubelets that make the pod network themselves have to know the other nodes; those of a stock cluster may not read them.
     clusterRole(POD_NETWORK, 'read | core | nodes'),
   ],
@@ -52,6 +54,7 @@ export const JOIN_POLICY: Policy = {
       ['Group:system:nodes'],
       'kubets:node-autoapprove-serving',
     ),
+    clusterBinding(NODE_NAMES, ['Group:system:bootstrappers']),
     clusterBinding(NODE_PARTS, ['Group:system:nodes']),
     clusterBinding(POD_NETWORK, ['Group:system:nodes']),
   ],

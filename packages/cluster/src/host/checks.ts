@@ -1,17 +1,38 @@
 /** What must hold on a host before anything of it is changed. */
+import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { ConfigError, errorCode } from '@kubets/platform';
 import type { ClusterPaths } from '../paths.ts';
-import { type HostRole, type HostSettings, publicPorts } from './settings.ts';
+import {
+  type ClusterFacts,
+  type HostRole,
+  type HostSettings,
+  hostPorts,
+  loopbackPorts,
+  publicPorts,
+} from './settings.ts';
 import { savedHost } from './store.ts';
 
-function portProblem(port: number): Promise<string | undefined> {
+const EVERYWHERE = '0.0.0.0';
+const LOOPBACK = '127.0.0.1';
+
+/** @returns why nobody can listen there; undefined: somebody could */
+function tcpProblem(port: number, address: string): Promise<string | undefined> {
   const server = createServer();
   return new Promise((resolve) => {
     server.once('error', (error) => resolve(errorCode(error)));
-    server.listen(port, '0.0.0.0', () => server.close(() => resolve(undefined)));
+    server.listen(port, address, () => server.close(() => resolve(undefined)));
+  });
+}
+
+/** The same of datagrams, which name servers are asked with. */
+function udpProblem(port: number): Promise<string | undefined> {
+  const socket = createSocket('udp4');
+  return new Promise((resolve) => {
+    socket.once('error', (error) => resolve(errorCode(error)));
+    socket.bind(port, EVERYWHERE, () => socket.close(() => resolve(undefined)));
   });
 }
 
@@ -31,16 +52,27 @@ export function checkUnused(paths: ClusterPaths): void {
   );
 }
 
-/** @throws ConfigError that names the port and who may have it */
-export async function checkPorts(roles: readonly HostRole[]): Promise<void> {
-  for (const port of publicPorts(roles)) {
-    const code = await portProblem(port);
-    if (code === undefined) continue;
-    const why = code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${code})`;
-    throw new ConfigError(
-      `port ${port} ${why}; "ss -ltnp sport = :${port}" names it; free it first`,
-    );
-  }
+function refuse(port: number, code: string | undefined, kind: '' | 'UDP ' = ''): void {
+  if (code === undefined) return;
+  const why = code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${code})`;
+  const list = kind === '' ? 'ss -ltnp' : 'ss -lunp';
+  throw new ConfigError(
+    `${kind}port ${port} ${why}; "${list} sport = :${port}" names it; free it first`,
+  );
+}
+
+/**
+ * Every port the host's processes will listen on, also those nobody else sees: one that is taken would show as a process that
+ * does not start.
+ * @throws ConfigError that names the port and who may have it
+ */
+export async function checkPorts(
+  roles: readonly HostRole[],
+  cluster: Pick<ClusterFacts, 'loadBalancerRanges'>,
+): Promise<void> {
+  for (const port of publicPorts(roles)) refuse(port, await tcpProblem(port, EVERYWHERE));
+  for (const port of loopbackPorts(roles, cluster)) refuse(port, await tcpProblem(port, LOOPBACK));
+  if (roles.includes('node')) refuse(hostPorts.dns, await udpProblem(hostPorts.dns), 'UDP ');
 }
 
 /** @throws ConfigError when the address is not one of this host's */

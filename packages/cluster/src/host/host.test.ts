@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { describe, test } from 'node:test';
 import type { ConfigMap, Secret } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
 import { ConfigError } from '@kubets/platform';
+import { signatureFits, signatureKey } from '../join/token.ts';
 import { clusterPaths } from '../paths.ts';
 import { checkAddress, checkPorts, checkUnused, withPresentAddress } from './checks.ts';
 import { hostLeaves } from './leaves.ts';
@@ -26,6 +28,7 @@ import {
   dnsServiceIp,
   type HostSettings,
   hostPorts,
+  loopbackPorts,
   masterAddresses,
   parseEndpoint,
   parseHost,
@@ -185,15 +188,42 @@ describe('checks', () => {
     }
   });
 
-  test('a port that is taken is named', async () => {
+  /** Listens for the time of some work; somebody else's or ours, the port is taken either way. */
+  async function whileTaken(port: number, work: () => Promise<void>): Promise<void> {
     const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
+    const isOurs = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
-      server.listen(hostPorts.dns, '0.0.0.0', () => resolve(true));
+      server.listen(port, '127.0.0.1', () => resolve(true));
     });
-    // Somebody else's or ours: taken either way.
-    await assert.rejects(checkPorts(['node']), /is taken by another process; "ss -ltnp/);
-    if (free) await new Promise((resolve) => server.close(resolve));
+    await work();
+    if (isOurs) await new Promise((resolve) => server.close(resolve));
+  }
+
+  test('a port that is taken is named, also one that is asked on loopback only', async () => {
+    const { dns, apiDoor, health } = hostPorts;
+    for (const port of [dns, apiDoor, health.kubelet, health.proxy, health.dns]) {
+      await whileTaken(port, () =>
+        assert.rejects(checkPorts(['node'], {}), /is taken by another process; "ss -ltnp/),
+      );
+    }
+    await whileTaken(health.scheduler, () =>
+      assert.rejects(checkPorts(['master'], {}), /is taken by another process/),
+    );
+  });
+
+  test('so is one for datagrams', async () => {
+    const socket = createSocket('udp4');
+    await new Promise((resolve) => socket.bind(hostPorts.dns, '127.0.0.1', () => resolve(true)));
+    await assert.rejects(checkPorts(['node'], {}), /UDP port 10053 is taken .*"ss -lunp sport/);
+    await new Promise((resolve) => socket.close(() => resolve(true)));
+  });
+
+  test('only what a host will run needs its port', () => {
+    const balancer = hostPorts.health['cloud-controller-manager'];
+    assert.ok(!loopbackPorts(['master'], {}).includes(balancer));
+    const ranges = { loadBalancerRanges: '192.0.2.64-192.0.2.95' };
+    assert.ok(loopbackPorts(['master'], ranges).includes(balancer));
+    assert.ok(!loopbackPorts(['node'], ranges).includes(balancer));
   });
 
   test('an address must be this host’s; a node may change it, a master not', () => {
@@ -236,8 +266,17 @@ describe('what masters publish', () => {
     assert.equal(info()?.data?.['jws-kubeconfig-abcdef'], 'signature');
   });
 
+  test('a token counts as soon as it is made, whoever signs with it later', async () => {
+    const api = new FakeApi();
+    await publishClusterInfo(api, 'api.example:6443', 'authority');
+    const { token } = await createToken(api, { nowMs: 0, ttlMs: 60_000, description: 'x' });
+    const data = api.objects<ConfigMap>('v1', 'configmaps')[0]?.data ?? {};
+    assert.ok(signatureFits(data.kubeconfig ?? '', data[signatureKey(token)], token));
+  });
+
   test('tokens come and go', async () => {
     const api = new FakeApi();
+    await publishClusterInfo(api, 'api.example:6443', 'authority');
     const { token } = await createToken(api, { nowMs: 0, ttlMs: 60_000, description: 'x' });
     const [secret] = api.objects<Secret>('v1', 'secrets');
     const expiration = Buffer.from(secret?.data?.expiration ?? '', 'base64').toString();

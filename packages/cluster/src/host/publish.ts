@@ -18,6 +18,8 @@ import {
   rfc3339,
   SYSTEM,
   seal,
+  signatureKey,
+  signatureOf,
   TOKEN_TYPE,
   type Token,
   tokenSecret,
@@ -104,14 +106,11 @@ export async function changeFacts(
 
 const pickData = ({ data = {} }: ConfigMap): Pick<ConfigMap, 'data'> => ({ data });
 
-/** Changes the list of masters. Hosts come and go at the same time: a conflict is tried again. */
-export async function changeMasters(
-  api: Api,
-  change: (masters: readonly MasterAddress[]) => readonly MasterAddress[],
-): Promise<void> {
+/** Hosts come and go at the same time: what collided with somebody else's change is tried again. */
+async function untilNoConflict(work: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      await changeFacts(api, (facts) => ({ ...facts, masters: change(facts.masters) }));
+      await work();
       return;
     } catch (error) {
       if (!isConflict(error) || tries >= limits.conflictTries) throw error;
@@ -119,6 +118,30 @@ export async function changeMasters(
   }
 }
 
+/** Changes the list of masters, see {@link untilNoConflict}. */
+export const changeMasters = (
+  api: Api,
+  change: (masters: readonly MasterAddress[]) => readonly MasterAddress[],
+): Promise<void> =>
+  untilNoConflict(() =>
+    changeFacts(api, (facts) => ({ ...facts, masters: change(facts.masters) })),
+  );
+
+/**
+ * Signs the public facts with a token, as a controller-manager will: one that has just begun to lead does so only after a while,
+ * and until then nobody could join with a token that was printed already.
+ */
+export async function signClusterInfo(api: Api, token: Token): Promise<void> {
+  const maps = api.resource<ConfigMap>('v1', 'configmaps');
+  await untilNoConflict(async () => {
+    const there = await maps.get('kube-public', 'cluster-info');
+    const signature = signatureOf(there.data?.kubeconfig ?? '', token);
+    if (there.data?.[signatureKey(token)] === signature) return;
+    await maps.update({ ...there, data: { ...there.data, [signatureKey(token)]: signature } });
+  });
+}
+
+/** @returns a token hosts can join with from now on */
 export async function createToken(
   api: Api,
   o: { readonly nowMs: number; readonly ttlMs: number; readonly description: string },
@@ -126,7 +149,9 @@ export async function createToken(
   const token = newToken(randomBytes);
   const expiresAtMs = o.ttlMs > 0 ? o.nowMs + o.ttlMs : undefined;
   const object = tokenSecret(token, { expiresAtMs, description: o.description });
-  return { token, secret: await api.resource<Secret>('v1', 'secrets').create(object) };
+  const secret = await api.resource<Secret>('v1', 'secrets').create(object);
+  await signClusterInfo(api, token);
+  return { token, secret };
 }
 
 export async function listTokens(api: Api): Promise<Secret[]> {

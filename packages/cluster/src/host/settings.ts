@@ -30,6 +30,8 @@ export interface ClusterFacts {
   readonly loadBalancerRanges?: string;
 }
 
+type Balanced = Pick<ClusterFacts, 'loadBalancerRanges'>;
+
 /** The lasting settings of a host. */
 export interface HostSettings {
   readonly version: 1;
@@ -79,12 +81,24 @@ export function masterAddresses(host: HostSettings): string[] {
 
 /** Ports a role listens on for others; they must be free before a host joins. */
 export function publicPorts(roles: readonly HostRole[]): number[] {
-  const { api, grpc, etcdClient, etcdPeer, kubelet, dns, apiDoor, grpcDoor } = hostPorts;
+  const { api, grpc, etcdClient, etcdPeer, kubelet, dns } = hostPorts;
   return [
-    apiDoor,
-    grpcDoor,
     ...(roles.includes('master') ? [api, grpc, etcdClient, etcdPeer] : []),
     ...(roles.includes('node') ? [kubelet, dns] : []),
+  ];
+}
+
+/** Ports on loopback: the doors to all masters, and where each process says that it is well. */
+export function loopbackPorts(roles: readonly HostRole[], cluster: Balanced): number[] {
+  const { apiDoor, grpcDoor, health } = hostPorts;
+  const { etcd, apiserver, scheduler, kubelet, proxy, dns } = health;
+  return [
+    ...[apiDoor, grpcDoor],
+    ...(roles.includes('master') ? [etcd, apiserver, health['controller-manager'], scheduler] : []),
+    ...(roles.includes('master') && cluster.loadBalancerRanges
+      ? [health['cloud-controller-manager']]
+      : []),
+    ...(roles.includes('node') ? [kubelet, proxy, dns] : []),
   ];
 }
 

@@ -1,11 +1,11 @@
 /** Finds out whom to trust, and what the cluster is, with nothing but a token and a hash. */
-import type { ConfigMap, Secret } from '@kubets/api';
+import type { ConfigMap, Node, Secret } from '@kubets/api';
 import { ConfigError, publicKeyPin, yamlLibrary } from '@kubets/platform';
 import { StartError, TokenError } from '../errors.ts';
 import type { ClusterFacts, MasterAddress } from '../host/settings.ts';
 import { limits } from '../limits.ts';
 import { type Answer, ask, type Door } from './rest.ts';
-import { signatureFits, type Token, tokenText } from './token.ts';
+import { signatureFits, signatureKey, type Token, tokenText } from './token.ts';
 
 export const CONFIG_MAP = 'kubets-config';
 export const CERTS_SECRET = 'kubets-certs';
@@ -61,7 +61,7 @@ async function publicFacts(door: Door, token: Token, nowMs: number): Promise<str
   }
   const { data = {} } = answer.body as ConfigMap;
   const content = data.kubeconfig ?? '';
-  if (!signatureFits(content, data[`jws-kubeconfig-${token.id}`], token)) {
+  if (!signatureFits(content, data[signatureKey(token)], token)) {
     throw new TokenError(
       `the token is not valid on ${at} (unknown, expired, or mistyped); make another with "kubets token create --print-join-command" on a master`,
     );
@@ -105,6 +105,26 @@ export async function discover(options: DiscoverOptions): Promise<Discovered> {
   const facts = JSON.parse(map.data?.cluster ?? '{}') as SharedFacts;
   checkRelease(facts.cluster.release, options.release);
   return { ...facts, ca };
+}
+
+/**
+ * A second host of one name would take the first one's place: both would speak for one Node. A node that has been silent for long
+ * may be replaced, and a host may come back as itself.
+ * @throws StartError: it may be reset meanwhile, or found to be lost
+ */
+export async function checkNodeName(
+  door: Required<Door>,
+  host: { readonly name: string; readonly address: string },
+): Promise<void> {
+  const { status, body } = await ask(door, `/api/v1/nodes/${host.name}`);
+  if (status !== 200) return;
+  const { conditions = [], addresses = [] } = (body as Node).status ?? {};
+  const isReady = conditions.some((one) => one.type === 'Ready' && one.status === 'True');
+  const own = addresses.filter((one) => one.type === 'InternalIP').map((one) => one.address);
+  if (!isReady || own.includes(host.address)) return;
+  throw new StartError(
+    `the cluster has a node called ${host.name} already, at ${own.join(', ')}, and it is Ready; name this host with --name, or take that one out first: "kubets reset" on it`,
+  );
 }
 
 /** The authorities, still sealed. @throws ConfigError when they are gone: they live two hours */

@@ -6,14 +6,17 @@ import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { ConfigError, publicKeyPin } from '@kubets/platform';
 import { createAuthority, issueLeaf } from '@kubets/platform/pki';
+import { signedFacts } from '../../../controller-manager/src/bootstrap/tokens.ts';
 import { StartError } from '../errors.ts';
-import { checkRelease, discover, sealedAuthorities } from './discover.ts';
+import { checkNodeName, checkRelease, discover, sealedAuthorities } from './discover.ts';
 import {
   newToken,
   parseCertificateKey,
   parseToken,
   seal,
   signatureFits,
+  signatureKey,
+  signatureOf,
   tokenSecret,
   tokenText,
   unseal,
@@ -66,6 +69,13 @@ describe('tokens', () => {
     assert.ok(!signatureFits('facts', 'a.b.c', token));
   });
 
+  test('it is the one a controller-manager makes, which leaves it as it is', () => {
+    const data = { kubeconfig: 'facts', [signatureKey(token)]: signatureOf('facts', token) };
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: {}, data } as const;
+    assert.equal(signedFacts(map, [token]), undefined);
+    assert.ok(signatureFits('facts', data[signatureKey(token)], token));
+  });
+
   test('sealed text opens with its key only', () => {
     const key = randomBytes(32);
     const sealed = seal('secret', key, randomBytes(12));
@@ -102,12 +112,21 @@ describe('discovery', () => {
   const facts = { cluster, masters: [{ name: 'm', address: '192.0.2.1' }] };
 
   /** An API that says what a test wants it to. */
-  async function api(over: { info?: object; config?: number; certs?: number; date?: string } = {}) {
+  interface Over {
+    readonly info?: object;
+    readonly config?: number;
+    readonly certs?: number;
+    readonly date?: string;
+    readonly node?: [number, object];
+  }
+
+  async function api(over: Over = {}) {
     const info = { kubeconfig, 'jws-kubeconfig-abcdef': signed(kubeconfig) };
     const answers: Record<string, [number, object]> = {
       'cluster-info': [200, { data: over.info ?? info }],
       'kubets-config': [over.config ?? 200, { data: { cluster: JSON.stringify(facts) } }],
       'kubets-certs': [over.certs ?? 200, { data: { 'ca.crt': 'eA==' } }],
+      n1: over.node ?? [404, {}],
     };
     const server = createServer({ cert: leaf.cert, key: leaf.key }, (request, response) => {
       const name = request.url?.split('/').at(-1) ?? '';
@@ -200,10 +219,35 @@ describe('discovery', () => {
     });
   });
 
-  test('secrets for masters that are gone', async () => {
-    const door = (port: number) => ({
-      ...{ host: '127.0.0.1', port, ca: authority.cert, token: tokenText(token) },
+  const door = (port: number) => ({
+    ...{ host: '127.0.0.1', port, ca: authority.cert, token: tokenText(token) },
+  });
+
+  test('the name of a node that is there and well belongs to it', async () => {
+    const node = (status: string, address: string): [number, object] => [
+      200,
+      {
+        status: {
+          conditions: [{ type: 'Ready', status }],
+          addresses: [{ type: 'InternalIP', address }],
+        },
+      },
+    ];
+    const host = { name: 'n1', address: '192.0.2.9' };
+    const come = async (answer: [number, object]) =>
+      checkNodeName(door(await api({ node: answer })), host);
+    await assert.rejects(come(node('True', '192.0.2.5')), (error: Error) => {
+      assert.match(error.message, /node called n1 already, at 192\.0\.2\.5.*--name.*kubets reset/);
+      return error instanceof StartError;
     });
+    await come(node('True', host.address));
+    await come(node('Unknown', '192.0.2.5'));
+    await come([404, {}]);
+    // A master of an earlier release does not let a token see nodes.
+    await come([403, {}]);
+  });
+
+  test('secrets for masters that are gone', async () => {
     assert.deepEqual(await sealedAuthorities(door(await api())), { 'ca.crt': 'x' });
     const gone = sealedAuthorities(door(await api({ certs: 404 })));
     await assert.rejects(gone, /expired.*kubets certs upload/);

@@ -69,15 +69,28 @@ export function tokenSecret(
 
 export const rfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-/** Whether `cluster-info` was signed by somebody who knows the token (detached JWS, HS256). */
+const macOf = (header: string, content: string, token: Token): Buffer => {
+  const body = Buffer.from(content).toString('base64url');
+  return createHmac('sha256', token.secret).update(`${header}.${body}`).digest();
+};
+
+/** What tells whoever knows the token that `cluster-info` is the cluster's own: a detached JWS (RFC 7515 appendix F, HS256). */
+export function signatureOf(content: string, token: Token): string {
+  const header = Buffer.from(JSON.stringify({ alg: 'HS256', kid: token.id })).toString('base64url');
+  return `${header}..${macOf(header, content, token).toString('base64url')}`;
+}
+
+/** Whether `cluster-info` was signed by somebody who knows the token, see {@link signatureOf}. */
 export function signatureFits(content: string, signature: string | undefined, token: Token) {
   const [header = '', payload, mac = ''] = (signature ?? '').split('.');
   if (payload !== '') return false;
-  const body = Buffer.from(content).toString('base64url');
-  const wanted = createHmac('sha256', token.secret).update(`${header}.${body}`).digest();
+  const wanted = macOf(header, content, token);
   const given = Buffer.from(mac, 'base64url');
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
+
+/** Where `cluster-info` keeps the signature of a token. */
+export const signatureKey = ({ id }: Token): string => `jws-kubeconfig-${id}`;
 
 const KEY_HEX = /^[0-9a-f]{64}$/;
 const NONCE_BYTES = 12;

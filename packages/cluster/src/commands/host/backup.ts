@@ -95,7 +95,7 @@ export async function restore(dataDir: string, file: string, io: Io): Promise<vo
   try {
     const saved = await unpack(resolve(file), dir);
     const host = alone(withPresentAddress(saved, await hostAddress()));
-    await checkPorts(host.roles);
+    await checkPorts(host.roles, host.cluster);
     makePrivateDir(dirname(paths.etcdDir('member')));
     rmSync(paths.pki, { recursive: true, force: true });
     renameSync(join(dir, 'pki'), paths.pki);

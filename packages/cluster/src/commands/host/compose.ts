@@ -18,7 +18,7 @@ import {
 import { makePrivateDir, readIfThere, replaceFile, writeAtomic } from '../../files.ts';
 import { balancerRange } from '../../host/balancer-range.ts';
 import { hostLeaves } from '../../host/leaves.ts';
-import { publishClusterInfo, publishFacts } from '../../host/publish.ts';
+import { publishClusterInfo, publishFacts, signClusterInfo } from '../../host/publish.ts';
 import { ownRelease } from '../../host/release.ts';
 import { type HostSettings, hostPorts, parseEndpoint } from '../../host/settings.ts';
 import { nowMs } from '../../host/store.ts';
@@ -146,6 +146,7 @@ async function publishOnce(api: ApiClient, options: PublishOptions): Promise<voi
     .catch((error: unknown) => {
       if (!isAlreadyExists(error)) throw error;
     });
+  await signClusterInfo(api, token);
 }
 
 /** Waits for the API, however long that takes: the containers start in any order. */

@@ -159,7 +159,7 @@ export async function init(options: InitOptions, io: Io): Promise<void> {
   openDataDir(paths.dataDir);
   checkUnused(paths);
   const host = await settingsOf(options, io);
-  await checkPorts(host.roles);
+  await checkPorts(host.roles, host.cluster);
   const say = (line: string): void => io.err(`${line}\n`);
   try {
     makePrivateDir(paths.pki);

@@ -21,7 +21,12 @@ import {
 } from '../../host/settings.ts';
 import { hostApi, nowMs, savedHost, saveHost, writeHostClientFiles } from '../../host/store.ts';
 import { hostAddress, openDataDir } from '../../install/machine.ts';
-import { type Discovered, discover, sealedAuthorities } from '../../join/discover.ts';
+import {
+  checkNodeName,
+  type Discovered,
+  discover,
+  sealedAuthorities,
+} from '../../join/discover.ts';
 import {
   parseCertificateKey,
   parseToken,
@@ -107,11 +112,18 @@ async function settingsOf(joining: Joining, roles: readonly HostRole[]): Promise
   };
 }
 
+/** The API, to somebody who has no more than the token. */
+const doorOf = ({ found, token, options }: Joining) => ({
+  ...parseEndpoint(options.endpoint),
+  ca: found.ca,
+  token: tokenText(token),
+});
+
 /** Fetches the authorities' keys and opens them with the key the user brought. */
-async function openAuthorities({ paths, found, token, options }: Joining): Promise<void> {
+async function openAuthorities(joining: Joining): Promise<void> {
+  const { paths, options } = joining;
   const key = parseCertificateKey(options.certificateKey ?? '');
-  const door = { ...parseEndpoint(options.endpoint), ca: found.ca, token: tokenText(token) };
-  const sealed = await sealedAuthorities(door);
+  const sealed = await sealedAuthorities(doorOf(joining));
   const opened = Object.entries(sealed).map(([file, text]) => [file, unseal(text, key)] as const);
   makePrivateDir(paths.pki);
   for (const [file, content] of opened) writeAtomic(joinPath(paths.pki, file), content);
@@ -131,14 +143,15 @@ async function begin(options: JoinOptions, roles: readonly HostRole[], io: Io) {
   const token = parseToken(options.token);
   const paths = clusterPaths(options.dataDir);
   checkUnused(paths);
-  await checkPorts(roles);
   const { host: doorHost, port } = parseEndpoint(options.endpoint);
   const { pins } = options;
   const release = ownRelease();
   const found = await discover({ host: doorHost, port, token, pins, nowMs: nowMs(), release });
+  await checkPorts(roles, found.cluster);
   await checkReach(found.masters, roles);
   const joining: Joining = { paths, found, token, options, io };
   const host = await settingsOf(joining, roles);
+  if (roles.includes('node')) await checkNodeName(doorOf(joining), host);
   io.err(`joining ${host.cluster.endpoint} as ${roles.join(' and ')} ${host.name}\n`);
   try {
     makePrivateDir(paths.pki);
