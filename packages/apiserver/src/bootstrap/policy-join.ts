@@ -16,8 +16,9 @@ const POD_NETWORK = 'kubets:pod-network';
 /**
  * What joining with a bootstrap token takes: whoever has one may ask for a kubelet's certificate, which is approved without
  * a person; nodes may renew theirs; and everybody may read how to reach and trust the cluster (`kube-public/cluster-info`,
- * which holds nothing secret). A joining host sees whether its name is taken. Nodes may also have certificates to serve under and for their own proxy and name server. A joining
- * master reads the cluster's settings, and the authorities' keys, which are encrypted with a key it must bring.
+ * which holds nothing secret). A joining host sees whether its name is taken. Nodes may also have certificates to serve under and
+ * for their own proxy and name server. A joining master reads the cluster's settings, and the authorities' keys, which are
+ * encrypted with a key it must bring.
  */
 export const JOIN_POLICY: Policy = {
   clusterRoles: [
