@@ -1,6 +1,6 @@
 /** Hosts of their own become a cluster: init, join, work, lose a master, leave. With stock kubectl. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Guide, printedLine } from './support/guide.ts';
@@ -156,15 +156,30 @@ test('a port that is taken is named', { skip }, async () => {
   await release();
 });
 
-test('a cluster of another release is refused', { skip }, async () => {
+/** The cluster says that it is of another release, for the time of some work. */
+async function asRelease(release: string, work: () => Promise<void>): Promise<void> {
   const map = ['-n', 'kube-system', 'configmap', 'kubets-config'];
   const facts = await hosts.kubectl('m1', ['get', ...map, '-o', 'jsonpath={.data.cluster}']);
   const say = (cluster: string) =>
     hosts.kubectl('m1', ['patch', ...map, '-p', JSON.stringify({ data: { cluster } })]);
-  await say(facts.replace(/"release": "[^"]*"/, '"release": "99.1.0"'));
-  await refused('n1', joinNode, /the cluster runs 99\.1\.0; install 99\.1 here, or upgrade/);
+  await say(facts.replace(/"release": "[^"]*"/, `"release": "${release}"`));
+  await work();
   await say(facts);
-});
+}
+
+test('a cluster of another release is refused', { skip }, () =>
+  asRelease('99.1.0', () =>
+    refused('n1', joinNode, /the cluster runs 99\.1\.0; install 99\.1 here, or upgrade/),
+  ),
+);
+
+test('an upgrade to an earlier release is refused', { skip }, () =>
+  asRelease('99.1.0', async () => {
+    const { code, err } = await hosts.kubets('m1', ['upgrade']);
+    assert.equal(code, 2, err);
+    assert.match(err, /releases only go forward; install 99\.1 here/);
+  }),
+);
 
 const pidsOf = (host: string): { supervisor: number; processes: number[] } => {
   const file = JSON.parse(readFileSync(join(hosts.get(host).dataDir, 'cluster.json'), 'utf8'));
@@ -200,6 +215,11 @@ test('a join that was late goes on, or is taken back whole', { skip }, async () 
   await kubets('m2', ['reset']);
   const members = () => hosts.kubets('m1', ['etcd', 'member', 'list', ...hosts.storeFlags('m1')]);
   assert.doesNotMatch((await members()).out, /m2|learner.*true/);
+  await lateJoin('m2', master);
+  // As when its plug was pulled before the settings were written, and after the store was told.
+  rmSync(join(hosts.get('m2').dataDir, 'host.json'));
+  assert.match((await kubets('m2', ['reset'])).err, /what was left here is removed/);
+  assert.equal((await members()).out.trim().split('\n').length, 1);
   await lateJoin('m2', master);
 });
 
@@ -277,6 +297,14 @@ test('the cluster goes on without the master whose plug is pulled', { skip }, as
     assert.equal(await hosts.kubectl('m2', ready), '4');
   });
   await hosts.kubectl('m2', ['wait', '--for=condition=Ready', 'node/n1', '--timeout=60s']);
+  // The two that are left cannot do without each other.
+  const before = pidsOf('m2');
+  for (const words of [['upgrade'], ['certs', 'rotate']]) {
+    const { code, err } = await hosts.kubets('m2', words);
+    assert.equal(code, 1, err);
+    assert.match(err, /without m1, which does not answer.*etcd member remove m1/);
+  }
+  assert.deepEqual(pidsOf('m2'), before);
 });
 
 test('a host that leaves leaves nothing behind, however often it is told', { skip }, async () => {

@@ -13,7 +13,7 @@ export interface ClusterPaths {
   readonly lock: string;
   /** Settings of a host that is part of a cluster of several. */
   readonly host: string;
-  /** There while a join is under way; holds the id of the store's member that was added for it, if one was. */
+  /** There while a join is under way; says which member of which store was added for it, if one was. */
   readonly joining: string;
   /** Its presence keeps a host's processes from running. */
   readonly paused: string;

@@ -23,6 +23,8 @@ export const LIMITS = {
   writesWaiting: 50_000,
   /** Pause between looks for writes that have waited too long. */
   waiterSweepMs: 250,
+  /** A write's patience where nobody has led for longer than an election takes. */
+  leaderlessWriteMs: 2_000,
   /** A write's patience, to which two election timeouts are added. */
   writeTimeoutMs: 5_000,
   /** Election timeouts without a leader before streams that ask for one are ended. */
@@ -131,7 +133,7 @@ export const LIMITS = {
   clientRequestMs: 10_000,
   /** Client: one try of a read, so that a member that hangs does not use up the whole time. */
   clientReadAttemptMs: 3_000,
-  /** Client: longer than a member without a leader lets a write wait for one (`leaderWaitMs`). */
+  /** Client: longer than a member that has long been without a leader lets a write wait for one (`leaderlessWriteMs`). */
   clientNoLeaderMs: 2_500,
   /** Client: an answer's size. */
   clientAnswerBytes: 512 * MIB,

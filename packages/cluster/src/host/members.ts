@@ -16,6 +16,7 @@ export interface StoreMember {
   readonly ID: string;
   readonly name: string;
   readonly peerURLs: readonly string[];
+  readonly clientURLs: readonly string[];
   readonly isLearner: boolean;
 }
 
@@ -24,28 +25,52 @@ interface Stub {
   [method: string]: unknown;
 }
 
+interface Reply {
+  readonly members?: StoreMember[];
+  readonly member?: StoreMember;
+  /** Decimal; of a member's status. */
+  readonly leader?: string;
+}
+
 type Unary = (
   request: object,
   options: { deadline: number },
-  done: (error: Error | null, reply?: { members?: StoreMember[]; member?: StoreMember }) => void,
+  done: (error: Error | null, reply?: Reply) => void,
 ) => void;
+
+const NOBODY = '0';
+const targetOf = (endpoint: string): string => endpoint.replace(/^https:\/\//, '');
+
+function stubOf(service: 'Cluster' | 'Maintenance', target: string, tls: TlsMaterial): Stub {
+  const proto = loadProto('etcd/rpc.proto', { longs: 'string' });
+  const Service = serviceOf(proto, `etcdserverpb.${service}`);
+  return new Service(target, channelCredentials(tls), clientChannelOptions) as unknown as Stub;
+}
+
+/** gRPC's DEADLINE_EXCEEDED and UNAVAILABLE: nothing listens, or what listens does not answer. */
+const SILENT = [4, 14];
+
+/** What a member said; undefined when none did. A member without a leader says so with one of these codes, too. */
+function answerIn(error: unknown): string | undefined {
+  const { code, details } = error as { code?: number; details?: string };
+  const isSilent = code !== undefined && SILENT.includes(code);
+  if (isSilent && !details?.startsWith('etcdserver:')) return undefined;
+  return details || errorMessage(error);
+}
 
 /** Asks whichever member answers. Changes need a majority of the store. */
 export class StoreMembers {
+  readonly #targets: readonly string[];
   readonly #stubs: readonly Stub[];
+  readonly #tls: TlsMaterial;
   readonly #now: () => number;
 
   /** @param endpoints `https://HOST:PORT` */
   constructor(endpoints: readonly string[], tls: TlsMaterial, now: () => number) {
-    const Service = serviceOf(
-      loadProto('etcd/rpc.proto', { longs: 'string' }),
-      'etcdserverpb.Cluster',
-    );
     this.#now = now;
-    this.#stubs = endpoints.map((endpoint) => {
-      const target = endpoint.replace(/^https:\/\//, '');
-      return new Service(target, channelCredentials(tls), clientChannelOptions) as unknown as Stub;
-    });
+    this.#tls = tls;
+    this.#targets = endpoints.map(targetOf);
+    this.#stubs = this.#targets.map((target) => stubOf('Cluster', target, tls));
   }
 
   async list(): Promise<readonly StoreMember[]> {
@@ -70,25 +95,42 @@ export class StoreMembers {
     await this.#call('MemberRemove', { ID: id });
   }
 
+  /** Whether a member serves: it answers, and somebody leads it. */
+  async answers({ clientURLs }: StoreMember): Promise<boolean> {
+    const stub = stubOf('Maintenance', targetOf(clientURLs[0] ?? ''), this.#tls);
+    try {
+      const { leader = NOBODY } = await this.#once(stub, 'Status', {});
+      return leader !== NOBODY;
+    } catch {
+      return false;
+    } finally {
+      stub.close();
+    }
+  }
+
   close(): void {
     for (const stub of this.#stubs) stub.close();
   }
 
   async #call(method: string, request: object) {
-    let last: unknown;
+    let said: string | undefined;
     for (const stub of this.#stubs) {
       try {
         return await this.#once(stub, method, request);
       } catch (error) {
-        last = error;
+        said = answerIn(error) ?? said;
       }
     }
-    throw new StartError(`the store refuses ${method}: ${errorMessage(last)}`);
+    throw new StartError(
+      said === undefined
+        ? `no member of the store answers at ${this.#targets.join(', ')}`
+        : `the store refuses ${method}: ${said}`,
+    );
   }
 
   #once(stub: Stub, method: string, request: object) {
     const deadline = this.#now() + limits.storeCallMs;
-    return new Promise<{ members?: StoreMember[]; member?: StoreMember }>((resolve, reject) => {
+    return new Promise<Reply>((resolve, reject) => {
       const call = stub[method] as Unary;
       call.call(stub, request, { deadline }, (error, reply) => {
         if (error === null) resolve(reply ?? {});

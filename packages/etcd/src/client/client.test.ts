@@ -188,7 +188,7 @@ describe('a call', () => {
     await assert.rejects(read, EtcdError);
   });
 
-  it('that writes is surely not done when nobody leads, and the error names every member', async () => {
+  it('is surely not done when nobody leads, and the error names every member', async () => {
     let asked = 0;
     const waiting = await fakeMember((stream) => {
       asked += 1;
@@ -199,14 +199,17 @@ describe('a call', () => {
       void delay(80).then(() => stream.respond(headers, { endStream: true }));
     });
     const client = clientOf(waiting, NOBODY);
-    const write = client.put(KEY, b('1'), { timeoutMs: 1_000 });
-    await assert.rejects(write, (e) => {
-      assert.ok(e instanceof NotTakenError && isEtcdError(e, 'noLeader'), String(e));
-      assert.match(e.message, /127\.0\.0\.1:\d+: etcdserver: no leader/);
-      assert.match(e.message, /no connection to etcd at 127\.0\.0\.1:1:/);
-      return true;
-    });
-    assert.ok(asked > 1);
+    const options = { timeoutMs: 1_000 };
+    const calls = [() => client.put(KEY, b('1'), options), () => client.get(KEY, options)];
+    for (const call of calls) {
+      await assert.rejects(call, (e) => {
+        assert.ok(e instanceof NotTakenError && isEtcdError(e, 'noLeader'), String(e));
+        assert.match(e.message, /127\.0\.0\.1:\d+: etcdserver: no leader/);
+        assert.match(e.message, /no connection to etcd at 127\.0\.0\.1:1:/);
+        return true;
+      });
+    }
+    assert.ok(asked > 2);
   });
 
   it('waits for a store that comes back within its time', async () => {

@@ -173,18 +173,19 @@ export class Endpoints {
       const waitMs = roundDone ? backoff.nextMs() : 0;
       if (this.closed || options.signal?.aborted) throw outcome.error;
       const leftMs = deadlineMs - clock.monotonicMs() - waitMs;
-      if (leftMs <= this.neededMs(call, options, said)) throw notTaken(said, outcome);
+      if (leftMs <= this.neededMs(options, said)) throw notTaken(said, outcome);
       if (waitMs > 0) await delay(waitMs, { clock });
     }
   }
 
   /**
-   * Less time than this is not worth another try. A member without a leader lets a write wait for one, and says so after
-   * a while: asked later than that while before the end, it would leave a write in doubt that it never passed on.
+   * Less time than this is not worth another try. A member without a leader lets a call wait for one, and says so after
+   * a while: asked later than that while before the end, it would leave a write in doubt that it never passed on, and of a
+   * read nobody would hear why it was not answered.
    */
-  private neededMs(call: UnaryCall, options: CallOptions, said: Map<string, EtcdError>): number {
+  private neededMs(options: CallOptions, said: ReadonlyMap<string, EtcdError>): number {
     const isLeaderless = [...said.values()].some((error) => error.kind === 'noLeader');
-    if (call.read || !isLeaderless) return 0;
+    if (!isLeaderless) return 0;
     return Math.min(LIMITS.clientNoLeaderMs, (options.timeoutMs ?? LIMITS.clientRequestMs) / 4);
   }
 

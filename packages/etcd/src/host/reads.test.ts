@@ -88,6 +88,21 @@ test('without a leader it says so', async () => {
   await assert.rejects(read, NoLeaderError);
 });
 
+test('it says so soon where nobody has led for longer than an election takes', async () => {
+  const ctx = fakeContext();
+  const reads = new Reads(ctx);
+  reads.tick();
+  ctx.tick = 70;
+  reads.tick();
+  const read = reads.read();
+  reads.issue();
+  ctx.tick = 89;
+  reads.tick();
+  ctx.tick = 90;
+  reads.tick();
+  await assert.rejects(read, NoLeaderError);
+});
+
 test('limits and stopping', async () => {
   const ctx = fakeContext([1n, 2n], { maxWaiting: 1 });
   const reads = new Reads(ctx);

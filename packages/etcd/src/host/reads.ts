@@ -21,7 +21,8 @@ interface Waiter {
 
 interface Round {
   readonly waiters: Waiter[];
-  readonly deadlineTick: number;
+  /** When its first caller came. */
+  readonly sinceTick: number;
   /** Of the latest attempt; 0 before the first. */
   context: number;
   retryTick: number;
@@ -35,6 +36,7 @@ export class Reads {
   readonly #nextContext: () => number;
   #gathering: Round | undefined;
   #current: Round | undefined;
+  #leaderlessSince: number | undefined;
 
   constructor(ctx: NodeContext) {
     this.#ctx = ctx;
@@ -43,12 +45,8 @@ export class Reads {
 
   read(): Promise<LogIndex> {
     const { limits } = this.#ctx;
-    this.#gathering ??= {
-      waiters: [],
-      deadlineTick: this.#ctx.ticks() + ticksOf(limits, limits.requestTimeoutMs),
-      context: 0,
-      retryTick: 0,
-    };
+    const sinceTick = this.#ctx.ticks();
+    this.#gathering ??= { waiters: [], sinceTick, context: 0, retryTick: 0 };
     const { waiters } = this.#gathering;
     if (waiters.length >= limits.maxWaiting) {
       return Promise.reject(new TooManyProposalsError(`${waiters.length} reads wait already`));
@@ -97,9 +95,10 @@ export class Reads {
 
   tick(): void {
     const now = this.#ctx.ticks();
+    const patience = this.#patience(now);
     const round = this.#current;
     if (round === undefined) return;
-    if (round.deadlineTick <= now) {
+    if (round.sinceTick + patience <= now) {
       this.#current = undefined;
       const err =
         this.#ctx.core.leader === NONE
@@ -111,6 +110,21 @@ export class Reads {
       this.#ask(round);
       this.#ctx.kick();
     }
+  }
+
+  /**
+   * How many ticks a caller waits. An election is waited for; where there has been no leader for longer than any takes, a majority
+   * is away, and whoever asks is to hear so while there is time for something else.
+   */
+  #patience(now: number): number {
+    const { core, limits } = this.#ctx;
+    const usual = ticksOf(limits, limits.requestTimeoutMs);
+    if (core.leader !== NONE) {
+      this.#leaderlessSince = undefined;
+      return usual;
+    }
+    this.#leaderlessSince ??= now;
+    return now - this.#leaderlessSince >= usual ? ticksOf(limits, limits.leaderWaitMs) : usual;
   }
 
   stop(): void {

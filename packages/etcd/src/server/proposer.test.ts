@@ -149,6 +149,44 @@ describe('without a leader', () => {
     await failed;
   });
 
+  it('for longer than an election takes, writes hear so soon: their callers have time left to ask elsewhere', async () => {
+    const bench = new Bench();
+    bench.consensus.leader = 0n;
+    bench.clock.advance(TIMEOUT_MS + LIMITS.waiterSweepMs);
+    const failed = assert.rejects(bench.put(), (e) => isEtcdError(e, 'noLeader'));
+    await turn();
+    bench.clock.advance(LIMITS.leaderlessWriteMs + LIMITS.waiterSweepMs);
+    await failed;
+    // There is time left for another try, and for its answer.
+    assert.ok(LIMITS.clientNoLeaderMs >= LIMITS.leaderlessWriteMs + LIMITS.waiterSweepMs);
+  });
+
+  it('for a while and then with one, writes are patient again', async () => {
+    const bench = new Bench();
+    bench.consensus.leader = 0n;
+    bench.clock.advance(TIMEOUT_MS + LIMITS.waiterSweepMs);
+    bench.consensus.leader = ME;
+    bench.clock.advance(LIMITS.waiterSweepMs);
+    bench.consensus.leader = 0n;
+    const write = bench.put();
+    await turn();
+    bench.clock.advance(LIMITS.leaderlessWriteMs + LIMITS.waiterSweepMs);
+    bench.consensus.leader = ME;
+    bench.proposer.onLeadership();
+    bench.apply(bench.consensus.batches);
+    await write;
+  });
+
+  it('a write that was passed on before is not told that nobody took it', async () => {
+    const bench = new Bench();
+    bench.consensus.answer = new Promise(() => undefined);
+    const failed = assert.rejects(bench.put(), (e) => isEtcdError(e, 'timeout'));
+    await turn();
+    bench.consensus.leader = 0n;
+    bench.clock.advance(TIMEOUT_MS + LIMITS.waiterSweepMs);
+    await failed;
+  });
+
   it('writes refused for it are tried again', async () => {
     const bench = new Bench();
     bench.consensus.refuseWith = new NoLeaderError('nobody');

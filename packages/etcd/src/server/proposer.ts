@@ -70,6 +70,7 @@ export class Proposer {
   private readonly sweep: Timer;
   private queue: Queued[] = [];
   private scheduled = false;
+  private leaderlessSinceMs: number | undefined;
   private nextId: bigint;
 
   constructor(options: ProposerOptions) {
@@ -199,16 +200,33 @@ export class Proposer {
     const nowMs = this.options.clock.monotonicMs();
     // What never left the queue has had no effect: a client may try another member.
     const queued = new Set(this.queue.map(({ id }) => id));
+    const queuedEndMs = nowMs + this.impatienceMs(nowMs);
     // Oldest first, and all with the same patience: the first that has time left ends the search.
     for (const [id, { deadlineMs }] of this.waiting) {
-      if (deadlineMs > nowMs) break;
-      this.settle(id, etcdError(queued.has(id) ? 'noLeader' : 'timeout'));
+      if (deadlineMs > queuedEndMs) break;
+      if (queued.has(id)) this.settle(id, etcdError('noLeader'));
+      else if (deadlineMs <= nowMs) this.settle(id, etcdError('timeout'));
     }
     this.queue = this.queue.filter(({ id }) => this.waiting.has(id));
     for (const batch of this.underWay) {
       if (!batch.members.some(({ id }) => this.waiting.has(id))) this.underWay.delete(batch);
     }
     this.flush();
+  }
+
+  /**
+   * How much earlier than usual a write is told that nobody leads. An election is waited for; where there has been no leader for
+   * longer than any takes, a majority is away, and whoever asks is to hear so while there is time for something else.
+   */
+  private impatienceMs(nowMs: number): number {
+    if (this.options.consensus().status().leader !== 0n) {
+      this.leaderlessSinceMs = undefined;
+      return 0;
+    }
+    this.leaderlessSinceMs ??= nowMs;
+    const { timeoutMs } = this.options;
+    const isOver = nowMs - this.leaderlessSinceMs >= timeoutMs;
+    return isOver ? Math.max(0, timeoutMs - LIMITS.leaderlessWriteMs) : 0;
   }
 
   /** There is a leader, or another one. */

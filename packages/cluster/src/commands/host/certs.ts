@@ -11,11 +11,13 @@ import {
 import { StartError } from '../../errors.ts';
 import { readIfThere, writeAtomic } from '../../files.ts';
 import { hostLeaves } from '../../host/leaves.ts';
-import { kubeletCertDir } from '../../host/plan.ts';
-import { changeFacts, uploadAuthorities } from '../../host/publish.ts';
+import { StoreMembers, storeTls } from '../../host/members.ts';
+import { kubeletCertDir, storeEndpoints } from '../../host/plan.ts';
+import { changeFacts, readFacts, uploadAuthorities } from '../../host/publish.ts';
 import { ownRelease } from '../../host/release.ts';
 import type { HostSettings } from '../../host/settings.ts';
 import { hostApi, nowMs, requireHost, requireMaster, saveHost } from '../../host/store.ts';
+import { checkMajority, checkMastersFirst, checkStep } from '../../host/upgrade-checks.ts';
 import { limits } from '../../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../../paths.ts';
 import { lockHolder } from '../../runtime/lock.ts';
@@ -120,10 +122,22 @@ async function renewKubelet(paths: ClusterPaths, host: HostSettings): Promise<vo
   }
 }
 
+/** @throws StartError when the store cannot do without this host's member for a while */
+async function checkSpare(paths: ClusterPaths, host: HostSettings): Promise<void> {
+  if (!host.roles.includes('master')) return;
+  const members = new StoreMembers(storeEndpoints(host), storeTls(paths.pki), nowMs);
+  try {
+    await checkMajority(members, host);
+  } finally {
+    members.close();
+  }
+}
+
 /** Makes every certificate of this host anew and starts its processes again, one at a time. */
 export async function certsRotate(dataDir: string, io: Io): Promise<void> {
   const paths = clusterPaths(dataDir);
   const host = requireHost(paths);
+  await checkSpare(paths, host);
   const leaves = hostLeaves(host, limits.certificateDays).map((leaf) => leaf.file);
   // Whoever is without a certificate asks for one, or makes one: the supervisor, or the kubelet itself.
   const nodeOwn = host.roles.includes('master') ? [] : ['proxy', 'dns'];
@@ -148,6 +162,23 @@ export async function certsUpload(dataDir: string, io: Io): Promise<void> {
   }
 }
 
+/** @throws ConfigError or StartError, before anything has changed */
+async function checkUpgrade(paths: ClusterPaths, host: HostSettings, own: string): Promise<void> {
+  checkStep(host.cluster.release, own);
+  if (!host.roles.includes('master')) {
+    const ca = readIfThere(join(paths.pki, 'ca.crt')) ?? '';
+    await checkMastersFirst(host, { own, ca });
+    return;
+  }
+  await checkSpare(paths, host);
+  const api = hostApi(paths, host);
+  try {
+    checkStep((await readFacts(api)).cluster.release, own);
+  } finally {
+    api.close();
+  }
+}
+
 /**
  * Starts this host's supervisor from the programs that are installed now, and by its plan the processes, stage by stage, each
  * watched until it serves. A plan of the release before would not know the flags of the next.
@@ -156,6 +187,7 @@ export async function upgrade(dataDir: string, io: Io): Promise<void> {
   const paths = clusterPaths(dataDir);
   const host = requireHost(paths);
   const release = ownRelease();
+  await checkUpgrade(paths, host, release);
   io.err(`${host.name}: ${host.cluster.release} → ${release}\n`);
   await roll(paths, io, true);
   saveHost(paths, { ...requireHost(paths), cluster: { ...host.cluster, release } });

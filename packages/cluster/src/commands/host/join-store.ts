@@ -29,8 +29,19 @@ async function withMembers<T>(
 const othersThan = (host: HostSettings): MasterAddress[] =>
   host.masters.filter((one) => one.name !== host.name);
 
+/** What an interrupted join is taken back by, also by a reset that finds no settings yet. */
+interface Joining {
+  /** Names this host's member, which has no other name until it has run. */
+  readonly peerUrl: string;
+  readonly others: readonly MasterAddress[];
+}
+
+/** Written before the member is there: whatever ends this process, somebody knows where to look for it. */
+const remember = (paths: ClusterPaths, joining: Joining): void =>
+  writeAtomic(paths.joining, JSON.stringify(joining));
+
 /** A member that never ran is what an interrupted join has left; any other is somebody's. */
-async function addOrFind(members: StoreMembers, host: HostSettings) {
+async function addOrFind(members: StoreMembers, host: HostSettings, beforeAdding: () => void) {
   const peerUrl = peerUrlOf(host);
   const all = await members.list();
   const there = all.find((one) => one.peerURLs.includes(peerUrl));
@@ -39,8 +50,14 @@ async function addOrFind(members: StoreMembers, host: HostSettings) {
       `the cluster has a master called ${host.name}; name this host with --name, or if that one is gone: "kubets etcd member remove ${host.name}" on another master`,
     );
   }
-  if (there === undefined) return members.addLearner(peerUrl);
-  if (there.name === '' && there.isLearner) return { id: there.ID, members: all };
+  if (there === undefined) {
+    beforeAdding();
+    return members.addLearner(peerUrl);
+  }
+  if (there.name === '' && there.isLearner) {
+    beforeAdding();
+    return { id: there.ID, members: all };
+  }
   // As `kubets etcd member list` shows it.
   const who = there.name || BigInt(there.ID).toString(16);
   throw new ConfigError(
@@ -62,21 +79,21 @@ export function addToStore(
 ): Promise<HostSettings> {
   const others = masters.filter((one) => one.address !== host.address);
   return withMembers(paths, others, async (members) => {
-    const added = await addOrFind(members, host);
-    writeAtomic(paths.joining, added.id);
+    const joining = { peerUrl: peerUrlOf(host), others };
+    const added = await addOrFind(members, host, () => remember(paths, joining));
     const all = added.members.map((one) => named(one, added.id, host));
     return { ...host, store: { state: 'existing', members: all } };
   });
 }
 
 /** One try. @returns what stands in the way, or all members once this one has its vote */
-async function promoteOnce(members: StoreMembers, id: string) {
+async function promoteOnce(members: StoreMembers, peerUrl: string) {
   const all = await members.list();
-  const own = all.find((one) => one.ID === id);
+  const own = all.find((one) => one.peerURLs.includes(peerUrl));
   if (own === undefined) throw new StartError('this host’s member was taken out of the store');
   if (!own.isLearner) return all;
   try {
-    await members.promote(id);
+    await members.promote(own.ID);
     return all;
   } catch (error) {
     return errorMessage(error);
@@ -94,11 +111,10 @@ export function promoteInStore(
   host: HostSettings,
   { io, timeoutMs }: { readonly io: Io; readonly timeoutMs: number },
 ): Promise<string[]> {
-  const id = readIfThere(paths.joining) ?? '';
   const endMs = systemClock.monotonicMs() + timeoutMs;
   return withMembers(paths, othersThan(host), async (members) => {
     for (;;) {
-      const done = await promoteOnce(members, id);
+      const done = await promoteOnce(members, peerUrlOf(host));
       if (typeof done !== 'string') return done.map((one) => one.name);
       if (systemClock.monotonicMs() > endMs) {
         throw new LateError(
@@ -110,12 +126,16 @@ export function promoteInStore(
   });
 }
 
-/** Takes back what {@link addToStore} did; does nothing where it did nothing. */
-export async function takeOutOfStore(paths: ClusterPaths, host: HostSettings, io: Io) {
-  const id = readIfThere(paths.joining) ?? '';
-  if (id === '') return;
+/** Takes back what {@link addToStore} did, with or without settings of this host; does nothing where it did nothing. */
+export async function takeOutOfStore(paths: ClusterPaths, io: Io): Promise<void> {
+  const text = readIfThere(paths.joining) ?? '';
+  if (text === '') return;
   try {
-    await withMembers(paths, othersThan(host), (members) => members.remove(id));
+    const { peerUrl, others } = JSON.parse(text) as Joining;
+    await withMembers(paths, others, async (members) => {
+      const own = (await members.list()).find((one) => one.peerURLs.includes(peerUrl));
+      if (own !== undefined) await members.remove(own.ID);
+    });
   } catch (error) {
     io.err(
       `this host’s member may be left in the store (${errorMessage(error)}); on another master: "kubets etcd member list", and "kubets etcd member remove" if it is there\n`,

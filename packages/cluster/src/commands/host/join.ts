@@ -164,15 +164,15 @@ async function begin(options: JoinOptions, roles: readonly HostRole[], io: Io) {
     saveHost(paths, whole);
     return whole;
   } catch (error) {
-    await takeBack(paths, host, io);
+    await takeBack(paths, io);
     throw error;
   }
 }
 
 /** Leaves host and cluster as they were before. */
-async function takeBack(paths: ClusterPaths, host: HostSettings, io: Io): Promise<void> {
+async function takeBack(paths: ClusterPaths, io: Io): Promise<void> {
   io.err('join failed, taking back what was done\n');
-  await takeOutOfStore(paths, host, io);
+  await takeOutOfStore(paths, io);
   await undo(paths, io);
 }
 
@@ -232,7 +232,7 @@ export async function join(options: JoinOptions, io: Io): Promise<void> {
         `${error.message}. What was done stays: the same command again goes on, "kubets reset" takes it back`,
       );
     }
-    await takeBack(paths, host, io);
+    await takeBack(paths, io);
     throw error;
   }
   rmSync(paths.joining, { force: true });

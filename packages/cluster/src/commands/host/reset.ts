@@ -8,7 +8,7 @@ import { ConfigError, createLogger, delay, errorMessage, systemClock } from '@ku
 import { StoreMembers, storeTls } from '../../host/members.ts';
 import { bootstrapFile, storeEndpoints } from '../../host/plan.ts';
 import { changeMasters } from '../../host/publish.ts';
-import { type HostSettings, hostPorts } from '../../host/settings.ts';
+import { type HostSettings, hostPorts, masterAddresses } from '../../host/settings.ts';
 import { hostApi, nowMs, savedHost } from '../../host/store.ts';
 import { limits } from '../../limits.ts';
 import { type ClusterPaths, clusterPaths } from '../../paths.ts';
@@ -16,6 +16,7 @@ import { lockHolder, releaseLock } from '../../runtime/lock.ts';
 import { clusterProcesses, endProcesses, staysOn } from '../../runtime/processes.ts';
 import type { Io } from '../io.ts';
 import { NodeRuntimes } from '../node-runtimes.ts';
+import { takeOutOfStore } from './join-store.ts';
 import { clusterFile } from './service.ts';
 
 const run = promisify(execFile);
@@ -61,6 +62,8 @@ async function deleteNode(paths: ClusterPaths, host: HostSettings): Promise<void
 async function leave(paths: ClusterPaths, host: HostSettings, io: Io): Promise<void> {
   if (host.roles.includes('master')) {
     try {
+      // The only master takes the cluster with it: there is nobody to tell.
+      if (masterAddresses(host).every((address) => address === host.address)) return;
       if (host.roles.includes('node')) await deleteNode(paths, host);
       await leaveMasters(paths, host);
     } catch (error) {
@@ -128,13 +131,22 @@ async function cleanKernel(io: Io): Promise<void> {
 }
 
 /** Everything below the data directory but what a waiting supervisor holds. */
-function removeFiles(paths: ClusterPaths): void {
+function filesOf(paths: ClusterPaths): string[] {
   const holder = lockHolder(paths.lock);
-  for (const name of existsSync(paths.dataDir) ? readdirSync(paths.dataDir) : []) {
-    if (holder !== undefined && name === 'supervisor.pid') continue;
+  const names = existsSync(paths.dataDir) ? readdirSync(paths.dataDir) : [];
+  return names.filter((name) => holder === undefined || name !== 'supervisor.pid');
+}
+
+function removeFiles(paths: ClusterPaths): void {
+  for (const name of filesOf(paths)) {
     rmSync(join(paths.dataDir, name), { recursive: true, force: true });
   }
   rmSync(paths.runDir, { recursive: true, force: true });
+}
+
+function lastWord(host: HostSettings | undefined, hadFiles: boolean): string {
+  if (host !== undefined) return `${host.name} is part of no cluster now`;
+  return hadFiles ? 'what was left here is removed' : 'nothing was left to reset';
 }
 
 /** @throws ConfigError when a cluster made by "kubets up" lives here */
@@ -151,11 +163,13 @@ export async function reset(options: ResetOptions, io: Io): Promise<void> {
   } catch (error) {
     io.err(`${errorMessage(error)}; going on without\n`);
   }
-  if (host !== undefined && !options.local) await leave(paths, host, io);
+  const hadFiles = filesOf(paths).length > 0;
+  if (!options.local) {
+    if (host === undefined) await takeOutOfStore(paths, io);
+    else await leave(paths, host, io);
+  }
   await forget(paths, io);
   if (lockHolder(paths.lock) === undefined) releaseLock(paths.lock);
   removeFiles(paths);
-  io.err(
-    host === undefined ? 'nothing was left to reset\n' : `${host.name} is part of no cluster now\n`,
-  );
+  io.err(`${lastWord(host, hadFiles)}\n`);
 }
