@@ -307,6 +307,24 @@ test('the cluster goes on without the master whose plug is pulled', { skip }, as
   assert.deepEqual(pidsOf('m2'), before);
 });
 
+test('the cluster comes back from a backup on a host with another address', { skip }, async () => {
+  const file = join(hosts.dir, 'backup');
+  await kubets('m2', ['backup', file]);
+  for (const name of ['m2', 'm3']) await hosts.kill(name);
+  const { err } = await kubets('n2', ['restore', file]);
+  assert.match(err, /back with one master.*\n.*"kubets reset", then let it join again/);
+  const web = ['get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas}'];
+  assert.equal(await hosts.kubectl('n2', web), '4');
+  // Its masters are gone: it leaves what it cannot find, and joins what it is told of.
+  await kubets('n1', ['reset']);
+  const line = (await kubets('n2', ['token', 'create', '--print-join-command'])).out.trim();
+  assert.ok(line.includes(`${hosts.get('n2').address}:6443`), line);
+  const words = [...line.split(' ').slice(1), '--name', 'n1', '--runtime', 'simulated'];
+  await kubets('n1', words);
+  await hosts.kubectl('n2', ['wait', '--for=condition=Ready', 'node/n1', '--timeout=60s']);
+  await hosts.kubectl('n2', ['rollout', 'status', 'deployment/web', '--timeout=60s']);
+});
+
 test('a host that leaves leaves nothing behind, however often it is told', { skip }, async () => {
   await kubets('n1', ['reset']);
   assert.deepEqual(readdirSync(hosts.get('n1').dataDir), []);

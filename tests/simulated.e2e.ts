@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { startTimeOf } from '../packages/cluster/src/runtime/processes.ts';
 import { kubets, TestCluster } from './support/cluster.ts';
 import { eventually, needProgram } from './support/shell.ts';
 
@@ -226,8 +227,26 @@ test('stopping and starting again brings the same objects back', async () => {
   assert.equal(uid, before);
 });
 
+/** Its parent may be gone, and nobody there yet to take note of its end. */
+const isAlive = (pid: number): boolean => startTimeOf(pid) !== undefined;
+
 test('down leaves no process', async () => {
   const pids = cluster.processes().map((one) => one.pid);
   await cluster.stop();
-  for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  assert.deepEqual(pids.filter(isAlive), []);
+});
+
+test('down ends what a killed supervisor has left, and status says what that is', async () => {
+  await cluster.start();
+  const pids = cluster.processes().map((one) => one.pid);
+  const words = ['status', '--data-dir', cluster.dir];
+  const { supervisor } = JSON.parse((await kubets([...words, '--json'])).out);
+  process.kill(supervisor, 'SIGKILL');
+  await eventually('the supervisor has ended', 10_000, async () => {
+    const { code, err } = await kubets(words);
+    assert.equal(code, 1);
+    assert.match(err, /its supervisor has ended.*"kubets up" takes over, "kubets down" ends/);
+  });
+  await cluster.stop();
+  assert.deepEqual(pids.filter(isAlive), []);
 });

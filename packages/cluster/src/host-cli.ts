@@ -219,6 +219,11 @@ function addRun(program: Command, { io, onRoll, exchange }: HostCliParts): void 
     .action((flags: DirFlag) => upgrade(flags.dataDir, io));
 }
 
+interface RestoreFlags extends DirFlag {
+  readonly advertiseAddress?: string;
+  readonly controlPlaneEndpoint?: string;
+}
+
 function addRescue(program: Command, { io }: HostCliParts): void {
   program
     .command('backup <file>')
@@ -228,10 +233,18 @@ function addRescue(program: Command, { io }: HostCliParts): void {
   program
     .command('restore <file>')
     .description(
-      'on a host of the same address: make the cluster in a backup anew, with this one master',
+      'on a host that is part of no cluster: make the cluster in a backup anew, with this one master',
     )
     .addOption(dirOption())
-    .action((file: string, flags: DirFlag) => restore(flags.dataDir, file, io));
+    .option(
+      '--advertise-address <address>',
+      'address others reach this host at (default: that of the backup’s master if it is here, else this host’s)',
+    )
+    .option(
+      '--control-plane-endpoint <host:port>',
+      'address of all masters together (default: as before; what was the master’s own goes with it)',
+    )
+    .action((file: string, flags: RestoreFlags) => restore({ ...flags, file }, io));
   program
     .command('recover')
     .description('on the last master: go on alone when the majority is lost for good')

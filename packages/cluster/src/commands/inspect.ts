@@ -41,7 +41,14 @@ export function status(dataDir: string, asJson: boolean, io: Io): boolean {
   io.out(`cluster ${paths.dataDir}: ${phase}, ${file.runtime} runtime\n`);
   io.out(`${renderProcesses(file, systemClock.now(), observe).join('\n')}\n`);
   io.out(`all together: ${Math.round(total / 1048576)} MiB resident\n`);
+  if (!isUp && total > 0) io.err(orphaned(paths));
   return isUp;
+}
+
+/** What is left of a supervisor that was killed: it looks well, as long as nothing happens to it. */
+function orphaned(paths: ClusterPaths): string {
+  const [start, stop] = existsSync(paths.host) ? ['run', 'reset'] : ['up', 'down'];
+  return `its supervisor has ended, nobody starts again what ends; "kubets ${start}" takes over, "kubets ${stop}" ends what is left\n`;
 }
 
 export function kubeconfig(dataDir: string, io: Io): void {

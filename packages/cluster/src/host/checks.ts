@@ -75,11 +75,15 @@ export async function checkPorts(
   if (roles.includes('node')) refuse(hostPorts.dns, await udpProblem(hostPorts.dns), 'UDP ');
 }
 
+const ownAddresses = () => Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+
+export const isOwnAddress = (address: string): boolean =>
+  ownAddresses().some((one) => one.address === address);
+
 /** @throws ConfigError when the address is not one of this host's */
 export function checkAddress(address: string): void {
-  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  if (own.some((one) => one.address === address)) return;
-  const others = own.filter((one) => !one.internal && one.family === 'IPv4');
+  if (isOwnAddress(address)) return;
+  const others = ownAddresses().filter((one) => !one.internal && one.family === 'IPv4');
   if (others.length === 0) {
     throw new ConfigError(
       'this host has no address others could reach; bring a network up ("ip addr" shows them)',
@@ -95,8 +99,7 @@ export function checkAddress(address: string): void {
  * @throws ConfigError for a master without its address
  */
 export function withPresentAddress(host: HostSettings, present: string): HostSettings {
-  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  if (own.some((one) => one.address === host.address)) return host;
+  if (isOwnAddress(host.address)) return host;
   if (!host.roles.includes('master')) return { ...host, address: present };
   throw new ConfigError(
     `this master’s address ${host.address} is gone, the host has ${present}; give it back the old one, or take it out and let it join again: ` +

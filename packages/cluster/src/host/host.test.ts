@@ -23,6 +23,7 @@ import {
 } from './publish.ts';
 import {
   addressIn,
+  aloneOf,
   apiServiceIp,
   checkName,
   dnsServiceIp,
@@ -87,6 +88,26 @@ describe('settings', () => {
     for (const bad of ['{', 'null', '{"version":2}', '{"version":1}']) {
       assert.throws(() => parseHost(bad, 'f'), /kubets reset/);
     }
+  });
+
+  test('of a cluster shrunk to one master the endpoint is that, where it was a former one', () => {
+    const learned = ['192.0.2.3'];
+    const at = (endpoint: string) => ({ ...host, learned, cluster: { ...host.cluster, endpoint } });
+    const endpointOf = (before: string, o?: { address?: string; endpoint?: string }) =>
+      aloneOf(at(before), o).cluster.endpoint;
+    assert.equal(endpointOf('192.0.2.1:6443'), '192.0.2.1:6443');
+    for (const former of ['192.0.2.2', '192.0.2.3']) {
+      assert.equal(endpointOf(`${former}:6443`), '192.0.2.1:6443');
+    }
+    const address = '198.51.100.1';
+    assert.equal(endpointOf('192.0.2.1:6443', { address }), '198.51.100.1:6443');
+    assert.equal(endpointOf('api.example:6443', { address }), 'api.example:6443');
+    assert.equal(endpointOf('192.0.2.100:443', { address }), '192.0.2.100:443');
+    const endpoint = 'other.example';
+    assert.equal(endpointOf('192.0.2.1:6443', { address, endpoint }), 'other.example:6443');
+    const moved = aloneOf(at('192.0.2.1:6443'), { address });
+    assert.deepEqual(masterAddresses(moved), [address]);
+    assert.deepEqual(moved.store.members, [`m1=https://${address}:2380`]);
   });
 
   test('living masters are asked first', () => {

@@ -92,18 +92,6 @@ export async function publishFacts(api: Api, host: HostSettings): Promise<void> 
   await apply(api, 'configmaps', factsMap({ cluster: host.cluster, masters: host.masters }));
 }
 
-/** Changes the shared facts, whoever else does at the same time. @throws ApiError, a conflict, when somebody was faster */
-export async function changeFacts(
-  api: Api,
-  change: (facts: SharedFacts) => SharedFacts,
-): Promise<void> {
-  const maps = api.resource<ConfigMap>('v1', 'configmaps');
-  const map = await maps.get(SYSTEM, CONFIG_MAP);
-  const facts = JSON.parse(map.data?.cluster ?? '{}') as SharedFacts;
-  // The version that was read comes along: somebody else's change in between makes this a conflict.
-  await maps.update({ ...map, ...pickData(factsMap(change(facts))) });
-}
-
 const pickData = ({ data = {} }: ConfigMap): Pick<ConfigMap, 'data'> => ({ data });
 
 /** Hosts come and go at the same time: what collided with somebody else's change is tried again. */
@@ -118,14 +106,22 @@ async function untilNoConflict(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Changes the list of masters, see {@link untilNoConflict}. */
+/** Changes the shared facts, whoever else does at the same time. */
+export function changeFacts(api: Api, change: (facts: SharedFacts) => SharedFacts): Promise<void> {
+  const maps = api.resource<ConfigMap>('v1', 'configmaps');
+  return untilNoConflict(async () => {
+    const map = await maps.get(SYSTEM, CONFIG_MAP);
+    const facts = JSON.parse(map.data?.cluster ?? '{}') as SharedFacts;
+    // The version that was read comes along: somebody else's change in between makes this a conflict.
+    await maps.update({ ...map, ...pickData(factsMap(change(facts))) });
+  });
+}
+
+/** Changes the list of masters in the shared facts. */
 export const changeMasters = (
   api: Api,
   change: (masters: readonly MasterAddress[]) => readonly MasterAddress[],
-): Promise<void> =>
-  untilNoConflict(() =>
-    changeFacts(api, (facts) => ({ ...facts, masters: change(facts.masters) })),
-  );
+): Promise<void> => changeFacts(api, (facts) => ({ ...facts, masters: change(facts.masters) }));
 
 /**
  * Signs the public facts with a token, as a controller-manager will: one that has just begun to lead does so only after a while,

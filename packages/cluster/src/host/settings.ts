@@ -159,3 +159,28 @@ export function parseHost(text: string, file: string): HostSettings {
   if (!whole) throw new ConfigError(`${file} is damaged (a field is missing); ${remedy}`);
   return host as HostSettings;
 }
+
+/**
+ * The cluster shrunk to this one master, which others join anew. An endpoint that was a former master's address would lead nowhere: it
+ * is this host's from then on; a name, or a balancer's address, stays.
+ * @param o.address this host's, where it is another one now
+ * @param o.endpoint `HOST:PORT` to be used in any case
+ */
+export function aloneOf(
+  host: HostSettings,
+  o: { readonly address?: string; readonly endpoint?: string | undefined } = {},
+): HostSettings {
+  const { address = host.address } = o;
+  const former = [host.address, ...masterAddresses(host)];
+  const before = parseEndpoint(host.cluster.endpoint);
+  const kept = former.includes(before.host) ? { ...before, host: address } : before;
+  const to = o.endpoint === undefined ? kept : parseEndpoint(o.endpoint);
+  return {
+    ...host,
+    address,
+    cluster: { ...host.cluster, endpoint: `${to.host}:${to.port}` },
+    masters: [{ name: host.name, address }],
+    learned: [],
+    store: { state: 'new', members: [`${host.name}=https://${address}:${hostPorts.etcdPeer}`] },
+  };
+}

@@ -25,7 +25,16 @@ export function shortDuration(ms: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-function processLine(one: ClusterProcess, nowMs: number, observed: Observed | undefined): string {
+/** Of the first column; names that are longer make it wider. */
+const NAME_WIDTH = 26;
+const MARK_WIDTH = 2;
+
+function processLine(
+  one: ClusterProcess,
+  nowMs: number,
+  o: { readonly observed: Observed | undefined; readonly width: number },
+): string {
+  const { observed, width } = o;
   const alive = observed?.alive ?? true;
   const state = alive || one.state === 'stopped' ? one.state : 'dead';
   const mark = MARKS[state] ?? '✗';
@@ -34,7 +43,7 @@ function processLine(one: ClusterProcess, nowMs: number, observed: Observed | un
     observed === undefined ? '' : `${Math.round(observed.residentBytes / 1048576)} MiB`;
   const restarts = one.restarts === 0 ? '' : `restarts ${one.restarts}`;
   const cells = [
-    `${mark} ${one.name}`.padEnd(26),
+    `${mark} ${one.name}`.padEnd(width),
     state.padEnd(12),
     String(one.pid ?? '-').padEnd(8),
     age.padEnd(6),
@@ -50,10 +59,15 @@ export function renderProcesses(
   nowMs: number,
   observe?: (pid: number) => Observed | undefined,
 ): string[] {
-  const titles = '  PROCESS                  STATE        PID      AGE';
+  const longest = Math.max(...file.processes.map((one) => one.name.length + MARK_WIDTH));
+  const width = Math.max(NAME_WIDTH, longest);
+  const titles = `${'  PROCESS'.padEnd(width)} STATE        PID      AGE`;
   const head = observe === undefined ? titles : `${titles}    MEMORY`;
   const rows = file.processes.map((one) =>
-    processLine(one, nowMs, one.pid === undefined ? undefined : observe?.(one.pid)),
+    processLine(one, nowMs, {
+      observed: one.pid === undefined ? undefined : observe?.(one.pid),
+      width,
+    }),
   );
   return [head, ...rows];
 }

@@ -32,6 +32,13 @@ test('every process has a line with its state, pid, age and restarts', () => {
   assert.match(lines[2] ?? '', /✗ etcd-2 +backing-off +101 +65s +restarts 2$/);
 });
 
+test('a long name keeps its columns under their titles', () => {
+  const name = 'cloud-controller-manager-1';
+  const lines = renderProcesses(fileOf({ a: 'ready', [name]: 'ready' }), NOW_MS);
+  const columns = lines.map((line) => line.search(/STATE|ready/));
+  assert.equal(new Set(columns).size, 1, lines.join('\n'));
+});
+
 test('a process the file calls ready but the machine does not know is dead', () => {
   const gone = () => ({ alive: false, residentBytes: 0 });
   assert.match(renderProcesses(fileOf({ a: 'ready' }), NOW_MS, gone)[1] ?? '', /✔? ?.*dead/);

@@ -49,16 +49,17 @@ async function turn(dataDir: string, file: string | undefined, deps: Deps): Prom
   });
 }
 
-function nextSteps({ self, removed }: Survivor): string {
+function outcome({ self, removed }: Survivor): string {
   const gone = removed.map((m) => `  ${hex(m.id)} ${m.name} ${m.peerUrls.join(',')}\n`).join('');
-  return (
-    `${self.name || hex(self.id)} is now the only member; no longer part of the cluster:\n${gone}` +
-    'Next:\n' +
-    '  1. Make sure that none of those ever starts again: delete their data directories.\n' +
-    '  2. Start this member with the flags it had.\n' +
-    '  3. Add new members, one after the other: kubets etcd member add NAME --peer-urls URL --learner\n'
-  );
+  return `${self.name || hex(self.id)} is now the only member; no longer part of the cluster:\n${gone}`;
 }
+
+/** For whoever sits there, not for a program that goes on by itself: on standard error. */
+const NEXT_STEPS =
+  'Next:\n' +
+  '  1. Make sure that none of those ever starts again: delete their data directories.\n' +
+  '  2. Start this member with the flags it had.\n' +
+  '  3. Add new members, one after the other: kubets etcd member add NAME --peer-urls URL --learner\n';
 
 async function recover(flags: RecoverFlags, deps: Deps): Promise<void> {
   const { dataDir, backup, encryptionKeyFile } = flags;
@@ -75,7 +76,8 @@ async function recover(flags: RecoverFlags, deps: Deps): Promise<void> {
       await copyDataDir(path, copy);
       io.err(`what was there before is in ${copy}\n`);
     }
-    io.out(nextSteps(await turn(path, encryptionKeyFile, deps)));
+    io.out(outcome(await turn(path, encryptionKeyFile, deps)));
+    io.err(NEXT_STEPS);
   } finally {
     await release();
   }

@@ -113,8 +113,8 @@ export class Reads {
   }
 
   /**
-   * How many ticks a caller waits. An election is waited for; where there has been no leader for longer than any takes, a majority
-   * is away, and whoever asks is to hear so while there is time for something else.
+   * How many ticks a caller waits. An election is waited for; where there has been no leader for longer than any takes, a
+   * majority is away, and whoever asks is to hear so while there is time for something else.
    */
   #patience(now: number): number {
     const { core, limits } = this.#ctx;

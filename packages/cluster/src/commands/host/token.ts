@@ -59,11 +59,13 @@ export async function tokenList(dataDir: string, io: Io): Promise<void> {
 /** @param text the whole token, or its first six characters */
 export async function tokenDelete(dataDir: string, text: string, io: Io): Promise<void> {
   const id = text.split('.')[0] ?? '';
-  if (!/^[a-z0-9]{6}$/.test(id)) throw new ConfigError(`"${text}" is no token and no token's id`);
+  if (!/^[a-z0-9]{6}$/.test(id))
+    throw new ConfigError(`"${text}" is no token, nor the six characters one begins with`);
   const paths = clusterPaths(dataDir);
   const api = hostApi(paths, requireMaster(paths));
   try {
-    if (!(await deleteToken(api, id))) throw new ConfigError(`there is no token ${id}`);
+    if (!(await deleteToken(api, id)))
+      throw new ConfigError(`there is no token ${id}; "kubets token list" shows them`);
     io.err(`token ${id} is void\n`);
   } finally {
     api.close();
