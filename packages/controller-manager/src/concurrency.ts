@@ -13,6 +13,7 @@ export const concurrencyFlags = {
   'concurrent-statefulset-syncs': syncs('StatefulSets'),
   'concurrent-job-syncs': syncs('Jobs'),
   'concurrent-cron-job-syncs': syncs('CronJobs'),
+  'concurrent-horizontal-pod-autoscaler-syncs': syncs('HorizontalPodAutoscalers'),
   'concurrent-resource-quota-syncs': syncs('ResourceQuotas'),
   'concurrent-endpoint-syncs': syncs('Services whose Endpoints are kept'),
   'concurrent-service-endpoint-syncs': syncs('Services whose EndpointSlices are kept'),
@@ -28,6 +29,7 @@ interface Raw {
   concurrentStatefulsetSyncs: number;
   concurrentJobSyncs: number;
   concurrentCronJobSyncs: number;
+  concurrentHorizontalPodAutoscalerSyncs: number;
   concurrentResourceQuotaSyncs: number;
   concurrentEndpointSyncs: number;
   concurrentServiceEndpointSyncs: number;
@@ -47,6 +49,7 @@ export function concurrencyOf(config: Raw): Concurrency {
     statefulset: config.concurrentStatefulsetSyncs,
     job: config.concurrentJobSyncs,
     cronjob: config.concurrentCronJobSyncs,
+    horizontalpodautoscaler: config.concurrentHorizontalPodAutoscalerSyncs,
     resourcequota: config.concurrentResourceQuotaSyncs,
     endpoints: config.concurrentEndpointSyncs,
     endpointslice: config.concurrentServiceEndpointSyncs,

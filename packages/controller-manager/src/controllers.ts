@@ -1,3 +1,4 @@
+import { autoscalerController } from './autoscaler/reconciler.ts';
 import { bootstrapSigner, tokenCleaner } from './bootstrap/reconciler.ts';
 import {
   csrApprovingController,
@@ -60,6 +61,7 @@ export function allControllers(common: ControllerDeps, options: ControllerOption
     jobController(deps),
     cronJobController(deps),
     disruptionController(deps),
+    autoscalerController(deps),
     quotaController(deps),
     endpointsController(deps),
     endpointSliceController(deps),

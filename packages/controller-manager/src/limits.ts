@@ -97,6 +97,10 @@ export const DAEMON_BACKOFF_MAX_MS = 900_000;
 /** An eviction whose pod is still there after this long is taken to have failed. */
 export const DISRUPTION_TIMEOUT_MS = 120_000;
 
+/** How often an autoscaler looks at its target, and how many do at once. */
+export const AUTOSCALER_PERIOD_MS = 15_000;
+export const AUTOSCALER_CONCURRENCY = 5;
+
 /** Objects that come and go within this time are counted once, together. */
 export const QUOTA_SETTLE_MS = 500;
 

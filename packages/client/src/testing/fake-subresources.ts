@@ -1,4 +1,10 @@
-import { conflict, type GroupResource, type KubeObject, methodNotSupported } from '@kubets/api';
+import {
+  conflict,
+  type GroupResource,
+  type KubeObject,
+  methodNotSupported,
+  scaleOf,
+} from '@kubets/api';
 import { asObject, type Loose } from './fake-rules.ts';
 
 type Json = Record<string, unknown>;
@@ -12,15 +18,7 @@ const recordAt = (value: unknown, member: string): Json => {
 /** What a subresource shows of an object. */
 export function readSubresource(object: Loose, subresource: string): KubeObject {
   if (subresource !== 'scale') return asObject(object);
-  const { name, namespace, uid, resourceVersion } = object.metadata;
-  const scale = {
-    apiVersion: 'autoscaling/v1',
-    kind: 'Scale',
-    metadata: { name, namespace, uid, resourceVersion },
-    spec: { replicas: object.spec?.replicas ?? 0 },
-    status: { replicas: object.status?.replicas ?? 0 },
-  };
-  return scale as unknown as KubeObject;
+  return scaleOf(asObject(object)) as KubeObject;
 }
 
 /** The object after a write to one of its subresources. @throws ApiError when the fake has no such subresource */

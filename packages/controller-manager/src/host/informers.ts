@@ -9,6 +9,7 @@ import type {
   Deployment,
   EndpointSlice,
   Endpoints,
+  HorizontalPodAutoscaler,
   Job,
   KubeObject,
   Lease,
@@ -199,6 +200,11 @@ export class SharedInformers {
 
   get storageClasses(): Informer<StorageClass> {
     return this.#shared<StorageClass>('storage.k8s.io/v1', 'storageclasses', {});
+  }
+
+  get autoscalers(): Informer<HorizontalPodAutoscaler> {
+    const resource = 'horizontalpodautoscalers';
+    return this.#shared<HorizontalPodAutoscaler>('autoscaling/v2', resource, {});
   }
 
   get resourceQuotas(): Informer<ResourceQuota> {

@@ -31,6 +31,7 @@ const RESOURCES: Record<string, string> = {
   resourcequotas: 'v1',
   cronjobs: 'batch/v1',
   poddisruptionbudgets: 'policy/v1',
+  horizontalpodautoscalers: 'autoscaling/v2',
   jobs: 'batch/v1',
   leases: 'coordination.k8s.io/v1',
   endpointslices: 'discovery.k8s.io/v1',

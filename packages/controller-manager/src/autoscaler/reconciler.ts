@@ -1,0 +1,316 @@
+/** Sizes workloads by what their pods use. */
+import {
+  builtinKinds,
+  type HorizontalPodAutoscaler,
+  type HorizontalPodAutoscalerCondition,
+  type HorizontalPodAutoscalerStatus,
+  isNotFound,
+  type KubeObject,
+  type MetricSpec,
+  type Pod,
+  parseDurationMs,
+  Quantity,
+  type Scale,
+} from '@kubets/api';
+import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
+import { AUTOSCALER_CONCURRENCY, AUTOSCALER_PERIOD_MS } from '../limits.ts';
+import { sameJson } from '../objects/json.ts';
+import { formatTime, keyOf, nameOf, namespaceOf, parseTime } from '../objects/meta.ts';
+import { decideScaling, type Measurement, resourceOf, type ScalingPlan } from './decide.ts';
+import { type Memory, type Noted, recent, type Said } from './recommend.ts';
+import { type PodMetric, UsageError } from './usage.ts';
+
+export function autoscalerController(deps: ControllerDeps): Controller {
+  const { autoscalers } = deps.informers;
+  const loop = new Autoscaling(deps);
+  return queueController({
+    name: 'horizontalpodautoscaler',
+    deps,
+    concurrency: deps.concurrency?.horizontalpodautoscaler ?? AUTOSCALER_CONCURRENCY,
+    needs: [autoscalers],
+    subscribe: (queue) => [
+      autoscalers.on({
+        add: (one) => queue.add(keyOf(one)),
+        update: (old, one) => {
+          if (!sameJson(old.spec, one.spec)) queue.add(keyOf(one));
+        },
+        delete: (one) => loop.forget(keyOf(one)),
+      }),
+    ],
+    async reconcile(key, queue) {
+      const autoscaler = autoscalers.get(key);
+      if (autoscaler === undefined) return;
+      queue.addAfter(key, AUTOSCALER_PERIOD_MS);
+      await loop.look(autoscaler);
+    },
+  });
+}
+
+/** The usage of a pod, as the API of metrics has it. */
+interface PodUsage extends KubeObject {
+  timestamp?: string;
+  window?: string;
+  containers?: { name: string; usage?: Record<string, string> }[];
+}
+
+interface Target {
+  readonly gv: string;
+  readonly resource: string;
+  readonly scale: Scale;
+}
+
+const NOTHING: Memory = { wanted: [], ups: [], downs: [] };
+
+class Autoscaling {
+  readonly #deps: ControllerDeps;
+  readonly #api;
+  readonly #pods;
+  readonly #usage;
+  readonly #events;
+  readonly #memory = new Map<string, Memory>();
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    const gv = 'autoscaling/v2';
+    this.#api = deps.api.resource<HorizontalPodAutoscaler>(gv, 'horizontalpodautoscalers');
+    this.#pods = deps.api.resource<Pod>('v1', 'pods');
+    this.#usage = deps.api.resource<PodUsage>('metrics.k8s.io/v1beta1', 'pods');
+    this.#events = deps.recorder('horizontal-pod-autoscaler');
+  }
+
+  forget(key: string): void {
+    this.#memory.delete(key);
+  }
+
+  async look(autoscaler: HorizontalPodAutoscaler): Promise<void> {
+    const target = await this.#target(autoscaler);
+    if (typeof target === 'string') {
+      const message = `the HPA controller was unable to get the target's current scale: ${target}`;
+      this.#tell(autoscaler, 'Warning', 'FailedGetScale', target);
+      const said = [able('False', 'FailedGetScale', message)];
+      return this.#write(autoscaler, { ...autoscaler.status }, said);
+    }
+    const found = able(
+      'True',
+      'SucceededGetScale',
+      "the HPA controller was able to get the target's current scale",
+    );
+    await this.#follow(autoscaler, target, found);
+  }
+
+  async #follow(autoscaler: HorizontalPodAutoscaler, target: Target, found: Said): Promise<void> {
+    const { spec } = autoscaler;
+    if (spec === undefined) return;
+    const { scale } = target;
+    const current = scale.spec?.replicas ?? 0;
+    const nowMs = this.#deps.clock.now();
+    const key = keyOf(autoscaler);
+    const memory = this.#remembered(key, spec, { current, nowMs });
+    const selector = scale.status?.selector ?? '';
+    const seen = await this.#measure(autoscaler, selector);
+    const plan = decideScaling({ ...{ spec, current, selector, memory, nowMs }, ...seen });
+    if (plan.wanted !== undefined) {
+      const wanted = [...memory.wanted, { replicas: plan.wanted, atMs: nowMs }];
+      this.#memory.set(key, { ...memory, wanted });
+    }
+    for (const { reason, message } of plan.complaints) {
+      this.#tell(autoscaler, 'Warning', reason, message);
+    }
+    if (plan.failure !== undefined) {
+      this.#tell(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', plan.failure);
+    }
+    const resized = await this.#resize(autoscaler, target, plan);
+    const { desiredReplicas = 0, lastScaleTime } = autoscaler.status ?? {};
+    const status = {
+      currentReplicas: current,
+      desiredReplicas: plan.failure === undefined ? resized.replicas : desiredReplicas,
+      currentMetrics: plan.metrics.map((one) => one ?? { type: '' }),
+      lastScaleTime: resized.isNew ? formatTime(nowMs) : lastScaleTime,
+    };
+    await this.#write(autoscaler, status, [found, ...plan.conditions, ...resized.said]);
+  }
+
+  /** What is worth remembering; the count an autoscaler found counts as wanted. */
+  #remembered(
+    key: string,
+    spec: NonNullable<HorizontalPodAutoscaler['spec']>,
+    { current, nowMs }: { current: number; nowMs: number },
+  ): Memory {
+    const known = this.#memory.get(key) ?? NOTHING;
+    const keep = (notes: readonly Noted[]): readonly Noted[] => recent(notes, nowMs, spec);
+    const first = this.#memory.has(key) ? [] : [{ replicas: current, atMs: nowMs }];
+    const memory = {
+      wanted: [...first, ...keep(known.wanted)],
+      ups: keep(known.ups),
+      downs: keep(known.downs),
+    };
+    this.#memory.set(key, memory);
+    return memory;
+  }
+
+  async #resize(autoscaler: HorizontalPodAutoscaler, target: Target, plan: ScalingPlan) {
+    const current = target.scale.spec?.replicas ?? 0;
+    const replicas = plan.desired ?? current;
+    if (replicas === current) return { replicas, isNew: false, said: [] };
+    const { gv, resource, scale } = target;
+    const api = this.#deps.api.resource(gv, resource);
+    const body = { ...scale, spec: { ...scale.spec, replicas } };
+    try {
+      await api.updateSubresource(
+        namespaceOf(autoscaler),
+        autoscaler.spec?.scaleTargetRef.name ?? '',
+        'scale',
+        body,
+      );
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const text = `New size: ${replicas}; reason: ${plan.reason}; error: ${why}`;
+      this.#tell(autoscaler, 'Warning', 'FailedRescale', text);
+      const message = `the HPA controller was unable to update the target scale: ${why}`;
+      return {
+        ...{ replicas: current, isNew: false },
+        said: [able('False', 'FailedUpdateScale', message)],
+      };
+    }
+    this.#noteChange(keyOf(autoscaler), replicas - current);
+    const text = `New size: ${replicas}; reason: ${plan.reason}`;
+    this.#tell(autoscaler, 'Normal', 'SuccessfulRescale', text);
+    const message = `the HPA controller was able to update the target scale to ${replicas}`;
+    return { replicas, isNew: true, said: [able('True', 'SucceededRescale', message)] };
+  }
+
+  #noteChange(key: string, change: number): void {
+    const memory = this.#memory.get(key) ?? NOTHING;
+    const note = { replicas: Math.abs(change), atMs: this.#deps.clock.now() };
+    const next =
+      change > 0
+        ? { ...memory, ups: [...memory.ups, note] }
+        : { ...memory, downs: [...memory.downs, note] };
+    this.#memory.set(key, next);
+  }
+
+  /** @returns the target, or why there is none */
+  async #target({ metadata, spec }: HorizontalPodAutoscaler): Promise<Target | string> {
+    const { apiVersion = '', kind = '', name = '' } = spec?.scaleTargetRef ?? {};
+    try {
+      const resource = await this.#resourceOf(apiVersion, kind);
+      if (resource === undefined) return `no matches for kind "${kind}" in version "${apiVersion}"`;
+      const api = this.#deps.api.resource(apiVersion, resource);
+      const scale = (await api.getSubresource(metadata.namespace ?? '', name, 'scale')) as Scale;
+      return { gv: apiVersion, resource, scale };
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async #resourceOf(apiVersion: string, kind: string): Promise<string | undefined> {
+    const builtin = builtinKinds.forObject({ apiVersion, kind })?.resource;
+    if (builtin !== undefined) return builtin;
+    const { resources } = await this.#deps.api.discover(apiVersion);
+    return resources.find((one) => one.kind === kind && !one.name.includes('/'))?.name;
+  }
+
+  async #measure(
+    autoscaler: HorizontalPodAutoscaler,
+    labelSelector: string,
+  ): Promise<{ pods: readonly Pod[]; measurements: readonly Measurement[] }> {
+    const metrics = autoscaler.spec?.metrics ?? [];
+    if (labelSelector === '') return { pods: [], measurements: [] };
+    const namespace = namespaceOf(autoscaler);
+    const { items } = await this.#pods.list(namespace, { labelSelector });
+    const used = await this.#used(namespace, labelSelector);
+    return { pods: items, measurements: metrics.map((metric) => measurementOf(metric, used)) };
+  }
+
+  async #used(namespace: string, labelSelector: string): Promise<readonly PodUsage[] | string> {
+    try {
+      return (await this.#usage.list(namespace, { labelSelector })).items;
+    } catch (error) {
+      if (isNotFound(error)) {
+        return 'the server could not find the requested resource (get pods.metrics.k8s.io)';
+      }
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async #write(
+    autoscaler: HorizontalPodAutoscaler,
+    status: Partial<HorizontalPodAutoscalerStatus>,
+    said: readonly Said[],
+  ): Promise<void> {
+    const now = formatTime(this.#deps.clock.now());
+    let conditions = autoscaler.status?.conditions ?? [];
+    for (const one of said) conditions = withSaid(conditions, one, now);
+    const next = { desiredReplicas: 0, ...status, conditions };
+    if (sameJson(next, autoscaler.status)) return;
+    await this.#api.updateStatus({ ...autoscaler, status: next });
+  }
+
+  #tell(
+    object: HorizontalPodAutoscaler,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
+    const kind = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' };
+    this.#events.event({ ...object, ...kind }, type, reason, message);
+  }
+}
+
+const able = (status: Said['status'], reason: string, message: string): Said => ({
+  type: 'AbleToScale',
+  ...{ status, reason, message },
+});
+
+/** In its place, with the time of the last turn. */
+function withSaid(
+  conditions: HorizontalPodAutoscalerCondition[],
+  said: Said,
+  now: string,
+): HorizontalPodAutoscalerCondition[] {
+  const old = conditions.find(({ type }) => type === said.type);
+  const isTurn = old?.status !== said.status;
+  const next = { ...said, lastTransitionTime: isTurn ? now : (old?.lastTransitionTime ?? now) };
+  return old === undefined
+    ? [...conditions, next]
+    : conditions.map((one) => (one === old ? next : one));
+}
+
+/** What was measured of the resource of a metric. */
+function measurementOf(metric: MetricSpec, used: readonly PodUsage[] | string): Measurement {
+  const resource = resourceOf(metric);
+  if (resource === undefined) {
+    return new UsageError(`metrics of type ${metric.type} are not read by this controller`);
+  }
+  const { name, container } = resource;
+  const prefix = `unable to get metrics for resource ${name}`;
+  if (typeof used === 'string') {
+    return new UsageError(`${prefix}: unable to fetch metrics from resource metrics API: ${used}`);
+  }
+  if (used.length === 0) {
+    return new UsageError(`${prefix}: no metrics returned from resource metrics API`);
+  }
+  const found = new Map<string, PodMetric>();
+  for (const one of used) {
+    const metric = podMetric(one, name, container);
+    if (metric !== undefined) found.set(nameOf(one), metric);
+  }
+  return found;
+}
+
+/** Undefined unless all containers that count were measured. */
+function podMetric(
+  { timestamp, window, containers = [] }: PodUsage,
+  resource: string,
+  container: string | undefined,
+): PodMetric | undefined {
+  const counted = containers.filter(({ name }) => container === undefined || name === container);
+  const amounts = counted.map(({ usage }) => usage?.[resource]);
+  if (amounts.length === 0) return undefined;
+  let milli = 0;
+  for (const amount of amounts) {
+    if (amount === undefined) return undefined;
+    milli += Quantity.parse(amount).toMilli();
+  }
+  return { milli, atMs: parseTime(timestamp), windowMs: parseDurationMs(window ?? '') ?? 0 };
+}
