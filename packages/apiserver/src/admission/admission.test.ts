@@ -406,6 +406,11 @@ describe('the chain', () => {
     assert.ok(build().names.includes('RBACEscalation'));
   });
 
+  it("lets one of upstream's that is not here be left out, not asked for", () => {
+    assert.deepEqual(build({ disabled: ['DenyServiceExternalIPs'] }).names, build().names);
+    assert.throws(() => build({ enabled: ['DenyServiceExternalIPs'] }), ConfigError);
+  });
+
   it('stops at the first refusal', async () => {
     const seen: string[] = [];
     const plugin = (name: string, fail = false): AdmissionPlugin => ({

@@ -74,13 +74,35 @@ export interface AdmissionOptions {
 /** Plugins that run only when asked for. */
 const OFF_BY_DEFAULT = new Set(['AlwaysPullImages']);
 
-/** The chain of the enabled plugins, in upstream's order. Unknown names are a configuration error. */
+/** Plugins of upstream's that it does not run by default either and that are not to be had here. */
+const NOT_HERE = new Set([
+  'AlwaysAdmit',
+  'AlwaysDeny',
+  'ClusterTrustBundleAttest',
+  'DenyServiceExternalIPs',
+  'EventRateLimit',
+  'ExtendedResourceToleration',
+  'ImagePolicyWebhook',
+  'LimitPodHardAntiAffinityTopology',
+  'MutatingAdmissionPolicy',
+  'NamespaceAutoProvision',
+  'NamespaceExists',
+  'OwnerReferencesPermissionEnforcement',
+  'PodNodeSelector',
+  'PodTolerationRestriction',
+]);
+
+/**
+ * The chain of the enabled plugins, in upstream's order. Unknown names are a configuration error; to leave out one of
+ * upstream's that is not here anyway is none.
+ */
 export function createAdmission(
   o: AdmissionOptions,
 ): AdmissionChain & { readonly names: string[] } {
   const plugins = allPlugins(o);
   const known = new Set(plugins.map((plugin) => plugin.name));
-  for (const name of [...(o.disabled ?? []), ...(o.enabled ?? [])]) {
+  const left = (o.disabled ?? []).filter((name) => !NOT_HERE.has(name));
+  for (const name of [...left, ...(o.enabled ?? [])]) {
     if (!known.has(name)) throw unknownPlugin(name, [...known]);
   }
   const enabled = plugins.filter(({ name }) => {
