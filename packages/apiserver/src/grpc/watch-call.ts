@@ -3,6 +3,7 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { expired, type KindDef, serviceUnavailable } from '@kubets/api';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import { LIST_CHUNK_BYTES, MAX_WATCH_BACKLOG_BYTES, WATCH_BATCH_EVENTS } from '../limits.ts';
+import { onAbort } from '../on-abort.ts';
 import { bookmarkBytes, plainBytes } from '../rest/encode.ts';
 import { grpcError } from './errors.ts';
 import type { WatchBatch, WatchEvent, WatchRequest } from './messages.ts';
@@ -17,7 +18,7 @@ export interface GrpcWatchOptions {
 /** Sends what arrives together in one message; cuts off a client that leaves too many bytes unread. */
 export class GrpcWatch implements WatchSink {
   readonly #o: GrpcWatchOptions;
-  readonly #onAbort: () => void;
+  readonly #forgetDrain: () => void;
   #stop: (() => void) | undefined;
   #unreadBytes = 0;
   #allowance = Number.POSITIVE_INFINITY;
@@ -25,8 +26,7 @@ export class GrpcWatch implements WatchSink {
 
   constructor(options: GrpcWatchOptions) {
     this.#o = options;
-    this.#onAbort = () => this.end('closed');
-    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#forgetDrain = onAbort(options.signal, () => this.end('closed'));
     for (const event of ['cancelled', 'close', 'error']) {
       options.call.on(event, () => this.#finish());
     }
@@ -86,7 +86,7 @@ export class GrpcWatch implements WatchSink {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#o.signal.removeEventListener('abort', this.#onAbort);
+    this.#forgetDrain();
     this.#stop?.();
     this.#stop = undefined;
   }

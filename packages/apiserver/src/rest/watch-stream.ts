@@ -6,6 +6,7 @@ import { expired, type KindDef } from '@kubets/api';
 import type { Clock, Random, Timer } from '@kubets/platform';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
 import { MAX_WATCH_BACKLOG_BYTES, MIN_WATCH_TIMEOUT_MS } from '../limits.ts';
+import { onAbort } from '../on-abort.ts';
 import type { AnyResponse } from '../ports.ts';
 import {
   type EncodeContext,
@@ -58,7 +59,7 @@ export class WatchStream implements WatchSink {
   #begun = false;
   #ended = false;
   #isFirst = true;
-  readonly #onDrain = (): void => this.end('closed');
+  readonly #forgetDrain: () => void;
 
   constructor(options: WatchStreamOptions) {
     this.#o = options;
@@ -67,7 +68,7 @@ export class WatchStream implements WatchSink {
     const gone = goneSignal(response);
     if (gone.aborted) this.#ended = true;
     gone.addEventListener('abort', () => this.#finish());
-    signal.addEventListener('abort', this.#onDrain, { once: true });
+    this.#forgetDrain = onAbort(signal, () => this.end('closed'));
   }
 
   /** Sends the headers, unless that has happened. */
@@ -136,7 +137,7 @@ export class WatchStream implements WatchSink {
   #finish(): void {
     this.#ended = true;
     this.#timer?.cancel();
-    this.#o.signal.removeEventListener('abort', this.#onDrain);
+    this.#forgetDrain();
     this.#stop?.();
     this.#stop = undefined;
   }
