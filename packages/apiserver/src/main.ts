@@ -1,6 +1,7 @@
 /** The apiserver process: flags → store → server → serve → drain. */
 import {
   ConfigError,
+  countManyBuffersAsHeap,
   growYoungGeneration,
   loadTls,
   runMain,
@@ -61,6 +62,8 @@ await runMain({
     });
     ctx.health.addCheck('etcd', () => server.checkStore());
     ctx.onShutdown('server', () => server.drain());
+    const lookNoMore = countManyBuffersAsHeap(clock);
+    ctx.onShutdown('memory', async () => lookNoMore());
     const ports = await server.start();
     log.info(ports, 'serving');
   },
