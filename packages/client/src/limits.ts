@@ -4,7 +4,7 @@
 export const CALL_DEADLINE_MS = 10_000;
 /** How long a read may take on one endpoint before another one is asked. */
 export const READ_TRY_MS = 4_000;
-/** How long a list may take: it moves a whole resource. */
+/** How long a list may bring nothing. It moves a whole resource, so how long all of it takes depends on the cluster. */
 export const LIST_DEADLINE_MS = 60_000;
 /** How long to wait for a connection to one endpoint while others are left to try. */
 export const CONNECT_TRY_MS = 1_500;

@@ -23,6 +23,7 @@ import {
   type WatchRequest,
   type WriteRequest,
 } from './messages.ts';
+import { writeAll } from './write-all.ts';
 
 /** Who calls. */
 export interface Caller {
@@ -148,8 +149,7 @@ export class ExtensionVersion {
       ? list.metadata
       : {};
     const cut = { resourceVersion: String(resourceVersion), continueToken: String(token) };
-    for (const chunk of listChunks(itemsOf(list), asItIs, cut)) call.write(chunk);
-    call.end();
+    await writeAll(call, listChunks(itemsOf(list), asItIs, cut));
   }
 
   /** Relays events until either side ends. @throws ApiError before the first one */

@@ -61,6 +61,7 @@ import type {
 import { PATCH_TYPES } from './messages.ts';
 import { Session } from './session.ts';
 import { GrpcWatch } from './watch-call.ts';
+import { writeAll } from './write-all.ts';
 
 export interface ResourcesDeps {
   readonly authenticator: Authenticator;
@@ -330,8 +331,7 @@ export class ResourcesService {
       continueToken: request.continue_token,
     });
     const bytes = (entry: CacheEntry): Buffer => plainBytes(target.def, entry);
-    for (const chunk of listChunks(list.entries, bytes, list)) call.write(chunk);
-    call.end();
+    await writeAll(call, listChunks(list.entries, bytes, list));
   }
 
   #watch(call: ServerWritableStream<WatchRequest, WatchBatch>): Promise<void> {

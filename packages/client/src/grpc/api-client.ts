@@ -33,6 +33,7 @@ export class ApiClient implements Api {
   readonly #caller: Caller;
   readonly #batcher: Batcher;
   readonly #log: Logger;
+  readonly #clock: Clock;
 
   /** @throws RangeError without endpoints */
   constructor(options: ApiClientOptions) {
@@ -41,11 +42,12 @@ export class ApiClient implements Api {
     this.#caller = new Caller(this.#pool, clock);
     this.#batcher = new Batcher(this.#caller);
     this.#log = options.log;
+    this.#clock = clock;
   }
 
   resource<T extends KubeObject>(groupVersion: string, resource: string): ResourceClient<T> {
     const [pool, caller, batcher] = [this.#pool, this.#caller, this.#batcher];
-    const parts = { pool, caller, batcher, log: this.#log };
+    const parts = { pool, caller, batcher, log: this.#log, clock: this.#clock };
     return new ResourceClient<T>(parts, groupVersion, resource);
   }
 

@@ -1,5 +1,5 @@
 import { type KubeObject, parseApiVersion } from '@kubets/api';
-import type { Logger } from '@kubets/platform';
+import type { Clock, Logger } from '@kubets/platform';
 import { CALL_DEADLINE_MS, LIST_DEADLINE_MS, READ_TRY_MS } from '../limits.ts';
 import type {
   DeleteOptions,
@@ -26,6 +26,7 @@ export interface ClientParts {
   readonly caller: Caller;
   readonly batcher: Batcher;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 /** Limits of a read of one thing. */
@@ -59,9 +60,9 @@ export class ResourceClient<T extends KubeObject> implements ResourceApi<T> {
       limit: options.limit ?? 0,
       continue_token: options.continue ?? '',
     };
-    const { caller, pool } = this.#parts;
+    const { caller, pool, clock } = this.#parts;
     return caller.attempt(LIST, (endpoint, deadlineMs) =>
-      readList<T>(endpoint, pool.metadata(), { request, deadlineMs }),
+      readList<T>(endpoint, pool.metadata(), { request, deadlineMs, clock }),
     );
   }
 
