@@ -1,5 +1,6 @@
 /** Hosts of their own become a cluster: init, join, work, lose a master, leave. With stock kubectl. */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -52,7 +53,8 @@ test('an init that is late says how to wait longer, and leaves nothing but logs'
 });
 
 test('the first master prints how others join', { skip }, async () => {
-  const { out } = await kubets('m1', ['init', '--name', 'm1']);
+  const names = ['--apiserver-cert-extra-sans', 'extra.example'];
+  const { out } = await kubets('m1', ['init', '--name', 'm1', ...names]);
   const guide = new Guide('docs/deploy-vms.md');
   const like = (heading: string): string[] => {
     const pattern = guide.block(heading).replace('api.example.org:6443', '…');
@@ -236,6 +238,10 @@ test('masters and a node join, and work is done', { skip }, async () => {
     kubets('n1', [...joinNode, '--name', 'n1', '--runtime', 'simulated']),
   ]);
   assert.match(third.out, /m3 is part of the cluster/);
+  for (const name of ['m1', 'm2', 'm3']) {
+    const pem = readFileSync(join(hosts.get(name).dataDir, 'pki', 'apiserver.crt'));
+    assert.match(new X509Certificate(pem).subjectAltName ?? '', /DNS:extra\.example/, name);
+  }
   const node = await hosts.kubectl('m2', ['get', 'node', 'n1', '--no-headers']);
   assert.match(node, /Ready/);
   const image = ['--image', 'docker.io/library/busybox', '--replicas', '2'];

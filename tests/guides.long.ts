@@ -63,6 +63,14 @@ const podReady = (host: string, pod: string): Promise<void> =>
     assert.match(await kubectl(host, `kubectl get pod ${pod} --no-headers`), /1\/1 +Running/);
   });
 
+/** The cluster's name server knows the Service, and its address answers, as seen from the node. */
+const serves = (): Promise<void> =>
+  eventually('the Service answers by its name', PATIENCE_MS, async () => {
+    const name = 'web.default.svc.cluster.local';
+    const address = (await hosts.must('n1', `dig +short @10.96.0.10 ${name}`)).trim();
+    assert.equal(await hosts.must('n1', `curl -sS -m 5 http://${address}/`), 'pong\n');
+  });
+
 /** The line another master joins with, from what a master prints when it is asked anew. */
 async function joinLine(master: string): Promise<string> {
   const token = setUp.command('kubets token create --print-join-command');
@@ -123,12 +131,19 @@ test('it is used', { skip }, async () => {
   await hosts.copy(image, 'n1', '/root/busybox.tar');
   await hosts.must('n1', 'kubets image load /root/busybox.tar --data-dir /var/lib/kubets');
   const container = { name: 'c', image: BUSYBOX_IMAGE, imagePullPolicy: 'IfNotPresent' };
+  const labels = { app: 'web' };
+  const page = 'mkdir /www; echo pong > /www/index.html; echo hello; exec httpd -f -p 80 -h /www';
   await applied('m3', {
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' } },
-    spec: { containers: [{ ...container, command: ['sh', '-c', 'echo hello; sleep 100000'] }] },
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels } },
+    spec: { containers: [{ ...container, command: ['sh', '-c', page] }] },
+  });
+  await applied('m3', {
+    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' } },
+    spec: { selector: labels, ports: [{ port: 80 }] },
   });
   await podReady('m1', 'web');
   assert.match(await kubectl('m2', 'kubectl logs web'), /hello/);
+  await serves();
 });
 
 test('hosts come back by themselves after a reboot', { skip }, async (t) => {
@@ -193,6 +208,12 @@ test('two of three masters are lost for good, and the cluster goes on from the l
     hosts.run('m3', asAdmin('kubectl create configmap lost --from-literal=a=1')),
   );
   assert.match(refused.err, /a majority of its members/);
+  await serves();
+  const read = await timed(t, 'a read that wants the latest is refused', () =>
+    hosts.run('m3', asAdmin('kubectl get nodes')),
+  );
+  assert.match(read.err, /a majority of its members/);
+  await serves();
   await timed(t, 'recovered', () =>
     hosts.must('m3', operations.block('Two of three masters are lost')),
   );
@@ -245,6 +266,7 @@ test('the cluster comes back from a backup', { skip }, async (t) => {
   await timed(t, 'restored', () => hosts.must('m1', restore));
   await timed(t, 'the node has found it', () => nodeReady('m1', 'n1'));
   await podReady('m1', 'web');
+  await serves();
   // Of what came after the backup nothing is left; whoever watched then has to notice.
   const now = await list('m1');
   assert.ok(Number(now.metadata.resourceVersion) > Number(before.metadata.resourceVersion));

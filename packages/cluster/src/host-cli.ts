@@ -105,7 +105,11 @@ function addInit(program: Command, { io }: HostCliParts): void {
     )
     .option('--service-cidr <range>', 'addresses of Services', initDefaults.serviceCidr)
     .option('--service-dns-domain <domain>', 'the cluster’s domain', initDefaults.serviceDnsDomain)
-    .option('--apiserver-cert-extra-sans <names>', 'more names of the API, NAME,…', listOf)
+    .option(
+      '--apiserver-cert-extra-sans <names>',
+      'more names of the API, NAME,…, on every master',
+      listOf,
+    )
     .option('--node', 'run pods on this host, too')
     .addOption(runtimeOption())
     .addOption(ttlOption('--token-ttl <duration>'))

@@ -28,6 +28,8 @@ export interface ClusterFacts {
   readonly podNetwork: PodNetwork;
   /** Addresses for Services of type LoadBalancer, RANGE,…; absent: there are none. */
   readonly loadBalancerRanges?: string;
+  /** Names the API is also reached by, whichever master answers; absent: there are none. */
+  readonly extraNames?: readonly string[];
 }
 
 type Balanced = Pick<ClusterFacts, 'loadBalancerRanges'>;

@@ -67,6 +67,7 @@ async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
   parseRanges(options.loadBalancerRanges?.split(',') ?? [], '--load-balancer-ranges');
   const endpoint = parseEndpoint(options.controlPlaneEndpoint ?? address);
   const roles: HostRole[] = options.node ? ['master', 'node'] : ['master'];
+  const extraNames = options.apiserverCertExtraSans;
   const say = (line: string): void => io.err(`${line}\n`);
   const { mayInstall } = options;
   const runtime = options.node
@@ -88,9 +89,10 @@ async function settingsOf(options: InitOptions, io: Io): Promise<HostSettings> {
       ...(options.loadBalancerRanges === undefined
         ? {}
         : { loadBalancerRanges: options.loadBalancerRanges }),
+      ...(extraNames.length === 0 ? {} : { extraNames }),
     },
     runtime,
-    extraNames: options.apiserverCertExtraSans,
+    extraNames,
     masters: [{ name, address }],
     store: { state: 'new', members: [`${name}=https://${address}:${hostPorts.etcdPeer}`] },
   };

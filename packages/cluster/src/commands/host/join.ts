@@ -105,8 +105,10 @@ async function settingsOf(joining: Joining, roles: readonly HostRole[]): Promise
     ? await settleRuntime(options.runtime, { mayInstall, say })
     : 'simulated';
   const self = { name, address };
+  const { cluster } = found;
+  const { extraNames = [] } = cluster;
   return {
-    ...{ version: 1, roles, name, address, runtime, extraNames: [], cluster: found.cluster },
+    ...{ version: 1, roles, name, address, runtime, extraNames, cluster },
     masters: roles.includes('master') ? [...others(found.masters, name), self] : found.masters,
     store: { state: 'existing', members: [] },
   };
