@@ -164,6 +164,8 @@ test('certificates are shown and made anew', { skip }, async () => {
 });
 
 test('an upgrade, masters first', { skip }, async () => {
+  const release = await hosts.must('m1', operations.command('kubets --version'));
+  assert.match(release, /^\d+\.\d+\.\d+\n$/);
   for (const host of ['m1', 'n1']) await hosts.must(host, operations.command('kubets upgrade'));
   await podReady('m1', 'web');
 });

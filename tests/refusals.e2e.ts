@@ -27,6 +27,12 @@ test('an unknown flag', () =>
 
 test('an unknown command', () => refused(['upp'], /unknown command 'upp'/));
 
+test('the release is no secret', async () => {
+  const { code, out } = await kubets(['--version']);
+  assert.equal(code, 0);
+  assert.match(out, /^\d+\.\d+\.\d+\n$/);
+});
+
 test('a number out of range', () => refused(['up', '--masters', '0'], /from 1 to 7/));
 
 test('an even number of masters', () => refused(['up', '--masters', '2'], /use an odd one/));

@@ -7,6 +7,7 @@ import { loadImage } from './commands/image.ts';
 import { kubeconfig, logs, status } from './commands/inspect.ts';
 import type { Io } from './commands/io.ts';
 import { up } from './commands/up.ts';
+import { ownRelease } from './host/release.ts';
 import { addHostCommands } from './host-cli.ts';
 import { limits } from './limits.ts';
 import { defaults } from './plan/settings.ts';
@@ -210,6 +211,7 @@ function exchange(): void {
 function buildProgram(io: Io): Command {
   const program = new Command('kubets')
     .description('A Kubernetes control plane and node agent in TypeScript.')
+    .version(ownRelease(), '--version', 'print the release')
     .addHelpText('after', COMPONENTS_HELP)
     .showHelpAfterError('(see --help)')
     .exitOverride();
