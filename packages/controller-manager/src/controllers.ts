@@ -13,6 +13,7 @@ import { deploymentController } from './deployment/reconciler.ts';
 import { disruptionController } from './disruption/reconciler.ts';
 import { endpointMirroringController } from './endpoints/mirroring.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
+import { ephemeralVolumeController } from './ephemeral-volume/reconciler.ts';
 import { garbageCollector } from './garbage-collector/reconciler.ts';
 import type { Controller, ControllerDeps } from './host/controller.ts';
 import { jobController } from './job/reconciler.ts';
@@ -83,6 +84,7 @@ export function allControllers(common: ControllerDeps, options: ControllerOption
     tokenCleaner(deps),
     podGcController(deps),
     volumeBinder(deps),
+    ephemeralVolumeController(deps),
     claimProtection(deps),
     volumeProtection(deps),
     // Last: it shares the informers of all others where they keep whole objects.

@@ -5,6 +5,7 @@ import type {
   KubeObject,
   ObjectMeta,
   Pod,
+  Volume,
 } from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
 
@@ -46,6 +47,13 @@ export function trimToNodes(slice: EndpointSlice): EndpointSlice {
   };
 }
 
+/** Those that claims are made for: hardly any pod has some. */
+function ownVolumes(volumes: Volume[] | undefined): Volume[] | undefined {
+  return volumes?.some(({ ephemeral }) => ephemeral !== undefined)
+    ? volumes.filter(({ ephemeral }) => ephemeral !== undefined)
+    : undefined;
+}
+
 /**
  * A pod without what no controller here reads: environments, volumes, probes, images, states. Pods
  * are the bulk of a cluster; they are changed by patches, never by writing this back.
@@ -70,6 +78,7 @@ export function trimPod(pod: Pod): Pod {
       affinity: spec.affinity?.nodeAffinity
         ? { nodeAffinity: spec.affinity.nodeAffinity }
         : undefined,
+      volumes: ownVolumes(spec.volumes),
       containers: spec.containers.map(({ name, ports }) => ({ name, ports })),
       initContainers: spec.initContainers
         ?.filter((c) => c.restartPolicy === 'Always')
