@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { ConfigError, type ConfigOf, flag } from '@kubets/platform';
-import { DEFAULT_MAX_PODS } from './limits.ts';
+import { DEFAULT_DOOR_PORT, DEFAULT_MAX_PODS } from './limits.ts';
 import { isRange } from './network/plan.ts';
 
 const MAX_PORT = 65_535;
@@ -41,7 +41,12 @@ export const flags = {
   'cluster-dns': flag.string({ default: '', help: 'address of the cluster DNS, told to pods' }),
   'cluster-domain': flag.string({ default: 'cluster.local', help: 'domain of the cluster' }),
   address: flag.string({ default: '0.0.0.0', help: 'where the door for the apiservers listens' }),
-  port: flag.int({ default: 10_250, min: 0, max: MAX_PORT, help: 'its port; 0: any free one' }),
+  port: flag.int({
+    default: DEFAULT_DOOR_PORT,
+    min: 0,
+    max: MAX_PORT,
+    help: 'its port; 0: any free one',
+  }),
   'server-cert-file': flag.string({ default: '', help: "the door's certificate; empty: no door" }),
   'server-key-file': flag.string({ default: '', help: 'its private key, PEM' }),
   'client-ca-file': flag.string({ default: '', help: 'who signs those who may come in, PEM' }),

@@ -1,5 +1,7 @@
 /** Every bound of the kubelet, in one place. Times are milliseconds unless the name says otherwise. */
 
+/** Where the door is unless it is told otherwise. */
+export const DEFAULT_DOOR_PORT = 10_250;
 /** How often the runtime is asked for changes nobody announced. */
 export const RELIST_PERIOD_MS = 1_000;
 /** A pod is looked at again after this long even when nothing happened: volumes are refreshed then. */

@@ -2,8 +2,10 @@
 import { ApiClient } from '@kubets/client';
 import { type ClientTls, loadCa, loadTls, type ProcessContext, runMain } from '@kubets/platform';
 import { checkConfig, flags, type KubeletFlags } from './config.ts';
+import { configuration } from './door/configuration.ts';
 import { Door } from './door/server.ts';
 import { Fleet } from './host/fleet.ts';
+import { machineUsage } from './host/node-usage.ts';
 import { ApiObjects } from './host/objects.ts';
 import { realNode, type Shared, simulatedNode } from './runtime/assemble.ts';
 import { defaultAddress } from './runtime/machine.ts';
@@ -63,6 +65,9 @@ function doorTls(config: KubeletFlags, own: OwnCertificates | undefined): Client
   });
 }
 
+/** Where a machine keeps its logs. */
+const NODE_LOGS = '/var/log';
+
 /** Listens where it was told to, and on the node's own address: that is the one apiservers find in the API. */
 async function openDoor(
   ctx: ProcessContext,
@@ -73,6 +78,7 @@ async function openDoor(
   const tls = doorTls(config, own);
   if (tls === undefined) return { port: config.port, door: undefined };
   const { clock, log, metrics } = ctx;
+  const isReal = config.runtime !== 'simulated';
   const door = new Door({
     tls,
     clock,
@@ -81,6 +87,9 @@ async function openDoor(
     find: (namespace, name) => fleet.find(namespace, name),
     all: () => fleet.all(),
     healthy: () => fleet.fault(),
+    configuration: () => configuration(config),
+    machine: () => (isReal ? machineUsage(clock.now()) : undefined),
+    logFolder: isReal ? NODE_LOGS : undefined,
   });
   const port = await door.listen(config.address, config.port);
   const everywhere = config.address === '0.0.0.0' || config.address === '::';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -105,6 +105,9 @@ describe('the door', () => {
       find: (namespace, name) => (namespace === 'shop' && name === 'web' ? place() : undefined),
       all: () => [place()],
       healthy: async () => fault,
+      configuration: () => ({ kubeletconfig: { maxPods: 7 } }),
+      machine: () => ({ cpuNanoSeconds: 5e9, memoryWorkingSetBytes: 1_024, atMs: 9_000 }),
+      logFolder: join(dir, 'log'),
     });
     port = await door.listen('127.0.0.1', 0);
   });
@@ -132,7 +135,45 @@ describe('the door', () => {
     assert.equal(JSON.parse((await get(port, '/pods')).body).items[0].metadata.name, 'web');
     const summary = JSON.parse((await get(port, '/stats/summary')).body);
     assert.equal(summary.pods[0].podRef.name, 'web');
+    assert.equal(summary.node.cpu.usageCoreNanoSeconds, 5e9);
     assert.equal((await get(port, '/metrics')).status, 200);
+    const { body } = await get(port, '/configz');
+    assert.deepEqual(JSON.parse(body), { kubeletconfig: { maxPods: 7 } });
+    const resources = (await get(port, '/metrics/resource')).body;
+    assert.match(resources, /^node_cpu_usage_seconds_total 5 9000$/m);
+  });
+
+  describe('shows the logs of its machine', () => {
+    const root = (): string => join(dir, 'log');
+    before(() => {
+      mkdirSync(join(root(), 'pods'), { recursive: true });
+      writeFileSync(join(root(), 'a & b.log'), 'one\ntwo\n');
+      writeFileSync(join(root(), 'empty'), '');
+      writeFileSync(join(dir, 'secret'), 'not for you');
+      symlinkSync(join(dir, 'secret'), join(root(), 'out'));
+      symlinkSync('a & b.log', join(root(), 'in'));
+    });
+
+    it('as pages of names, and as they are', async () => {
+      assert.equal((await get(port, '/logs')).status, 301);
+      const names = ['a & b.log', 'empty', 'in', 'out', 'pods/'].map((name) => {
+        const url = encodeURIComponent(name).replace('%2F', '/');
+        return `<a href="${url}">${name.replace('&', '&amp;')}</a>\n`;
+      });
+      const page = { status: 200, body: `<pre>\n${names.join('')}</pre>\n` };
+      assert.deepEqual(await get(port, '/logs/'), page);
+      const file = { status: 200, body: 'one\ntwo\n' };
+      assert.deepEqual(await get(port, '/logs/a%20%26%20b.log'), file);
+      assert.deepEqual(await get(port, '/logs/in'), file);
+      assert.deepEqual(await get(port, '/logs/empty'), { status: 200, body: '' });
+    });
+
+    it('and nothing beside them', async () => {
+      for (const path of ['none', 'out', '..%2Fsecret', 'pods/..%2F..%2Fsecret', 'in/x']) {
+        const missing = { status: 404, body: '404 page not found' };
+        assert.deepEqual(await get(port, `/logs/${path}`), missing, path);
+      }
+    });
   });
 
   const wrong: [string, number, RegExp][] = [

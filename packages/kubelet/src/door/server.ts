@@ -20,8 +20,10 @@ import { SIMULATED_TEXT } from '../simulated/runtime.ts';
 import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
 import { logOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
+import { sendNodeLog } from './node-logs.ts';
 import { CHANNEL_PROTOCOL, forwardedPorts, joinChannels } from './port-channels.ts';
-import { statsSummary } from './stats.ts';
+import { type NodeUsage, resourceMetrics } from './resource-metrics.ts';
+import { statsSummary, usageOf } from './stats.ts';
 import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
 
 export interface DoorOptions {
@@ -33,6 +35,12 @@ export interface DoorOptions {
   readonly find: (namespace: string, name: string) => DoorPod | undefined;
   readonly all: () => readonly DoorPod[];
   readonly healthy: () => Promise<string | undefined>;
+  /** What `/configz` shows. */
+  readonly configuration: () => object;
+  /** What the machine uses; undefined where its nodes are simulated. */
+  readonly machine: () => NodeUsage | undefined;
+  /** Folder of the machine's logs; undefined where its nodes are simulated. */
+  readonly logFolder: string | undefined;
 }
 
 interface Place extends DoorPod {
@@ -140,7 +148,10 @@ export class Door {
   async #route(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [what = '', ...rest] = partsOf(url);
     if (what === 'healthz') return this.#health(response);
-    if (what === 'metrics') {
+    if (what === 'configz') return json(response, this.#options.configuration());
+    if (what === 'logs') return this.#nodeLog(url, rest, response);
+    if (what === 'metrics' && rest[0] === 'resource') return this.#resources(response);
+    if (what === 'metrics' && rest.length === 0) {
       const { metrics } = this.#options;
       response.writeHead(200, { 'content-type': metrics.contentType });
       response.end(await metrics.metrics());
@@ -148,7 +159,8 @@ export class Door {
     }
     if (what === 'pods') return this.#pods(response);
     if (what === 'stats' && rest[0] === 'summary') {
-      return json(response, await statsSummary(this.#options.all(), this.#options.clock.now()));
+      const { all, clock, machine } = this.#options;
+      return json(response, await statsSummary(all(), clock.now(), machine()));
     }
     if (what === 'containerLogs' && rest.length === 3) {
       return this.#logs(this.#place(rest), url, request, response);
@@ -157,6 +169,24 @@ export class Door {
       throw new DoorError(400, 'Upgrade request required');
     }
     throw new DoorError(404, 'not found');
+  }
+
+  async #nodeLog(url: URL, parts: readonly string[], response: ServerResponse): Promise<void> {
+    const { logFolder } = this.#options;
+    if (logFolder === undefined) throw new DoorError(404, 'not found');
+    if (url.pathname === '/logs') {
+      response.writeHead(301, { location: '/logs/' }).end();
+      return;
+    }
+    await sendNodeLog(logFolder, parts, response);
+  }
+
+  async #resources(response: ServerResponse): Promise<void> {
+    const { all, machine } = this.#options;
+    const pods = all();
+    const page = resourceMetrics(pods, await usageOf(pods), machine());
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+    response.end(page);
   }
 
   async #health(response: ServerResponse): Promise<void> {

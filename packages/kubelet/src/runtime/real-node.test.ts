@@ -92,6 +92,9 @@ describe('a node with containerd', { skip: missing() }, () => {
       find: (namespace, name) => node.fleet().find(namespace, name),
       all: () => node.fleet().all(),
       healthy: () => node.fleet().fault(),
+      configuration: () => ({}),
+      machine: () => undefined,
+      logFolder: undefined,
     });
     port = await door.listen('127.0.0.1', 0);
     await node.create('v1', 'configmaps', configMap('settings', { colour: 'blue', size: 'L' }));
