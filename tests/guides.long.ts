@@ -63,10 +63,15 @@ const podReady = (host: string, pod: string): Promise<void> =>
     assert.match(await kubectl(host, `kubectl get pod ${pod} --no-headers`), /1\/1 +Running/);
   });
 
+const serviceOf = (name: string, selector: object): object => ({
+  ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
+  spec: { selector, ports: [{ port: 80 }] },
+});
+
 /** The cluster's name server knows the Service, and its address answers, as seen from the node. */
-const serves = (): Promise<void> =>
-  eventually('the Service answers by its name', PATIENCE_MS, async () => {
-    const name = 'web.default.svc.cluster.local';
+const serves = (service = 'web'): Promise<void> =>
+  eventually(`${service} answers by its name`, PATIENCE_MS, async () => {
+    const name = `${service}.default.svc.cluster.local`;
     const address = (await hosts.must('n1', `dig +short @10.96.0.10 ${name}`)).trim();
     assert.equal(await hosts.must('n1', `curl -sS -m 5 http://${address}/`), 'pong\n');
   });
@@ -137,10 +142,7 @@ test('it is used', { skip }, async () => {
     ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels } },
     spec: { containers: [{ ...container, command: ['sh', '-c', page] }] },
   });
-  await applied('m3', {
-    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' } },
-    spec: { selector: labels, ports: [{ port: 80 }] },
-  });
+  await applied('m3', serviceOf('web', labels));
   await podReady('m1', 'web');
   assert.match(await kubectl('m2', 'kubectl logs web'), /hello/);
   await serves();
@@ -224,6 +226,8 @@ test('two of three masters are lost for good, and the cluster goes on from the l
       kubectl('m3', 'kubectl create configmap after --from-literal=a=1'),
     ),
   );
+  await applied('m3', serviceOf('recovered', { app: 'web' }));
+  await serves('recovered');
   const now = await list('m3');
   const names = now.items.map((one: { metadata: { name: string } }) => one.metadata.name);
   assert.ok(names.includes('kept') && names.includes('after'), names.join());
@@ -269,6 +273,9 @@ test('the cluster comes back from a backup', { skip }, async (t) => {
   await timed(t, 'the node has found it', () => nodeReady('m1', 'n1'));
   await podReady('m1', 'web');
   await serves();
+  // Who watched before has to hear of what comes now: proxy and name server as well as the kubelet.
+  await applied('m1', serviceOf('restored', { app: 'web' }));
+  await serves('restored');
   // Of what came after the backup nothing is left; whoever watched then has to notice.
   const now = await list('m1');
   assert.ok(Number(now.metadata.resourceVersion) > Number(before.metadata.resourceVersion));

@@ -25,6 +25,8 @@ export const LIMITS = {
   waiterSweepMs: 250,
   /** A write's patience where nobody has led for longer than an election takes. */
   leaderlessWriteMs: 2_000,
+  /** More than lost members can have written that a survivor has not heard of. */
+  recoverSkipsRevisions: 1_000_000_000,
   /** A write's patience, to which two election timeouts are added. */
   writeTimeoutMs: 5_000,
   /** Election timeouts without a leader before streams that ask for one are ended. */

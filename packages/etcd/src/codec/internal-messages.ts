@@ -45,10 +45,16 @@ export interface Proposal {
   leaseExpire?: LeaseExpiry | undefined;
   alarm?: AlarmRequest | undefined;
   auth?: AuthChange | undefined;
+  skip?: Skip | undefined;
   /** Who asked; empty while authentication is off. */
   user: string;
   /** The state of users and roles the credentials were checked against. */
   authRevision: bigint;
+}
+
+/** Revisions that are left out, and the history with them. */
+export interface Skip {
+  revisions: bigint;
 }
 
 /** A change of users and roles: one of these. */

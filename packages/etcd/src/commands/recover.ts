@@ -5,15 +5,19 @@ import { resolve } from 'node:path';
 import { ConfigError, silentLogger, systemRandom } from '@kubets/platform';
 import type { Command } from 'commander';
 import { copyDataDir } from '../backup/runtime/copy.ts';
+import { messageType, type ProposalBatch } from '../codec/index.ts';
 import { loadVault } from '../encryption/key-file.ts';
 import type { Vault } from '../encryption/vault.ts';
 import { DataDirLockedError } from '../host/errors.ts';
 import { DEFAULT_NODE_LIMITS } from '../host/limits.ts';
 import { recoverQuorum, type Survivor } from '../host/recover-quorum.ts';
+import { LIMITS } from '../limits.ts';
 import { logDirOf, stateDirOf } from '../storage/data-dir.ts';
 import { LevelStorage } from '../storage/level-storage.ts';
 import type { Deps } from './snapshot.ts';
 import { hex } from './table.ts';
+
+const BATCH = messageType<ProposalBatch>('kubets.etcd.v1.ProposalBatch');
 
 interface RecoverFlags {
   readonly dataDir: string;
@@ -39,6 +43,15 @@ async function durableIndexOf(dataDir: string, vault: Vault | undefined, { io }:
   return Number(storage.durableIndex());
 }
 
+/**
+ * Lost members may have acknowledged writes this one has never heard of, and told watchers of them: their revisions must not come
+ * again with something else in them.
+ */
+function skipEntry(term: number): Uint8Array {
+  const skip = { revisions: BigInt(LIMITS.recoverSkipsRevisions) };
+  return BATCH.encode({ proposals: [{ skip }], term: BigInt(term) });
+}
+
 async function turn(dataDir: string, file: string | undefined, deps: Deps): Promise<Survivor> {
   const { io, disk } = deps;
   const vault = file === undefined ? undefined : loadVault(file);
@@ -46,6 +59,7 @@ async function turn(dataDir: string, file: string | undefined, deps: Deps): Prom
   return recoverQuorum({
     ...{ disk, dir: logDirOf(dataDir), durableIndex, vault },
     ...{ limits: DEFAULT_NODE_LIMITS, random: systemRandom, clock: io.clock, log: silentLogger },
+    lastEntry: skipEntry,
   });
 }
 

@@ -23,6 +23,10 @@ function options(disk: Disk, members: readonly MemberInfo[] = MEMBERS): StorageO
   };
 }
 
+const lost = (disk: Disk) => {
+  return { ...options(disk), lastEntry: (term: number) => Buffer.from(`lost in ${term}`) };
+};
+
 /** A member's log with more entries than it knows to be committed. */
 async function survivorWith(changes: readonly (readonly MemberChange[])[]): Promise<Disk> {
   const { disk } = memoryDisk();
@@ -55,18 +59,19 @@ async function applied(disk: Disk): Promise<{ data: string[]; membership: Member
 describe('a survivor', () => {
   it('keeps all of its log, in a cluster of its own', async () => {
     const disk = await survivorWith([]);
-    const { self, removed } = await recoverQuorum(options(disk));
+    const { self, removed } = await recoverQuorum(lost(disk));
     assert.deepEqual([self.id, removed.map((m) => m.id)], [1n, [2n, 3n]]);
     const { data, membership } = await applied(disk);
-    assert.deepEqual(data, ['acknowledged']);
+    // Behind everything this member has, and in a term nobody has been in.
+    assert.deepEqual(data, ['acknowledged', 'lost in 8']);
     assert.deepEqual([...membership.conf.voters], [1n]);
     assert.deepEqual(membership.members, [info(1n)]);
   });
 
   it('may be recovered again, to no effect', async () => {
     const disk = await survivorWith([]);
-    await recoverQuorum(options(disk));
-    assert.deepEqual((await recoverQuorum(options(disk))).removed, []);
+    await recoverQuorum(lost(disk));
+    assert.deepEqual((await recoverQuorum(lost(disk))).removed, []);
     assert.deepEqual([...(await applied(disk)).membership.conf.voters], [1n]);
   });
 
@@ -77,7 +82,7 @@ describe('a survivor', () => {
         { type: 'add', member: info(4n) },
       ],
     ]);
-    await recoverQuorum(options(disk));
+    await recoverQuorum(lost(disk));
     const { membership } = await applied(disk);
     assert.deepEqual([...membership.conf.voters], [1n]);
     assert.deepEqual([...membership.conf.learners, ...membership.conf.outgoing], []);
@@ -85,11 +90,11 @@ describe('a survivor', () => {
 
   it('that was removed from its cluster is none', async () => {
     const disk = await survivorWith([[{ type: 'remove', id: 1n }]]);
-    await assert.rejects(recoverQuorum(options(disk)), /removed from its cluster/);
+    await assert.rejects(recoverQuorum(lost(disk)), /removed from its cluster/);
   });
 
   it('without a log is none', async () => {
     const { disk } = memoryDisk();
-    await assert.rejects(recoverQuorum(options(disk)), ConfigError);
+    await assert.rejects(recoverQuorum(lost(disk)), ConfigError);
   });
 });

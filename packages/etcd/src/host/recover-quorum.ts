@@ -1,7 +1,7 @@
 /**
  * After the quorum is lost for good: makes a survivor's log that of a cluster of its own. All entries of the log are kept,
  * whether this member knows them to be committed or not: one it does not know of may have been acknowledged. Behind them come
- * membership changes that leave nobody else, and all of it counts as committed.
+ * membership changes that leave nobody else and what the state machine is to know of it, and all of it counts as committed.
  */
 import { ConfigError } from '@kubets/platform';
 import type { MemberChange, MemberInfo } from '../ports.ts';
@@ -50,8 +50,13 @@ class Changes {
   }
 }
 
+export interface RecoverOptions extends Omit<StorageOptions, 'first'> {
+  /** The state machine's own entry, for its term: others may have applied what this log does not have. */
+  readonly lastEntry: (term: number) => Uint8Array;
+}
+
 /** A cluster whose quorum is lost has a survivor of its own. @throws ConfigError when there is nothing to recover */
-export async function recoverQuorum(options: Omit<StorageOptions, 'first'>): Promise<Survivor> {
+export async function recoverQuorum(options: RecoverOptions): Promise<Survivor> {
   const first = (): never => {
     throw new ConfigError(`there is no log in ${options.dir}`);
   };
@@ -69,8 +74,10 @@ export async function recoverQuorum(options: Omit<StorageOptions, 'first'>): Pro
     const removed = changes.membership.members.filter((member) => member.id !== self.id);
     if (self.isLearner) changes.change({ type: 'promote', id: self.id });
     for (const { id } of removed) changes.change({ type: 'remove', id });
-    const commit = last.index + changes.entries.length;
-    await wal.append({ hardState: { term, vote: NONE, commit }, entries: changes.entries });
+    const commit = last.index + changes.entries.length + 1;
+    const closing: Entry = { index: commit, term, kind: 'normal', data: options.lastEntry(term) };
+    const entries = [...changes.entries, closing];
+    await wal.append({ hardState: { term, vote: NONE, commit }, entries });
     return { self, removed };
   } finally {
     await wal.close();

@@ -139,6 +139,30 @@ describe('scanning', () => {
   });
 });
 
+describe('revisions that are left out', () => {
+  it('have no history: what comes next is nothing anybody has seen', () => {
+    const store = new MvccStore();
+    put(store, 'a', '1');
+    put(store, 'a', '2');
+    put(store, 'b', '1');
+    remove(store, 'b');
+    store.skip(1_000);
+    assert.deepEqual([store.revision, store.compactRevision], [1_005, 1_005]);
+    assert.equal(shown(store.scan(ALL, NOW).versions), 'a=2@3');
+    for (const revision of [4, 6, 1_004]) {
+      assert.throws(
+        () => store.scan(ALL, { ...NOW, revision }),
+        (e) => isEtcdError(e, 'compacted'),
+      );
+    }
+    store.sweep();
+    assert.equal(store.versionCount, 1);
+    assert.equal(put(store, 'a', '3'), 1_006);
+    const next = store.changesFrom(1_006, 1_000).map((one) => one.version);
+    assert.equal(shown(next), 'a=3@1006');
+  });
+});
+
 describe('compaction', () => {
   it('keeps what can be read at its revision and later, nothing else', () => {
     const store = new MvccStore();

@@ -193,6 +193,16 @@ export class MvccStore {
   }
 
   /**
+   * Goes on this many revisions later, without the history up to there: nobody who has seen one of those that are left out
+   * takes what comes next for it.
+   */
+  skip(revisions: number): void {
+    invariant(revisions > 0, 'revisions are left out, none comes again', { revisions });
+    this.currentRevision += revisions;
+    this.compact(this.currentRevision);
+  }
+
+  /**
    * Removes what compaction has given up, for some keys: removing it all at once could take seconds.
    * @returns true when nothing is left to remove
    */

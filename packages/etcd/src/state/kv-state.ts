@@ -105,12 +105,13 @@ export class KvState {
     if (p.compact) return this.compact(p.compact);
     if (p.alarm) return this.alarm(p.alarm);
     if (p.auth) this.auth.apply(p.auth);
+    if (p.skip) this.store.skip(Number(p.skip.revisions));
     return DONE;
   }
 
   /** A corrupt cluster takes no writes; a full one none that need space. */
   private refuseByAlarm(p: Proposal): void {
-    if (p.alarm || p.leaseRenew || p.auth) return;
+    if (p.alarm || p.leaseRenew || p.auth || p.skip) return;
     if (this.alarms.has(ALARM.corrupt)) throw etcdError('corrupt');
     const grows = p.put !== undefined || p.leaseGrant !== undefined || (p.txn && hasPut(p.txn));
     if (grows && this.alarms.has(ALARM.noSpace)) throw etcdError('noSpace');
