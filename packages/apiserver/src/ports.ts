@@ -139,6 +139,8 @@ export interface AdmissionAttributes {
   readonly options: Readonly<Record<string, unknown>>;
   readonly dryRun: boolean;
   readonly user: UserInfo;
+  /** The write as it was asked for, where these show it in another version of its kind. */
+  readonly original?: AdmissionAttributes;
   /** Adds a `Warning: 299 - "text"` header to the answer. */
   addWarning(text: string): void;
   /** Adds to the audit event of the request, if there is one. */

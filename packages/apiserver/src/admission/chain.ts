@@ -182,8 +182,8 @@ class Stage {
 }
 
 function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
-  const { store, authorizer } = o;
-  const webhooks = { store, authorizer, clock: o.clock, newUid: randomUUID, log: o.log };
+  const { store, authorizer, kinds = builtinKinds, clock, log } = o;
+  const webhooks = { store, authorizer, kinds, clock, newUid: randomUUID, log };
   return [
     namespaceLifecycle(store),
     limitRanger(store),
@@ -207,10 +207,7 @@ function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
     certificateSubjectRestriction(requestedOrganizations),
     defaultIngressClass(store),
     mutatingWebhooks(webhooks),
-    validatingPolicies({
-      ...{ store, authorizer, kinds: o.kinds ?? builtinKinds },
-      newUid: randomUUID,
-    }),
+    validatingPolicies({ store, authorizer, kinds, newUid: randomUUID }),
     validatingWebhooks(webhooks),
     resourceQuota(store),
   ];

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import {
   ApiError,
+  type KindDef,
   type KindRegistry,
   type KubeObject,
   type MatchResources,
@@ -16,8 +17,9 @@ import type {
   ResourceStore,
 } from '../../ports.ts';
 import { GVR } from '../../resources.ts';
+import { shownIn } from '../equivalents.ts';
 import { filled, refuse } from '../support.ts';
-import { isSelected, ruleMatches } from '../webhooks/match.ts';
+import { isSelected, ruleMatches, versionMatching } from '../webhooks/match.ts';
 import { AuditNotes, isAudited } from './audit-notes.ts';
 import { Decisions } from './decisions.ts';
 import { ParamsError, paramsOf } from './params.ts';
@@ -96,8 +98,10 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
     let denial: ApiError | undefined;
     for (const binding of all) {
       const policy = policies.get('', binding.spec?.policyName ?? '');
-      if (policy === undefined || !concernsBoth(policy, binding, a, namespace)) continue;
-      for (const complaint of await complaints(policy, binding, a, around)) {
+      const kind = policy && kindConcerned(policy, binding, a, { namespace, kinds: o.kinds });
+      if (policy === undefined || kind === undefined) continue;
+      const shown = kind === a.kind ? a : await shownIn(a, kind);
+      for (const complaint of await complaints(policy, binding, shown, around)) {
         const denied = act(a, policy, binding, complaint);
         denial ??= denied;
         if (isAudited(binding)) notes.failed(policy, binding, complaint);
@@ -128,17 +132,22 @@ class CompiledPolicies {
   }
 }
 
-function concernsBoth(
+/** The version of its kind in which a write concerns a policy; undefined when it does not, or not by this binding. */
+function kindConcerned(
   policy: Policy,
   binding: Binding,
   a: AdmissionAttributes,
-  namespace: Namespace | undefined,
-): boolean {
-  const labels = namespace?.metadata.labels ?? {};
+  o: { namespace: Namespace | undefined; kinds: KindRegistry },
+): KindDef | undefined {
+  const labels = o.namespace?.metadata.labels ?? {};
+  const among = (match: MatchResources, openRules: boolean): KindDef | undefined =>
+    versionMatching(a, { matchPolicy: match.matchPolicy, kinds: o.kinds }, (one) =>
+      concerned(match, one, labels, openRules),
+    );
   const { matchConstraints } = policy.spec ?? {};
-  if (matchConstraints === undefined || !concerned(matchConstraints, a, labels)) return false;
   const { matchResources } = binding.spec ?? {};
-  return matchResources === undefined || concerned(matchResources, a, labels, true);
+  const isBound = matchResources === undefined || among(matchResources, true) !== undefined;
+  return isBound && matchConstraints !== undefined ? among(matchConstraints, false) : undefined;
 }
 
 /** @param openRules whether no rules mean every write */
@@ -146,7 +155,7 @@ function concerned(
   match: MatchResources,
   a: AdmissionAttributes,
   labels: Record<string, string>,
-  openRules = false,
+  openRules: boolean,
 ): boolean {
   const names = (rule: { resourceNames?: string[] | undefined }): boolean =>
     !rule.resourceNames?.length || rule.resourceNames.includes(a.name);

@@ -150,6 +150,36 @@ describe('an expression about rights', () => {
   });
 });
 
+describe('a policy about another version of a kind', () => {
+  const autoscaler: KubeObject = {
+    ...{ apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler' },
+    metadata: { namespace: 'ns', name: 'h' },
+    ...{
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
+        ...{ maxReplicas: 3, targetCPUUtilizationPercentage: 40 },
+      },
+    },
+  };
+  const rule = {
+    ...{ apiGroups: ['autoscaling'], apiVersions: ['v2'], operations: ['*'] },
+    resources: ['horizontalpodautoscalers'],
+  };
+  const about = (matchPolicy: string): void =>
+    policy({
+      matchConstraints: { matchPolicy, resourceRules: [rule] },
+      validations: [{ expression: 'size(object.spec.metrics) == 0' }],
+    });
+
+  it('sees it in that version, unless it wants it exactly', async () => {
+    binding();
+    about('Equivalent');
+    assert.match(await refused(autoscaler), /^failed expression/);
+    about('Exact');
+    await write(autoscaler);
+  });
+});
+
 describe('what is noted for the audit', () => {
   it('is what the policy says, under its name', async () => {
     policy({

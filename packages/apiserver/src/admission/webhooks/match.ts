@@ -1,4 +1,6 @@
 import {
+  type KindDef,
+  type KindRegistry,
   type LabelSelector,
   labelSelectorOf,
   type MutatingWebhook,
@@ -7,6 +9,7 @@ import {
   type ValidatingWebhook,
 } from '@kubets/api';
 import type { AdmissionAttributes } from '../../ports.ts';
+import { equivalentsOf, inVersion } from '../equivalents.ts';
 
 /** A webhook of either kind. */
 export type Webhook = MutatingWebhook | ValidatingWebhook;
@@ -14,15 +17,28 @@ export type Webhook = MutatingWebhook | ValidatingWebhook;
 /** Writes to these never go to webhooks: a broken one could not be repaired otherwise. */
 const EXEMPT_GROUP = 'admissionregistration.k8s.io';
 
-/** Whether a webhook wants to hear of a write. */
+/** In which version of its kind a webhook wants to hear of a write; undefined when it does not. */
 export function webhookMatches(
   hook: Webhook,
   a: AdmissionAttributes,
-  namespaceLabels: Record<string, string>,
-): boolean {
-  if (a.resource.group === EXEMPT_GROUP) return false;
-  if (!(hook.rules ?? []).some((rule) => ruleMatches(rule, a))) return false;
-  return isSelected(hook, a, namespaceLabels);
+  o: { readonly labels: Record<string, string>; readonly kinds: KindRegistry },
+): KindDef | undefined {
+  if (a.resource.group === EXEMPT_GROUP || !isSelected(hook, a, o.labels)) return undefined;
+  const { rules = [], matchPolicy } = hook;
+  return versionMatching(a, { matchPolicy, kinds: o.kinds }, (one) =>
+    rules.some((rule) => ruleMatches(rule, one)),
+  );
+}
+
+/** The version of the write in which it is matched: its own if that is, or else another unless that is ruled out. */
+export function versionMatching(
+  a: AdmissionAttributes,
+  o: { readonly matchPolicy: string | undefined; readonly kinds: KindRegistry },
+  matches: (a: AdmissionAttributes) => boolean,
+): KindDef | undefined {
+  if (matches(a)) return a.kind;
+  if (o.matchPolicy === 'Exact') return undefined;
+  return equivalentsOf(a, o.kinds).find((kind) => matches(inVersion(a, kind)));
 }
 
 /** Whether the selectors of a webhook or policy choose the write's namespace and object. */

@@ -2,6 +2,8 @@ import {
   ApiError,
   badRequest,
   internal,
+  type KindDef,
+  type KindRegistry,
   type KubeObject,
   type MutatingWebhookConfiguration,
   type Namespace,
@@ -17,6 +19,7 @@ import type {
   ResourceStore,
 } from '../../ports.ts';
 import { GVR } from '../../resources.ts';
+import { shownIn, takeBack } from '../equivalents.ts';
 import { Rounds } from '../round.ts';
 import { filled, refuse } from '../support.ts';
 import { callWebhook } from './call.ts';
@@ -32,6 +35,8 @@ export interface WebhookOptions {
   readonly clock: Clock;
   readonly newUid: () => string;
   readonly authorizer: Authorizer;
+  /** Where other versions of a kind are found. */
+  readonly kinds: KindRegistry;
   readonly log?: Logger | undefined;
 }
 
@@ -64,10 +69,12 @@ export function mutatingWebhooks(o: WebhookOptions): AdmissionPlugin {
     again.begin(round.number, a.object);
     for (const one of hooks) {
       // At its turn: those before it may have changed what it selects by.
-      if (!webhookMatches(one.hook, a, labels)) continue;
-      if (round.number === 1 && !again.isDue(one.id)) continue;
-      const isChanged = await mutate(one, a, round.number, o);
+      const kind = webhookMatches(one.hook, a, { labels, kinds: o.kinds });
+      if (kind === undefined || (round.number === 1 && !again.isDue(one.id))) continue;
+      const shown = kind === a.kind ? a : await shownIn(a, kind);
+      const isChanged = await mutate(one, shown, round.number, o);
       if (isChanged === undefined) continue;
+      if (isChanged && shown !== a) await takeBack(a, shown);
       if (isChanged) {
         again.changed();
         round.repeat();
@@ -110,7 +117,12 @@ const VALIDATION = 'validating.webhook.admission.k8s.io';
 /** Webhooks that may refuse: all at once; the first refusal in their order counts. */
 export function validatingWebhooks(o: WebhookOptions): AdmissionPlugin {
   const view = o.store.cache<ValidatingWebhookConfiguration>(GVR.validatingWebhooks);
-  const check = async ({ hook, index }: Placed, a: AdmissionAttributes): Promise<void> => {
+  const check = async (
+    { hook, index }: Placed,
+    asked: AdmissionAttributes,
+    kind: KindDef,
+  ): Promise<void> => {
+    const a = kind === asked.kind ? asked : await shownIn(asked, kind);
     if (!(await conditionsHold(hook, a, o))) return;
     const response = await ask(hook, a, { ...o, mayPatch: false });
     if (response !== undefined) return;
@@ -124,8 +136,11 @@ export function validatingWebhooks(o: WebhookOptions): AdmissionPlugin {
 
   async function askAll(a: AdmissionAttributes): Promise<void> {
     const { hooks, labels } = await configured(a, view, o.store);
-    const wanted = hooks.filter(({ hook }) => webhookMatches(hook, a, labels));
-    const answers = await Promise.allSettled(wanted.map((one) => check(one, a)));
+    const wanted = hooks.flatMap((one) => {
+      const kind = webhookMatches(one.hook, a, { labels, kinds: o.kinds });
+      return kind === undefined ? [] : [check(one, a, kind)];
+    });
+    const answers = await Promise.allSettled(wanted);
     for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
   }
 }

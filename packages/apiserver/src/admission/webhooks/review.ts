@@ -27,17 +27,17 @@ function kindOf(a: AdmissionAttributes): Gvk {
 /** A write as webhooks are told of it, and as expressions see it under `request`. */
 export function admissionRequest(a: AdmissionAttributes, uid: string) {
   const resource = a.resource;
-  const gvk = kindOf(a);
+  const { original = a } = a;
   const sub = a.subresource
     ? { subResource: a.subresource, requestSubResource: a.subresource }
     : {};
   return {
     uid,
-    kind: gvk,
+    kind: kindOf(a),
     resource,
     ...sub,
-    requestKind: gvk,
-    requestResource: resource,
+    requestKind: kindOf(original),
+    requestResource: original.resource,
     name: a.name || (a.object?.metadata.name ?? ''),
     ...(a.namespace ? { namespace: a.namespace } : {}),
     operation: a.operation,

@@ -4,7 +4,12 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { Container, KubeObject, RuleWithOperations } from '@kubets/api';
+import {
+  builtinKinds,
+  type Container,
+  type KubeObject,
+  type RuleWithOperations,
+} from '@kubets/api';
 import { type Clock, systemClock } from '@kubets/platform';
 import { admission, FakeStore, failure, user } from '../../edge-testing.ts';
 import type { AdmissionAttributes, AdmissionPlugin, Authorizer } from '../../ports.ts';
@@ -109,7 +114,8 @@ async function create(
 ): Promise<void> {
   const { clock = systemClock, before: _before, ...rest } = o;
   let uids = 0;
-  const options = { store, clock, authorizer: NOBODY_MAY, newUid: () => `uid-${++uids}` };
+  const common = { store, clock, authorizer: NOBODY_MAY, kinds: builtinKinds };
+  const options = { ...common, newUid: () => `uid-${++uids}` };
   const attributes = admission('CREATE', one, { user: user('joe', 'dev'), ...rest });
   const chain = chainOf([
     ...(o.before ?? []),
@@ -553,6 +559,57 @@ describe('a mutating webhook', () => {
   });
 });
 
+describe('a webhook for another version of a kind', () => {
+  const rules = [
+    {
+      operations: ['*'],
+      apiGroups: ['autoscaling'],
+      apiVersions: ['v2'],
+      resources: ['horizontalpodautoscalers'],
+    },
+  ];
+  const autoscaler = () => ({
+    ...{ apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler' },
+    metadata: { namespace: 'ns', name: 'h' },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
+      ...{ maxReplicas: 3, targetCPUUtilizationPercentage: 40 },
+    },
+  });
+
+  it('is shown the write in that version, and what it changes comes back', async () => {
+    configure('Mutating', { rules });
+    const patch = '[{"op":"replace","path":"/spec/maxReplicas","value":9}]';
+    answer = () => ({
+      ...{ allowed: true, patchType: 'JSONPatch' },
+      patch: Buffer.from(patch).toString('base64'),
+    });
+    const one = autoscaler();
+    await create(one);
+    const { request } = asked[0]?.review ?? {};
+    const group = 'autoscaling';
+    const kind = { group, kind: 'HorizontalPodAutoscaler' };
+    assert.deepEqual(request?.kind, { ...kind, version: 'v2' });
+    assert.deepEqual(request?.requestKind, { ...kind, version: 'v1' });
+    const resource = 'horizontalpodautoscalers';
+    assert.deepEqual(request?.resource, { group, version: 'v2', resource });
+    assert.deepEqual(request?.requestResource, { group, version: 'v1', resource });
+    const shown = request?.object as { apiVersion: string; spec: { metrics: unknown[] } };
+    assert.deepEqual([shown.apiVersion, shown.spec.metrics.length], ['autoscaling/v2', 1]);
+    assert.deepEqual([one.apiVersion, one.spec.maxReplicas], ['autoscaling/v1', 9]);
+    assert.equal(one.spec.targetCPUUtilizationPercentage, 40);
+  });
+
+  it('that wants it exactly is not asked', async () => {
+    configure('Validating', { rules, matchPolicy: 'Exact' });
+    await create(autoscaler());
+    assert.equal(asked.length, 0);
+    configure('Validating', { rules, matchPolicy: 'Equivalent' });
+    await create(autoscaler());
+    assert.equal(asked.length, 1);
+  });
+});
+
 describe('the rules of a webhook', () => {
   const rule = (
     resources: string[],
@@ -603,6 +660,7 @@ describe('the rules of a webhook', () => {
       sideEffects: 'None',
       admissionReviewVersions: [],
     };
-    assert.equal(webhookMatches(hook, admission('CREATE', configuration), {}), false);
+    const o = { labels: {}, kinds: builtinKinds };
+    assert.equal(webhookMatches(hook, admission('CREATE', configuration), o), undefined);
   });
 });
