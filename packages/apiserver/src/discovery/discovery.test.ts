@@ -88,6 +88,7 @@ describe('discovery', () => {
       assert.match(await text(`${path}?pretty=true`), /^\{\n {2}"/, path);
     }
     assert.match(await text('/version'), /^\{\n {2}"major": "1",\n/);
+    assert.equal((await json('/version')).platform, 'linux/amd64');
     assert.match(await text('/'), /^\{\n {2}"paths": \[\n {4}"/);
   });
 

@@ -13,7 +13,8 @@ export function versionInfo(o: { release: string; runtime: string; platform: str
     buildDate: '1970-01-01T00:00:00Z',
     goVersion: o.runtime,
     compiler: 'node',
-    platform: o.platform,
+    // Clients know processors by Go's names.
+    platform: o.platform.replace(/\/x64$/, '/amd64'),
   };
 }
 
