@@ -2,7 +2,7 @@
  * What the kubelet needs from the outside. The pod logic talks to these interfaces only; `cri/` and `simulated/` implement the
  * runtime, `host/` the rest. Times are milliseconds since the epoch, 0 meaning "not yet".
  */
-import type { ConfigMap, Container, Pod, Probe, Secret } from '@kubets/api';
+import type { ConfigMap, Container, Pod, Probe, RuntimeClass, Secret } from '@kubets/api';
 
 export type ContainerPhase = 'created' | 'running' | 'exited' | 'unknown';
 
@@ -253,7 +253,8 @@ export interface ContainerRuntime {
   inspectPod(uid: string): Promise<RuntimePod>;
   /** Calls back with the uid of every pod whose containers or sandboxes changed by themselves. */
   watchPods(onChange: (uid: string) => void): { stop(): void };
-  runSandbox(spec: SandboxSpec): Promise<string>;
+  /** @param handler which of the runtime's ways to run containers; '': its usual one */
+  runSandbox(spec: SandboxSpec, handler: string): Promise<string>;
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;
   createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string>;
@@ -294,6 +295,7 @@ export interface ObjectSource {
   /** Undefined: there is none. */
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
+  runtimeClass(name: string): Promise<RuntimeClass | undefined>;
 }
 
 /** A pod's own folder on the node, and its logs. */

@@ -1,6 +1,5 @@
 /** Sizes workloads by what their pods use. */
 import {
-  builtinKinds,
   type HorizontalPodAutoscaler,
   type HorizontalPodAutoscalerCondition,
   type HorizontalPodAutoscalerStatus,
@@ -16,6 +15,7 @@ import { type Controller, type ControllerDeps, queueController } from '../host/c
 import { AUTOSCALER_CONCURRENCY, AUTOSCALER_PERIOD_MS } from '../limits.ts';
 import { sameJson } from '../objects/json.ts';
 import { formatTime, keyOf, nameOf, namespaceOf, parseTime } from '../objects/meta.ts';
+import { resourceOfKind } from '../objects/scales.ts';
 import { decideScaling, type Measurement, resourceOf, type ScalingPlan } from './decide.ts';
 import { type Memory, type Noted, recent, type Said } from './recommend.ts';
 import { type PodMetric, UsageError } from './usage.ts';
@@ -193,7 +193,7 @@ class Autoscaling {
   async #target({ metadata, spec }: HorizontalPodAutoscaler): Promise<Target | string> {
     const { apiVersion = '', kind = '', name = '' } = spec?.scaleTargetRef ?? {};
     try {
-      const resource = await this.#resourceOf(apiVersion, kind);
+      const resource = await resourceOfKind(this.#deps.api, apiVersion, kind);
       if (resource === undefined) return `no matches for kind "${kind}" in version "${apiVersion}"`;
       const api = this.#deps.api.resource(apiVersion, resource);
       const scale = (await api.getSubresource(metadata.namespace ?? '', name, 'scale')) as Scale;
@@ -201,13 +201,6 @@ class Autoscaling {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
-  }
-
-  async #resourceOf(apiVersion: string, kind: string): Promise<string | undefined> {
-    const builtin = builtinKinds.forObject({ apiVersion, kind })?.resource;
-    if (builtin !== undefined) return builtin;
-    const { resources } = await this.#deps.api.discover(apiVersion);
-    return resources.find((one) => one.kind === kind && !one.name.includes('/'))?.name;
   }
 
   async #measure(

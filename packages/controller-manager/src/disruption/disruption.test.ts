@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type {
   Deployment,
+  KubeObject,
   Pod,
   PodDisruptionBudget,
   PodDisruptionBudgetSpec,
@@ -77,6 +78,27 @@ describe('a disruption budget', () => {
       [conditions[0]?.reason, conditions[0]?.message],
       ['SyncFailed', 'nobody knows'],
     );
+  });
+
+  it('counts what a custom kind with a scale wants to have', async () => {
+    const cluster = new TestCluster({ controllers: (deps) => [disruptionController(deps)] });
+    const widgets = { name: 'widgets', kind: 'Widget', namespaced: true, verbs: [] };
+    cluster.api.served.set('example.com/v1', [widgets]);
+    await cluster.start();
+    const owner = await cluster.create<KubeObject>('widgets', {
+      ...{ apiVersion: 'example.com/v1', kind: 'Widget' },
+      metadata: { name: 'w', namespace: 'default' },
+      ...{ spec: { replicas: 3 } },
+    });
+    const { uid = '' } = owner.metadata;
+    const ref = { apiVersion: 'example.com/v1', kind: 'Widget', name: 'w', uid, controller: true };
+    const meta = { labels: { app: 'web' }, ownerReferences: [ref] };
+    for (const name of ['a', 'b']) await cluster.create('pods', pod({ name, meta }));
+    await cluster.create('poddisruptionbudgets', budget({ maxUnavailable: 2 }));
+    await cluster.settle();
+    const one = cluster.get<PodDisruptionBudget>('poddisruptionbudgets', 'b').status;
+    assert.deepEqual([one?.expectedPods, one?.desiredHealthy, one?.disruptionsAllowed], [3, 1, 1]);
+    await cluster.stop();
   });
 
   it('leaves pods without a controller out of a share, and says so', async () => {

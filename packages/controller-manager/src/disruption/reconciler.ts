@@ -9,7 +9,7 @@ import {
   type PodDisruptionBudget,
 } from '@kubets/api';
 import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
-import { INDEX, type SharedInformers } from '../host/informers.ts';
+import { INDEX } from '../host/informers.ts';
 import { sameJson } from '../objects/json.ts';
 import {
   controllerRefOf,
@@ -19,6 +19,7 @@ import {
   nameOf,
   namespaceOf,
 } from '../objects/meta.ts';
+import { scaleByReference } from '../objects/scales.ts';
 import { decideDisruption, type ExpectedScale } from './decide.ts';
 
 /** Keeps the numbers by which evictions are allowed or refused. */
@@ -78,7 +79,7 @@ export function disruptionController(deps: ControllerDeps): Controller {
       const namespace = namespaceOf(budget);
       const selected = pods.byIndex(INDEX.namespace, namespace).filter((p) => covers(budget, p));
       const nowMs = deps.clock.now();
-      const expected = expectedScale(deps.informers, selected);
+      const expected = await expectedScale(deps, selected);
       const plan = decideDisruption({ budget, pods: selected, expected, nowMs });
       tell(budget, selected, expected);
       if (plan.wakeAtMs !== undefined) queue.addAfter(key, Math.max(1, plan.wakeAtMs - nowMs));
@@ -105,12 +106,22 @@ const unmanaged = (selector: string): string =>
   'field of the PDB to an integer value.';
 
 /** The sizes of all controllers behind the pods, each counted once. */
-function expectedScale(informers: SharedInformers, pods: readonly Pod[]): ExpectedScale {
+async function expectedScale(
+  deps: Pick<ControllerDeps, 'api' | 'informers'>,
+  pods: readonly Pod[],
+): Promise<ExpectedScale> {
+  // Of a custom kind that many pods belong to, the API is asked once.
+  const asked = new Map<string, Promise<Scale | undefined>>();
+  const sizeOf = (namespace: string, ref: OwnerReference): Promise<Scale | undefined> => {
+    const known = asked.get(ref.uid) ?? scaleBehind(deps, namespace, ref);
+    asked.set(ref.uid, known);
+    return known;
+  };
   const sizes = new Map<string, number>();
   for (const pod of pods) {
     const ref = controllerRefOf(pod);
     if (!ref) continue;
-    const scale = scaleBehind(informers, namespaceOf(pod), ref);
+    const scale = await sizeOf(namespaceOf(pod), ref);
     if (!scale) return { problem: `found no controllers for pod "${nameOf(pod)}"` };
     sizes.set(scale.uid, scale.replicas);
   }
@@ -123,17 +134,18 @@ interface Scale {
 }
 
 /** A ReplicaSet of a Deployment stands for the Deployment: in a rollout there are several. */
-function scaleBehind(
-  informers: SharedInformers,
+async function scaleBehind(
+  deps: Pick<ControllerDeps, 'api' | 'informers'>,
   namespace: string,
   ref: OwnerReference,
-): Scale | undefined {
+): Promise<Scale | undefined> {
+  const { informers } = deps;
   const key = `${namespace}/${ref.name}`;
   switch (ref.kind) {
     case 'ReplicaSet': {
       const set = informers.replicaSets.get(key);
       const parent = set && controllerRefOf(set);
-      if (parent?.kind === 'Deployment') return scaleBehind(informers, namespace, parent);
+      if (parent?.kind === 'Deployment') return scaleBehind(deps, namespace, parent);
       return scaleOf(set, ref);
     }
     case 'Deployment':
@@ -142,8 +154,11 @@ function scaleBehind(
       return scaleOf(informers.statefulSets.get(key), ref);
     case 'ReplicationController':
       return scaleOf(informers.replicationControllers.get(key), ref);
-    default:
-      return undefined;
+    default: {
+      const scale = await scaleByReference(deps.api, namespace, ref);
+      if (scale?.metadata.uid !== ref.uid) return undefined;
+      return { uid: ref.uid, replicas: scale.spec?.replicas ?? 0 };
+    }
   }
 }
 

@@ -124,9 +124,10 @@ export class CriRuntime implements ContainerRuntime {
     return startRelist({ list, uidOf: podUidOf, onChange, clock, log, periodMs: relistPeriodMs });
   }
 
-  async runSandbox(spec: SandboxSpec): Promise<string> {
+  async runSandbox(spec: SandboxSpec, handler: string): Promise<string> {
     const answer = await this.#client.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', {
       config: sandboxMessage(spec),
+      runtime_handler: handler,
     });
     return answer.pod_sandbox_id;
   }

@@ -1,4 +1,10 @@
-import { type ConfigMap, isNotFound, type KubeObject, type Secret } from '@kubets/api';
+import {
+  type ConfigMap,
+  isNotFound,
+  type KubeObject,
+  type RuntimeClass,
+  type Secret,
+} from '@kubets/api';
 import { type Api, TransportError } from '@kubets/client';
 import type { Clock } from '@kubets/platform';
 import { OBJECT_CACHE_ENTRIES, OBJECT_CACHE_MS } from '../limits.ts';
@@ -44,16 +50,19 @@ class RecentReads<T extends KubeObject> {
   }
 }
 
-/** ConfigMaps and Secrets by name, as the node is allowed to read them: one at a time. */
+/** ConfigMaps, Secrets and RuntimeClasses by name, as the node is allowed to read them: one at a time. */
 export class ApiObjects implements ObjectSource {
   readonly #configMaps: RecentReads<ConfigMap>;
   readonly #secrets: RecentReads<Secret>;
+  readonly #runtimeClasses: RecentReads<RuntimeClass>;
 
   constructor(api: Api, clock: Clock) {
     const configMaps = api.resource<ConfigMap>('v1', 'configmaps');
     const secrets = api.resource<Secret>('v1', 'secrets');
     this.#configMaps = new RecentReads((ns, name) => configMaps.get(ns, name), clock);
     this.#secrets = new RecentReads((ns, name) => secrets.get(ns, name), clock);
+    const classes = api.resource<RuntimeClass>('node.k8s.io/v1', 'runtimeclasses');
+    this.#runtimeClasses = new RecentReads((_, name) => classes.get('', name), clock);
   }
 
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined> {
@@ -62,5 +71,9 @@ export class ApiObjects implements ObjectSource {
 
   secret(namespace: string, name: string): Promise<Secret | undefined> {
     return this.#secrets.get(namespace, name);
+  }
+
+  runtimeClass(name: string): Promise<RuntimeClass | undefined> {
+    return this.#runtimeClasses.get('', name);
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Event, Pod } from '@kubets/api';
+import type { Event, Pod, RuntimeClass } from '@kubets/api';
 import { RuntimeFault, VolumeFault } from '../errors.ts';
+import type { SandboxSpec } from '../ports.ts';
 import { simulatedVolumes } from '../simulated/parts.ts';
 import type { SimulatedRuntime } from '../simulated/runtime.ts';
 import { eventually, startTestNode, type TestNode, testPod } from '../testing/simulated-node.ts';
@@ -83,6 +84,29 @@ describe('a pod that cannot start yet', () => {
         assert.equal(text, 'Failed to create pod sandbox: runSandbox says no');
       },
     );
+  });
+
+  it('gets its sandbox of the handler that its class names, or none', async () => {
+    const handlers: string[] = [];
+    const noting = (runtime: SimulatedRuntime): void => {
+      const real = runtime.runSandbox.bind(runtime);
+      runtime.runSandbox = (spec: SandboxSpec, handler = ''): Promise<string> => {
+        handlers.push(handler);
+        return real(spec);
+      };
+    };
+    await withNode(noting, async (test) => {
+      const classes = test.api.resource<RuntimeClass>('node.k8s.io/v1', 'runtimeclasses');
+      await classes.create({ metadata: { name: 'safe' }, handler: 'kata' });
+      await create(test, testPod('p', {}, { runtimeClassName: 'safe' }));
+      await eventually('a ready pod', () => isReady(test.pod('p')));
+      assert.deepEqual(handlers, ['kata']);
+      await create(test, testPod('q', {}, { runtimeClassName: 'none' }));
+      await eventually('the event', () => messages(test, 'FailedCreatePodSandBox').length > 0);
+      const [text] = messages(test, 'FailedCreatePodSandBox');
+      const why = 'failed to get RuntimeClass "none": runtimeclass.node.k8s.io "none" not found';
+      assert.equal(text, `Failed to create pod sandbox: ${why}`);
+    });
   });
 
   it('waits for its volumes without a sandbox', async () => {

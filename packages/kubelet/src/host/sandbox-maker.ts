@@ -1,7 +1,7 @@
 import type { Pod } from '@kubets/api';
 import { errorMessage } from '@kubets/platform';
 import { dnsConfigOf } from '../core/dns.ts';
-import { uidOf } from '../core/pod.ts';
+import { specOf, uidOf } from '../core/pod.ts';
 import { sandboxSpec } from '../core/sandbox-spec.ts';
 import { RuntimeFault } from '../errors.ts';
 import type { SandboxSpec } from '../ports.ts';
@@ -28,6 +28,16 @@ export class SandboxMaker {
     });
   }
 
+  /** What the pod's RuntimeClass is called by the runtime. @throws RuntimeFault when there is no such class */
+  async #handlerOf(pod: Pod): Promise<string> {
+    const { runtimeClassName } = specOf(pod);
+    if (!runtimeClassName) return '';
+    const found = await this.#deps.objects.runtimeClass(runtimeClassName);
+    if (found !== undefined) return found.handler;
+    const why = `runtimeclass.node.k8s.io "${runtimeClassName}" not found`;
+    throw new RuntimeFault(`failed to get RuntimeClass "${runtimeClassName}": ${why}`);
+  }
+
   /** @throws RuntimeFault, after saying so in an event */
   async make(pod: Pod, attempt: number, signal: AbortSignal): Promise<void> {
     const { runtime, files, volumes, events, slots } = this.#deps;
@@ -36,7 +46,8 @@ export class SandboxMaker {
     await files.prepareSandbox(pod);
     if (signal.aborted) return;
     try {
-      await slots.run(() => runtime.runSandbox(this.spec(pod, attempt)));
+      const handler = await this.#handlerOf(pod);
+      await slots.run(() => runtime.runSandbox(this.spec(pod, attempt), handler));
       await files.weighPod(pod);
     } catch (error) {
       if (error instanceof RuntimeFault) {
