@@ -16,6 +16,8 @@ export function growYoungGeneration(factor: 1 | 2): void {
 /** From here on the time collections take matters more than what lies uncollected. */
 const MANY_BUFFER_BYTES = 256 * 2 ** 20;
 const LOOK_MS = 10_000;
+/** Collected again when there is half as much more than what lived; the engine by itself would let it become four times as much. */
+const GROWING_PERCENT = 50;
 
 /**
  * Lets buffers count as part of the heap as soon as there are more than 256 MiB of them. Until then the engine begins to collect
@@ -28,6 +30,7 @@ export function countManyBuffersAsHeap(clock: Clock): () => void {
   const timer = clock.setInterval(() => {
     if (process.memoryUsage().arrayBuffers < MANY_BUFFER_BYTES) return;
     setFlagsFromString('--external-memory-accounted-in-global-limit');
+    setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`);
     timer.cancel();
   }, LOOK_MS);
   return () => timer.cancel();

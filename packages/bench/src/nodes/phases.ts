@@ -198,24 +198,40 @@ const rolling: Phase = async (ctx) => {
       type: STRATEGIC,
     }),
   );
+  const pods = replicasOf(chosen);
   let left = [...chosen];
+  let updated = 0;
   while (left.length > 0) {
-    progress(`Deployments rolled out: ${chosen.length - left.length} of ${chosen.length}`);
+    const done = replicasOf(chosen) - replicasOf(left) + updated;
+    progress(`pods updated: ${done} of ${pods}, Deployments: ${chosen.length - left.length}`);
     await delay(1_000, { clock, signal });
     const undone: Workload[] = [];
+    updated = 0;
     await eachOf(left, async (workload) => {
       const path = `${deploymentsIn(workload.namespace)}/${workload.name}`;
       const found = await requests.sure({ verb: 'GET', path });
-      if (!isRolledOut(found, workload.replicas)) undone.push(workload);
+      if (isRolledOut(found, workload.replicas)) return;
+      undone.push(workload);
+      updated += updatedReplicas(found);
     });
     left = undone;
   }
   await settled(ctx);
-  const pods = chosen.reduce((sum, { replicas }) => sum + replicas, 0);
   const seconds = (clock.monotonicMs() - startMs) / 1_000;
   ctx.measure.figures['pods rolled a second (more is better)'] = pods / seconds;
   return `${pods} pods of ${chosen.length} Deployments updated in ${seconds.toFixed(0)} s`;
 };
+
+const replicasOf = (workloads: readonly Workload[]): number =>
+  workloads.reduce((sum, { replicas }) => sum + replicas, 0);
+
+/** Pods of the wanted revision; the former one's count until the controller has seen the change. */
+function updatedReplicas({ metadata, status }: Json): number {
+  const { generation = 0 } = metadata as { generation?: number };
+  const { observedGeneration = 0, updatedReplicas: updated = 0 } = (status ??
+    {}) as DeploymentStatus;
+  return observedGeneration >= generation ? updated : 0;
+}
 
 function isRolledOut(found: Json, replicas: number): boolean {
   const { generation = 0 } = found.metadata as { generation?: number };
