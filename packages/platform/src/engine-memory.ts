@@ -16,7 +16,7 @@ export function growYoungGeneration(factor: 1 | 2): void {
 /** From here on the time collections take matters more than what lies uncollected. */
 const MANY_BUFFER_BYTES = 256 * 2 ** 20;
 const LOOK_MS = 10_000;
-/** Collected again when there is half as much more than what lived; the engine by itself would let it become four times as much. */
+/** Collected again when half as much more is there as lived; by itself the engine would wait for several times as much. */
 const GROWING_PERCENT = 50;
 
 /**
