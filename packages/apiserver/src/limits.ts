@@ -77,6 +77,9 @@ export const EVENT_TTL_SECONDS = 3_600;
 /** Operations in one JSON patch. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 
+/** An HTTP/1.1 connection without a request is closed after this long, as the stock server does. */
+export const IDLE_CONNECTION_MS = 90_000;
+
 /** A request that finds no seat waits at most this long in its queue; then it is told to come back, */
 export const MAX_QUEUE_WAIT_MS = 15_000;
 /** … after this long. */

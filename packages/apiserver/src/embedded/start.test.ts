@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:http2';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -53,6 +54,17 @@ describe('an embedded server', () => {
     const { status } = await ask(api, 'GET', '/api/v1/secrets', 'joe-token');
     assert.equal(status, 403);
     assert.equal((await ask(api, 'GET', '/api/v1/secrets', 'nobody-knows')).status, 401);
+  });
+
+  it('keeps an idle connection as long as the stock server does', async () => {
+    const agent = new Agent({ keepAlive: true });
+    const headers = { authorization: `Bearer ${api.token}` };
+    const sent = request(`${api.url}/version`, { headers, ca: api.ca, agent }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+    agent.destroy();
+    assert.equal(response.headers['keep-alive'], 'timeout=90');
   });
 
   it('keeps the connection of a client that gives up many watches', async () => {

@@ -8,6 +8,7 @@ import { ServerConnection, type ServerLimits, type ServerStream } from '@kubets/
 import {
   CONNECTION_WINDOW_BYTES,
   DRAIN_GRACE_MS,
+  IDLE_CONNECTION_MS,
   MAX_HEADER_BYTES,
   STREAM_RESET_BURST,
   STREAM_RESETS_A_SECOND,
@@ -178,6 +179,8 @@ function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): Serv
   try {
     return createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
+      // A client that takes up a connection at the moment it is closed has its write refused: that must be rare.
+      keepAliveTimeout: IDLE_CONNECTION_MS,
       cert,
       key,
       ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
