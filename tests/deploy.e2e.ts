@@ -313,14 +313,39 @@ test('the cluster goes on without the master whose plug is pulled', { skip }, as
   assert.deepEqual(pidsOf('m2'), before);
 });
 
+test('the last of three masters goes on alone, and leads nobody to those that are lost', {
+  skip,
+}, async () => {
+  const revision = async () =>
+    Number(
+      JSON.parse(await hosts.kubectl('m2', ['get', '--raw', '/api/v1/nodes'])).metadata
+        .resourceVersion,
+    );
+  const seen = await revision();
+  await hosts.kill('m3');
+  const careful = await hosts.kubets('m2', ['recover']);
+  assert.equal(careful.code, 2);
+  assert.match(careful.err, /only when the others never come back.*--others-are-lost/);
+  const { out } = await kubets('m2', ['recover', '--others-are-lost']);
+  assert.match(out, /^m2 is now the only member/);
+  assert.doesNotMatch(out, /Next:/);
+  // What the lost ones wrote last may have been seen.
+  assert.ok((await revision()) > seen + 1_000_000);
+  const line = (await kubets('m2', ['token', 'create', '--print-join-command'])).out;
+  assert.ok(line.includes(`${hosts.get('m2').address}:6443`), line);
+  // The node goes on, and hears of what comes next.
+  await hosts.kubectl('m2', ['scale', 'deployment', 'web', '--replicas', '5']);
+  await hosts.kubectl('m2', ['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+
 test('the cluster comes back from a backup on a host with another address', { skip }, async () => {
   const file = join(hosts.dir, 'backup');
   await kubets('m2', ['backup', file]);
-  for (const name of ['m2', 'm3']) await hosts.kill(name);
+  await hosts.kill('m2');
   const { err } = await kubets('n2', ['restore', file]);
   assert.match(err, /back with one master.*\n.*"kubets reset", then let it join again/);
   const web = ['get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas}'];
-  assert.equal(await hosts.kubectl('n2', web), '4');
+  assert.equal(await hosts.kubectl('n2', web), '5');
   // Its masters are gone: it leaves what it cannot find, and joins what it is told of.
   await kubets('n1', ['reset']);
   const line = (await kubets('n2', ['token', 'create', '--print-join-command'])).out.trim();

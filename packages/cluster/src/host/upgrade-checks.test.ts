@@ -92,5 +92,10 @@ describe('the store', () => {
         return error instanceof StartError;
       },
     );
+    const nameless = { ...named('m3')[0], name: '', ID: '255' } as StoreMember;
+    await assert.rejects(
+      checkMajority(store([...named('m1', 'm2'), nameless], ''), own),
+      /without ff, which does not answer.*member remove ff/,
+    );
   });
 });

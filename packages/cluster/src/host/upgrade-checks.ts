@@ -2,7 +2,7 @@
 import { ConfigError } from '@kubets/platform';
 import { StartError } from '../errors.ts';
 import { ask } from '../join/rest.ts';
-import type { StoreMembers } from './members.ts';
+import type { StoreMember, StoreMembers } from './members.ts';
 import { type HostSettings, hostPorts, masterAddresses } from './settings.ts';
 
 interface Line {
@@ -61,6 +61,9 @@ export async function checkMastersFirst(
   }
 }
 
+/** As `kubets etcd member list` shows it: one that never ran has no name. */
+const shownName = ({ name, ID }: StoreMember): string => name || BigInt(ID).toString(16);
+
 /** With two members neither can be missed, whatever is done; from three on one can. */
 const SMALLEST_TOLERANT = 3;
 
@@ -76,7 +79,7 @@ export async function checkMajority(
   if (voters.length < SMALLEST_TOLERANT) return;
   const others = voters.filter((one) => one.name !== own.name);
   const answers = await Promise.all(others.map((one) => members.answers(one)));
-  const away = others.filter((_one, i) => answers[i] !== true).map((one) => one.name);
+  const away = others.filter((_one, i) => answers[i] !== true).map(shownName);
   if (others.length - away.length > voters.length / 2) return;
   throw new StartError(
     `without ${away.join(' and ')}, which ${away.length === 1 ? 'does' : 'do'} not answer, the store has no majority while this host is started again; ` +
