@@ -26,7 +26,7 @@ import {
   type Selection,
   secretPayload,
 } from '../../core/payload.ts';
-import { namespaceOf, specOf, uidOf } from '../../core/pod.ts';
+import { nameOf, namespaceOf, specOf, uidOf } from '../../core/pod.ts';
 import { VolumeFault } from '../../errors.ts';
 import type { ObjectSource, PodVolumes } from '../../ports.ts';
 import { mountsBelow } from '../mounts.ts';
@@ -130,6 +130,9 @@ export class NodeVolumes implements PodVolumes {
     if (volume.hostPath !== undefined) return checkHostPath(volume.hostPath);
     if (volume.persistentVolumeClaim !== undefined) {
       return this.#claim(pod, volume.persistentVolumeClaim.claimName);
+    }
+    if (volume.ephemeral !== undefined) {
+      return this.#claim(pod, `${nameOf(pod)}-${volume.name}`);
     }
     const payload = await this.#payload(pod, volume);
     if (payload === undefined) {

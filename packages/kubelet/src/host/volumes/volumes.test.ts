@@ -205,6 +205,23 @@ describe('NodeVolumes', () => {
     const claim = withVolume({ persistentVolumeClaim: { claimName: 'c' } });
     assert.equal(await mount(claim), '/mnt/disk');
   });
+
+  it('leads a claim that a pod has for itself to a folder of the node', async () => {
+    const own = withVolume({ ephemeral: { volumeClaimTemplate: { spec: {} } } });
+    const [volume] = own.spec?.volumes ?? [];
+    const name = `${own.metadata.name}-${volume?.name}`;
+    await assert.rejects(mount(own), new RegExp(`persistentvolumeclaim "${name}" or its volume`));
+    await api.resource('v1', 'persistentvolumes').create({
+      ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'own' } },
+      ...{ spec: { local: { path: '/mnt/own' } } },
+    });
+    await api.resource('v1', 'persistentvolumeclaims').create({
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+      metadata: { name, namespace: 'shop' },
+      ...{ spec: { volumeName: 'own' } },
+    });
+    assert.equal(await mount(own), '/mnt/own');
+  });
 });
 
 describe('PodTokens', () => {
