@@ -1,6 +1,7 @@
 /** Files of configMap, secret, downwardAPI and projected volumes. Pure. */
 import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret } from '@kubets/api';
 import { type DownwardFacts, fieldValue, resourceValue } from './downward.ts';
+import { allContainers, specOf } from './pod.ts';
 
 /** A volume refers to something that is not there: tried again later. */
 export class PayloadError extends Error {
@@ -11,12 +12,31 @@ export interface PayloadFile {
   readonly data: Buffer;
   /** Permission bits. */
   readonly mode: number;
+  /** Who owns the file; root when not given. */
+  readonly uid?: number | undefined;
 }
 
 /** Relative path → file. */
 export type Payload = ReadonlyMap<string, PayloadFile>;
 
-export const DEFAULT_FILE_MODE = 0o644;
+const DEFAULT_FILE_MODE = 0o644;
+
+const TOKEN_FILE_MODE = 0o600;
+
+/** The user that all containers of a pod run as, if the pod says so. */
+function sharedUser(pod: Pod): number | undefined {
+  const { runAsUser } = specOf(pod).securityContext ?? {};
+  const users = allContainers(pod).map((one) => one.securityContext?.runAsUser ?? runAsUser);
+  return new Set(users).size === 1 ? users[0] : undefined;
+}
+
+/** The file of a token: nobody else reads it when it is known who should. */
+export function tokenFile(pod: Pod, token: string, defaultMode: number | undefined): PayloadFile {
+  const uid = sharedUser(pod);
+  const isKnown = uid !== undefined || specOf(pod).securityContext?.fsGroup !== undefined;
+  const mode = isKnown ? TOKEN_FILE_MODE : (defaultMode ?? DEFAULT_FILE_MODE);
+  return { data: Buffer.from(token, 'utf8'), mode, uid };
+}
 
 export interface Selection {
   readonly items: readonly KeyToPath[] | undefined;

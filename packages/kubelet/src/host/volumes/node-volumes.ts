@@ -18,13 +18,13 @@ import { errorCode, errorMessage } from '@kubets/platform';
 import { DownwardError, type DownwardFacts } from '../../core/downward.ts';
 import {
   configMapPayload,
-  DEFAULT_FILE_MODE,
   downwardPayload,
   type Payload,
   PayloadError,
   type PayloadFile,
   type Selection,
   secretPayload,
+  tokenFile,
 } from '../../core/payload.ts';
 import { nameOf, namespaceOf, specOf, uidOf } from '../../core/pod.ts';
 import { VolumeFault } from '../../errors.ts';
@@ -203,8 +203,8 @@ export class NodeVolumes implements PodVolumes {
       }
       for (const payload of payloads) for (const [path, file] of payload) files.set(path, file);
       if (serviceAccountToken !== undefined) {
-        const data = Buffer.from(await tokens.token(pod, serviceAccountToken), 'utf8');
-        files.set(serviceAccountToken.path, { data, mode: mode ?? DEFAULT_FILE_MODE });
+        const token = await tokens.token(pod, serviceAccountToken);
+        files.set(serviceAccountToken.path, tokenFile(pod, token, mode));
       }
     }
     return files;

@@ -21,6 +21,7 @@ import { errorCode } from '@kubets/platform';
 import type { Payload } from '../../core/payload.ts';
 
 const DATA_LINK = '..data';
+const ROOT = 0;
 const GROUP_READ = 0o040;
 const PERMISSIONS = 0o7777;
 
@@ -63,11 +64,11 @@ async function writeVersion(
 ): Promise<string> {
   const dir = await mkdtemp(join(root, '..version-'));
   await chmod(dir, 0o755);
-  for (const [path, { data, mode }] of payload) {
+  for (const [path, { data, mode, uid = ROOT }] of payload) {
     const file = join(dir, path);
     await mkdir(dirname(file), { recursive: true, mode: 0o755 });
     await writeFile(file, data);
-    if (gid !== undefined) await chown(file, 0, gid);
+    if (gid !== undefined || uid !== ROOT) await chown(file, uid, gid ?? ROOT);
     await chmod(file, modeFor(mode, gid));
   }
   return dir.slice(root.length + 1);

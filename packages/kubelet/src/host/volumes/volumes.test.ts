@@ -17,7 +17,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { ConfigMap, Pod, Volume } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
 import { ManualClock } from '@kubets/platform';
-import type { Payload } from '../../core/payload.ts';
+import { type Payload, tokenFile } from '../../core/payload.ts';
 import { VolumeFault } from '../../errors.ts';
 import { aPod } from '../../testing/pods.ts';
 import { ApiObjects } from '../objects.ts';
@@ -64,6 +64,32 @@ describe('writePayload', () => {
     await writePayload(root, payload({ a: '1' }, 0o600), gid);
     assert.equal(statSync(join(root, 'a')).mode & 0o777, 0o640);
   });
+
+  it('gives a file to a user', async () => {
+    const root = join(dir, 'four');
+    if (process.getuid?.() !== 0) return;
+    await writePayload(root, new Map([['a', { data: Buffer.from('1'), mode: 0o600, uid: 9 }]]), 7);
+    const { uid, gid, mode } = statSync(join(root, 'a'));
+    assert.deepEqual({ uid, gid, mode: mode & 0o777 }, { uid: 9, gid: 7, mode: 0o640 });
+  });
+});
+
+describe('tokenFile', () => {
+  const user = (runAsUser?: number) => ({ name: `c${runAsUser}`, securityContext: { runAsUser } });
+  const cases: readonly [string, object, { mode: number; uid: number | undefined }][] = [
+    ['anybody', {}, { mode: 0o644, uid: undefined }],
+    ['a group', { securityContext: { fsGroup: 10 } }, { mode: 0o600, uid: undefined }],
+    ['a user', { securityContext: { runAsUser: 9 } }, { mode: 0o600, uid: 9 }],
+    ['one user', { containers: [user(9)], initContainers: [user(9)] }, { mode: 0o600, uid: 9 }],
+    ['two users', { containers: [user(9), user(8)] }, { mode: 0o644, uid: undefined }],
+    ['some users', { containers: [user(9), user()] }, { mode: 0o644, uid: undefined }],
+  ];
+  for (const [whom, spec, wanted] of cases) {
+    it(`is for ${whom}`, () => {
+      const { mode, uid } = tokenFile(aPod(spec), 't', 0o644);
+      assert.deepEqual({ mode, uid }, wanted);
+    });
+  }
 });
 
 describe('resolveSubPath', () => {
@@ -172,6 +198,21 @@ describe('NodeVolumes', () => {
     );
     assert.equal(readFileSync(join(path, 'k'), 'utf8'), 'one');
     assert.equal(readFileSync(join(path, 'meta/name'), 'utf8'), 'web');
+  });
+
+  it('puts keys, names and resources of a container together', async () => {
+    await putMap({ k: 'one' });
+    const limits = { containerName: 'app', resource: 'limits.cpu', divisor: '1m' };
+    const items = [{ path: 'cpu', resourceFieldRef: limits }];
+    const map = { name: 'cm', items: [{ key: 'k', path: 'c/data' }] };
+    const sources = [{ configMap: map }, { downwardAPI: { items } }];
+    const containers = [{ name: 'app', resources: { limits: { cpu: '1250m' } } }];
+    const path = await mount(
+      withVolume({ projected: { defaultMode: 0o400, sources } }, { containers }),
+    );
+    assert.equal(readFileSync(join(path, 'c/data'), 'utf8'), 'one');
+    assert.equal(readFileSync(join(path, 'cpu'), 'utf8'), '1250');
+    assert.equal(statSync(join(path, 'cpu')).mode & 0o777, 0o400);
   });
 
   it('takes folders of the host as they are, if they are what was asked for', async () => {
