@@ -265,6 +265,17 @@ describe('versions behind a conversion webhook', () => {
   });
 });
 
+/** A webhook that changes the metadata of what it converts. */
+const changed =
+  (metadata: object): Reply =>
+  (request) => {
+    const objects = request.objects.map((one) => ({
+      ...one,
+      metadata: { ...one.metadata, ...metadata },
+    }));
+    return good({ ...request, objects });
+  };
+
 describe('a conversion webhook that fails', () => {
   const WHO = `conversion webhook for ${GROUP}/v1, Kind=Widget`;
   const cases: readonly [string, Reply, RegExp][] = [
@@ -295,16 +306,28 @@ describe('a conversion webhook that fails', () => {
     ],
     [
       'renames objects',
-      ({ uid, objects, desiredAPIVersion }) => ({
-        uid,
-        result: { status: 'Success' },
-        convertedObjects: objects.map((one) => ({
-          ...one,
-          apiVersion: desiredAPIVersion,
-          metadata: { ...one.metadata, name: 'b' },
-        })),
-      }),
-      /returned invalid metadata: must have the same name: a != b$/,
+      changed({ name: 'b' }),
+      /returned invalid object: must have the same name: a != b$/,
+    ],
+    [
+      'takes the labels for a text',
+      changed({ labels: 'x' }),
+      /returned invalid metadata: invalid metadata\.labels of type string in converted object$/,
+    ],
+    [
+      'counts in an annotation',
+      changed({ annotations: { n: 1 } }),
+      /returned invalid metadata: metadata\.annotations\[n\] must be a string, but is int64 in converted object$/,
+    ],
+    [
+      'makes up a label',
+      changed({ labels: { a: 'b c' } }),
+      /returned invalid metadata: metadata\.labels: Invalid value: "b c": a valid label must be/,
+    ],
+    [
+      'makes up an annotation',
+      changed({ annotations: { 'a b': '' } }),
+      /returned invalid metadata: metadata\.annotation: Invalid value: "a b": name part must consist/,
     ],
   ];
   for (const [what, answered, text] of cases) {
@@ -318,4 +341,14 @@ describe('a conversion webhook that fails', () => {
       });
     });
   }
+
+  it('spoils a list, told with the place in it', async () => {
+    for (const name of ['a', 'b']) await create('v1', name, { hostPort: 'x:1' });
+    reply = changed({ annotations: [] });
+    await assert.rejects(scene.registry.list(place('v2', ''), { resourceVersion: '0' }), {
+      message:
+        `conversion webhook for ${GROUP}/v1, Kind=WidgetList returned invalid metadata in object at index 1: ` +
+        'invalid metadata.annotations of type []interface {} in converted object',
+    });
+  });
 });

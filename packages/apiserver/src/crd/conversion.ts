@@ -6,13 +6,13 @@ import {
   isJsonObject,
   type JsonObject,
   type KubeObject,
-  parseApiVersion,
   unclassified,
 } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
 import { askWebhook } from '../admission/webhooks/call.ts';
 import { WebhookCallError } from '../admission/webhooks/response.ts';
 import type { ResourceStore } from '../ports.ts';
+import { convertedObject, RefusedError } from './converted-object.ts';
 import { CONVERSION_TIMEOUT_SECONDS } from './limits.ts';
 
 export interface ConversionDeps {
@@ -39,14 +39,17 @@ export class WebhookConversion {
   async convert(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]> {
     const sent = objects.filter((object) => object.apiVersion !== apiVersion);
     if (sent.length === 0) return [...objects];
-    const what = describe(sent[0], objects.length > 1);
+    const isList = objects.length > 1;
+    const what = describe(sent[0], isList);
     try {
       const made = await this.#ask(sent, apiVersion);
       if (made.length !== sent.length) {
         const counts = `returned ${made.length} objects, expected ${sent.length}`;
         throw new RefusedError(counts);
       }
-      const shown = sent.map((object, i) => checked(object, made[i], { apiVersion, index: i }));
+      const shown = sent.map((object, index) =>
+        convertedObject(object, made[index], { apiVersion, index, isList }),
+      );
       return objects.map((object) =>
         object.apiVersion === apiVersion ? object : (shown.shift() ?? object),
       );
@@ -73,11 +76,6 @@ export class WebhookConversion {
     );
     return convertedObjects(text, { uid, apiVersion });
   }
-}
-
-/** The webhook answered, but not as it should have. */
-class RefusedError extends Error {
-  override readonly name = 'RefusedError';
 }
 
 /** `stable.example.com/v1, Kind=CronTab`. */
@@ -115,41 +113,3 @@ function parsed(text: string): JsonObject {
   }
   throw new WebhookCallError('the response is no JSON');
 }
-
-/** What came back for an object: of the right kind, and the same object. Of its metadata only labels and annotations count. */
-function checked(
-  from: KubeObject,
-  made: unknown,
-  { apiVersion, index }: { apiVersion: string; index: number },
-): KubeObject {
-  const where = `returned invalid converted object at index ${index}: `;
-  if (!isJsonObject(made)) throw new RefusedError(`${where}no object`);
-  const to = made as unknown as KubeObject;
-  if (to.apiVersion !== apiVersion) {
-    const got = goVersion(to.apiVersion);
-    const text = `invalid groupVersion (expected ${goVersion(apiVersion)}, received ${got})`;
-    throw new RefusedError(where + text);
-  }
-  if (to.kind !== from.kind) {
-    throw new RefusedError(`${where}invalid kind (expected ${from.kind}, received ${to.kind})`);
-  }
-  const { metadata } = to;
-  if (!isJsonObject(metadata)) throw new RefusedError(`${where}missing metadata`);
-  for (const field of ['name', 'namespace', 'uid'] as const) {
-    const [a, b] = [from.metadata[field] ?? '', to.metadata[field] ?? ''];
-    const shown = field === 'uid' ? 'UID' : field;
-    if (a !== b)
-      throw new RefusedError(
-        `returned invalid metadata: must have the same ${shown}: ${a} != ${b}`,
-      );
-  }
-  const { labels, annotations } = to.metadata;
-  const { labels: _labels, annotations: _annotations, ...kept } = from.metadata;
-  const shownMetadata = { ...kept, ...(labels && { labels }), ...(annotations && { annotations }) };
-  return { ...to, metadata: shownMetadata };
-}
-
-const goVersion = (apiVersion = ''): string => {
-  const { group, version } = parseApiVersion(apiVersion);
-  return group === '' ? version : `${group}/${version}`;
-};

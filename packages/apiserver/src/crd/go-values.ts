@@ -28,3 +28,12 @@ export function shown(value: unknown): unknown {
   if (value === null || value === undefined) return new fieldErrors.GoText('"null"');
   return typeof value === 'object' ? new fieldErrors.GoText(goSyntax(value)) : value;
 }
+
+/** The type Go gives a value it decoded from JSON: `string`, `[]interface {}`, `int64`. */
+export function goType(value: unknown): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'object') return 'map[string]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
