@@ -53,6 +53,21 @@ test('connections spread, and a dead backend is passed over', async () => {
   await door.close();
 });
 
+test('somebody who may know others is asked when nobody else answers, and only then', async () => {
+  const one = await backend('one');
+  const other = await backend('other');
+  const door = new FrontDoor({
+    ...{ host: '127.0.0.1', port: 0, clock: systemClock, log: silentLogger },
+    backends: [one.address],
+    lastResort: other.address,
+  });
+  const port = await door.listen();
+  for (let i = 0; i < 3; i++) assert.equal(await greeting(port), 'one');
+  one.stop();
+  for (let i = 0; i < 3; i++) assert.equal(await greeting(port), 'other');
+  await door.close();
+});
+
 test('bytes pass unchanged both ways, also when they are many', async () => {
   const one = await backend('');
   const door = doorTo([one.address]);

@@ -12,6 +12,8 @@ export interface FrontDoorOptions {
   readonly port: number;
   /** `host:port` of the apiservers. */
   readonly backends: readonly string[];
+  /** `host:port` that is tried when none of them answers: a name or a balancer that may know others. */
+  readonly lastResort?: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -90,7 +92,9 @@ export class FrontDoor {
 
   async #serve(client: Socket): Promise<void> {
     this.#track(client);
-    for (const address of this.#balancer.order()) {
+    const { lastResort } = this.#options;
+    const rest = lastResort === undefined ? [] : [lastResort];
+    for (const address of [...this.#balancer.order(), ...rest]) {
       try {
         const backend = await tryConnect(address, this.#options.clock);
         this.#join(client, backend, address);

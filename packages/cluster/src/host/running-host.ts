@@ -27,7 +27,7 @@ import { hostLeaves } from './leaves.ts';
 import { NodeParts } from './node-parts.ts';
 import { ensureOwnKubelet } from './own-kubelet.ts';
 import { planHost, storeEndpoints } from './plan.ts';
-import { type HostSettings, hostPorts, masterAddresses } from './settings.ts';
+import { type HostSettings, hostPorts, masterAddresses, parseEndpoint } from './settings.ts';
 import { hostApi, nowMs, saveHost, writeHostClientFiles } from './store.ts';
 
 const PACKAGES_DIR = join(import.meta.dirname, '..', '..', '..');
@@ -118,7 +118,10 @@ export class RunningHost {
 
   #makeDoor(port: number, behind: number) {
     const backends = at(masterAddresses(this.#host), behind);
-    const common = { host: '127.0.0.1', clock: systemClock, log: this.#log };
+    // All masters may have gone, and others come, while this host did not look.
+    const endpoint = parseEndpoint(this.#host.cluster.endpoint);
+    const lastResort = `${endpoint.host}:${behind === hostPorts.api ? endpoint.port : behind}`;
+    const common = { host: '127.0.0.1', clock: systemClock, log: this.#log, lastResort };
     return { door: new FrontDoor({ ...common, port, backends }), port: behind };
   }
 

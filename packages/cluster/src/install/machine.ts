@@ -87,7 +87,10 @@ export function hostAddress(): Promise<string> {
     };
     socket.once('error', () => done(first));
     // 192.0.2.0/24 is reserved for documentation (RFC 5737): always beyond the default route.
-    socket.connect(9, '192.0.2.1', () => done(socket.address().address));
+    // Without a way there it is told so, too, and has no address then.
+    socket.connect(9, '192.0.2.1', (error?: Error) => {
+      done(error === undefined ? socket.address().address : first);
+    });
   });
 }
 

@@ -96,7 +96,7 @@ const OTHERS =
   '("kubets token create --print-join-command", "kubets certs upload" here).\n';
 
 const MOVED =
-  'Nodes that knew only the addresses of its former masters do not find it: on each "kubets reset", then let it join again.\n';
+  'Nodes that find it neither by the addresses of former masters nor by the endpoint’s name: on each "kubets reset", then let it join again.\n';
 
 export interface RestoreOptions {
   readonly dataDir: string;
