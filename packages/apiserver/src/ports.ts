@@ -106,8 +106,8 @@ export interface Authorizer {
 
 /** What the stages of a request tell the audit log. Absent when the request is not written down. */
 export interface AuditTrail {
-  /** The first value of a key stays. */
-  annotate(key: string, value: string): void;
+  /** The first value of a key stays. What tells of the request's body is for those levels only that keep it. */
+  annotate(key: string, value: string, of?: 'body'): void;
   decided(decision: Decision): void;
   /** The body of the request: JSON text, other text as it came, or an object. */
   requested(body: string | object): void;
@@ -144,7 +144,7 @@ export interface AdmissionAttributes {
   /** Adds a `Warning: 299 - "text"` header to the answer. */
   addWarning(text: string): void;
   /** Adds to the audit event of the request, if there is one. */
-  addAuditAnnotation?(key: string, value: string): void;
+  addAuditAnnotation?(key: string, value: string, of?: 'body'): void;
 }
 
 /**

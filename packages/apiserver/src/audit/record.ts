@@ -47,7 +47,8 @@ export class AuditRecord implements AuditTrail {
     this.#emit('RequestReceived', undefined);
   }
 
-  annotate(key: string, value: string): void {
+  annotate(key: string, value: string, of?: 'body'): void {
+    if (of === 'body' && !this.#keepsRequest()) return;
     this.#annotations[key] ??= value;
   }
 

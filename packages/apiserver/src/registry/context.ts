@@ -95,7 +95,8 @@ export function admissionOf(
     dryRun: ctx.dryRun,
     user: ctx.user,
     addWarning: (text: string) => ctx.warn(text),
-    addAuditAnnotation: (key: string, value: string) => ctx.audit?.annotate(key, value),
+    addAuditAnnotation: (key: string, value: string, of?: 'body') =>
+      ctx.audit?.annotate(key, value, of),
   };
 }
 

@@ -38,6 +38,16 @@ export function applyPatch(
   return isChanged;
 }
 
+/** The operations of a patch that has been applied, with their fields in Go's order. */
+export function operationsOf({ patch }: WebhookResponse): JsonObject[] {
+  const operations = patch ? (JSON.parse(decoded(patch)) as JsonObject[]) : [];
+  return operations.map((one) => Object.fromEntries(Object.entries(one).sort(byKey)));
+}
+
+const byKey = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
+
+const decoded = (patch: string): string => Buffer.from(patch, 'base64').toString();
+
 function attempted(
   hook: string,
   a: AdmissionAttributes,
@@ -45,7 +55,7 @@ function attempted(
   patch: string,
 ): KubeObject {
   try {
-    return patchedObject(a, object, JSON.parse(Buffer.from(patch, 'base64').toString()));
+    return patchedObject(a, object, JSON.parse(decoded(patch)));
   } catch (error) {
     const by = `webhook ${JSON.stringify(hook)} returned a patch`;
     throw internal(`${by} that cannot be applied: ${errorMessage(error)}`);

@@ -24,7 +24,7 @@ import { Rounds } from '../round.ts';
 import { filled, refuse } from '../support.ts';
 import { callWebhook } from './call.ts';
 import { type Webhook, webhookMatches } from './match.ts';
-import { applyPatch } from './patch.ts';
+import { applyPatch, operationsOf } from './patch.ts';
 import { Reinvocations } from './reinvocations.ts';
 import { reviewVersionOf, WebhookCallError, type WebhookResponse } from './response.ts';
 import { admissionRequest } from './review.ts';
@@ -104,6 +104,12 @@ async function mutate(
       return false;
     }
     mutated = applyPatch(hook.name, a, response);
+    const operations = operationsOf(response);
+    if (operations.length > 0) {
+      const { patchType } = response;
+      const note = { configuration, webhook: hook.name, patch: operations, patchType };
+      a.addAuditAnnotation?.(`${PATCH}/${place}`, JSON.stringify(note), 'body');
+    }
     return mutated;
   } finally {
     const note = { configuration, webhook: hook.name, mutated };
@@ -111,6 +117,7 @@ async function mutate(
   }
 }
 
+const PATCH = 'patch.webhook.admission.k8s.io';
 const MUTATION = 'mutation.webhook.admission.k8s.io';
 const VALIDATION = 'validating.webhook.admission.k8s.io';
 

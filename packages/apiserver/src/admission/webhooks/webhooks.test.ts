@@ -489,12 +489,24 @@ describe('a mutating webhook', () => {
       counting('IfNeeded');
       const one = object();
       const notes: string[] = [];
-      await create(one, { addAuditAnnotation: (key, value) => notes.push(`${key} ${value}`) });
+      await create(one, {
+        addAuditAnnotation: (key, value, of) => notes.push(`${key} ${value} ${of}`),
+      });
       assert.deepEqual(one.data, { a: '1', n: '++', b: 'x' });
-      const note = (round: number, index: number, name: string): string =>
-        `mutation.webhook.admission.k8s.io/round_${round}_index_${index} ` +
-        `{"configuration":"${name}","webhook":"${name}.example.com","mutated":true}`;
-      assert.deepEqual(notes, [note(0, 0, 'a'), note(0, 1, 'b'), note(1, 0, 'a')]);
+      const pair = (round: number, index: number, name: string, [path, value]: string[]) => {
+        const key = `webhook.admission.k8s.io/round_${round}_index_${index}`;
+        const who = `{"configuration":"${name}","webhook":"${name}.example.com"`;
+        const done = `[{"op":"add","path":"/data/${path}","value":"${value}"}]`;
+        return [
+          `patch.${key} ${who},"patch":${done},"patchType":"JSONPatch"} body`,
+          `mutation.${key} ${who},"mutated":true} undefined`,
+        ];
+      };
+      assert.deepEqual(notes, [
+        ...pair(0, 0, 'a', ['n', '+']),
+        ...pair(0, 1, 'b', ['b', 'x']),
+        ...pair(1, 0, 'a', ['n', '++']),
+      ]);
     });
 
     it('is not asked again when it does not wish so', async () => {
