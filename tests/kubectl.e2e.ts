@@ -1,6 +1,6 @@
 /** What a user types: the commands of stock kubectl on a cluster with real containers, judged by what they show. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -33,7 +33,13 @@ before(async () => {
   assert.equal(loaded.code, 0, loaded.err);
 });
 
-after(() => cluster?.destroy());
+/** Commands under way: one that a failed test has left would keep this process waiting. */
+const running = new Set<ChildProcess>();
+
+after(async () => {
+  for (const child of running) child.kill('SIGTERM');
+  await cluster?.destroy();
+});
 
 /** One argument per word; what has spaces of its own comes after it. */
 const words = (line: string, more: readonly string[]): string[] => [
@@ -78,6 +84,8 @@ function onTerminal(line: string, o: RunOptions = {}): Promise<string> {
 function background(args: readonly string[]): { printed(): string; stop(): void } {
   const env = { ...process.env, KUBECONFIG: kubeconfig() };
   const child = spawn('kubectl', args, { env });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => {
@@ -377,7 +385,7 @@ test('port-forward and proxy', { skip }, async () => {
   await until('the proxy', () => /Starting to serve/.test(proxy.printed()));
   const get = (path: string) =>
     must('curl', ['-sS', '--max-time', '5', `http://127.0.0.1:${port}${path}`]);
-  assert.match(await get('/version'), /"minor":"32"/);
+  assert.match(await get('/version'), /"minor": "32"/);
   assert.match(
     await get('/api/v1/namespaces/default/services/clusterip:80/proxy/passwd'),
     /^root:/,
