@@ -1,6 +1,6 @@
 /** How many objects each controller looks at at once, by the flags the stock process has for it. */
 import { flag } from '@kubets/platform';
-import { DEFAULT_CONCURRENCY, REPLICA_CONCURRENCY } from './limits.ts';
+import { DEFAULT_CONCURRENCY, GC_CONCURRENCY, REPLICA_CONCURRENCY } from './limits.ts';
 
 const syncs = (what: string, by: number = DEFAULT_CONCURRENCY) =>
   flag.int({ default: by, min: 1, max: 1_000, help: `${what} that are looked at at once` });
@@ -17,6 +17,7 @@ export const concurrencyFlags = {
   'concurrent-resource-quota-syncs': syncs('ResourceQuotas'),
   'concurrent-endpoint-syncs': syncs('Services whose Endpoints are kept'),
   'concurrent-service-endpoint-syncs': syncs('Services whose EndpointSlices are kept'),
+  'concurrent-gc-syncs': syncs('objects that may have lost their owners', GC_CONCURRENCY),
   'concurrent-namespace-syncs': syncs('Namespaces'),
   'concurrent-serviceaccount-token-syncs': syncs('Secrets for tokens'),
 } as const;
@@ -33,6 +34,7 @@ interface Raw {
   concurrentResourceQuotaSyncs: number;
   concurrentEndpointSyncs: number;
   concurrentServiceEndpointSyncs: number;
+  concurrentGcSyncs: number;
   concurrentNamespaceSyncs: number;
   concurrentServiceaccountTokenSyncs: number;
 }
@@ -53,6 +55,7 @@ export function concurrencyOf(config: Raw): Concurrency {
     resourcequota: config.concurrentResourceQuotaSyncs,
     endpoints: config.concurrentEndpointSyncs,
     endpointslice: config.concurrentServiceEndpointSyncs,
+    'garbage-collector': config.concurrentGcSyncs,
     namespace: config.concurrentNamespaceSyncs,
     'serviceaccount-token': config.concurrentServiceaccountTokenSyncs,
   };

@@ -66,8 +66,8 @@ export const MISSING_NODE_GRACE_MS = 120_000;
 /** Owners known to be gone that the garbage collector remembers. */
 export const ABSENT_OWNER_CACHE = 500;
 
-/** Workers of the garbage collector. */
-export const GC_CONCURRENCY = 8;
+/** Objects the garbage collector looks at at once; each waits for two answers. The stock process's number. */
+export const GC_CONCURRENCY = 20;
 /** How long the first lists of custom kinds may take before collection begins without them. */
 export const GC_CUSTOM_KINDS_WAIT_MS = 30_000;
 

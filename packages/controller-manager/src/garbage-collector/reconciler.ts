@@ -97,7 +97,8 @@ class GarbageCollector implements Controller {
     await this.#customKindsSynced();
     if (this.#stopped) return;
     this.#log.info({ kinds: served.length, objects: this.#graph.size }, 'ownership known');
-    this.#running = this.#queue.run(GC_CONCURRENCY, (item) => this.#work(item));
+    const workers = this.#deps.concurrency?.[this.name] ?? GC_CONCURRENCY;
+    this.#running = this.#queue.run(workers, (item) => this.#work(item));
   }
 
   /** A kind that cannot be listed, since its conversion fails for example, does not stop the collection of all others. */
