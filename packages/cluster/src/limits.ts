@@ -31,8 +31,6 @@ export const limits = {
   storeCallMs: 5_000,
   /** A snapshot, or its restoration. */
   storeCommandMs: 600_000,
-  /** More than a cluster writes in years: a restored store goes on behind everything anybody has seen. */
-  restoreSkipsRevisions: 1_000_000_000,
   /** Masters are looked up this often. */
   mastersLookMs: 10_000,
   /** A host that cannot start tries again after this long. */

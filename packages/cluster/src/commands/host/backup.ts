@@ -3,11 +3,12 @@ import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { ConfigError, errorMessage } from '@kubets/platform';
+import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
 import { StartError } from '../../errors.ts';
 import { makePrivateDir, readIfThere, writeAtomic } from '../../files.ts';
 import { checkAddress, checkPorts, checkUnused, isOwnAddress } from '../../host/checks.ts';
 import { changeFacts, publishClusterInfo } from '../../host/publish.ts';
+import { skippedByRestore } from '../../host/restored-revision.ts';
 import { aloneOf, type HostSettings, hostPorts, parseHost } from '../../host/settings.ts';
 import { hostApi, requireMaster, saveHost } from '../../host/store.ts';
 import { ownMember, storeCommand } from '../../host/store-command.ts';
@@ -162,7 +163,7 @@ const restoreStore = (paths: ClusterPaths, host: HostSettings, snapshot: string)
     `--initial-cluster-token=${host.cluster.token}`,
     `--initial-advertise-peer-urls=https://${host.address}:${hostPorts.etcdPeer}`,
     // Kubelets and others that watched go on from a revision the backup may not have reached, and would wait for it unnoticed.
-    ...[`--bump-revision=${limits.restoreSkipsRevisions}`, '--mark-compacted'],
+    ...[`--bump-revision=${skippedByRestore(systemClock.now())}`, '--mark-compacted'],
   ]);
 
 /** Stops this host's own processes; its supervisor ends or waits, containers go on. */
