@@ -1,11 +1,10 @@
 /** What a user types: the commands of stock kubectl on a cluster with real containers, judged by what they show. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { V1PodList } from '@kubernetes/client-node';
-import { freePort, kubets, TestCluster } from './support/cluster.ts';
+import { type Background, freePort, kubets, TestCluster } from './support/cluster.ts';
 import { writeBusyboxImage } from './support/image.ts';
 import { streamsWork } from './support/libraries.ts';
 import { eventually, must, type RunOptions, run } from './support/shell.ts';
@@ -33,13 +32,7 @@ before(async () => {
   assert.equal(loaded.code, 0, loaded.err);
 });
 
-/** Commands under way: one that a failed test has left would keep this process waiting. */
-const running = new Set<ChildProcess>();
-
-after(async () => {
-  for (const child of running) child.kill('SIGTERM');
-  await cluster?.destroy();
-});
+after(() => cluster?.destroy());
 
 /** One argument per word; what has spaces of its own comes after it. */
 const words = (line: string, more: readonly string[]): string[] => [
@@ -80,20 +73,7 @@ function onTerminal(line: string, o: RunOptions = {}): Promise<string> {
   return must('script', ['-qec', `kubectl ${line}`, '/dev/null'], { ...o, env });
 }
 
-/** A command that runs until told to stop; what it has printed so far. */
-function background(args: readonly string[]): { printed(): string; stop(): void } {
-  const env = { ...process.env, KUBECONFIG: kubeconfig() };
-  const child = spawn('kubectl', args, { env });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (data: Buffer) => {
-      printed += data.toString();
-    });
-  }
-  return { printed: () => printed, stop: () => void child.kill('SIGTERM') };
-}
+const background = (args: readonly string[]): Background => cluster.background(args);
 
 async function until(what: string, look: () => Promise<boolean> | boolean): Promise<void> {
   await eventually(what, 20_000, async () => assert.ok(await look(), what));

@@ -1,5 +1,6 @@
 /** A cluster started as a user starts it, for end-to-end tests. */
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,13 @@ export interface ProcessEntry {
   readonly name: string;
   readonly role: string;
   readonly pid: number;
+}
+
+/** A command under way. */
+export interface Background {
+  /** What it has printed so far, on either of its outputs. */
+  printed(): string;
+  stop(): void;
 }
 
 const START_TIMEOUT_MS = 240_000;
@@ -31,6 +39,7 @@ export class TestCluster {
   readonly dir: string;
   readonly port: number;
   readonly #flags: readonly string[];
+  readonly #background = new Set<ChildProcess>();
 
   private constructor(dir: string, port: number, flags: readonly string[]) {
     this.dir = dir;
@@ -54,8 +63,9 @@ export class TestCluster {
     await must(kubetsCommand, ['down', '--data-dir', this.dir], { timeoutMs: 120_000 });
   }
 
-  /** Stops it and removes its files. */
+  /** Stops it, and commands that a failed test has left under way; removes its files. */
   async destroy(): Promise<void> {
+    for (const child of this.#background) child.kill('SIGTERM');
     await this.stop();
     rmSync(this.dir, { recursive: true, force: true });
   }
@@ -77,6 +87,21 @@ export class TestCluster {
   /** kubectl that may fail. */
   tryKubectl(args: readonly string[], o: RunOptions = {}): Promise<Result> {
     return run('kubectl', ['--request-timeout=5s', ...args], { ...o, env: this.#env(o) });
+  }
+
+  /** kubectl that runs until told to stop. */
+  background(args: readonly string[]): Background {
+    const env = { ...process.env, KUBECONFIG: join(this.dir, 'kubeconfig') };
+    const child = spawn('kubectl', args, { env });
+    this.#background.add(child);
+    child.once('exit', () => this.#background.delete(child));
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        printed += data.toString();
+      });
+    }
+    return { printed: () => printed, stop: () => void child.kill('SIGTERM') };
   }
 
   apply(manifest: string): Promise<string> {

@@ -70,6 +70,7 @@ export {
   resourceText,
 } from './meta.ts';
 export { generateName, randomSuffix, safeEncode } from './names.ts';
+export { DEFAULT_STORAGE_CLASS, newestDefault } from './newest-default.ts';
 export { PATCH_MEDIA_TYPES, type PatchType } from './patch/media-types.ts';
 export {
   parseQuantity,
@@ -133,9 +134,12 @@ export { validateAnnotations } from './validation/metadata.ts';
 export * as names from './validation/names.ts';
 export * as nameRules from './validation/names.ts';
 export {
+  BIND_COMPLETED,
+  BOUND_BY_CONTROLLER,
   bestVolumeFor,
   hasNoClass,
   isKeptFor,
   misfitOf,
+  SELECTED_NODE,
   storageClassOf,
 } from './volumes/match.ts';

@@ -3,6 +3,13 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../generated/types
 import { Quantity } from '../quantity.ts';
 import { labelSelectorOf, matchesLabels } from '../selectors/labels.ts';
 
+/** On a claim: it has its volume, and keeps it. */
+export const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
+/** On a claim or a volume: the binder, not an author, chose the other one. */
+export const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
+/** On a claim: where its volume is to be reached. */
+export const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
+
 /** Before there was a field the class of volumes and claims was an annotation, which still counts first. */
 const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 

@@ -1,7 +1,7 @@
-import type { Ingress, IngressClass } from '@kubets/api';
+import { type Ingress, type IngressClass, newestDefault } from '@kubets/api';
 import type { AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, filled, newestDefault, objectAs } from './support.ts';
+import { concerns, filled, objectAs } from './support.ts';
 
 const DEFAULT_CLASS = ['ingressclass.kubernetes.io/is-default-class'];
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';

@@ -1,4 +1,6 @@
 import {
+  DEFAULT_STORAGE_CLASS,
+  newestDefault,
   type PersistentVolume,
   type PersistentVolumeClaim,
   quantityBytes,
@@ -6,12 +8,8 @@ import {
 } from '@kubets/api';
 import type { AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, filled, newestDefault, objectAs, oldAs, refuse } from './support.ts';
+import { concerns, filled, objectAs, oldAs, refuse } from './support.ts';
 
-const DEFAULT_CLASS = [
-  'storageclass.kubernetes.io/is-default-class',
-  'storageclass.beta.kubernetes.io/is-default-class',
-];
 const BETA_CLASS = 'volume.beta.kubernetes.io/storage-class';
 const NOT_RESIZABLE =
   'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize';
@@ -27,7 +25,7 @@ export function defaultStorageClass(store: ResourceStore): AdmissionPlugin {
       const claim = objectAs<PersistentVolumeClaim>(a);
       if (claim.metadata.annotations?.[BETA_CLASS] !== undefined || !claim.spec) return;
       if (claim.spec.storageClassName !== undefined && claim.spec.storageClassName !== null) return;
-      const chosen = newestDefault((await filled(classes)).list(), DEFAULT_CLASS);
+      const chosen = newestDefault((await filled(classes)).list(), DEFAULT_STORAGE_CLASS);
       if (chosen?.metadata.name) claim.spec.storageClassName = chosen.metadata.name;
     },
   };

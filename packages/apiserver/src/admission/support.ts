@@ -39,23 +39,6 @@ export function joinTexts(texts: string[]): string {
   return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
 }
 
-/** Newest of the objects whose annotation marks them as default; ties go to the first name. */
-export function newestDefault<T extends KubeObject>(
-  objects: readonly T[],
-  annotations: readonly string[],
-): T | undefined {
-  const marked = objects.filter((object) =>
-    annotations.some((key) => object.metadata.annotations?.[key] === 'true'),
-  );
-  const byAge = (a: T, b: T): number => {
-    const difference = created(b) - created(a);
-    return difference || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
-  };
-  return marked.sort(byAge)[0];
-}
-
-const created = (object: KubeObject): number => Date.parse(object.metadata.creationTimestamp ?? '');
-
 /**
  * The view once it is filled. A rule that lists what is configured must not judge by an empty cache just
  * because the server has only now started.

@@ -1,10 +1,11 @@
 /** The Lease by which an apiserver tells that it is there (`kubectl -n kube-system get leases`). */
 import { createHash } from 'node:crypto';
 import { isAlreadyExists, isConflict, isNotFound, type Lease } from '@kubets/api';
-import { type Clock, errorMessage, type Logger, type Timer } from '@kubets/platform';
+import { type Clock, errorMessage, type Logger } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, ObjectRef, ResourceStore } from '../ports.ts';
 import { rfc3339Micro } from '../registry/time.ts';
+import { Repeated } from '../repeated.ts';
 import { GVR } from '../resources.ts';
 
 const NAMESPACE = 'kube-system';
@@ -37,25 +38,23 @@ export class IdentityLease implements BackgroundTask {
   readonly #o: IdentityLeaseOptions;
   readonly #ref: ObjectRef;
   #nextSweepMs = 0;
-  #timer: Timer | undefined;
-  #running: Promise<unknown> = Promise.resolve();
-  #stopped = false;
+  readonly #rounds: Repeated;
 
   constructor(options: IdentityLeaseOptions) {
     this.#o = options;
     const name = identityLeaseName(options.identity);
     this.#ref = { ...GVR.leases, namespace: NAMESPACE, name };
+    const everyMs = LIMITS.identityLeaseRenewMs;
+    this.#rounds = new Repeated(options.clock, everyMs, () => this.#round());
   }
 
   start(): void {
-    this.#running = this.#round();
+    this.#rounds.start();
   }
 
   /** The lease stays, and ends by itself: a restart takes it up again. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#timer?.cancel();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async renew(): Promise<void> {
@@ -116,10 +115,6 @@ export class IdentityLease implements BackgroundTask {
       if (!isRace)
         this.#o.log.warn({ err }, "could not renew the apiserver's lease; will try again");
     }
-    if (this.#stopped) return;
-    this.#timer = this.#o.clock.setTimeout(() => {
-      this.#running = this.#round();
-    }, LIMITS.identityLeaseRenewMs);
   }
 }
 

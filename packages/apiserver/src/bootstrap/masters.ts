@@ -1,6 +1,7 @@
-import { type Clock, errorMessage, type Logger, type Timer } from '@kubets/platform';
+import { type Clock, errorMessage, type Logger } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, RawStore, ResourceStore } from '../ports.ts';
+import { Repeated } from '../repeated.ts';
 import { ensureMasterService, type MasterAddress, writeMasterEndpoints } from './master-service.ts';
 
 const PREFIX = '/registry/masterleases';
@@ -27,9 +28,7 @@ export class MasterLeases implements BackgroundTask {
   readonly #seen = new Map<string, Seen>();
   #written = '';
   #problem = '';
-  #timer: Timer | undefined;
-  #running: Promise<unknown> = Promise.resolve();
-  #stopped = false;
+  readonly #rounds: Repeated;
 
   constructor(o: {
     store: ResourceStore;
@@ -48,17 +47,16 @@ export class MasterLeases implements BackgroundTask {
     this.#clusterIp = o.clusterIp;
     this.#clock = o.clock;
     this.#log = o.log;
+    this.#rounds = new Repeated(o.clock, LIMITS.masterLeaseRenewMs, () => this.#round());
   }
 
   start(): void {
-    this.#running = this.#round();
+    this.#rounds.start();
   }
 
   /** Leaves the list. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#timer?.cancel();
-    await this.#running;
+    await this.#rounds.stop();
     try {
       await this.#raw.delete(this.#key);
       const others = (await this.alive()).filter((one) => one.key !== this.#key);
@@ -121,10 +119,6 @@ export class MasterLeases implements BackgroundTask {
       if (err !== this.#problem) this.#log.warn({ err }, text);
       this.#problem = err;
     }
-    if (this.#stopped) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#running = this.#round();
-    }, LIMITS.masterLeaseRenewMs);
   }
 }
 

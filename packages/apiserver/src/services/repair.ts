@@ -1,7 +1,8 @@
 import type { Service } from '@kubets/api';
-import type { Clock, Logger, Timer } from '@kubets/platform';
+import type { Clock, Logger } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import type { BackgroundTask, ResourceStore } from '../ports.ts';
+import { Repeated } from '../repeated.ts';
 import { GVR } from '../resources.ts';
 import { type Claim, type Owner, type RangeAllocator, sameOwner } from './allocator.ts';
 import { holdings, type ServiceAllocators } from './hook.ts';
@@ -22,11 +23,8 @@ export class ServiceRepair implements BackgroundTask {
   readonly name = 'service-allocation-repair';
   readonly #store: ResourceStore;
   readonly #allocators: ServiceAllocators;
-  readonly #clock: Clock;
   readonly #log: Logger;
-  #timer: Timer | undefined;
-  #running: Promise<unknown> = Promise.resolve();
-  #stopped = false;
+  readonly #passes: Repeated;
 
   constructor(o: {
     store: ResourceStore;
@@ -36,18 +34,16 @@ export class ServiceRepair implements BackgroundTask {
   }) {
     this.#store = o.store;
     this.#allocators = o.allocators;
-    this.#clock = o.clock;
     this.#log = o.log;
+    this.#passes = new Repeated(o.clock, LIMITS.repairIntervalMs, () => this.#pass());
   }
 
   start(): void {
-    this.#running = this.#pass();
+    this.#passes.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#timer?.cancel();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#passes.stop();
   }
 
   /** One pass over all services. */
@@ -106,10 +102,6 @@ export class ServiceRepair implements BackgroundTask {
     } catch (err) {
       this.#log.warn({ err }, 'could not check service allocations; will try again');
     }
-    if (this.#stopped) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#running = this.#pass();
-    }, LIMITS.repairIntervalMs);
   }
 }
 

@@ -210,6 +210,7 @@ class Autoscaling {
     const metrics = autoscaler.spec?.metrics ?? [];
     if (labelSelector === '') return { pods: [], measurements: [] };
     const namespace = namespaceOf(autoscaler);
+    // Pods are kept here without what their containers ask for.
     const { items } = await this.#pods.list(namespace, { labelSelector });
     const used = await this.#used(namespace, labelSelector);
     return { pods: items, measurements: metrics.map((metric) => measurementOf(metric, used)) };

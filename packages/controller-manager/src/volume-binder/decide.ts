@@ -1,21 +1,21 @@
 /** What becomes of claims and volumes: the rules of the stock binder (pkg/controller/volume/persistentvolume). Pure. */
 import {
+  BIND_COMPLETED,
+  BOUND_BY_CONTROLLER,
   bestVolumeFor,
   hasNoClass,
   isKeptFor,
   misfitOf,
   type PersistentVolume,
   type PersistentVolumeClaim,
+  SELECTED_NODE,
   type StorageClass,
   storageClassOf,
 } from '@kubets/api';
 import { annotationsOf, nameOf } from '../objects/meta.ts';
 
-export const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
-export const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
-const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
-/** A class of this provisioner has only volumes that were made by hand. */
+/** Provisioners of this domain were part of the stock process; its volumes are made by hand here. */
 const IN_TREE = 'kubernetes.io/';
 
 export interface Telling {
@@ -162,15 +162,4 @@ function released(volume: PersistentVolume): VolumeStep {
   const what = `error getting deleter volume plugin for volume "${nameOf(volume)}"`;
   const message = `${what}: no deletable volume plugin matched`;
   return { phase: 'Failed', tell: tell('Warning', 'VolumeFailedDelete', message) };
-}
-
-/** The newest of the classes that are marked so. */
-export function defaultClassOf(classes: readonly StorageClass[]): StorageClass | undefined {
-  const [first] = classes
-    .filter((one) => annotationsOf(one)['storageclass.kubernetes.io/is-default-class'] === 'true')
-    .sort((a, b) => {
-      const [x, y] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
-      return x === y ? (nameOf(a) < nameOf(b) ? -1 : 1) : x < y ? 1 : -1;
-    });
-  return first;
 }

@@ -1,7 +1,11 @@
 /** Brings claims and volumes together, and lets go of volumes whose claim is gone. */
 import {
+  BIND_COMPLETED,
+  BOUND_BY_CONTROLLER,
+  DEFAULT_STORAGE_CLASS,
   isNotFound,
   type KubeObject,
+  newestDefault,
   type PersistentVolume,
   type PersistentVolumeClaim,
   storageClassOf,
@@ -10,12 +14,9 @@ import { type Controller, type ControllerDeps, queueController } from '../host/c
 import { sameJson } from '../objects/json.ts';
 import { annotationsOf, keyOf, nameOf, uidOf } from '../objects/meta.ts';
 import {
-  BIND_COMPLETED,
-  BOUND_BY_CONTROLLER,
   type ClaimStep,
   decideClaim,
   decideVolume,
-  defaultClassOf,
   type Telling,
   type VolumeStep,
 } from './decide.ts';
@@ -106,7 +107,7 @@ class Binder {
       named: volumes.get(claim.spec?.volumeName ?? ''),
       volumes: volumes.list(),
       storageClass: classes.find((one) => nameOf(one) === storageClassOf(claim)),
-      defaultClass: defaultClassOf(classes),
+      defaultClass: newestDefault(classes, DEFAULT_STORAGE_CLASS),
     });
     await this.#takeClaim(claim, step);
   }

@@ -5,8 +5,7 @@
  * itself does.
  */
 
-import { connect as connectPlain, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { type ClientTls, type Clock, errorMessage, type Timer } from '@kubets/platform';
 import {
   ClientConnection,
@@ -19,6 +18,7 @@ import type { MethodPlan } from '../codec/index.ts';
 import { CODE, type EtcdError, statusError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { FRAME_HEAD_BYTES, sealFrame } from '../server/frames.ts';
+import { dialHttp2 } from './dial.ts';
 import { MessageStream, type MessageStreamEvents } from './message-stream.ts';
 import { type Answer, type Call, Exchange } from './unary-exchange.ts';
 
@@ -217,18 +217,7 @@ export class Channel {
     const at = name.lastIndexOf(':');
     const host = name.slice(0, at).replace(/^\[(.*)\]$/, '$1');
     const port = Number(name.slice(at + 1));
-    if (tls === undefined) return connectPlain({ host, port, noDelay: true });
-    const { ca, cert, key } = tls;
-    const socket = connectTls({
-      ...{ host, port, ca, cert, key },
-      ALPNProtocols: ['h2'],
-      ...(isIP(host) === 0 && { servername: host }),
-    });
-    socket.setNoDelay(true);
-    socket.once('secureConnect', () => {
-      if (socket.alpnProtocol !== 'h2') socket.destroy(new Error('it does not speak HTTP/2'));
-    });
-    return socket;
+    return dialHttp2({ host, port }, tls);
   }
 
   /** A connection may have died without a word while it was not in use: a ping that nobody answers shows it. */

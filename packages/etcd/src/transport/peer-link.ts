@@ -1,7 +1,6 @@
 /** A connection to one member, and the calls made on it: gRPC over HTTP/2 of the project's own. */
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import type { ClientTls, Clock } from '@kubets/platform';
+import type { Socket } from 'node:net';
+import { type ClientTls, type Clock, invariant } from '@kubets/platform';
 import {
   ClientConnection,
   type HeaderFields,
@@ -10,6 +9,7 @@ import {
   type Ticket,
   writeBlock,
 } from '@kubets/platform/http2';
+import { dialHttp2 } from '../client/dial.ts';
 import { CODE } from '../errors.ts';
 import { decodeStatusMessage } from '../server/frames.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -117,16 +117,9 @@ class Link implements PeerLink {
 
 function socketTo({ protocol, hostname, port }: URL, tls: ClientTls | undefined): Socket {
   const host = hostname.replace(/^\[|\]$/g, '');
-  if (protocol !== 'https:') {
-    return connectTcp({ host, port: Number(port || 80), noDelay: true });
-  }
-  const socket = connectTls({
-    ...{ host, port: Number(port || 443), ALPNProtocols: ['h2'] },
-    ...(isIP(host) === 0 && { servername: host }),
-    ...(tls !== undefined && { ca: tls.ca, cert: tls.cert, key: tls.key }),
-  });
-  socket.setNoDelay(true);
-  return socket;
+  const isSecure = protocol === 'https:';
+  const place = { host, port: Number(port || (isSecure ? 443 : 80)) };
+  return dialHttp2(place, isSecure ? (tls ?? {}) : undefined);
 }
 
 class Call implements PeerCall, StreamEvents {
@@ -160,7 +153,10 @@ class Call implements PeerCall, StreamEvents {
   write(frame: Buffer, onTaken?: () => void): void {
     if (this.#isOver) return;
     if (this.#ticket !== undefined) this.#connection.writePiece(this.#ticket, frame, onTaken);
-    else this.#first = { frame, onTaken };
+    else {
+      invariant(this.#first === undefined, 'one frame waits for the connection', {});
+      this.#first = { frame, onTaken };
+    }
   }
 
   end(): void {

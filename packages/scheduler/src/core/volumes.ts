@@ -1,5 +1,6 @@
 /** What claims, volumes and classes have to say about where a pod may run. Pure. */
 import {
+  BIND_COMPLETED,
   bestVolumeFor,
   isKeptFor,
   type PersistentVolume,
@@ -14,7 +15,6 @@ import type { PodInfo } from './pod-info.ts';
 export const VOLUME_BINDING = 'VolumeBinding';
 /** A class of this provisioner has only volumes that were made by hand. */
 const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
-const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
 
 /** Claims, volumes and classes as they are known. */
 export class VolumeCatalog {

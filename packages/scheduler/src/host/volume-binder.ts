@@ -1,5 +1,10 @@
 /** Gives pods their volumes before they get their node. */
-import type { PersistentVolume, PersistentVolumeClaim } from '@kubets/api';
+import {
+  BOUND_BY_CONTROLLER,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  SELECTED_NODE,
+} from '@kubets/api';
 import type { Api, ResourceApi } from '@kubets/client';
 import type { Clock } from '@kubets/platform';
 import type { ClusterState } from '../core/cluster-state.ts';
@@ -8,8 +13,6 @@ import { claimsOf, planFor, type VolumePlan } from '../core/volumes.ts';
 import { isTaken } from '../filters/volume-binding.ts';
 import { VOLUME_WAIT_MS } from '../limits.ts';
 
-const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
-const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 const FAILED = 'running PreBind plugin "VolumeBinding": binding volumes';
 
 /** Volumes set aside for a pod on a node. */
