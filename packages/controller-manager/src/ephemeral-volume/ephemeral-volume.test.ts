@@ -59,5 +59,8 @@ describe('a volume that a pod has for itself', () => {
     assert.equal(claims()[0]?.metadata.ownerReferences, undefined);
     const why = 'PVC default/p-own was not created for pod default/p (pod is not owner)';
     assert.ok(cluster.events().includes(`FailedCreate: ${why}`));
+    await cluster.delete('persistentvolumeclaims', 'p-own');
+    await cluster.settle();
+    assert.equal(claims()[0]?.metadata.ownerReferences?.[0]?.name, 'p', 'the name is free');
   });
 });

@@ -19,7 +19,7 @@ export function ephemeralVolumeController(deps: ControllerDeps): Controller {
   const events = deps.recorder('ephemeral_volume');
 
   const create = async (pod: Pod, volume: Volume): Promise<void> => {
-    const name = `${nameOf(pod)}-${volume.name}`;
+    const name = claimName(pod, volume);
     const known = claims.get(`${namespaceOf(pod)}/${name}`);
     if (known !== undefined) {
       if (isControlledBy(known, pod)) return;
@@ -45,10 +45,11 @@ export function ephemeralVolumeController(deps: ControllerDeps): Controller {
         },
       }),
       claims.on({
+        // Whosever it was: its name is free now.
         delete: (claim) => {
-          const owner = claim.metadata.ownerReferences?.find(({ kind }) => kind === 'Pod');
           for (const pod of pods.byIndex(INDEX.namespace, namespaceOf(claim))) {
-            if (pod.metadata.uid === owner?.uid) queue.add(keyOf(pod));
+            const isOfPod = (volume: Volume): boolean => claimName(pod, volume) === nameOf(claim);
+            if (ownVolumes(pod).some(isOfPod)) queue.add(keyOf(pod));
           }
         },
       }),
@@ -63,6 +64,8 @@ export function ephemeralVolumeController(deps: ControllerDeps): Controller {
 
 const ownVolumes = ({ spec }: Pod): Volume[] =>
   (spec?.volumes ?? []).filter(({ ephemeral }) => ephemeral?.volumeClaimTemplate !== undefined);
+
+const claimName = (pod: Pod, volume: Volume): string => `${nameOf(pod)}-${volume.name}`;
 
 function claimFor(pod: Pod, { ephemeral }: Volume, name: string): PersistentVolumeClaim {
   const { metadata, spec } = ephemeral?.volumeClaimTemplate ?? { spec: {} };
