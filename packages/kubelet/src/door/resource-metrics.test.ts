@@ -56,6 +56,11 @@ describe('the page of what is used', () => {
     ]);
   });
 
+  it('says when containers could not be measured', () => {
+    const page = resourceMetrics([place], undefined, undefined);
+    assert.deepEqual(lines(page), ['resource_scrape_error 1']);
+  });
+
   it('has nothing of pods that are gone', () => {
     const other = { ...used('a', 1, 1), podUid: 'other' };
     assert.deepEqual(lines(resourceMetrics([place], [other], undefined)), [

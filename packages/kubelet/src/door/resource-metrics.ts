@@ -35,14 +35,17 @@ function family(
   return `# HELP ${name} [STABLE] ${help}\n# TYPE ${name} ${kind}\n${lines.join('')}`;
 }
 
-/** @param node undefined where nothing is measured of it */
+/**
+ * @param usage undefined when it could not be measured
+ * @param node undefined where nothing is measured of it
+ */
 export function resourceMetrics(
   pods: readonly DoorPod[],
-  usage: readonly ContainerUsage[],
+  usage: readonly ContainerUsage[] | undefined,
   node: NodeUsage | undefined,
 ): string {
   const known = new Set(pods.map(({ pod }) => uidOf(pod)));
-  const used = usage.filter(({ podUid }) => known.has(podUid));
+  const used = (usage ?? []).filter(({ podUid }) => known.has(podUid));
   const whole = node === undefined ? [] : [node];
   return [
     family('container_cpu_usage_seconds_total', 'counter', 'Processor time of a container', [
@@ -65,7 +68,7 @@ export function resourceMetrics(
       ...byPod(used).map((one) => ({ ...of(one), value: one.memoryWorkingSetBytes })),
     ]),
     family('resource_scrape_error', 'gauge', '1 if something could not be measured, else 0', [
-      { labels: {}, value: 0 },
+      { labels: {}, value: usage === undefined ? 1 : 0 },
     ]),
   ].join('');
 }

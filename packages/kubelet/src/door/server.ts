@@ -182,9 +182,13 @@ export class Door {
   }
 
   async #resources(response: ServerResponse): Promise<void> {
-    const { all, machine } = this.#options;
+    const { all, machine, log } = this.#options;
     const pods = all();
-    const page = resourceMetrics(pods, await usageOf(pods), machine());
+    const usage = await usageOf(pods).catch((error: unknown) => {
+      log.warn({ error: errorMessage(error) }, 'cannot measure what containers use');
+      return undefined;
+    });
+    const page = resourceMetrics(pods, usage, machine());
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     response.end(page);
   }
