@@ -2,6 +2,7 @@
 import type { KindDef, KindRegistry, KubeObject } from '@kubets/api';
 import type { AdmissionAttributes } from '../ports.ts';
 import { presentedObject, storedForm } from '../registry/presented.ts';
+import { replaceInPlace } from './support.ts';
 
 /** Subresources whose objects are those of the kind. */
 const OWN_OBJECTS = ['', 'status'];
@@ -35,10 +36,7 @@ export async function shownIn(a: AdmissionAttributes, kind: KindDef): Promise<Ad
 export async function takeBack(a: AdmissionAttributes, shown: AdmissionAttributes): Promise<void> {
   if (a.object === undefined || shown.object === undefined) return;
   const made = await converted(shown.object, shown.kind, a.kind);
-  // Those who hold the object see the change: admission changes it in place.
-  const target = a.object as unknown as Record<string, unknown>;
-  for (const key of Object.keys(target)) delete target[key];
-  Object.assign(target, made);
+  replaceInPlace(a.object, made);
 }
 
 async function converted(object: KubeObject, from: KindDef, to: KindDef): Promise<KubeObject> {

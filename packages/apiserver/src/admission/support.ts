@@ -34,6 +34,13 @@ export function oldAs<T extends KubeObject>(a: AdmissionAttributes): T {
   return a.oldObject as T;
 }
 
+/** Makes an object the same as another. Admission changes it in place: those who hold it see the change. */
+export function replaceInPlace(object: KubeObject, made: KubeObject): void {
+  const target = object as unknown as Record<string, unknown>;
+  for (const key of Object.keys(target)) delete target[key];
+  Object.assign(target, made);
+}
+
 /** Several complaints as one text. */
 export function joinTexts(texts: string[]): string {
   return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;

@@ -11,6 +11,7 @@ import {
 import { errorMessage } from '@kubets/platform';
 import type { AdmissionAttributes } from '../../ports.ts';
 import { bodyKind } from '../../registry/body.ts';
+import { replaceInPlace } from '../support.ts';
 import type { WebhookResponse } from './response.ts';
 
 /**
@@ -31,10 +32,7 @@ export function applyPatch(
   const before = patchedObject(a, a.object, []);
   const patched = attempted(hook, a, a.object, response.patch);
   const isChanged = !isDeepStrictEqual(patched, before);
-  // Those who hold the object see the change: admission changes it in place.
-  const target = a.object as unknown as Record<string, unknown>;
-  for (const key of Object.keys(target)) delete target[key];
-  Object.assign(target, patched);
+  replaceInPlace(a.object, patched);
   return isChanged;
 }
 
