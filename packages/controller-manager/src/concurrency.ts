@@ -20,6 +20,9 @@ export const concurrencyFlags = {
   'concurrent-gc-syncs': syncs('objects that may have lost their owners', GC_CONCURRENCY),
   'concurrent-namespace-syncs': syncs('Namespaces'),
   'concurrent-serviceaccount-token-syncs': syncs('Secrets for tokens'),
+  'concurrent-ephemeralvolume-syncs': syncs('pods with volumes of their own'),
+  'concurrent-ttl-after-finished-syncs': syncs('finished Jobs'),
+  'mirroring-concurrent-service-endpoint-syncs': syncs('Endpoints whose slices are kept'),
 } as const;
 
 interface Raw {
@@ -37,6 +40,9 @@ interface Raw {
   concurrentGcSyncs: number;
   concurrentNamespaceSyncs: number;
   concurrentServiceaccountTokenSyncs: number;
+  concurrentEphemeralvolumeSyncs: number;
+  concurrentTtlAfterFinishedSyncs: number;
+  mirroringConcurrentServiceEndpointSyncs: number;
 }
 
 /** Workers by the name of their controller. */
@@ -44,19 +50,22 @@ export type Concurrency = Readonly<Partial<Record<string, number>>>;
 
 export function concurrencyOf(config: Raw): Concurrency {
   return {
-    deployment: config.concurrentDeploymentSyncs,
-    replicaset: config.concurrentReplicasetSyncs,
-    replicationcontroller: config.concurrentRcSyncs,
-    daemonset: config.concurrentDaemonsetSyncs,
-    statefulset: config.concurrentStatefulsetSyncs,
-    job: config.concurrentJobSyncs,
-    cronjob: config.concurrentCronJobSyncs,
-    horizontalpodautoscaler: config.concurrentHorizontalPodAutoscalerSyncs,
-    resourcequota: config.concurrentResourceQuotaSyncs,
-    endpoints: config.concurrentEndpointSyncs,
-    endpointslice: config.concurrentServiceEndpointSyncs,
-    'garbage-collector': config.concurrentGcSyncs,
-    namespace: config.concurrentNamespaceSyncs,
-    'serviceaccount-token': config.concurrentServiceaccountTokenSyncs,
+    'deployment-controller': config.concurrentDeploymentSyncs,
+    'replicaset-controller': config.concurrentReplicasetSyncs,
+    'replicationcontroller-controller': config.concurrentRcSyncs,
+    'daemonset-controller': config.concurrentDaemonsetSyncs,
+    'statefulset-controller': config.concurrentStatefulsetSyncs,
+    'job-controller': config.concurrentJobSyncs,
+    'cronjob-controller': config.concurrentCronJobSyncs,
+    'horizontal-pod-autoscaler-controller': config.concurrentHorizontalPodAutoscalerSyncs,
+    'resourcequota-controller': config.concurrentResourceQuotaSyncs,
+    'endpoints-controller': config.concurrentEndpointSyncs,
+    'endpointslice-controller': config.concurrentServiceEndpointSyncs,
+    'endpointslice-mirroring-controller': config.mirroringConcurrentServiceEndpointSyncs,
+    'ephemeral-volume-controller': config.concurrentEphemeralvolumeSyncs,
+    'garbage-collector-controller': config.concurrentGcSyncs,
+    'namespace-controller': config.concurrentNamespaceSyncs,
+    'serviceaccount-token-controller': config.concurrentServiceaccountTokenSyncs,
+    'ttl-after-finished-controller': config.concurrentTtlAfterFinishedSyncs,
   };
 }

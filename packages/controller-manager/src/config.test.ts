@@ -34,8 +34,11 @@ async function namesOf(made: ReturnType<typeof options>): Promise<string[]> {
 
 describe('the configuration', () => {
   it('has the stock times and leaves out what is not asked for', () => {
-    const { concurrency: _workers, ...others } = options();
-    assert.deepEqual(others, { nodeMonitorPeriodMs: 5000, nodeMonitorGraceMs: 40_000 });
+    const { concurrency: _workers, controllers: _all, removeTree: _io, ...others } = options();
+    assert.deepEqual(others, {
+      ...{ nodeMonitorPeriodMs: 5000, nodeMonitorGraceMs: 40_000 },
+      ...{ terminatedPodThreshold: 12_500, legacyTokensKeptMs: 8_760 * 3_600_000 },
+    });
   });
 
   it('has workers by controller', async () => {
@@ -44,12 +47,33 @@ describe('the configuration', () => {
     const names = new Set(await namesOf(made));
     const workers = Object.keys(concurrency ?? {});
     // Without a key to sign with nobody fills Secrets.
-    const unknown = workers.filter((name) => !names.has(name) && name !== 'serviceaccount-token');
+    const unsigned = 'serviceaccount-token-controller';
+    const unknown = workers.filter((name) => !names.has(name) && name !== unsigned);
     assert.deepEqual(unknown, []);
-    assert.equal(concurrency?.endpointslice, 9);
-    assert.equal(concurrency?.endpoints, 5);
-    assert.equal(concurrency?.replicaset, 25);
-    assert.equal(concurrency?.['node-ipam'], undefined);
+    assert.equal(concurrency?.['endpointslice-controller'], 9);
+    assert.equal(concurrency?.['endpoints-controller'], 5);
+    assert.equal(concurrency?.['replicaset-controller'], 25);
+    assert.equal(concurrency?.['node-ipam-controller'], undefined);
+  });
+
+  it('runs the controllers that are named, by either name', async () => {
+    const all = await namesOf(options());
+    assert.equal(new Set(all).size, 32);
+    const some = await namesOf(options('--controllers=ttl,namespace-controller,-job'));
+    assert.deepEqual(some, ['namespace-controller', 'ttl-controller']);
+    const others = new Set(
+      await namesOf(options('--controllers=*,-ttl,-node-lifecycle-controller')),
+    );
+    assert.deepEqual(all.filter((name) => !others.has(name)).sort(), [
+      'node-lifecycle-controller',
+      'node-lifecycle-controller',
+      'ttl-controller',
+    ]);
+    // The first word counts, and other processes' controllers may be named.
+    assert.deepEqual(await namesOf(options('--controllers=-ttl,ttl,*,attachdetach,-route')), [
+      ...all.filter((name) => name !== 'ttl-controller'),
+    ]);
+    assert.deepEqual(await namesOf(options('--controllers=ttl')), ['ttl-controller']);
   });
 
   it('reads networks and files', () => {
@@ -75,6 +99,7 @@ describe('the configuration', () => {
     ['a missing file', ['--root-ca-file=/nowhere/ca.crt'], /--root-ca-file.*\/nowhere\/ca.crt/],
     ['a file that is not PEM', [`--root-ca-file=${notPem}`], /not a PEM file/],
     ['a key that is none', [`--service-account-private-key-file=${noKey}`], /no private key/],
+    ['a controller nobody knows', ['--controllers=*,-foo'], /"foo" is not in the list of known/],
     ['no workers', ['--concurrent-job-syncs=0'], /--concurrent-job-syncs/],
     [
       'no patience',

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, flag } from '@kubets/platform';
 import { concurrencyFlags, concurrencyOf } from './concurrency.ts';
 import type { ControllerOptions } from './controllers.ts';
+import { TERMINATED_POD_THRESHOLD } from './limits.ts';
+import { chosenControllers } from './names.ts';
 import { parseCidr } from './node-ipam/allocator.ts';
+import { removeTree } from './runtime/files.ts';
 import { processFlags } from './runtime/lead.ts';
 import { tokenSigner } from './tokens/jwt.ts';
 
@@ -10,6 +13,19 @@ import { tokenSigner } from './tokens/jwt.ts';
 export const flags = {
   ...processFlags,
   ...concurrencyFlags,
+  controllers: flag.list({
+    default: ['*'],
+    help: 'controllers to run: * for all, NAME for one, -NAME for all but one; names as the stock process has them',
+  }),
+  'legacy-service-account-token-clean-up-period': flag.durationMs({
+    default: '8760h',
+    help: 'tokens in Secrets that were made unasked are refused when unused for so long, and deleted after as long again',
+  }),
+  'terminated-pod-gc-threshold': flag.int({
+    default: TERMINATED_POD_THRESHOLD,
+    min: 0,
+    help: 'finished pods kept in the whole cluster before the oldest are deleted; 0: all of them',
+  }),
   'cluster-cidr': flag.string({
     default: '',
     help: 'pod network that is divided among the nodes, such as 10.244.0.0/16; empty: none',
@@ -58,6 +74,9 @@ function readPem(name: string, file: string): string {
 }
 
 type Raw = Parameters<typeof concurrencyOf>[0] & {
+  controllers: readonly string[];
+  legacyServiceAccountTokenCleanUpPeriod: number;
+  terminatedPodGcThreshold: number;
   clusterCidr: string;
   nodeCidrMaskSize: number;
   rootCaFile: string;
@@ -79,7 +98,11 @@ export function controllerOptions(config: Raw): ControllerOptions {
   const keyFile = config.serviceAccountPrivateKeyFile;
   const signing = signingOf(config);
   return {
+    controllers: chosenControllers(config.controllers),
     concurrency: concurrencyOf(config),
+    removeTree,
+    terminatedPodThreshold: config.terminatedPodGcThreshold,
+    legacyTokensKeptMs: config.legacyServiceAccountTokenCleanUpPeriod,
     nodeMonitorPeriodMs: nodeMonitorPeriod,
     nodeMonitorGraceMs: nodeMonitorGracePeriod,
     ...(podNetwork ? { podNetwork } : {}),

@@ -16,21 +16,27 @@ import { endpointSliceController, endpointsController } from './endpoints/reconc
 import { ephemeralVolumeController } from './ephemeral-volume/reconciler.ts';
 import { garbageCollector } from './garbage-collector/reconciler.ts';
 import type { Controller, ControllerDeps } from './host/controller.ts';
+import { jobExpiryController } from './job/expiry.ts';
 import { jobController } from './job/reconciler.ts';
+import type { ControllerName } from './names.ts';
 import { namespaceController } from './namespace/reconciler.ts';
 import type { Cidr } from './node-ipam/allocator.ts';
 import { nodeIpamController } from './node-ipam/reconciler.ts';
 import { nodeLifecycleControllers } from './node-lifecycle/reconciler.ts';
+import { nodeTtlController } from './node-ttl/reconciler.ts';
 import { podGcController } from './podgc/reconciler.ts';
 import { quotaController } from './quota/reconciler.ts';
 import { REPLICA_SET, REPLICATION_CONTROLLER } from './replicaset/kinds.ts';
 import { replicaController } from './replicaset/reconciler.ts';
+import { roleAggregationController } from './role-aggregation/reconciler.ts';
+import { legacyTokenCleaner } from './serviceaccount/legacy-tokens.ts';
 import { rootCaController, serviceAccountController } from './serviceaccount/reconciler.ts';
 import { statefulSetController } from './statefulset/reconciler.ts';
 import { taintEvictionController } from './taint-eviction/reconciler.ts';
 import type { TokenSigner } from './tokens/jwt.ts';
 import { tokenController } from './tokens/reconciler.ts';
-import { volumeBinder } from './volume-binder/reconciler.ts';
+import { type RemoveTree, volumeBinder } from './volume-binder/reconciler.ts';
+import { volumeExpandController } from './volume-expand/reconciler.ts';
 import { claimProtection, volumeProtection } from './volume-protection/reconciler.ts';
 
 /** What the controllers need besides the cluster itself. */
@@ -43,51 +49,81 @@ export interface ControllerOptions {
   tokenSigner?: TokenSigner;
   /** Signs certificates for those who ask the API for one; absent: nobody does here. */
   signing?: SigningOptions;
+  /** Those that are to run. */
+  controllers: ReadonlySet<ControllerName>;
+  /** How long a token nobody asked for may go unused. */
+  legacyTokensKeptMs: number;
+  /** Deletes what volumes of this machine hold. */
+  removeTree: RemoveTree;
+  /** So many finished pods may be kept in the whole cluster; 0: any number. */
+  terminatedPodThreshold: number;
   nodeMonitorPeriodMs: number;
   nodeMonitorGraceMs: number;
   /** Workers by controller, where they are to be other than usual. */
   concurrency?: Concurrency;
 }
 
-/** All controllers of one term of leadership. */
+type Made = Controller | readonly Controller[];
+type Make = (deps: ControllerDeps, options: ControllerOptions) => Made;
+
+const NONE: readonly Controller[] = [];
+
+/** How each controller is made; those that lack what they work with are none. */
+const MAKERS: Readonly<Record<ControllerName, Make>> = {
+  'deployment-controller': deploymentController,
+  'replicaset-controller': (deps) => replicaController(deps, REPLICA_SET),
+  'replicationcontroller-controller': (deps) => replicaController(deps, REPLICATION_CONTROLLER),
+  'daemonset-controller': daemonSetController,
+  'statefulset-controller': statefulSetController,
+  'job-controller': jobController,
+  'ttl-after-finished-controller': jobExpiryController,
+  'cronjob-controller': cronJobController,
+  'disruption-controller': disruptionController,
+  'horizontal-pod-autoscaler-controller': autoscalerController,
+  'resourcequota-controller': quotaController,
+  'endpoints-controller': endpointsController,
+  'endpointslice-controller': endpointSliceController,
+  'endpointslice-mirroring-controller': endpointMirroringController,
+  'namespace-controller': namespaceController,
+  'serviceaccount-controller': serviceAccountController,
+  'root-ca-certificate-publisher-controller': (deps, { rootCa }) =>
+    rootCa === undefined ? NONE : rootCaController(deps, rootCa),
+  'serviceaccount-token-controller': (deps, { tokenSigner: signer, rootCa }) =>
+    signer === undefined ? NONE : tokenController(deps, { signer, rootCa }),
+  'legacy-serviceaccount-token-cleaner-controller': (deps, { legacyTokensKeptMs }) =>
+    legacyTokenCleaner(deps, legacyTokensKeptMs),
+  'clusterrole-aggregation-controller': roleAggregationController,
+  'node-lifecycle-controller': (deps, { nodeMonitorPeriodMs, nodeMonitorGraceMs }) =>
+    nodeLifecycleControllers(deps, {
+      monitorPeriodMs: nodeMonitorPeriodMs,
+      graceMs: nodeMonitorGraceMs,
+    }),
+  'node-ipam-controller': (deps, { podNetwork }) =>
+    podNetwork === undefined ? NONE : nodeIpamController(deps, podNetwork),
+  'ttl-controller': nodeTtlController,
+  'taint-eviction-controller': taintEvictionController,
+  'certificatesigningrequest-approving-controller': csrApprovingController,
+  'certificatesigningrequest-signing-controller': (deps, { signing }) =>
+    signing === undefined ? NONE : csrSigningController(deps, signing),
+  'certificatesigningrequest-cleaner-controller': csrCleanerController,
+  'bootstrap-signer-controller': bootstrapSigner,
+  'token-cleaner-controller': tokenCleaner,
+  'pod-garbage-collector-controller': (deps, { terminatedPodThreshold }) =>
+    podGcController(deps, { terminatedThreshold: terminatedPodThreshold }),
+  'persistentvolume-binder-controller': (deps, { removeTree }) => volumeBinder(deps, removeTree),
+  'persistentvolume-expander-controller': volumeExpandController,
+  'ephemeral-volume-controller': ephemeralVolumeController,
+  'persistentvolumeclaim-protection-controller': claimProtection,
+  'persistentvolume-protection-controller': volumeProtection,
+  // Last: it shares the informers of all others where they keep whole objects.
+  'garbage-collector-controller': garbageCollector,
+};
+
+/** The controllers of one term of leadership. */
 export function allControllers(common: ControllerDeps, options: ControllerOptions): Controller[] {
   const deps = { ...common, concurrency: options.concurrency ?? {} };
-  const { podNetwork, rootCa, tokenSigner: signer, signing } = options;
-  return [
-    deploymentController(deps),
-    replicaController(deps, REPLICA_SET),
-    replicaController(deps, REPLICATION_CONTROLLER),
-    daemonSetController(deps),
-    statefulSetController(deps),
-    jobController(deps),
-    cronJobController(deps),
-    disruptionController(deps),
-    autoscalerController(deps),
-    quotaController(deps),
-    endpointsController(deps),
-    endpointSliceController(deps),
-    endpointMirroringController(deps),
-    namespaceController(deps),
-    serviceAccountController(deps),
-    ...(rootCa === undefined ? [] : [rootCaController(deps, rootCa)]),
-    ...(signer === undefined ? [] : [tokenController(deps, { signer, rootCa })]),
-    ...nodeLifecycleControllers(deps, {
-      monitorPeriodMs: options.nodeMonitorPeriodMs,
-      graceMs: options.nodeMonitorGraceMs,
-    }),
-    ...(podNetwork === undefined ? [] : [nodeIpamController(deps, podNetwork)]),
-    taintEvictionController(deps),
-    csrApprovingController(deps),
-    ...(signing === undefined ? [] : [csrSigningController(deps, signing)]),
-    csrCleanerController(deps),
-    bootstrapSigner(deps),
-    tokenCleaner(deps),
-    podGcController(deps),
-    volumeBinder(deps),
-    ephemeralVolumeController(deps),
-    claimProtection(deps),
-    volumeProtection(deps),
-    // Last: it shares the informers of all others where they keep whole objects.
-    garbageCollector(deps),
-  ];
+  const names = Object.keys(MAKERS) as ControllerName[];
+  return names
+    .filter((name) => options.controllers.has(name))
+    .flatMap((name) => MAKERS[name](deps, options));
 }

@@ -170,8 +170,16 @@ describe('authentication', () => {
     assert.equal((await bearer(token))?.name, 'system:serviceaccount:ns:sa');
     const good = await authenticator.authenticateToken(token, [ISSUER, 'other']);
     assert.deepEqual(good?.audiences, [ISSUER]);
+    const ref = { ...GVR.secrets, namespace: 'ns', name: 's' };
+    const used = async () => (await store.get<Secret>(ref)).metadata.labels;
+    const day = new Date(clock.now()).toISOString().slice(0, 10);
+    assert.deepEqual(await used(), { 'kubernetes.io/legacy-token-last-used': day });
     assert.ok(await refused(await legacy('other')), 'another Secret');
     assert.ok(await refused(await legacy('s', 'old-uid')), 'an account that is gone');
+    const labels = { 'kubernetes.io/legacy-token-invalid-since': '2026-01-01' };
+    store.seed({ ...secret(token), metadata: { ...secret(token).metadata, labels } });
+    assert.ok(await refused(token), 'unused for too long');
+    assert.equal((await used())?.['kubernetes.io/legacy-token-last-used'], day);
     store.seed(secret('another token'));
     assert.ok(await refused(token), 'the Secret holds another token now');
     const opaque: Secret = { ...secret(token), type: 'Opaque' };

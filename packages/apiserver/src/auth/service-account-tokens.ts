@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { KubeObject } from '@kubets/api';
+import type { KubeObject, Secret } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
 import { LIMITS } from '../edge-limits.ts';
 import type { UserInfo } from '../ports.ts';
 import { EXTRA_KEYS, serviceAccountGroups, serviceAccountUsername } from './identity.ts';
 import type { SigningKey, VerifyingKey } from './keys.ts';
-import { holdsToken, LEGACY_ISSUER, looksLegacy, readLegacyClaims } from './legacy-tokens.ts';
+import {
+  dayOf,
+  holdsToken,
+  isMarkedInvalid,
+  LEGACY_ISSUER,
+  looksLegacy,
+  readLegacyClaims,
+} from './legacy-tokens.ts';
 
 /** An object a token lives and dies with. */
 export interface BoundObject {
@@ -46,6 +53,8 @@ export interface BoundObjects {
     namespace: string,
     name: string,
   ): Promise<KubeObject | undefined>;
+  /** Notes in a Secret, some time, that its token was used on a day; nobody waits for that. */
+  noteUse(secret: Secret, day: string): void;
 }
 
 interface Checked {
@@ -171,7 +180,11 @@ export class TokenVerifier {
 
   async #stillHeld({ claims, heldBy }: Checked, token: string): Promise<boolean> {
     if (heldBy === undefined) return true;
-    return holdsToken(await this.#objects.find('secrets', claims.namespace, heldBy), token);
+    const found = await this.#objects.find('secrets', claims.namespace, heldBy);
+    const secret: Secret | undefined = found;
+    if (!holdsToken(secret, token)) return false;
+    this.#objects.noteUse(secret, dayOf(this.#clock.now()));
+    return !isMarkedInvalid(secret);
   }
 
   #candidates(token: string): VerifyingKey[] {

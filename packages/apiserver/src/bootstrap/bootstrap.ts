@@ -6,7 +6,12 @@ import { ensureFlowControl } from './flow-control.ts';
 import { IdentityLease } from './identity-lease.ts';
 import { ensureMasterService } from './master-service.ts';
 import { MasterLeases } from './masters.ts';
-import { ensureAuthenticationConfig, ensureNamespaces, ensurePriorityClasses } from './objects.ts';
+import {
+  ensureAuthenticationConfig,
+  ensureNamespaces,
+  ensurePriorityClasses,
+  ensureTokenTracking,
+} from './objects.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { JOIN_POLICY } from './policy-join.ts';
 import { reconcilePolicy } from './reconcile-policy.ts';
@@ -70,6 +75,7 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
       ensurePriorityClasses(o.store),
       ensureFlowControl(o.store),
       ensureAuthenticationConfig(o.store, o),
+      ensureTokenTracking(o.store, o.clock.now()),
       ensureMasterService(o.store, { clusterIp: o.clusterIp, targetPort: o.advertisePort }),
     ]);
   }

@@ -7,6 +7,7 @@ import type {
 } from '@kubets/api';
 import { isAlreadyExists, isConflict, isNotFound } from '@kubets/api';
 import type { FrontProxyOptions } from '../auth/front-proxy.ts';
+import { dayOf } from '../auth/legacy-tokens.ts';
 import type { ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
 
@@ -74,6 +75,19 @@ export async function ensureNamespaces(store: ResourceStore): Promise<void> {
 /** The two priority classes of the system's own pods. */
 export async function ensurePriorityClasses(store: ResourceStore): Promise<void> {
   for (const one of PRIORITY_CLASSES) await ensureObject(store, GVR.priorityClasses, one);
+}
+
+/** Tells since when the uses of tokens in Secrets are noted. */
+export async function ensureTokenTracking(store: ResourceStore, nowMs: number): Promise<void> {
+  const map: ConfigMap = {
+    ...{ apiVersion: 'v1', kind: 'ConfigMap' },
+    metadata: {
+      namespace: 'kube-system',
+      name: 'kube-apiserver-legacy-service-account-token-tracking',
+    },
+    data: { since: dayOf(nowMs) },
+  };
+  await ensureObject(store, GVR.configMaps, map);
 }
 
 /** What extension servers need to know to authenticate as this server does. */

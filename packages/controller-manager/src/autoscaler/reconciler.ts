@@ -24,9 +24,10 @@ export function autoscalerController(deps: ControllerDeps): Controller {
   const { autoscalers } = deps.informers;
   const loop = new Autoscaling(deps);
   return queueController({
-    name: 'horizontalpodautoscaler',
+    name: 'horizontal-pod-autoscaler-controller',
     deps,
-    concurrency: deps.concurrency?.horizontalpodautoscaler ?? AUTOSCALER_CONCURRENCY,
+    concurrency:
+      deps.concurrency?.['horizontal-pod-autoscaler-controller'] ?? AUTOSCALER_CONCURRENCY,
     needs: [autoscalers],
     subscribe: (queue) => [
       autoscalers.on({

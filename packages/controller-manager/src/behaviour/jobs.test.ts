@@ -4,16 +4,17 @@ import type { Job, JobSpec, Pod } from '@kubets/api';
 import { seededRandom } from '@kubets/platform';
 import { garbageCollector } from '../garbage-collector/reconciler.ts';
 import { finishedCondition } from '../job/decide.ts';
+import { jobExpiryController } from '../job/expiry.ts';
 import { jobController } from '../job/reconciler.ts';
 import { TRACKING_FINALIZER } from '../job/tally.ts';
-import { isDeleting, nameOf } from '../objects/meta.ts';
+import { formatTime, isDeleting, nameOf } from '../objects/meta.ts';
 import { type ClusterOptions, TestCluster } from '../testing/cluster.ts';
 
 let cluster: TestCluster;
 
 async function start(options: Partial<ClusterOptions> = {}): Promise<void> {
   cluster = new TestCluster({
-    controllers: (deps) => [jobController(deps), garbageCollector(deps)],
+    controllers: (deps) => [jobController(deps), jobExpiryController(deps), garbageCollector(deps)],
     ...options,
   });
   cluster.outcomes.set('good', 'Succeeded');
@@ -126,6 +127,24 @@ describe('a job', () => {
     assert.ok(cluster.has('jobs', 'j'));
     await cluster.pass(20_000);
     assert.deepEqual([...cluster.names('jobs'), ...cluster.names('pods')], []);
+  });
+
+  it('goes after its end whoever ran it, and not when it may stay longer meanwhile', async () => {
+    await start();
+    const managedBy = 'example.com/other';
+    await cluster.create('jobs', job('good', { managedBy, ttlSecondsAfterFinished: 30 }));
+    const lastTransitionTime = formatTime(cluster.clock.now());
+    const conditions = [{ type: 'Complete', status: 'True', lastTransitionTime }];
+    const api = cluster.api.resource<Job>('batch/v1', 'jobs');
+    await api.updateStatus({ ...cluster.get<Job>('jobs', 'j'), status: { conditions } });
+    await cluster.pass(20_000);
+    await cluster.change<Job>('jobs', 'j', ({ spec }) => {
+      if (spec) spec.ttlSecondsAfterFinished = 60;
+    });
+    await cluster.pass(20_000);
+    assert.ok(cluster.has('jobs', 'j'));
+    await cluster.pass(30_000);
+    assert.ok(!cluster.has('jobs', 'j'));
   });
 
   it('takes its running pods with it when deleted', async () => {

@@ -12,7 +12,7 @@ export function bootstrapSigner(deps: ControllerDeps): Controller {
   const { bootstrapTokens, clusterInfo } = deps.informers;
   const api = deps.api.resource<ConfigMap>('v1', 'configmaps');
   return queueController({
-    name: 'bootstrapsigner',
+    name: 'bootstrap-signer-controller',
     deps,
     concurrency: 1,
     needs: [bootstrapTokens, clusterInfo],
@@ -42,7 +42,7 @@ export function tokenCleaner(deps: ControllerDeps): Controller {
   const { bootstrapTokens } = deps.informers;
   const api = deps.api.resource<Secret>('v1', 'secrets');
   return queueController({
-    name: 'tokencleaner',
+    name: 'token-cleaner-controller',
     deps,
     concurrency: 1,
     needs: [bootstrapTokens],

@@ -82,7 +82,7 @@ async function maySkipPeople(
 /** Approves what nodes ask for themselves, if the one who asks holds the right to it. */
 export function csrApprovingController(deps: ControllerDeps): Controller {
   const { certificateRequests, nodes, services } = deps.informers;
-  const log = deps.log.child({ controller: 'csrapproving' });
+  const log = deps.log.child({ controller: 'certificatesigningrequest-approving-controller' });
 
   const isTaken = (nodeName: string) => (address: string) =>
     nodes
@@ -99,7 +99,7 @@ export function csrApprovingController(deps: ControllerDeps): Controller {
   };
 
   return queueController({
-    name: 'csrapproving',
+    name: 'certificatesigningrequest-approving-controller',
     deps,
     concurrency: CSR_CONCURRENCY,
     needs: [certificateRequests, nodes, services],
@@ -154,7 +154,7 @@ export function csrSigningController(deps: ControllerDeps, options: SigningOptio
   };
 
   return queueController({
-    name: 'csrsigning',
+    name: 'certificatesigningrequest-signing-controller',
     deps,
     concurrency: CSR_CONCURRENCY,
     needs: [certificateRequests],
@@ -190,7 +190,7 @@ export function csrSigningController(deps: ControllerDeps, options: SigningOptio
 export function csrCleanerController(deps: ControllerDeps): Controller {
   const { certificateRequests } = deps.informers;
   return periodicController({
-    name: 'csrcleaner',
+    name: 'certificatesigningrequest-cleaner-controller',
     deps,
     periodMs: CSR_CLEAN_PERIOD_MS,
     needs: [certificateRequests],

@@ -27,7 +27,7 @@ export function cronJobController(deps: ControllerDeps): Controller {
   const loop = new CronLoop(deps);
   const { cronJobs, jobs } = deps.informers;
   return queueController({
-    name: 'cronjob',
+    name: 'cronjob-controller',
     deps,
     needs: [cronJobs, jobs],
     subscribe: (queue) => loop.subscribe(queue),

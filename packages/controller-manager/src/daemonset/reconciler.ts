@@ -42,7 +42,7 @@ export function daemonSetController(deps: ControllerDeps): Controller {
   const loop = new DaemonLoop(deps);
   const { daemonSets, pods, nodes, controllerRevisions } = deps.informers;
   return queueController({
-    name: 'daemonset',
+    name: 'daemonset-controller',
     deps,
     needs: [daemonSets, pods, nodes, controllerRevisions],
     subscribe: (queue) => loop.subscribe(queue),

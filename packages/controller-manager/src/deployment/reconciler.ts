@@ -42,7 +42,7 @@ export function deploymentController(deps: ControllerDeps): Controller {
   const loop = new DeploymentLoop(deps);
   const { deployments, replicaSets, pods } = deps.informers;
   return queueController({
-    name: 'deployment',
+    name: 'deployment-controller',
     deps,
     needs: [deployments, replicaSets, pods],
     subscribe: (queue) => loop.subscribe(queue),

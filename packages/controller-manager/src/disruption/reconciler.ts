@@ -46,7 +46,7 @@ export function disruptionController(deps: ControllerDeps): Controller {
   };
 
   return queueController({
-    name: 'disruption',
+    name: 'disruption-controller',
     deps,
     needs: [budgets, pods, replicaSets, deployments, replicationControllers, statefulSets],
     subscribe: (queue) => {

@@ -16,7 +16,7 @@ export function endpointMirroringController(deps: ControllerDeps): Controller {
   const { services, endpoints, endpointSlices } = deps.informers;
   const api = deps.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
   return queueController({
-    name: 'endpointslicemirroring',
+    name: 'endpointslice-mirroring-controller',
     deps,
     needs: [services, endpoints, endpointSlices],
     subscribe: (queue) => {

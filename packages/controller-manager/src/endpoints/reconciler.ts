@@ -79,7 +79,7 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
       queue.add(keyOf(service));
 
   return queueController({
-    name: 'endpointslice',
+    name: 'endpointslice-controller',
     deps,
     needs: [services, pods, endpointSlices, nodes],
     subscribe: (queue) => {
@@ -124,7 +124,7 @@ export function endpointsController(deps: ControllerDeps): Controller {
     if (services.get(key)) queue.add(key);
   };
   return queueController({
-    name: 'endpoints',
+    name: 'endpoints-controller',
     deps,
     needs: [services, pods, endpoints],
     subscribe: (queue) => [

@@ -35,7 +35,7 @@ export function ephemeralVolumeController(deps: ControllerDeps): Controller {
   };
 
   return queueController({
-    name: 'ephemeral-volume',
+    name: 'ephemeral-volume-controller',
     deps,
     needs: [pods, claims],
     subscribe: (queue) => [

@@ -30,7 +30,7 @@ export function garbageCollector(deps: ControllerDeps): Controller {
 }
 
 class GarbageCollector implements Controller {
-  readonly name = 'garbage-collector';
+  readonly name = 'garbage-collector-controller';
   readonly #deps: ControllerDeps;
   readonly #log: Logger;
   readonly #graph = new OwnerGraph();

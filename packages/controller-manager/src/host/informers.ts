@@ -1,6 +1,7 @@
 import type {
   APIService,
   CertificateSigningRequest,
+  ClusterRole,
   ConfigMap,
   ControllerRevision,
   CronJob,
@@ -31,7 +32,7 @@ import type {
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { controllerRefOf, namespaceOf } from '../objects/meta.ts';
-import { trimDefinition, trimMetadata, trimPod, trimToNodes } from './trim.ts';
+import { trimAccount, trimDefinition, trimMetadata, trimPod, trimToNodes } from './trim.ts';
 
 /** Names of the indexes on the shared informers. */
 export const INDEX = {
@@ -143,8 +144,13 @@ export class SharedInformers {
     return this.#shared<Namespace>('v1', 'namespaces', {});
   }
 
+  /** Without everything but the tokens that were made for them. */
   get serviceAccounts(): Informer<ServiceAccount> {
-    return this.#shared<ServiceAccount>('v1', 'serviceaccounts', { transform: trimMetadata });
+    return this.#shared<ServiceAccount>('v1', 'serviceaccounts', { transform: trimAccount });
+  }
+
+  get clusterRoles(): Informer<ClusterRole> {
+    return this.#shared<ClusterRole>('rbac.authorization.k8s.io/v1', 'clusterroles', {});
   }
 
   get deployments(): Informer<Deployment> {

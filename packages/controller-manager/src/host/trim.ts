@@ -5,6 +5,7 @@ import type {
   KubeObject,
   ObjectMeta,
   Pod,
+  ServiceAccount,
   Volume,
 } from '@kubets/api';
 import { POD_DELETION_COST } from '../objects/pods.ts';
@@ -26,6 +27,12 @@ function leanMeta(meta: ObjectMeta): ObjectMeta {
 export function trimMetadata<T extends KubeObject>(object: T): T {
   const { apiVersion, kind, metadata } = object;
   return { apiVersion, kind, metadata: leanMeta(metadata) } as T;
+}
+
+/** An account with the tokens that were made for it: hardly any has some. */
+export function trimAccount(account: ServiceAccount): ServiceAccount {
+  const { secrets } = account;
+  return secrets?.length ? { ...trimMetadata(account), secrets } : trimMetadata(account);
 }
 
 /** A definition without its schemas, which are most of it. */

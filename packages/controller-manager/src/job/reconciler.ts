@@ -28,20 +28,19 @@ import {
   labelsOf,
   nameOf,
   namespaceOf,
-  parseTime,
   splitKey,
   uidOf,
 } from '../objects/meta.ts';
-import { decideJob, finishedCondition, type JobPlan } from './decide.ts';
+import { decideJob, type JobPlan } from './decide.ts';
 import { JOB_KIND, jobPod } from './pod.ts';
 import { isTracked, TRACKING_FINALIZER } from './tally.ts';
 
-/** Runs Jobs to their end, and removes them some time after it if they ask for that. */
+/** Runs Jobs to their end. */
 export function jobController(deps: ControllerDeps): Controller {
   const loop = new JobLoop(deps);
   const { jobs, pods } = deps.informers;
   return queueController({
-    name: 'job',
+    name: 'job-controller',
     deps,
     needs: [jobs, pods],
     subscribe: (queue) => loop.subscribe(queue),
@@ -129,11 +128,10 @@ class JobLoop {
     }
     const pods = await this.#claimPods(job);
     const plan = decideJob({ job, pods, nowMs: this.#deps.clock.now() });
-    const stored = await this.#writeStatus(job, plan.status);
+    await this.#writeStatus(job, plan.status);
     // Only what the API holds may be forgotten: then the pods can go.
     await this.#release(plan.release);
     if (this.#expectations.satisfied(key)) await this.#managePods(job, plan);
-    if (finishedCondition(stored)) await this.#expire(stored, queue);
     if (plan.wakeAtMs !== undefined) {
       queue.addAfter(key, Math.max(1, plan.wakeAtMs - this.#deps.clock.now()));
     }
@@ -154,12 +152,11 @@ class JobLoop {
     });
   }
 
-  async #writeStatus(job: Job, status: JobStatus): Promise<Job> {
-    if (sameJson(plain(job.status ?? {}), plain(status))) return job;
+  async #writeStatus(job: Job, status: JobStatus): Promise<void> {
+    if (sameJson(plain(job.status ?? {}), plain(status))) return;
     const stored = await this.#jobApi.updateStatus({ ...job, status });
     this.#writes.wrote(keyOf(job), stored);
     this.#tell(job, status);
-    return stored;
   }
 
   #tell(job: Job, status: JobStatus): void {
@@ -234,26 +231,6 @@ class JobLoop {
     const body = { metadata: { uid, resourceVersion, finalizers } };
     try {
       await this.#podApi.patch(namespaceOf(pod), nameOf(pod), 'merge', body);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-
-  /** `ttlSecondsAfterFinished`: the Job, and with it its pods, goes some time after its end. */
-  async #expire(job: Job, queue: KeyQueue): Promise<void> {
-    const seconds = job.spec?.ttlSecondsAfterFinished;
-    const end = finishedCondition(job)?.lastTransitionTime;
-    if (seconds === undefined || end === undefined) return;
-    const waitMs = parseTime(end) + seconds * 1000 - this.#deps.clock.now();
-    if (waitMs > 0) {
-      queue.addAfter(keyOf(job), waitMs);
-      return;
-    }
-    try {
-      await this.#jobApi.delete(namespaceOf(job), nameOf(job), {
-        propagationPolicy: 'Foreground',
-        preconditions: { uid: uidOf(job) },
-      });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -33,7 +33,7 @@ export function namespaceController(deps: ControllerDeps): Controller {
   const { namespaces } = deps.informers;
   const content = new Content(deps);
   return queueController({
-    name: 'namespace',
+    name: 'namespace-controller',
     deps,
     needs: [namespaces],
     subscribe: (queue) => {

@@ -22,7 +22,7 @@ export interface NodeIpamOptions {
 export function nodeIpamController(deps: ControllerDeps, options: NodeIpamOptions): Controller {
   const loop = new IpamLoop(deps, options);
   return queueController({
-    name: 'node-ipam',
+    name: 'node-ipam-controller',
     deps,
     concurrency: 1,
     needs: [deps.informers.nodes],

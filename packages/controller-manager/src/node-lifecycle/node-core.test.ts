@@ -313,6 +313,23 @@ describe('pods nobody else removes', () => {
     assert.deepEqual(names, ['p4 terminated', 'p3 terminated']);
   });
 
+  it('evicted ones before others', () => {
+    const ended = (name: string, phase: string, creationTimestamp: string, reason = '') => ({
+      ...pod({ meta: { name, creationTimestamp } }),
+      status: { phase, reason },
+    });
+    const pods = [
+      ended('old', 'Succeeded', at(0)),
+      ended('failed', 'Failed', at(1)),
+      ended('evicted', 'Failed', at(9), 'Evicted'),
+      ended('young', 'Succeeded', at(8)),
+    ];
+    const names = decidePodGc({ ...view(pods), terminatedThreshold: 2 }).map(
+      (v) => v.pod.metadata.name,
+    );
+    assert.deepEqual(names, ['evicted', 'old']);
+  });
+
   it('those of nodes that are gone, stuck or were never reached', () => {
     const pods = [
       pod({ name: 'orphan', node: 'gone' }),

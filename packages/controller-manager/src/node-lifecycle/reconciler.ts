@@ -32,14 +32,14 @@ export function nodeLifecycleControllers(
   const { nodes, nodeLeases, pods, nameServerSlices } = deps.informers;
   const needs = [nodes, nodeLeases, pods, nameServerSlices];
   const monitor = periodicController({
-    name: 'node-lifecycle',
+    name: 'node-lifecycle-controller',
     deps,
     periodMs: options.monitorPeriodMs,
     needs,
     tick: () => loop.monitor(),
   });
   const taints = queueController({
-    name: 'node-taints',
+    name: 'node-lifecycle-controller',
     deps,
     needs,
     subscribe: (queue) => loop.subscribe(queue),

@@ -43,7 +43,10 @@ function excessFinished(view: PodGcView): Pod[] {
   const finished = view.pods.filter((pod) => isFinished(pod) && !isDeleting(pod));
   const excess = finished.length - view.terminatedThreshold;
   if (excess <= 0) return [];
-  return finished.sort((a, b) => createdMs(a) - createdMs(b)).slice(0, excess);
+  // Evicted ones first: there may be many of them, and they tell least.
+  const rank = ({ status }: Pod): number =>
+    status?.phase === 'Failed' && status.reason === 'Evicted' ? 0 : 1;
+  return finished.sort((a, b) => rank(a) - rank(b) || createdMs(a) - createdMs(b)).slice(0, excess);
 }
 
 function isOutOfService(node: Node | undefined): boolean {

@@ -20,7 +20,7 @@ export function podGcController(
   const terminatedThreshold = options.terminatedThreshold ?? TERMINATED_POD_THRESHOLD;
   const missingSince = new Map<string, number>();
   const api = deps.api.resource<Pod>('v1', 'pods');
-  const log = deps.log.child({ controller: 'podgc' });
+  const log = deps.log.child({ controller: 'pod-garbage-collector-controller' });
 
   const remove = async ({ pod, reason }: PodGcVictim): Promise<void> => {
     log.info({ pod: keyOf(pod), reason }, 'removing pod');
@@ -36,7 +36,7 @@ export function podGcController(
   };
 
   return periodicController({
-    name: 'podgc',
+    name: 'pod-garbage-collector-controller',
     deps,
     periodMs: POD_GC_PERIOD_MS,
     needs: [pods, nodes],

@@ -38,7 +38,7 @@ import { isInScope, sum, type Usage, usageOf } from './usage.ts';
 export function quotaController(deps: ControllerDeps): Controller {
   const loop = new QuotaLoop(deps);
   return queueController({
-    name: 'resourcequota',
+    name: 'resourcequota-controller',
     deps,
     needs: [deps.informers.resourceQuotas, deps.informers.definitions],
     subscribe: (queue) => loop.subscribe(queue),

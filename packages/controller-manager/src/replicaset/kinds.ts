@@ -27,7 +27,7 @@ export interface ReplicaKind extends OwnerKind {
 export const REPLICA_SET: ReplicaKind = {
   apiVersion: 'apps/v1',
   kind: 'ReplicaSet',
-  controller: 'replicaset',
+  controller: 'replicaset-controller',
   component: 'replicaset-controller',
   resource: 'replicasets',
   informer: (informers) => informers.replicaSets as unknown as Informer<ReplicaOwner>,
@@ -40,7 +40,7 @@ export const REPLICA_SET: ReplicaKind = {
 export const REPLICATION_CONTROLLER: ReplicaKind = {
   apiVersion: 'v1',
   kind: 'ReplicationController',
-  controller: 'replicationcontroller',
+  controller: 'replicationcontroller-controller',
   component: 'replication-controller',
   resource: 'replicationcontrollers',
   informer: (informers) => informers.replicationControllers as unknown as Informer<ReplicaOwner>,

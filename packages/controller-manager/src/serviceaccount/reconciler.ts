@@ -26,7 +26,7 @@ export function serviceAccountController(deps: ControllerDeps): Controller {
   const { namespaces, serviceAccounts } = deps.informers;
   const api = deps.api.resource<ServiceAccount>('v1', 'serviceaccounts');
   return queueController({
-    name: 'serviceaccount',
+    name: 'serviceaccount-controller',
     deps,
     needs: [namespaces, serviceAccounts],
     subscribe: (queue) => [
@@ -64,7 +64,7 @@ export function rootCaController(deps: ControllerDeps, rootCa: string): Controll
   const api = deps.api.resource<ConfigMap>('v1', 'configmaps');
   const wanted = { 'ca.crt': rootCa };
   return queueController({
-    name: 'root-ca-publisher',
+    name: 'root-ca-certificate-publisher-controller',
     deps,
     needs: [namespaces, rootCaConfigMaps],
     subscribe: (queue) => [

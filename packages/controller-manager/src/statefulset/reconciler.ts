@@ -49,7 +49,7 @@ export function statefulSetController(deps: ControllerDeps): Controller {
   const loop = new StatefulLoop(deps);
   const { statefulSets, pods, controllerRevisions, claims } = deps.informers;
   return queueController({
-    name: 'statefulset',
+    name: 'statefulset-controller',
     deps,
     needs: [statefulSets, pods, controllerRevisions, claims],
     subscribe: (queue) => loop.subscribe(queue),

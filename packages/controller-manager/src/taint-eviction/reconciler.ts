@@ -30,7 +30,7 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
   };
 
   return queueController({
-    name: 'taint-eviction',
+    name: 'taint-eviction-controller',
     deps,
     needs: [pods, nodes],
     subscribe: (queue) => {

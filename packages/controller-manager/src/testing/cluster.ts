@@ -40,6 +40,7 @@ const RESOURCES: Record<string, string> = {
   widgets: 'example.com/v1',
   apiservices: 'apiregistration.k8s.io/v1',
   things: 'far.io/v1',
+  clusterroles: 'rbac.authorization.k8s.io/v1',
 };
 
 export type MakeControllers = (deps: ControllerDeps) => Controller[];

@@ -26,7 +26,7 @@ export function tokenController(deps: ControllerDeps, options: TokenOptions): Co
   };
 
   return queueController({
-    name: 'serviceaccount-token',
+    name: 'serviceaccount-token-controller',
     deps,
     needs: [tokenSecrets, serviceAccounts],
     subscribe: (queue) => [

@@ -14,6 +14,8 @@ import {
 } from '@kubets/api';
 import { annotationsOf, nameOf } from '../objects/meta.ts';
 
+/** What may be deleted of this machine: nothing but what somebody put there for a while (volume/hostpath). */
+const DELETABLE = /^\/tmp\/(?!(.*\/)?\.\.(\/|$)).+/;
 const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 /** Provisioners of this domain were part of the stock process; its volumes are made by hand here. */
 const IN_TREE = 'kubernetes.io/';
@@ -130,6 +132,8 @@ export interface VolumeStep {
   readonly phase?: 'Available' | 'Bound' | 'Released' | 'Failed';
   /** For whom it was kept is forgotten: whole, or only which claim of that name it was. */
   readonly forget?: 'claim' | 'uid';
+  /** A directory of this machine whose end is the volume's. */
+  readonly remove?: string;
   readonly tell?: Telling;
 }
 
@@ -159,7 +163,16 @@ function released(volume: PersistentVolume): VolumeStep {
     const message = 'No recycler plugin found for the volume!';
     return { phase: 'Failed', tell: tell('Warning', 'VolumeFailedRecycle', message) };
   }
+  const path = volume.spec?.hostPath?.path;
+  if (path !== undefined && DELETABLE.test(path)) return { phase: 'Released', remove: path };
+  if (path !== undefined) {
+    return failedToDelete(`host_path deleter only supports /tmp/.+ but received provided ${path}`);
+  }
   const what = `error getting deleter volume plugin for volume "${nameOf(volume)}"`;
-  const message = `${what}: no deletable volume plugin matched`;
+  return failedToDelete(`${what}: no deletable volume plugin matched`);
+}
+
+/** What is told when the data of a volume cannot be deleted, or was not. */
+export function failedToDelete(message: string): VolumeStep {
   return { phase: 'Failed', tell: tell('Warning', 'VolumeFailedDelete', message) };
 }

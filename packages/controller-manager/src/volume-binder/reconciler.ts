@@ -10,6 +10,7 @@ import {
   type PersistentVolumeClaim,
   storageClassOf,
 } from '@kubets/api';
+import { errorMessage } from '@kubets/platform';
 import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
 import { sameJson } from '../objects/json.ts';
 import { annotationsOf, keyOf, nameOf, uidOf } from '../objects/meta.ts';
@@ -17,6 +18,7 @@ import {
   type ClaimStep,
   decideClaim,
   decideVolume,
+  failedToDelete,
   type Telling,
   type VolumeStep,
 } from './decide.ts';
@@ -26,12 +28,15 @@ const VOLUME = 'volume ';
 const PROVISIONER = 'volume.kubernetes.io/storage-provisioner';
 const OLD_PROVISIONER = 'volume.beta.kubernetes.io/storage-provisioner';
 
+/** Deletes a directory of this machine with all that is in it; resolves as well when it is not there. */
+export type RemoveTree = (path: string) => Promise<void>;
+
 /** One worker: two claims must not be given the same volume on the same news. Writes are conditional besides. */
-export function volumeBinder(deps: ControllerDeps): Controller {
+export function volumeBinder(deps: ControllerDeps, removeTree: RemoveTree): Controller {
   const { claims, volumes, storageClasses } = deps.informers;
-  const binder = new Binder(deps);
+  const binder = new Binder(deps, removeTree);
   return queueController({
-    name: 'persistentvolume-binder',
+    name: 'persistentvolume-binder-controller',
     deps,
     concurrency: 1,
     needs: [claims, volumes, storageClasses],
@@ -89,9 +94,11 @@ class Binder {
   readonly #claims;
   readonly #volumes;
   readonly #recorder;
+  readonly #removeTree: RemoveTree;
 
-  constructor(deps: ControllerDeps) {
+  constructor(deps: ControllerDeps, removeTree: RemoveTree) {
     this.#deps = deps;
+    this.#removeTree = removeTree;
     this.#claims = deps.api.resource<PersistentVolumeClaim>('v1', 'persistentvolumeclaims');
     this.#volumes = deps.api.resource<PersistentVolume>('v1', 'persistentvolumes');
     this.#recorder = deps.recorder('persistentvolume-controller');
@@ -205,6 +212,7 @@ class Binder {
   }
 
   async #takeVolume(volume: PersistentVolume, step: VolumeStep): Promise<void> {
+    if (step.remove !== undefined) return this.#remove(volume, step.remove);
     const current = step.forget ? await this.#forget(volume, step.forget) : volume;
     const { phase } = step;
     if (phase === undefined || current.status?.phase === phase) return;
@@ -212,6 +220,19 @@ class Binder {
     const status = { phase, ...(message !== undefined && { message }) };
     await this.#volumes.updateStatus({ ...current, status });
     this.#tell(volume, 'PersistentVolume', step.tell);
+  }
+
+  async #remove(volume: PersistentVolume, path: string): Promise<void> {
+    try {
+      await this.#removeTree(path);
+    } catch (error) {
+      await this.#takeVolume(volume, failedToDelete(errorMessage(error)));
+      return;
+    }
+    const preconditions = { uid: uidOf(volume) };
+    await this.#volumes.delete('', nameOf(volume), { preconditions }).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+    });
   }
 
   #forget(volume: PersistentVolume, what: 'claim' | 'uid'): Promise<PersistentVolume> {

@@ -11,8 +11,14 @@ import { TestCluster } from '../testing/cluster.ts';
 import { volumeBinder } from './reconciler.ts';
 
 let cluster: TestCluster;
+let removed: string[];
 beforeEach(async () => {
-  cluster = new TestCluster({ controllers: (deps) => [volumeBinder(deps)] });
+  removed = [];
+  const remove = async (path: string): Promise<void> => {
+    if (path.includes('locked')) throw new Error(`rm ${path}: not permitted`);
+    removed.push(path);
+  };
+  cluster = new TestCluster({ controllers: (deps) => [volumeBinder(deps, remove)] });
   await cluster.start();
 });
 afterEach(() => cluster.stop());
@@ -172,6 +178,42 @@ describe('a volume whose claim went', () => {
       assert.equal(theClaim().status?.phase, 'Pending');
     });
   }
+});
+
+describe('a directory of this machine whose claim went', () => {
+  const gone = async (path: string): Promise<void> => {
+    await volume({ persistentVolumeReclaimPolicy: 'Delete', hostPath: { path } });
+    await claim();
+    await cluster.settle();
+    await cluster.delete(claims, 'c');
+    await cluster.settle();
+  };
+  const failed = 'VolumeFailedDelete: ';
+
+  it('is deleted where such volumes may be, and the volume with it', async () => {
+    await gone('/tmp/volumes/a');
+    assert.deepEqual(removed, ['/tmp/volumes/a']);
+    assert.equal(cluster.has(volumes, 'v'), false);
+  });
+
+  it('stays where the way to it leads elsewhere', async () => {
+    await gone('/tmp/a/../../etc');
+    assert.deepEqual(removed, []);
+  });
+
+  it('stays anywhere else', async () => {
+    await gone('/data');
+    assert.deepEqual(removed, []);
+    assert.equal(theVolume().status?.phase, 'Failed');
+    const why = 'host_path deleter only supports /tmp/.+ but received provided /data';
+    assert.ok(cluster.events().includes(failed + why));
+  });
+
+  it('leaves a volume that says why when it cannot be deleted', async () => {
+    await gone('/tmp/locked');
+    assert.equal(theVolume().status?.message, 'rm /tmp/locked: not permitted');
+    assert.ok(cluster.events().includes(`${failed}rm /tmp/locked: not permitted`));
+  });
 });
 
 describe('a claim that was bound', () => {

@@ -23,7 +23,7 @@ export function claimProtection(deps: ControllerDeps): Controller {
   const api = deps.api.resource<PersistentVolumeClaim>('v1', 'persistentvolumeclaims');
   const podApi = deps.api.resource<Pod>('v1', 'pods');
   return queueController({
-    name: 'pvc-protection',
+    name: 'persistentvolumeclaim-protection-controller',
     deps,
     needs: [claims, pods],
     subscribe: (queue) => [
@@ -57,7 +57,7 @@ export function volumeProtection(deps: ControllerDeps): Controller {
   const { volumes } = deps.informers;
   const api = deps.api.resource<PersistentVolume>('v1', 'persistentvolumes');
   return queueController({
-    name: 'pv-protection',
+    name: 'persistentvolume-protection-controller',
     deps,
     needs: [volumes],
     subscribe: (queue) => [
