@@ -24,6 +24,7 @@ export {
   type WatchHandle,
   type WatchOptions,
 } from './ports.ts';
+export { QueueMetrics } from './queue/queue-metrics.ts';
 export { WorkQueue, type WorkQueueOptions } from './queue/work-queue.ts';
 export {
   FakeApi,

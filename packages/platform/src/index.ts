@@ -11,6 +11,7 @@ export * from './health.ts';
 export * from './invariant.ts';
 export * from './join-streams.ts';
 export * from './log.ts';
+export * from './metric-table.ts';
 export * from './metrics.ts';
 export * from './proto.ts';
 export * from './run-main.ts';

@@ -73,6 +73,7 @@ await runMain({
       clock,
       random,
       log,
+      metrics: ctx.metrics,
       onStarted: (signal) => void scheduler.lead(signal),
       onStopped: () => log.info('waiting to lead again'),
     });

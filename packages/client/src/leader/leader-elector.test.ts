@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Lease } from '@kubets/api';
-import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
+import { ManualClock, Metrics, seededRandom, silentLogger } from '@kubets/platform';
 import { TransportError } from '../errors.ts';
 import { FakeApi } from '../testing/fake-api.ts';
 import { LeaderElector } from './leader-elector.ts';
@@ -12,9 +12,13 @@ class World {
   readonly clock = new ManualClock();
   readonly api = new FakeApi({ clock: this.clock });
   readonly history: string[] = [];
+  readonly metrics = new Map<string, Metrics>();
 
   elector(identity: string, seed = 1): LeaderElector {
+    const metrics = new Metrics();
+    this.metrics.set(identity, metrics);
     return new LeaderElector({
+      metrics,
       api: this.api,
       namespace: 'kube-system',
       name: 'test',
@@ -57,6 +61,9 @@ describe('LeaderElector', () => {
     assert.equal(a.isLeader(), true);
     assert.equal(b.isLeader(), false);
     assert.equal(b.leader(), 'a');
+    const status = async (identity: string) => (await world.metrics.get(identity)?.metrics()) ?? '';
+    assert.match(await status('a'), /^leader_election_master_status\{name="test"\} 1$/m);
+    assert.match(await status('b'), /^leader_election_master_status\{name="test"\} 0$/m);
     const { spec } = world.lease();
     assert.equal(spec?.holderIdentity, 'a');
     assert.equal(spec?.leaseDurationSeconds, 15);

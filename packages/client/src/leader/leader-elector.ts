@@ -1,5 +1,12 @@
 import { isAlreadyExists, isNotFound, type Lease } from '@kubets/api';
-import { type Clock, delay, type Logger, type Random } from '@kubets/platform';
+import {
+  type Clock,
+  delay,
+  type FamilyRegistry,
+  type Logger,
+  type Random,
+  readFamily,
+} from '@kubets/platform';
 import { TransportError } from '../errors.ts';
 import { RELEASE_LIMIT_MS } from '../limits.ts';
 import type { Api, ResourceApi } from '../ports.ts';
@@ -20,6 +27,8 @@ export interface LeaderElectorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Where it is shown whether this process leads, under the stock name; absent: nowhere. */
+  readonly metrics?: FamilyRegistry;
   /** Begin to lead. The signal is aborted the moment leading ends. */
   onStarted(signal: AbortSignal): void;
   /** Leading has ended. The process must not write any more: end it, or stop all work before returning. */
@@ -63,6 +72,14 @@ export class LeaderElector {
     }
     this.#options = options;
     this.#leases = options.api.resource<Lease>('coordination.k8s.io/v1', 'leases');
+    if (options.metrics === undefined) return;
+    readFamily({
+      registry: options.metrics,
+      name: 'leader_election_master_status',
+      help: '1 on the process that leads, 0 on those that wait',
+      labels: ['name'],
+      read: () => [{ labels: [options.name], value: this.isLeader() ? 1 : 0 }],
+    });
   }
 
   isLeader(): boolean {

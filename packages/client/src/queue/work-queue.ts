@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random, Timer } from '@kubets/platform';
 import { QUEUE_BACKOFF_MS } from '../limits.ts';
 import { Breather } from './breather.ts';
+import type { QueueFigures, QueueMetrics } from './queue-metrics.ts';
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -11,6 +12,8 @@ export interface WorkQueueOptions {
   readonly maxDelayMs?: number;
   /** Told about workers that throw. */
   readonly log?: Logger;
+  /** Where it is counted, and under which name; absent: nowhere. */
+  readonly counted?: { readonly by: QueueMetrics; readonly as: string } | undefined;
 }
 
 interface Later {
@@ -19,6 +22,7 @@ interface Later {
 }
 
 const MAX_DOUBLINGS = 40;
+const MS_PER_S = 1_000;
 
 /**
  * Keys to work on. A key that is added many times is worked on once; two workers never hold the same key; a key added
@@ -31,9 +35,10 @@ export class WorkQueue<K extends string = string> {
   readonly #maxDelayMs: number;
   readonly #log: Logger | undefined;
   readonly #breather: Breather;
-  readonly #ready = new Set<K>();
-  readonly #active = new Set<K>();
-  readonly #again = new Set<K>();
+  /** With the time since when they are. */
+  readonly #ready = new Map<K, number>();
+  readonly #active = new Map<K, number>();
+  readonly #again = new Map<K, number>();
   readonly #later = new Map<K, Later>();
   readonly #failures = new Map<K, number>();
   #worker: ((key: K) => Promise<void>) | undefined;
@@ -41,6 +46,9 @@ export class WorkQueue<K extends string = string> {
   /** Nothing is taken any more: who still works may add keys, but nobody will come for them. */
   #stopped = false;
   #waiters: (() => void)[] = [];
+  readonly #counted: WorkQueueOptions['counted'];
+  #figures: QueueFigures | undefined;
+  #forget: (() => void) | undefined;
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
@@ -49,6 +57,8 @@ export class WorkQueue<K extends string = string> {
     this.#maxDelayMs = options.maxDelayMs ?? QUEUE_BACKOFF_MS.max;
     this.#log = options.log;
     this.#breather = new Breather(options.clock);
+    this.#counted = options.counted;
+    this.#count();
   }
 
   /** Keys that wait for a worker, without those that wait for a time. */
@@ -65,12 +75,13 @@ export class WorkQueue<K extends string = string> {
   add(key: K): void {
     if (this.#stopped) return;
     this.#dropLater(key);
-    if (this.#active.has(key)) {
-      this.#again.add(key);
-      return;
+    const isActive = this.#active.has(key);
+    const queue = isActive ? this.#again : this.#ready;
+    if (!queue.has(key)) {
+      queue.set(key, this.#clock.monotonicMs());
+      this.#figures?.adds.inc();
     }
-    this.#ready.add(key);
-    this.#pump();
+    if (!isActive) this.#pump();
   }
 
   /** To be worked on after a time; of several times the earliest counts. */
@@ -80,6 +91,7 @@ export class WorkQueue<K extends string = string> {
       this.add(key);
       return;
     }
+    this.#figures?.retries.inc();
     const atMs = this.#clock.monotonicMs() + ms;
     const known = this.#later.get(key);
     if (known !== undefined && known.atMs <= atMs) return;
@@ -113,6 +125,7 @@ export class WorkQueue<K extends string = string> {
    */
   run(concurrency: number, worker: (key: K) => Promise<void>): { stop(): Promise<void> } {
     this.#stopped = false;
+    this.#count();
     this.#worker = worker;
     this.#concurrency = concurrency;
     this.#pump();
@@ -131,10 +144,13 @@ export class WorkQueue<K extends string = string> {
 
   #pump(): void {
     while (this.#worker !== undefined && this.#active.size < this.#concurrency) {
-      const [key] = this.#ready;
-      if (key === undefined) return;
+      const [next] = this.#ready;
+      if (next === undefined) return;
+      const [key, sinceMs] = next;
+      const nowMs = this.#clock.monotonicMs();
+      this.#figures?.waited.observe((nowMs - sinceMs) / MS_PER_S);
       this.#ready.delete(key);
-      this.#active.add(key);
+      this.#active.set(key, nowMs);
       void this.#work(key, this.#worker);
     }
   }
@@ -151,13 +167,35 @@ export class WorkQueue<K extends string = string> {
       this.#log?.warn({ item: key, err: error }, 'work failed; trying again later');
       if (this.#worker !== undefined) this.addRateLimited(key);
     }
-    this.#active.delete(key);
-    if (this.#again.delete(key) && this.#worker !== undefined) this.#ready.add(key);
+    this.#finish(key);
     this.#pump();
     if (!this.#idle()) return;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();
+  }
+
+  /** The work on a key is over; whoever added it meanwhile waits since then. */
+  #finish(key: K): void {
+    const startMs = this.#active.get(key) ?? 0;
+    this.#figures?.worked.observe((this.#clock.monotonicMs() - startMs) / MS_PER_S);
+    this.#active.delete(key);
+    const sinceMs = this.#again.get(key);
+    if (sinceMs === undefined) return;
+    this.#again.delete(key);
+    if (this.#worker !== undefined) this.#ready.set(key, sinceMs);
+  }
+
+  #count(): void {
+    if (this.#counted === undefined || this.#forget !== undefined) return;
+    const { by, as: name } = this.#counted;
+    const { figures, forget } = by.register(name, () => ({
+      depth: this.depth,
+      startsMs: this.#active.values(),
+      nowMs: this.#clock.monotonicMs(),
+    }));
+    this.#figures = figures;
+    this.#forget = forget;
   }
 
   async #stop(): Promise<void> {
@@ -168,6 +206,8 @@ export class WorkQueue<K extends string = string> {
     for (const { timer } of this.#later.values()) timer.cancel();
     this.#later.clear();
     await this.whenIdle();
+    this.#forget?.();
+    this.#forget = undefined;
   }
 
   #dropLater(key: K): void {

@@ -63,6 +63,7 @@ export function nodeControllers(deps: ControllerDeps, options: NodeOptions): Con
   return [
     queueController({
       name: 'cloud-node-controller',
+      queueName: 'Nodes',
       deps,
       concurrency,
       needs,

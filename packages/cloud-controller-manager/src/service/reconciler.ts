@@ -29,6 +29,7 @@ export function serviceController(deps: ControllerDeps, options: ServiceOptions)
   const loop = new ServiceLoop(deps, options.balancers);
   return queueController({
     name: 'service-lb-controller',
+    queueName: 'service',
     deps,
     concurrency: options.concurrency,
     needs: [deps.informers.services, deps.informers.nodes, ...(options.provider.needs ?? [])],

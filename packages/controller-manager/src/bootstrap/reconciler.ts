@@ -13,6 +13,7 @@ export function bootstrapSigner(deps: ControllerDeps): Controller {
   const api = deps.api.resource<ConfigMap>('v1', 'configmaps');
   return queueController({
     name: 'bootstrap-signer-controller',
+    queueName: 'bootstrap_signer_queue',
     deps,
     concurrency: 1,
     needs: [bootstrapTokens, clusterInfo],
@@ -43,6 +44,7 @@ export function tokenCleaner(deps: ControllerDeps): Controller {
   const api = deps.api.resource<Secret>('v1', 'secrets');
   return queueController({
     name: 'token-cleaner-controller',
+    queueName: 'token_cleaner',
     deps,
     concurrency: 1,
     needs: [bootstrapTokens],

@@ -100,6 +100,7 @@ export function csrApprovingController(deps: ControllerDeps): Controller {
 
   return queueController({
     name: 'certificatesigningrequest-approving-controller',
+    queueName: 'certificate',
     deps,
     concurrency: CSR_CONCURRENCY,
     needs: [certificateRequests, nodes, services],
@@ -155,6 +156,7 @@ export function csrSigningController(deps: ControllerDeps, options: SigningOptio
 
   return queueController({
     name: 'certificatesigningrequest-signing-controller',
+    queueName: 'certificate',
     deps,
     concurrency: CSR_CONCURRENCY,
     needs: [certificateRequests],

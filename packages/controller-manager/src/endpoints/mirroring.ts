@@ -17,6 +17,7 @@ export function endpointMirroringController(deps: ControllerDeps): Controller {
   const api = deps.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
   return queueController({
     name: 'endpointslice-mirroring-controller',
+    queueName: 'endpoint_slice_mirroring',
     deps,
     needs: [services, endpoints, endpointSlices],
     subscribe: (queue) => {

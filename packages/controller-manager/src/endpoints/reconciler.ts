@@ -80,6 +80,7 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
 
   return queueController({
     name: 'endpointslice-controller',
+    queueName: 'endpoint_slice',
     deps,
     needs: [services, pods, endpointSlices, nodes],
     subscribe: (queue) => {
@@ -125,6 +126,7 @@ export function endpointsController(deps: ControllerDeps): Controller {
   };
   return queueController({
     name: 'endpoints-controller',
+    queueName: 'endpoint',
     deps,
     needs: [services, pods, endpoints],
     subscribe: (queue) => [

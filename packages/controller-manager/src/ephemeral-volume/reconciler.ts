@@ -36,6 +36,7 @@ export function ephemeralVolumeController(deps: ControllerDeps): Controller {
 
   return queueController({
     name: 'ephemeral-volume-controller',
+    queueName: 'ephemeral_volume',
     deps,
     needs: [pods, claims],
     subscribe: (queue) => [

@@ -7,7 +7,12 @@ import {
 } from '@kubets/api';
 import { type Informer, WorkQueue } from '@kubets/client';
 import { delay, type Logger } from '@kubets/platform';
-import { type Controller, type ControllerDeps, isExpectedRetry } from '../host/controller.ts';
+import {
+  type Controller,
+  type ControllerDeps,
+  countedAs,
+  isExpectedRetry,
+} from '../host/controller.ts';
 import { forEachLimit } from '../host/slow-start.ts';
 import { GC_CONCURRENCY, GC_CUSTOM_KINDS_WAIT_MS } from '../limits.ts';
 import { ExtensionKinds } from '../objects/extension-kinds.ts';
@@ -51,7 +56,8 @@ class GarbageCollector implements Controller {
     this.#deps = deps;
     this.#log = deps.log.child({ controller: this.name });
     const { clock, random } = deps;
-    this.#queue = new WorkQueue<string>({ clock, random, log: this.#log });
+    const counted = countedAs('garbage_collector_attempt_to_delete', deps);
+    this.#queue = new WorkQueue<string>({ clock, random, log: this.#log, counted });
     const facts = {
       graph: this.#graph,
       kindOf: (ref: OwnerReference) => builtinKindOf(ref) ?? this.#custom.kindOf(ref),

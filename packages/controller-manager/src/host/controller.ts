@@ -1,5 +1,11 @@
 import { ApiError, isConflict, type KubeObject } from '@kubets/api';
-import { type Api, type EventRecorder, type Informer, WorkQueue } from '@kubets/client';
+import {
+  type Api,
+  type EventRecorder,
+  type Informer,
+  type QueueMetrics,
+  WorkQueue,
+} from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { Concurrency } from '../concurrency.ts';
 import { StaleCacheError, UnfinishedError } from '../errors.ts';
@@ -15,6 +21,8 @@ export interface ControllerDeps {
   log: Logger;
   /** Workers by controller, where they are to be other than usual. */
   concurrency?: Concurrency;
+  /** Where the queues are counted; absent: nowhere. */
+  queueMetrics?: QueueMetrics | undefined;
   /** A recorder that writes events in the name of this component. */
   recorder(component: string): EventRecorder;
 }
@@ -37,6 +45,8 @@ export type AnyInformer = Pick<Informer<KubeObject>, 'whenSynced' | 'synced'>;
 
 export interface QueueControllerOptions {
   name: string;
+  /** The queue's name in figures, where the stock controller's has another than the controller. */
+  queueName?: string;
   deps: ControllerDeps;
   concurrency?: number;
   /** No key is worked on before all of these have their first list. */
@@ -54,7 +64,10 @@ export interface QueueControllerOptions {
 export function queueController(options: QueueControllerOptions): Controller {
   const { name, deps } = options;
   const log = deps.log.child({ controller: name });
-  const queue = new WorkQueue<string>({ clock: deps.clock, random: deps.random, log });
+  const queue = new WorkQueue<string>({
+    ...{ clock: deps.clock, random: deps.random, log },
+    counted: countedAs(options.queueName ?? name, deps),
+  });
   let unsubscribe: (() => void)[] = [];
   let stopped = false;
   let running: { stop(): Promise<void> } | undefined;
@@ -87,6 +100,14 @@ export function queueController(options: QueueControllerOptions): Controller {
       await (running ?? queue.run(0, work)).stop();
     },
   };
+}
+
+/** How a queue is counted under a name. */
+export function countedAs(
+  name: string,
+  { queueMetrics }: Pick<ControllerDeps, 'queueMetrics'>,
+): { by: QueueMetrics; as: string } | undefined {
+  return queueMetrics && { by: queueMetrics, as: name };
 }
 
 /** Faults that belong to normal work: someone else wrote first, or the cache is a moment behind. */

@@ -1,4 +1,4 @@
-import { type Api, EventRecorder } from '@kubets/client';
+import { type Api, EventRecorder, type QueueMetrics } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { fencedApi } from './fence.ts';
@@ -9,6 +9,8 @@ export interface ManagerOptions {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** Where the controllers' queues are counted; absent: nowhere. */
+  queueMetrics?: QueueMetrics | undefined;
   /** Makes the controllers of one term. Called only when leading begins. */
   controllers(deps: ControllerDeps): Controller[];
 }
@@ -23,7 +25,7 @@ class Term {
   readonly #recorders = new Map<string, EventRecorder>();
 
   constructor(options: ManagerOptions, signal: AbortSignal) {
-    const { clock, random, log } = options;
+    const { clock, random, log, queueMetrics } = options;
     const api = fencedApi(options.api, signal);
     this.#informers = new SharedInformers({ api, clock, random, log });
     const recorder = (component: string): EventRecorder => {
@@ -34,7 +36,9 @@ class Term {
       return made;
     };
     const informers = this.#informers;
-    this.#controllers = options.controllers({ api, informers, clock, random, log, recorder });
+    this.#controllers = options.controllers({
+      ...{ api, informers, clock, random, log, recorder, queueMetrics },
+    });
   }
 
   start(): void {

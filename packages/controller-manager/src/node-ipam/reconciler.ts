@@ -23,6 +23,7 @@ export function nodeIpamController(deps: ControllerDeps, options: NodeIpamOption
   const loop = new IpamLoop(deps, options);
   return queueController({
     name: 'node-ipam-controller',
+    queueName: 'cidrallocator_node',
     deps,
     concurrency: 1,
     needs: [deps.informers.nodes],

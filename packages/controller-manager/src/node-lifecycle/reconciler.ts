@@ -40,6 +40,7 @@ export function nodeLifecycleControllers(
   });
   const taints = queueController({
     name: 'node-lifecycle-controller',
+    queueName: 'node_lifecycle_controller',
     deps,
     needs,
     subscribe: (queue) => loop.subscribe(queue),

@@ -39,6 +39,7 @@ export function quotaController(deps: ControllerDeps): Controller {
   const loop = new QuotaLoop(deps);
   return queueController({
     name: 'resourcequota-controller',
+    queueName: 'resourcequota_primary',
     deps,
     needs: [deps.informers.resourceQuotas, deps.informers.definitions],
     subscribe: (queue) => loop.subscribe(queue),

@@ -17,6 +17,8 @@ export type ReplicaOwner = ReplicaSet | ReplicationController;
 /** What differs between ReplicaSet and ReplicationController. */
 export interface ReplicaKind extends OwnerKind {
   controller: string;
+  /** What its queue is called in figures. */
+  queueName: string;
   component: string;
   resource: string;
   informer(informers: SharedInformers): Informer<ReplicaOwner>;
@@ -28,6 +30,7 @@ export const REPLICA_SET: ReplicaKind = {
   apiVersion: 'apps/v1',
   kind: 'ReplicaSet',
   controller: 'replicaset-controller',
+  queueName: 'replicaset',
   component: 'replicaset-controller',
   resource: 'replicasets',
   informer: (informers) => informers.replicaSets as unknown as Informer<ReplicaOwner>,
@@ -41,6 +44,7 @@ export const REPLICATION_CONTROLLER: ReplicaKind = {
   apiVersion: 'v1',
   kind: 'ReplicationController',
   controller: 'replicationcontroller-controller',
+  queueName: 'replicationmanager',
   component: 'replication-controller',
   resource: 'replicationcontrollers',
   informer: (informers) => informers.replicationControllers as unknown as Informer<ReplicaOwner>,

@@ -36,6 +36,7 @@ export function replicaController(deps: ControllerDeps, kind: ReplicaKind): Cont
   const loop = new ReplicaLoop(deps, kind);
   return queueController({
     name: kind.controller,
+    queueName: kind.queueName,
     deps,
     needs: [loop.owners, loop.pods],
     subscribe: (queue) => loop.subscribe(queue),

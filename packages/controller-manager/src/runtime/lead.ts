@@ -1,6 +1,6 @@
 /** What every process of control loops is around them: its flags, its identity, the election, and the way it ends. */
 import { hostname } from 'node:os';
-import { ApiClient, LeaderElector } from '@kubets/client';
+import { ApiClient, LeaderElector, QueueMetrics } from '@kubets/client';
 import { ConfigError, flag, loadTlsFlags, type ProcessContext } from '@kubets/platform';
 import { ControllerManager, type ManagerOptions } from '../host/manager.ts';
 
@@ -60,7 +60,8 @@ export function runControllers(
   const endpoints = config.apiservers;
   const access = { endpoints, userAgent, log, clock, random, ...(tls ? { tls } : {}) };
   const api = new ApiClient(access);
-  const manager = new ControllerManager({ api, clock, random, log, controllers });
+  const queueMetrics = new QueueMetrics(ctx.metrics);
+  const manager = new ControllerManager({ api, clock, random, log, queueMetrics, controllers });
   ctx.onShutdown('api', () => api.close());
   if (!config.leaderElect) {
     const alone = new AbortController();
@@ -87,6 +88,7 @@ export function runControllers(
     clock,
     random,
     log,
+    metrics: ctx.metrics,
     onStarted: (signal) => manager.begin(signal),
     onStopped: () => void manager.end(),
   });

@@ -65,6 +65,7 @@ export function rootCaController(deps: ControllerDeps, rootCa: string): Controll
   const wanted = { 'ca.crt': rootCa };
   return queueController({
     name: 'root-ca-certificate-publisher-controller',
+    queueName: 'root_ca_cert_publisher',
     deps,
     needs: [namespaces, rootCaConfigMaps],
     subscribe: (queue) => [

@@ -31,6 +31,7 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
 
   return queueController({
     name: 'taint-eviction-controller',
+    queueName: 'noexec_taint_pod',
     deps,
     needs: [pods, nodes],
     subscribe: (queue) => {

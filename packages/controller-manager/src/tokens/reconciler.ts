@@ -27,6 +27,7 @@ export function tokenController(deps: ControllerDeps, options: TokenOptions): Co
 
   return queueController({
     name: 'serviceaccount-token-controller',
+    queueName: 'serviceaccount_tokens_secret',
     deps,
     needs: [tokenSecrets, serviceAccounts],
     subscribe: (queue) => [

@@ -37,6 +37,7 @@ export function volumeBinder(deps: ControllerDeps, removeTree: RemoveTree): Cont
   const binder = new Binder(deps, removeTree);
   return queueController({
     name: 'persistentvolume-binder-controller',
+    queueName: 'claims',
     deps,
     concurrency: 1,
     needs: [claims, volumes, storageClasses],

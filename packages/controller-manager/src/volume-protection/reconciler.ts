@@ -24,6 +24,7 @@ export function claimProtection(deps: ControllerDeps): Controller {
   const podApi = deps.api.resource<Pod>('v1', 'pods');
   return queueController({
     name: 'persistentvolumeclaim-protection-controller',
+    queueName: 'pvcprotection',
     deps,
     needs: [claims, pods],
     subscribe: (queue) => [
@@ -58,6 +59,7 @@ export function volumeProtection(deps: ControllerDeps): Controller {
   const api = deps.api.resource<PersistentVolume>('v1', 'persistentvolumes');
   return queueController({
     name: 'persistentvolume-protection-controller',
+    queueName: 'pvprotection',
     deps,
     needs: [volumes],
     subscribe: (queue) => [
