@@ -113,7 +113,6 @@ export function createEdge(o: EdgeOptions): Edge {
     source: o.discovery,
     health: [...o.health, ...startChecks(() => bootstrap.done())],
     version: versionInfo({
-      release: RELEASE,
       runtime: o.runtime.version,
       platform: o.runtime.platform,
     }),
@@ -134,8 +133,6 @@ export function createEdge(o: EdgeOptions): Edge {
     close: () => streaming.close(),
   };
 }
-
-const RELEASE = '0.1.0';
 
 function bootstrapOf(o: EdgeOptions, clusterIp: string) {
   const { store, clock, random, log, config } = o;

@@ -12,6 +12,7 @@ import { type ApiServerConfig, flags } from './config.ts';
 import { ApiServer } from './server.ts';
 import { servingTls } from './serving.ts';
 import { EtcdStore } from './storage/etcd-store.ts';
+import { StoreMetrics } from './storage/store-metrics.ts';
 
 function storeTls(config: ApiServerConfig): TlsMaterial | undefined {
   const { etcdCertfile, etcdKeyfile, etcdCafile } = config;
@@ -40,6 +41,7 @@ await runMain({
       clock,
       random,
       log,
+      metrics: new StoreMetrics(metrics),
     });
     const runtime = {
       version: `node${process.version}`,

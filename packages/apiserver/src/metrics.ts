@@ -1,50 +1,66 @@
 /** The figures of the doors and the caches, under the stock names where there are some. */
-import type { KindDef } from '@kubets/api';
-import type { Metrics } from '@kubets/platform';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import type { KindDef, KindRegistry } from '@kubets/api';
+import {
+  CounterTable,
+  HistogramTable,
+  type Metrics,
+  readFamily,
+  type Tally,
+} from '@kubets/platform';
 import type { CacheSet } from './cache/cache-set.ts';
 import type { PathHandler, RequestInfo } from './ports.ts';
+import { RequestMetrics } from './request-metrics.ts';
 
-const SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+export type { RequestManner } from './request-metrics.ts';
 
-export interface ServerMetrics {
-  /** A request has been answered; for a watch: its stream has begun. */
-  request(info: RequestInfo, code: number, tookMs: number): void;
-  watchFrame(def: KindDef): void;
-  /** Figures read when they are asked for. */
-  observeCaches(caches: CacheSet): void;
+export type ServerMetrics = Pick<RequestMetrics, 'begin' | 'end' | 'opened' | 'terminated'> & {
+  /** Counts the events that watches of a kind send. */
+  watchEvents(def: KindDef): Tally;
+  /** A request came with a client's certificate that is valid for so long. */
+  certificate(leftMs: number): void;
+};
+
+/** Seconds a certificate may still be valid: from now to a year. */
+const LEFT_SECONDS = [
+  ...[0, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800],
+  ...[2_592_000, 7_776_000, 15_552_000, 31_104_000],
+];
+const MS_PER_S = 1_000;
+
+export interface ServerMetricsOptions {
+  readonly kinds: KindRegistry;
+  readonly monotonicMs: () => number;
 }
 
-export function serverMetrics(registry: Metrics): ServerMetrics {
-  const registers = [registry];
-  const total = new Counter({
-    name: 'apiserver_request_total',
-    help: 'Requests answered.',
-    labelNames: ['verb', 'group', 'resource', 'subresource', 'code'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'apiserver_request_duration_seconds',
-    help: 'Time from the request head to the end of the answer.',
-    labelNames: ['verb', 'group', 'resource'],
-    buckets: SECONDS,
-    registers,
-  });
-  const frames = new Counter({
+export function serverMetrics(registry: Metrics, options: ServerMetricsOptions): ServerMetrics {
+  const { kinds, monotonicMs } = options;
+  const events = new CounterTable({
+    registry,
     name: 'apiserver_watch_events_total',
     help: 'Watch events sent.',
-    labelNames: ['group', 'resource'],
-    registers,
+    labels: ['group', 'version', 'kind'],
   });
-  return {
-    request({ verb, apiGroup, resource, subresource }, code, tookMs) {
-      const labels = { verb, group: apiGroup, resource };
-      total.inc({ ...labels, subresource, code: String(code) });
-      if (verb !== 'watch') duration.observe(labels, tookMs / 1_000);
-    },
-    watchFrame: ({ group, resource }) => frames.inc({ group, resource }),
-    observeCaches: (caches) => observe(caches, registry),
-  };
+  const left = new HistogramTable({
+    registry,
+    name: 'apiserver_client_certificate_expiration_seconds',
+    help: 'How long the certificates that clients show are still valid.',
+    labels: [],
+    bounds: LEFT_SECONDS,
+  }).at();
+  const requests = new RequestMetrics({
+    ...{ registry, monotonicMs },
+    isKnown: (info) => isKnown(kinds, info),
+  });
+  return Object.assign(requests, {
+    watchEvents: ({ group, version, kind }: KindDef) => events.at(group, version, kind),
+    certificate: (leftMs: number) => left.observe(leftMs / MS_PER_S),
+  });
+}
+
+function isKnown(kinds: KindRegistry, info: RequestInfo): boolean {
+  const { apiGroup: group, apiVersion: version, resource, subresource } = info;
+  const def = kinds.forResource({ group, version, resource });
+  return def !== undefined && (subresource === '' || def.subresourceDefs.has(subresource));
 }
 
 /** `/metrics` on the HTTPS door, for those whom RBAC lets. */
@@ -59,26 +75,39 @@ export function metricsPath(registry: Metrics): PathHandler {
   };
 }
 
-function observe(caches: CacheSet, registry: Metrics): void {
-  const registers = [registry];
-  const labelNames = ['group', 'resource'];
-  const gauge = (
-    name: string,
-    help: string,
-    read: (c: ReturnType<CacheSet['all']>[number]) => number,
-  ) =>
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        for (const cache of caches.all()) {
-          const { group, resource } = cache.def;
-          this.set({ group, resource }, read(cache));
-        }
-      },
-    });
-  gauge('apiserver_storage_objects', 'Objects in the watch cache.', (cache) => cache.size);
-  gauge('apiserver_longrunning_requests', 'Watches open.', (cache) => cache.watcherCount);
+/** How a resource is named across groups: `pods`, `deployments.apps`. */
+export const groupResource = (group: string, resource: string): string =>
+  group === '' ? resource : `${resource}.${group}`;
+
+/** Shows what the caches hold. */
+export function observeCaches(registry: Metrics, caches: CacheSet): void {
+  readFamily({
+    registry,
+    name: 'apiserver_storage_objects',
+    help: 'Objects stored, of the kinds that are in memory.',
+    labels: ['resource'],
+    *read() {
+      for (const { def, size } of caches.all()) {
+        yield { labels: [groupResource(def.group, def.resource)], value: size };
+      }
+    },
+  });
+}
+
+/** Shows which versions of other servers cannot be reached. */
+export function observeExtensions(
+  registry: Metrics,
+  all: () => Iterable<{ readonly name: string; readonly isAvailable: boolean }>,
+): void {
+  readFamily({
+    registry,
+    name: 'aggregator_unavailable_apiservice',
+    help: '1 for an APIService whose server cannot be used, else 0.',
+    labels: ['name'],
+    *read() {
+      for (const { name, isAvailable } of all()) {
+        yield { labels: [name], value: isAvailable ? 0 : 1 };
+      }
+    },
+  });
 }

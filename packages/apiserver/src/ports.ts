@@ -56,6 +56,7 @@ export interface Credentials {
         readonly commonName: string;
         readonly organizations: readonly string[];
         readonly fingerprint?: string;
+        readonly expiresMs?: number;
       }
     | undefined;
   /** From a certificate of the CA of front proxies: what it says in headers about the user counts. */

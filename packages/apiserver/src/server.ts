@@ -14,7 +14,7 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { POLICY_RULES, WEBHOOK_RULES } from './admission/policy/policy-rules.ts';
-import { ApiServices, extensionRoutes, withExtensions } from './aggregation/index.ts';
+import { ApiServices, availability, extensionRoutes, withExtensions } from './aggregation/index.ts';
 import type { Auditor } from './audit/auditor.ts';
 import { auditorOf } from './audit/from-config.ts';
 import { auditMetrics } from './audit/metrics.ts';
@@ -31,7 +31,7 @@ import type { Gate } from './gate.ts';
 import { ExtensionCalls } from './grpc/extension-calls.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
-import { metricsPath, serverMetrics } from './metrics.ts';
+import { metricsPath, observeCaches, observeExtensions, serverMetrics } from './metrics.ts';
 import type { BackgroundTask, RequestInfo, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
@@ -200,11 +200,13 @@ export class ApiServer {
     const { authenticator, authorizer, impersonator, virtuals, streams, paths } = this.#edge;
     const kinds = this.#kinds;
     const { signal } = this.#stop;
-    const metrics = serverMetrics(this.#o.metrics);
-    metrics.observeCaches(this.#caches);
+    const monotonicMs = (): number => clock.monotonicMs();
+    const metrics = serverMetrics(this.#o.metrics, { kinds, monotonicMs });
+    observeCaches(this.#o.metrics, this.#caches);
+    observeExtensions(this.#o.metrics, () => availability(this.#services));
     const common = { gate: this.#gate, auditor: this.#auditor, newId: randomUUID };
-    const onWatchFrame = (def: KindDef): void => metrics.watchFrame(def);
-    const resources = new ResourceHandler({ registry, clock, random, onWatchFrame });
+    const { watchEvents } = metrics;
+    const resources = new ResourceHandler({ registry, clock, random, watchEvents });
     const handler = new RestHandler({
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
       paths: [...paths, metricsPath(this.#o.metrics)],

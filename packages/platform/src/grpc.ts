@@ -104,6 +104,8 @@ export interface PeerIdentity {
   readonly organizations: readonly string[];
   /** SHA-256 of the certificate, in hexadecimal. */
   readonly fingerprint?: string;
+  /** When the certificate ends, in milliseconds since the epoch. */
+  readonly expiresMs?: number;
 }
 
 interface CallWithAuth {
@@ -115,6 +117,8 @@ interface PeerCertificate {
   readonly subject?: unknown;
   /** `AB:CD:…` */
   readonly fingerprint256?: string;
+  /** `Nov 30 08:00:00 2026 GMT` */
+  readonly valid_to?: string;
 }
 
 const listOf = (value: unknown): string[] =>
@@ -124,13 +128,18 @@ const listOf = (value: unknown): string[] =>
 export function identityOfCertificate(
   certificate: PeerCertificate | undefined,
 ): PeerIdentity | undefined {
-  const { subject, fingerprint256 } = certificate ?? {};
+  const { subject, fingerprint256, valid_to: validTo = '' } = certificate ?? {};
   if (typeof subject !== 'object' || subject === null) return undefined;
   const commonName = listOf(Reflect.get(subject, 'CN'))[0];
   if (commonName === undefined) return undefined;
   const fingerprint = fingerprint256?.replaceAll(':', '').toLowerCase();
   const organizations = listOf(Reflect.get(subject, 'O'));
-  return { commonName, organizations, ...(fingerprint !== undefined && { fingerprint }) };
+  const expiresMs = Date.parse(validTo);
+  return {
+    ...{ commonName, organizations },
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(Number.isFinite(expiresMs) && { expiresMs }),
+  };
 }
 
 /** The members of gRPC's calls that lead to the connection: the calls themselves have no name for it. */

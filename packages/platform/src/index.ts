@@ -1,6 +1,7 @@
 export * from './address-ranges.ts';
 export * from './allocator.ts';
 export * from './backoff.ts';
+export * from './build-info.ts';
 export * from './certificates.ts';
 export * from './engine-memory.ts';
 export * from './errors.ts';

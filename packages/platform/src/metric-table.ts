@@ -56,22 +56,35 @@ export class Spread {
   }
 }
 
-/** Counters by labels. */
-export class CounterTable<const L extends readonly string[]> {
+class TallyTable<const L extends readonly string[]> {
   readonly #cells: Cells<Tally>;
 
-  constructor(options: TableOptions<L>) {
+  constructor(options: TableOptions<L>, kind: 'counter' | 'gauge') {
     const { registry, name } = options;
     this.#cells = new Cells(options.labels, () => new Tally());
     const lines = (labels: string, { count }: Tally): string =>
       `${name}${braced(labels)} ${count}\n`;
-    const text = (): string => family(options, 'counter', this.#cells.map(lines));
+    const text = (): string => family(options, kind, this.#cells.map(lines));
     registry.addFamily({ name, text });
   }
 
   /** The cell of these values; made when it is first asked for, and shown as 0 until it counts. */
   at(...values: LabelValues<L>): Tally {
     return this.#cells.at(values);
+  }
+}
+
+/** Counters by labels. */
+export class CounterTable<const L extends readonly string[]> extends TallyTable<L> {
+  constructor(options: TableOptions<L>) {
+    super(options, 'counter');
+  }
+}
+
+/** Gauges by labels, of what comes and goes. */
+export class GaugeTable<const L extends readonly string[]> extends TallyTable<L> {
+  constructor(options: TableOptions<L>) {
+    super(options, 'gauge');
   }
 }
 

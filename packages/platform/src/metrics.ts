@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { platformName, showBuildInfo } from './build-info.ts';
 import type { FamilyRegistry, MetricFamily } from './metric-table.ts';
 
 /**
@@ -41,5 +42,8 @@ class ProcessMetrics extends Metrics {
 
 /** A registry with the usual figures of a Node.js process, the observed ones since the first scrape. */
 export function processMetrics(): Metrics {
-  return new ProcessMetrics();
+  const metrics = new ProcessMetrics();
+  const { version, platform, arch } = process;
+  showBuildInfo(metrics, { version: `node${version}`, platform: platformName(platform, arch) });
+  return metrics;
 }

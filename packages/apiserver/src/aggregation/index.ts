@@ -7,6 +7,15 @@ import { type ApiServices, type Extension, isAvailable } from './api-services.ts
 export { ApiServices } from './api-services.ts';
 export { withExtensions } from './discovery.ts';
 
+/** Which extension servers can be used, by the names of their APIServices. */
+export function* availability(
+  services: ApiServices,
+): Iterable<{ name: string; isAvailable: boolean }> {
+  for (const { api } of services.all()) {
+    yield { name: api.metadata.name ?? '', isAvailable: isAvailable(api) };
+  }
+}
+
 /** Finds who answers a path: `/apis/GROUP/VERSION/…` and the OpenAPI document of the version. */
 export function extensionRoutes(services: ApiServices): ExtensionRoutes {
   return {

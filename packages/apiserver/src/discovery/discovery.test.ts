@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { RELEASE } from '@kubets/platform';
 import { failure, user } from '../edge-testing.ts';
 import type { PathRequest, PathResponse, RequestInfo } from '../ports.ts';
 import { type HealthCheck, startChecks } from './health.ts';
@@ -54,7 +55,7 @@ function get(
   const paths = createPaths({
     source,
     health: o.health ?? [],
-    version: versionInfo({ release: '1.0', runtime: 'node', platform: 'linux/x64' }),
+    version: versionInfo({ runtime: 'node', platform: 'linux/x64' }),
     openId: { issuer: 'https://i', keys: [], baseUrl: 'https://10.0.0.1:6443' },
   });
   return paths.reduce<Promise<PathResponse | undefined>>(
@@ -192,7 +193,7 @@ describe('OpenAPI', () => {
 
 it('tells its version', async () => {
   const version = await json('/version');
-  assert.equal(version.gitVersion, 'v1.32.6+kubets-1.0');
+  assert.equal(version.gitVersion, `v1.32.6+kubets-${RELEASE}`);
   assert.deepEqual([version.major, version.minor], ['1', '32']);
   for (const field of [
     'gitCommit',

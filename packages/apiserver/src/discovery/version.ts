@@ -1,21 +1,14 @@
 import { methodNotAllowed } from '@kubets/api';
+import { BUILD, platformName } from '@kubets/platform';
 import type { PathHandler } from '../ports.ts';
 import { prettyResponse, withoutSlash } from './document.ts';
 
 /** Version of the API this server speaks, in the form stock clients read. */
-export function versionInfo(o: { release: string; runtime: string; platform: string }): object {
-  return {
-    major: '1',
-    minor: '32',
-    gitVersion: `v1.32.6+kubets-${o.release}`,
-    gitCommit: '',
-    gitTreeState: 'clean',
-    buildDate: '1970-01-01T00:00:00Z',
-    goVersion: o.runtime,
-    compiler: 'node',
-    // Clients know processors by Go's names.
-    platform: o.platform.replace(/\/x64$/, '/amd64'),
-  };
+export function versionInfo(o: { runtime: string; platform: string }): object {
+  const { compiler, ...build } = BUILD;
+  const [system = '', processor = ''] = o.platform.split('/');
+  const platform = platformName(system, processor);
+  return { ...build, goVersion: o.runtime, compiler, platform };
 }
 
 /** `/version`. */

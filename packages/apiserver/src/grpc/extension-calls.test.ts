@@ -10,7 +10,7 @@ import { builtinKinds, forbiddenBecause } from '@kubets/api';
 import { GrpcHost, loadProto, serviceOf, silentLogger, systemClock } from '@kubets/platform';
 import type { Question } from '../aggregation/extension-server.ts';
 import { Inflight } from '../inflight.ts';
-import { type TestRegistry, testRegistry } from '../testing/index.ts';
+import { type TestRegistry, testMetrics, testRegistry } from '../testing/index.ts';
 import { ExtensionCalls, type FarVersion } from './extension-calls.ts';
 import { ResourcesService } from './resources-service.ts';
 
@@ -87,11 +87,7 @@ beforeEach(async () => {
     extensions: new ExtensionCalls({ isEmpty: false, find }, parts),
     resourceList: (group) => (group === '' ? { resources: [] } : undefined),
     ...{ kinds: builtinKinds, registry: t.registry, virtuals: [], newId: () => 'id' },
-    metrics: {
-      request: () => undefined,
-      watchFrame: () => undefined,
-      observeCaches: () => undefined,
-    },
+    metrics: testMetrics(),
     gate: new Inflight({ reads: 0, writes: 0 }),
     ...{ clock: systemClock, log: silentLogger, signal: stop.signal },
   });

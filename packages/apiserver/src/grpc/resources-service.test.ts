@@ -3,13 +3,27 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { apiResourceList, builtinKinds, unauthorized } from '@kubets/api';
-import { GrpcHost, loadProto, serviceOf, silentLogger, systemClock } from '@kubets/platform';
+import {
+  GrpcHost,
+  loadProto,
+  Metrics,
+  serviceOf,
+  silentLogger,
+  systemClock,
+} from '@kubets/platform';
 import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
 import { LIST_CHUNK_BYTES, MANY_ITEMS, WATCH_BATCH_EVENTS } from '../limits.ts';
 import type { VirtualResource } from '../ports.ts';
 import { FULL } from '../testing/full-gate.ts';
-import { configMap, make, podObject, type TestRegistry, testRegistry } from '../testing/index.ts';
+import {
+  configMap,
+  make,
+  podObject,
+  type TestRegistry,
+  testMetrics,
+  testRegistry,
+} from '../testing/index.ts';
 import { ResourcesService } from './resources-service.ts';
 
 const Resources = serviceOf(
@@ -39,6 +53,7 @@ const token: VirtualResource = {
 };
 
 let t: TestRegistry;
+let figures: Metrics;
 let host: GrpcHost;
 let client: Client;
 let stop: AbortController;
@@ -48,6 +63,8 @@ async function open(gate: Gate = new Inflight({ reads: 0, writes: 0 })): Promise
   t = testRegistry();
   stop = new AbortController();
   user = 'admin';
+  figures = new Metrics();
+  const metrics = testMetrics(figures);
   const service = new ResourcesService({
     authenticator: {
       authenticate: () => {
@@ -63,11 +80,7 @@ async function open(gate: Gate = new Inflight({ reads: 0, writes: 0 })): Promise
     registry: t.registry,
     virtuals: [token],
     resourceList: (group, version) => apiResourceList(builtinKinds, { group, version }),
-    metrics: {
-      request: () => undefined,
-      watchFrame: () => undefined,
-      observeCaches: () => undefined,
-    },
+    metrics,
     gate,
     newId: () => 'id',
     clock: systemClock,
@@ -408,5 +421,8 @@ describe('watches', () => {
     const cache = t.caches.of(def);
     while (cache.watcherCount > 0) await turn();
     assert.equal(cache.watcherCount, 0);
+    const all = await figures.metrics();
+    assert.match(all, /^apiserver_longrunning_requests\{verb="WATCH",.*\} 0$/m);
+    assert.match(all, /^apiserver_watch_events_total\{.*version="v1",kind="ConfigMap"\} 1$/m);
   });
 });

@@ -101,10 +101,22 @@ interface Admitted extends Entered {
 }
 
 interface Asked {
-  readonly ref: Ref | null | undefined;
+  readonly info: RequestInfo | undefined;
   readonly session: Session;
   readonly limit?: number;
-  readonly fieldSelector?: string;
+}
+
+/** A request that is under way, for the figures. */
+interface Trace {
+  readonly info: RequestInfo | undefined;
+  readonly startedMs: number;
+  readonly isDry: boolean;
+}
+
+/** What all requests for objects have in common. */
+interface AnyAsk {
+  readonly ref?: Ref | null;
+  readonly dry_run?: boolean;
 }
 
 /** The service's handlers, by their names in the proto file. */
@@ -157,7 +169,7 @@ export class ResourcesService {
   ): handleUnaryCall<R, ObjectReply> {
     return (call, callback) => {
       const { request } = call;
-      this.#serve(call, verb, request.ref, (entered) =>
+      this.#serve(call, verb, request, (entered) =>
         this.#do(verb, { entered, request, work }),
       ).then(
         (object) => callback(null, { object }),
@@ -182,20 +194,21 @@ export class ResourcesService {
   async #serve(
     call: AnyCall,
     verb: string,
-    ref: Ref | null | undefined,
+    { ref, dry_run: isDry = false }: AnyAsk,
     work: (entered: Entered) => Promise<Buffer>,
   ): Promise<Buffer> {
-    const startedMs = this.#o.clock.monotonicMs();
+    const info = ref ? infoOf(verb, ref) : undefined;
+    const trace = this.#begin(info, isDry);
     const session = this.#session();
     try {
-      const object = await work(await this.#admit(call, verb, { ref, session }));
+      const object = await work(await this.#admit(call, { info, session }));
       session.audit?.answered(object);
       session.done();
-      this.#note(verb, ref, 200, startedMs);
+      this.#end(trace, verb === 'create' ? 201 : 200);
       return object;
     } catch (error) {
       session.failed(error);
-      this.#note(verb, ref, statusOf(error).code, startedMs);
+      this.#end(trace, statusOf(error).code, session.isTurnedAway);
       throw error;
     }
   }
@@ -212,7 +225,7 @@ export class ResourcesService {
       try {
         const work = (a: Admitted): Promise<Buffer> => this.#create(a, item);
         const make = (entered: Entered) => this.#do('create', { entered, request: item, work });
-        await this.#serve(call, 'create', item.ref, make);
+        await this.#serve(call, 'create', item, make);
         return { status: NO_BYTES };
       } catch (error) {
         return { status: Buffer.from(JSON.stringify(statusOf(error).status)) };
@@ -337,6 +350,8 @@ export class ResourcesService {
   #watch(call: ServerWritableStream<WatchRequest, WatchBatch>): Promise<void> {
     const { request } = call;
     return this.#stream(call, 'watch', request, async (entered, session) => {
+      const over = this.#o.metrics.opened(entered.info);
+      for (const event of ['cancelled', 'close']) call.once(event, over);
       const far = this.#farOf(request.ref);
       if (far) await far.watch({ ...entered, request }, call);
       else await this.#watchHere(this.#targeted('watch', entered, request.ref), call);
@@ -352,7 +367,8 @@ export class ResourcesService {
   ): Promise<void> {
     const { request } = call;
     const { registry, metrics, signal } = this.#o;
-    const onFrame = (): void => metrics.watchFrame(target.def);
+    const events = metrics.watchEvents(target.def);
+    const onFrame = (): void => events.inc();
     const watch = new GrpcWatch({ call, def: target.def, signal, onFrame });
     const options = {
       labelSelector: request.label_selector,
@@ -370,27 +386,25 @@ export class ResourcesService {
     request: { ref: Ref | null; limit?: number; field_selector: string },
     work: (entered: Entered, session: Session) => Promise<void>,
   ): Promise<void> {
-    const startedMs = this.#o.clock.monotonicMs();
+    const { ref, limit, field_selector: fieldSelector } = request;
+    const info = ref ? infoOf(verb, ref, fieldSelector) : undefined;
+    const trace = this.#begin(info, false);
     const session = this.#session();
-    const { ref } = request;
     try {
-      const { limit, field_selector: fieldSelector } = request;
-      const asked = { ref, session, fieldSelector, ...(limit !== undefined && { limit }) };
-      await work(await this.#admit(call as AnyCall, verb, asked), session);
-      this.#note(verb, ref, 200, startedMs);
+      const asked = { info, session, ...(limit !== undefined && { limit }) };
+      await work(await this.#admit(call as AnyCall, asked), session);
+      this.#end(trace, 200);
     } catch (error) {
       session.failed(error);
       call.emit('error', grpcError(error));
-      this.#note(verb, ref, statusOf(error).code, startedMs);
+      this.#end(trace, statusOf(error).code, session.isTurnedAway);
     }
   }
 
   /** Who calls, and whether they may. */
-  async #admit(call: AnyCall, verb: string, asked: Asked): Promise<Entered> {
-    const { ref, session, limit, fieldSelector } = asked;
-    if (!ref) throw badRequest('the request names no resource');
+  async #admit(call: AnyCall, { info, session, limit }: Asked): Promise<Entered> {
+    if (info === undefined) throw badRequest('the request names no resource');
     const { authorizer } = this.#o;
-    const info = infoOf(verb, ref, fieldSelector);
     const userAgent = userAgentOf(call);
     const user = await this.#identify(call, info, { session, userAgent });
     await session.enter(user, info, limit);
@@ -422,11 +436,14 @@ export class ResourcesService {
     const facts = () => ({ userAgent, peer: call.getPeer() });
     const [authorization] = call.metadata.get('authorization');
     try {
-      const user = await this.#o.authenticator.authenticate({
+      const { authenticator, metrics, clock } = this.#o;
+      const peer = peerIdentity(call);
+      const user = await authenticator.authenticate({
         authorization: authorization?.toString(),
-        peer: peerIdentity(call),
+        peer,
       });
       if (user === undefined) throw unauthorized();
+      if (peer?.expiresMs !== undefined) metrics.certificate(peer.expiresMs - clock.now());
       session.known(user, info, facts);
       return user;
     } catch (error) {
@@ -445,12 +462,20 @@ export class ResourcesService {
     );
   }
 
-  #note(verb: string, ref: Ref | null | undefined, code: number, startedMs: number): void {
-    if (!ref) return;
-    const tookMs = this.#o.clock.monotonicMs() - startedMs;
-    const info = infoOf(verb, ref);
-    this.#o.metrics.request(info, code, tookMs);
-    this.#o.log.debug({ door: 'grpc', verb, ref, code, tookMs }, 'request');
+  #begin(info: RequestInfo | undefined, isDry: boolean): Trace {
+    const startedMs = this.#o.clock.monotonicMs();
+    if (info !== undefined) this.#o.metrics.begin(info, startedMs);
+    return { info, startedMs, isDry };
+  }
+
+  #end({ info, startedMs, isDry }: Trace, code: number, isTurnedAway = false): void {
+    if (info === undefined) return;
+    const { metrics, clock, log } = this.#o;
+    const tookMs = clock.monotonicMs() - startedMs;
+    metrics.end(info, code, tookMs, isDry ? 'dry-run' : 'plain');
+    if (isTurnedAway) metrics.terminated(info, code);
+    const { verb, apiGroup, resource, namespace, name } = info;
+    log.debug({ door: 'grpc', verb, apiGroup, resource, namespace, name, code, tookMs }, 'request');
   }
 }
 

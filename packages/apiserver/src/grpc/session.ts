@@ -22,6 +22,7 @@ export interface CallFacts {
 export class Session {
   readonly #o: SessionParts;
   #pass: Pass | undefined;
+  #isAtGate = false;
   audit: AuditRecord | undefined;
 
   constructor(parts: SessionParts) {
@@ -41,8 +42,15 @@ export class Session {
   /** @throws ApiError TooManyRequests */
   async enter(user: UserInfo, info: RequestInfo, limit = 0): Promise<void> {
     const query = limit > 0 ? new URLSearchParams({ limit: String(limit) }) : undefined;
+    this.#isAtGate = true;
     const entered = this.#o.gate.enter({ user, info, query });
     this.#pass = entered instanceof Promise ? await entered : entered;
+    this.#isAtGate = false;
+  }
+
+  /** Whether it came to the gate and got no further. */
+  get isTurnedAway(): boolean {
+    return this.#isAtGate;
   }
 
   /** Gives the right to run back; may be called again. */

@@ -13,6 +13,6 @@ export function goneSignal(response: AnyResponse): AbortSignal {
 }
 
 /** A response says `close` once only, so one that closed before the question has to be asked. */
-function isGone(response: AnyResponse): boolean {
+export function isGone(response: AnyResponse): boolean {
   return 'isClosed' in response ? response.isClosed : response.destroyed === true;
 }

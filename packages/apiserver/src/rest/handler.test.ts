@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { beforeEach, describe, it } from 'node:test';
 import { builtinKinds, unauthorized } from '@kubets/api';
@@ -8,6 +9,7 @@ import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
 import type { AuthorizationAttributes, Credentials, StreamHandler } from '../ports.ts';
 import { FULL } from '../testing/full-gate.ts';
+import { testMetrics } from '../testing/index.ts';
 import { refusal, useScene } from '../testing/scene.ts';
 import { RestHandler } from './handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
@@ -43,7 +45,8 @@ delete (log as { upgrade?: unknown }).upgrade;
 function handler(): RestHandler {
   const clock = systemClock;
   const { registry } = s.t;
-  const onWatchFrame = (): void => undefined;
+  const metrics = testMetrics();
+  const { watchEvents } = metrics;
   return new RestHandler({
     authenticator: {
       authenticate: (credentials) => {
@@ -63,15 +66,11 @@ function handler(): RestHandler {
       },
     },
     kinds: builtinKinds,
-    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), onWatchFrame }),
+    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), watchEvents }),
     virtuals: [],
     streams: [exec, log],
     paths: [],
-    metrics: {
-      request: () => undefined,
-      watchFrame: () => undefined,
-      observeCaches: () => undefined,
-    },
+    metrics,
     gate,
     clock,
     log: silentLogger,
@@ -84,7 +83,8 @@ const asking = (
   url: string,
   headers: Record<string, string> = {},
   method = 'GET',
-): IncomingMessage => ({ url, method, headers }) as unknown as IncomingMessage;
+): IncomingMessage =>
+  ({ url, method, headers, socket: new EventEmitter() }) as unknown as IncomingMessage;
 
 const NO_PEER = { peer: undefined };
 const EXEC = '/api/v1/namespaces/a/pods/p/exec?command=sh';

@@ -16,7 +16,7 @@ import type { AuditRecord, RequestFacts } from '../audit/record.ts';
 import { sourceIpsOf } from '../audit/source-ips.ts';
 import { PlainTextError } from '../auth/impersonation.ts';
 import type { Gate, Pass } from '../gate.ts';
-import type { ServerMetrics } from '../metrics.ts';
+import type { RequestManner, ServerMetrics } from '../metrics.ts';
 import type {
   AnyRequest,
   AnyResponse,
@@ -32,7 +32,7 @@ import type {
   VirtualResource,
 } from '../ports.ts';
 import { authorizeRequest } from '../registry/access.ts';
-import { goneSignal } from './gone.ts';
+import { goneSignal, isGone } from './gone.ts';
 import { type Representation, representationOf } from './negotiate.ts';
 import type { Peers } from './peer.ts';
 import { requestInfoOf } from './request-info.ts';
@@ -95,17 +95,22 @@ export class RestHandler {
     const startedMs = clock.monotonicMs();
     const { info, query } = readLine(request);
     const { verb, path } = info;
+    metrics.begin(info, startedMs);
     const auditId = auditIdOf(request) ?? this.#o.newId();
     const scope: Scope = { info, query, auditId, warnings: [], audit: undefined };
     let pass: Pass | undefined;
+    let isBeforeGate = false;
     try {
       response.setHeader('audit-id', auditId);
       const user = await this.#identify(request, scope, peers);
       if (!this.#isOpenEnded(info)) {
+        isBeforeGate = true;
         const entered = gate.enter({ user, info, query, response });
         pass = entered instanceof Promise ? await entered : entered;
+        isBeforeGate = false;
       }
       await authorizeRequest(this.#o.authorizer, user, info, scope.audit);
+      if (verb === 'watch' || this.#streamOf(info) !== undefined) this.#noteOpen(info, response);
       await this.#dispatch({ info, user, query }, request, response, scope);
       this.#close(scope, response);
     } catch (error) {
@@ -120,8 +125,17 @@ export class RestHandler {
       if (pass !== undefined) gate.leave(pass);
     }
     const tookMs = clock.monotonicMs() - startedMs;
-    metrics.request(info, response.statusCode, tookMs);
-    log.debug({ verb, path, status: response.statusCode, tookMs }, 'request');
+    const { statusCode } = response;
+    metrics.end(info, statusCode, tookMs, mannerOf(info, request, query));
+    if (isBeforeGate) metrics.terminated(info, statusCode);
+    log.debug({ verb, path, status: statusCode, tookMs }, 'request');
+  }
+
+  /** A watch or stream is open until its response closes, however it ends. */
+  #noteOpen(info: RequestInfo, response: AnyResponse): void {
+    const over = this.#o.metrics.opened(info);
+    if (isGone(response)) over();
+    else response.once('close', over);
   }
 
   /** Answers an HTTP/1.1 upgrade; resolves when the handler owns the socket. @throws ApiError */
@@ -132,6 +146,11 @@ export class RestHandler {
     const { info, query } = readLine(request);
     const auditId = auditIdOf(request) ?? this.#o.newId();
     const scope: Scope = { info, query, auditId, warnings: [], audit: undefined };
+    const { metrics, clock } = this.#o;
+    const startedMs = clock.monotonicMs();
+    const end = (code: number): void =>
+      metrics.end(info, code, clock.monotonicMs() - startedMs, 'plain');
+    metrics.begin(info, startedMs);
     try {
       const user = await this.#identify(request, scope, peers);
       await authorizeRequest(this.#o.authorizer, user, info, scope.audit);
@@ -140,26 +159,32 @@ export class RestHandler {
       const handler = route ?? this.#streamOf(info);
       if (handler?.upgrade === undefined) throw pathNotFound();
       const { audit } = scope;
-      if (audit !== undefined) {
-        audit.started(SWITCHING);
-        request.socket.once('close', () => audit.complete({ code: SWITCHING }));
-      }
+      const over = metrics.opened(info);
+      audit?.started(SWITCHING);
+      request.socket.once('close', () => {
+        over();
+        audit?.complete({ code: SWITCHING });
+      });
+      end(SWITCHING);
       return { admitted: { info, user, query }, handler };
     } catch (error) {
       this.#noteFailure(scope, error);
+      end(statusOf(error).code);
       throw error;
     }
   }
 
   /** Who asks, or whom they act as; from here on the request is written down if it is to be. */
   async #identify(request: AnyRequest, scope: Scope, peers: Peers): Promise<UserInfo> {
-    const { authenticator, impersonator, auditor } = this.#o;
+    const { authenticator, impersonator, auditor, metrics, clock } = this.#o;
     const { headers } = request;
     const authorization = authorizationOf(request);
     let caller: UserInfo | undefined;
     try {
       caller = await authenticator.authenticate({ ...peers, authorization, headers });
       if (caller === undefined) throw unauthorized();
+      const { expiresMs } = peers.peer ?? {};
+      if (expiresMs !== undefined) metrics.certificate(expiresMs - clock.now());
     } catch (error) {
       if (auditor) scope.audit = auditor.begin(undefined, this.#factsOf(request, scope));
       throw error;
@@ -362,6 +387,27 @@ function isFor(virtual: VirtualResource, info: RequestInfo): boolean {
     virtual.resource === info.resource &&
     virtual.subresource === info.subresource
   );
+}
+
+const WRITES: ReadonlySet<string> = new Set([
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+]);
+
+function mannerOf(
+  { verb }: RequestInfo,
+  request: AnyRequest,
+  query: URLSearchParams,
+): RequestManner {
+  if (!WRITES.has(verb)) return 'plain';
+  const isApply =
+    verb === 'patch' &&
+    request.headers['content-type']?.startsWith('application/apply-patch') === true;
+  if (query.has('dryRun')) return isApply ? 'dry-apply' : 'dry-run';
+  return isApply ? 'apply' : 'plain';
 }
 
 /** Clients, and proxies before us, may have named the request already. */

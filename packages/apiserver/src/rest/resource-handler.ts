@@ -9,7 +9,7 @@ import {
   pathNotFound,
   unsupportedMediaType,
 } from '@kubets/api';
-import type { Clock, Random } from '@kubets/platform';
+import type { Clock, Random, Tally } from '@kubets/platform';
 import type { AnyRequest, AnyResponse, AuditTrail, RequestInfo, UserInfo } from '../ports.ts';
 import type { ObjectResult, Target, WriteContext } from '../registry/context.ts';
 import {
@@ -50,7 +50,8 @@ export interface ResourceHandlerDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
-  readonly onWatchFrame: (def: KindDef) => void;
+  /** What counts the events of a kind's watches. */
+  readonly watchEvents: (def: KindDef) => Tally;
 }
 
 const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
@@ -104,11 +105,12 @@ export class ResourceHandler {
   }
 
   async #watch(r: ResourceRequest): Promise<void> {
-    const { registry, clock, random, onWatchFrame } = this.#o;
+    const { registry, clock, random } = this.#o;
     const { def, response, signal } = r;
     const options = watchOptionsOf(r);
     const includeObject = r.query.get('includeObject') ?? '';
     if (r.representation.as === 'table') includeOf(includeObject);
+    const events = this.#o.watchEvents(def);
     const stream = new WatchStream({
       def,
       response,
@@ -117,7 +119,7 @@ export class ResourceHandler {
       clock,
       random,
       signal,
-      onFrame: () => onWatchFrame(def),
+      onFrame: () => events.inc(),
     });
     try {
       const stop = await registry.watch(targetOf(r), options, stream);

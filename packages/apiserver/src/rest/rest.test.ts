@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { ApiError, builtinKinds, unauthorized } from '@kubets/api';
-import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { Metrics, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { Inflight } from '../inflight.ts';
 import type {
   AnyRequest,
@@ -15,7 +15,7 @@ import type {
   UserInfo,
   VirtualResource,
 } from '../ports.ts';
-import { configMap, make, type TestRegistry, testRegistry } from '../testing/index.ts';
+import { configMap, make, type TestRegistry, testMetrics, testRegistry } from '../testing/index.ts';
 import { RestHandler } from './handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
 
@@ -30,6 +30,7 @@ interface Answer {
 }
 
 let t: TestRegistry;
+let figures: Metrics;
 let server: Server;
 let port: number;
 let stop: AbortController;
@@ -85,11 +86,13 @@ const health: PathHandler = {
 function handler(): RestHandler {
   const clock = systemClock;
   const random = seededRandom(1);
+  figures = new Metrics();
+  const metrics = testMetrics(figures);
   const resources = new ResourceHandler({
     registry: t.registry,
     clock,
     random,
-    onWatchFrame: () => undefined,
+    watchEvents: metrics.watchEvents,
   });
   return new RestHandler({
     authenticator: {
@@ -107,11 +110,7 @@ function handler(): RestHandler {
     virtuals: [whoami, components],
     streams: [logs],
     paths: [health],
-    metrics: {
-      request: () => undefined,
-      watchFrame: () => undefined,
-      observeCaches: () => undefined,
-    },
+    metrics,
     gate: new Inflight({ reads: 0, writes: 0 }),
     clock,
     log: silentLogger,
@@ -441,6 +440,10 @@ describe('watching over HTTP', () => {
     response.destroy();
     while (cache.watcherCount > 0) await turn();
     assert.equal(cache.watcherCount, 0);
+    const all = await figures.metrics();
+    assert.match(all, /^apiserver_longrunning_requests\{verb="WATCH",.*resource="pods".*\} 0$/m);
+    assert.match(all, /^apiserver_request_total\{verb="WATCH",.*resource="pods".*code="200"\} 1$/m);
+    assert.doesNotMatch(all, /^apiserver_request_duration_seconds_count\{verb="WATCH"/m);
   });
 
   it('ends when the server drains', async () => {

@@ -12,7 +12,7 @@ import { builtinKinds } from '@kubets/api';
 import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { Inflight } from '../inflight.ts';
 import type { AnyRequest, UserInfo } from '../ports.ts';
-import type { TestRegistry } from '../testing/index.ts';
+import { type TestRegistry, testMetrics } from '../testing/index.ts';
 import { RestHandler } from './handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
 
@@ -30,16 +30,17 @@ export interface Door {
 /** Serves a test's registry over HTTP; everybody may do everything. */
 export async function openDoor(t: TestRegistry): Promise<Door> {
   const clock = systemClock;
-  const onWatchFrame = (): void => undefined;
   const { registry } = t;
+  const metrics = testMetrics();
+  const { watchEvents } = metrics;
   const handler = new RestHandler({
     authenticator: { authenticate: () => Promise.resolve(ADMIN) },
     impersonator: { impersonate: (user) => Promise.resolve(user) },
     authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: '' }) },
     kinds: builtinKinds,
-    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), onWatchFrame }),
+    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), watchEvents }),
     ...{ virtuals: [], streams: [], paths: [], gate: new Inflight({ reads: 0, writes: 0 }), clock },
-    metrics: { request: onWatchFrame, watchFrame: onWatchFrame, observeCaches: onWatchFrame },
+    metrics,
     log: silentLogger,
     signal: new AbortController().signal,
     newId: () => 'id',

@@ -26,6 +26,7 @@ import type {
   StoreWatchHandlers,
   SwapResult,
 } from './store.ts';
+import type { StoreCounts, StoreMetrics, StoreOperation } from './store-metrics.ts';
 
 export interface EtcdStoreOptions {
   readonly endpoints: readonly string[];
@@ -33,8 +34,11 @@ export interface EtcdStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Told of every call; absent: nobody is. */
+  readonly metrics?: StoreMetrics;
 }
 
+const MS_PER_S = 1_000;
 /** Never written: reading it tells the store's revision. */
 const PROBE_KEY = Buffer.from('/registry/.revision');
 
@@ -45,12 +49,14 @@ export class EtcdStore implements Store {
   #open: (key: string, value: Buffer) => Buffer = (_key, value) => value;
   readonly #reads: ReadBatcher;
   readonly #progress: ProgressSupport;
+  readonly #metrics: StoreMetrics | undefined;
 
   constructor(options: EtcdStoreOptions) {
     const { endpoints, tls, clock, random, log } = options;
     this.#client = new EtcdClient({ endpoints, ...(tls && { tls }), clock, random, log });
     this.#leases = new LeasePool(this.#client, clock);
     this.#clock = clock;
+    this.#metrics = options.metrics;
     this.#progress = new ProgressSupport({
       clock,
       endpoints: this.#client.endpointNames,
@@ -64,8 +70,8 @@ export class EtcdStore implements Store {
   }
 
   get(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
-    if (o.revision === undefined) return translated(() => this.#reads.get(key));
-    return translated(() => this.#read(key, o));
+    if (o.revision === undefined) return this.#timed('get', key, () => this.#reads.get(key));
+    return this.#timed('get', key, () => this.#read(key, o));
   }
 
   async #read(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
@@ -86,7 +92,7 @@ export class EtcdStore implements Store {
   }
 
   page(prefix: string, o: PageOptions): Promise<StorePage> {
-    return translated(async () => {
+    return this.#timed('list', prefix, async () => {
       const start = Buffer.from(o.from ?? prefix);
       const { limit, revision } = o;
       const options = { limit, ...(revision !== undefined && { revision }) };
@@ -110,26 +116,31 @@ export class EtcdStore implements Store {
     expected: bigint,
     o: { ttlSeconds?: number } = {},
   ): Promise<SwapResult> {
-    return translated(async () => {
+    return this.#timed(expected === 0n ? 'create' : 'update', key, async () => {
       const lease = o.ttlSeconds === undefined ? undefined : await this.#leases.take(o.ttlSeconds);
       return this.#change(Buffer.from(key), { expected, value }, lease);
     });
   }
 
   remove(key: string, expected: bigint): Promise<SwapResult> {
-    return translated(() => this.#change(Buffer.from(key), { expected, value: undefined }));
+    const change = { expected, value: undefined };
+    return this.#timed('delete', key, () => this.#change(Buffer.from(key), change));
   }
 
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch {
     this.#progress.look();
     const key = Buffer.from(prefix);
     const after = new AfterAnswers();
+    const received = this.#metrics?.eventsOf(prefix);
     const watch = this.#client.watch(
       { key, rangeEnd: prefixEnd(key), startRevision: from, progressNotify: true },
       {
         // A watch that comes back may have found other members than it had.
         onCreated: () => this.#progress.look(),
-        onEvents: (events) => after.add(() => tell(handlers, events)),
+        onEvents: (events) => {
+          received?.inc(events.length);
+          after.add(() => tell(handlers, events));
+        },
         onProgress: (revision) => after.add(() => handlers.onProgress(revision)),
         onCompacted: () => after.add(() => handlers.onCompacted()),
         onError: (error) => after.add(() => handlers.onError(error)),
@@ -163,6 +174,21 @@ export class EtcdStore implements Store {
 
   readThrough(open: (key: string, value: Buffer) => Buffer): void {
     this.#open = open;
+  }
+
+  /** Does a call and counts it; its errors are the API's. */
+  async #timed<T>(operation: StoreOperation, key: string, work: () => Promise<T>): Promise<T> {
+    const counts: StoreCounts | undefined = this.#metrics?.of(operation, key);
+    const startMs = counts === undefined ? 0 : this.#clock.monotonicMs();
+    try {
+      return await work();
+    } catch (error) {
+      counts?.errors.inc();
+      throw storeError(error);
+    } finally {
+      counts?.took.observe((this.#clock.monotonicMs() - startMs) / MS_PER_S);
+      counts?.total.inc();
+    }
   }
 
   #change(key: Buffer, change: Change, lease?: bigint): Promise<SwapResult> {

@@ -1,8 +1,9 @@
 /** Helpers of this package's tests. */
 import { builtinKind, builtinKinds, type KindDef, type KubeObject } from '@kubets/api';
-import { type Clock, seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { type Clock, Metrics, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { CacheSet } from '../cache/cache-set.ts';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
+import { type ServerMetrics, serverMetrics } from '../metrics.ts';
 import type { AdmissionChain, WriteHook } from '../ports.ts';
 import type { Target, WriteContext } from '../registry/context.ts';
 import { Registry } from '../registry/registry.ts';
@@ -12,6 +13,11 @@ export const NO_ADMISSION: AdmissionChain = {
   admit: () => Promise.resolve(),
   validate: () => Promise.resolve(),
 };
+
+/** What doors count with; into a registry where somebody wants to see it. */
+export function testMetrics(registry = new Metrics()): ServerMetrics {
+  return serverMetrics(registry, { kinds: builtinKinds, monotonicMs: systemClock.monotonicMs });
+}
 
 export interface TestRegistry {
   readonly store: MemoryStore;

@@ -25,6 +25,7 @@ export function autoscalerController(deps: ControllerDeps): Controller {
   const loop = new Autoscaling(deps);
   return queueController({
     name: 'horizontal-pod-autoscaler-controller',
+    queueName: 'horizontalpodautoscaler',
     deps,
     concurrency:
       deps.concurrency?.['horizontal-pod-autoscaler-controller'] ?? AUTOSCALER_CONCURRENCY,

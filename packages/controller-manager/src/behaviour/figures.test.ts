@@ -4,15 +4,17 @@ import { FakeApi, QueueMetrics } from '@kubets/client';
 import { ManualClock, Metrics, seededRandom, silentLogger } from '@kubets/platform';
 import { allControllers } from '../controllers.ts';
 import { ControllerManager } from '../host/manager.ts';
+import { chosenControllers } from '../names.ts';
 
 /** What dashboards and alerts ask for. */
 const STOCK_QUEUES = [
-  ...['bootstrap_signer_queue', 'certificate', 'claims', 'cronjob', 'daemonset', 'deployment'],
+  ...['ClusterRoleAggregator', 'bootstrap_signer_queue', 'certificate', 'claims', 'cronjob'],
+  ...['daemonset', 'deployment'],
   ...['disruption', 'endpoint', 'endpoint_slice', 'endpoint_slice_mirroring', 'ephemeral_volume'],
   ...['garbage_collector_attempt_to_delete', 'horizontalpodautoscaler', 'job', 'namespace'],
   ...['node_lifecycle_controller', 'noexec_taint_pod', 'pvcprotection', 'pvprotection'],
   ...['replicaset', 'replicationmanager', 'resourcequota_primary', 'serviceaccount'],
-  ...['statefulset', 'token_cleaner'],
+  ...['statefulset', 'token_cleaner', 'ttl_jobs_to_delete', 'ttlcontroller', 'volume_expand'],
 ];
 
 it('queues are counted under the names of the stock process while it leads', async () => {
@@ -22,7 +24,16 @@ it('queues are counted under the names of the stock process while it leads', asy
     ...{ api: new FakeApi({ clock }), clock, random: seededRandom(1), log: silentLogger },
     queueMetrics: new QueueMetrics(metrics),
     controllers: (deps) =>
-      allControllers(deps, { nodeMonitorPeriodMs: 5_000, nodeMonitorGraceMs: 40_000 }),
+      allControllers(deps, {
+        ...{ nodeMonitorPeriodMs: 5_000, nodeMonitorGraceMs: 40_000, legacyTokensKeptMs: 0 },
+        controllers: chosenControllers([
+          '*',
+          'bootstrap-signer-controller',
+          'token-cleaner-controller',
+        ]),
+        removeTree: () => Promise.resolve(),
+        terminatedPodThreshold: 0,
+      }),
   });
   const queues = async (): Promise<string[]> => {
     const found = (await metrics.metrics()).matchAll(/^workqueue_depth\{name="(.*)"\} 0$/gm);

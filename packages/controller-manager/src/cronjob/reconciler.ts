@@ -28,6 +28,7 @@ export function cronJobController(deps: ControllerDeps): Controller {
   const { cronJobs, jobs } = deps.informers;
   return queueController({
     name: 'cronjob-controller',
+    queueName: 'cronjob',
     deps,
     needs: [cronJobs, jobs],
     subscribe: (queue) => loop.subscribe(queue),

@@ -43,6 +43,7 @@ export function daemonSetController(deps: ControllerDeps): Controller {
   const { daemonSets, pods, nodes, controllerRevisions } = deps.informers;
   return queueController({
     name: 'daemonset-controller',
+    queueName: 'daemonset',
     deps,
     needs: [daemonSets, pods, nodes, controllerRevisions],
     subscribe: (queue) => loop.subscribe(queue),

@@ -43,6 +43,7 @@ export function deploymentController(deps: ControllerDeps): Controller {
   const { deployments, replicaSets, pods } = deps.informers;
   return queueController({
     name: 'deployment-controller',
+    queueName: 'deployment',
     deps,
     needs: [deployments, replicaSets, pods],
     subscribe: (queue) => loop.subscribe(queue),

@@ -47,6 +47,7 @@ export function disruptionController(deps: ControllerDeps): Controller {
 
   return queueController({
     name: 'disruption-controller',
+    queueName: 'disruption',
     deps,
     needs: [budgets, pods, replicaSets, deployments, replicationControllers, statefulSets],
     subscribe: (queue) => {

@@ -45,8 +45,8 @@ export type AnyInformer = Pick<Informer<KubeObject>, 'whenSynced' | 'synced'>;
 
 export interface QueueControllerOptions {
   name: string;
-  /** The queue's name in figures, where the stock controller's has another than the controller. */
-  queueName?: string;
+  /** What the stock controller's queue is called in figures. */
+  queueName: string;
   deps: ControllerDeps;
   concurrency?: number;
   /** No key is worked on before all of these have their first list. */
@@ -66,7 +66,7 @@ export function queueController(options: QueueControllerOptions): Controller {
   const log = deps.log.child({ controller: name });
   const queue = new WorkQueue<string>({
     ...{ clock: deps.clock, random: deps.random, log },
-    counted: countedAs(options.queueName ?? name, deps),
+    counted: countedAs(options.queueName, deps),
   });
   let unsubscribe: (() => void)[] = [];
   let stopped = false;

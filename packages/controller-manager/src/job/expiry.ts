@@ -17,6 +17,7 @@ export function jobExpiryController(deps: ControllerDeps): Controller {
   const api = deps.api.resource<Job>('batch/v1', 'jobs');
   return queueController({
     name: 'ttl-after-finished-controller',
+    queueName: 'ttl_jobs_to_delete',
     deps,
     needs: [jobs],
     subscribe: (queue) => {

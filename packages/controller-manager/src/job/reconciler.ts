@@ -41,6 +41,7 @@ export function jobController(deps: ControllerDeps): Controller {
   const { jobs, pods } = deps.informers;
   return queueController({
     name: 'job-controller',
+    queueName: 'job',
     deps,
     needs: [jobs, pods],
     subscribe: (queue) => loop.subscribe(queue),

@@ -34,6 +34,7 @@ export function namespaceController(deps: ControllerDeps): Controller {
   const content = new Content(deps);
   return queueController({
     name: 'namespace-controller',
+    queueName: 'namespace',
     deps,
     needs: [namespaces],
     subscribe: (queue) => {

@@ -13,6 +13,7 @@ export function nodeTtlController(deps: ControllerDeps): Controller {
   const size = new ClusterSize();
   return queueController({
     name: 'ttl-controller',
+    queueName: 'ttlcontroller',
     deps,
     needs: [nodes],
     subscribe: (queue) => [

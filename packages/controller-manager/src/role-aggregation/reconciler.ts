@@ -34,6 +34,7 @@ export function roleAggregationController(deps: ControllerDeps): Controller {
   const api = deps.api.resource<ClusterRole>(GV, 'clusterroles');
   return queueController({
     name: 'clusterrole-aggregation-controller',
+    queueName: 'ClusterRoleAggregator',
     deps,
     needs: [clusterRoles],
     subscribe: (queue) => {

@@ -27,6 +27,7 @@ export function serviceAccountController(deps: ControllerDeps): Controller {
   const api = deps.api.resource<ServiceAccount>('v1', 'serviceaccounts');
   return queueController({
     name: 'serviceaccount-controller',
+    queueName: 'serviceaccount',
     deps,
     needs: [namespaces, serviceAccounts],
     subscribe: (queue) => [

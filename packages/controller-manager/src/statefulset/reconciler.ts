@@ -50,6 +50,7 @@ export function statefulSetController(deps: ControllerDeps): Controller {
   const { statefulSets, pods, controllerRevisions, claims } = deps.informers;
   return queueController({
     name: 'statefulset-controller',
+    queueName: 'statefulset',
     deps,
     needs: [statefulSets, pods, controllerRevisions, claims],
     subscribe: (queue) => loop.subscribe(queue),

@@ -25,6 +25,7 @@ export function volumeExpandController(deps: ControllerDeps): Controller {
   const recorder = deps.recorder('volume_expand');
   return queueController({
     name: 'persistentvolume-expander-controller',
+    queueName: 'volume_expand',
     deps,
     needs: [claims],
     subscribe: (queue) => {
