@@ -16,6 +16,10 @@ export interface ListOptions {
   readonly limit?: number;
   /** From the answer before. */
   readonly continue?: string;
+  /** Lists below one object, which only extension servers have: `things/NAME/PARTS`. */
+  readonly below?: { readonly name: string; readonly subresource: string };
+  /** What else an extension server is asked, as parameters of the query. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 export interface ListResult<T> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { ConfigError, parseFlags } from '@kubets/platform';
+import { AUTOSCALING } from './autoscaler/reconciler.ts';
 import { controllerOptions, flags } from './config.ts';
 import { allControllers } from './controllers.ts';
 import { TestCluster } from './testing/index.ts';
@@ -36,6 +37,7 @@ describe('the configuration', () => {
   it('has the stock times and leaves out what is not asked for', () => {
     const { concurrency: _workers, controllers: _all, removeTree: _io, ...others } = options();
     assert.deepEqual(others, {
+      autoscaling: AUTOSCALING,
       ...{ nodeMonitorPeriodMs: 5000, nodeMonitorGraceMs: 40_000 },
       ...{ terminatedPodThreshold: 12_500, legacyTokensKeptMs: 8_760 * 3_600_000 },
     });
@@ -100,6 +102,7 @@ describe('the configuration', () => {
     ['a file that is not PEM', [`--root-ca-file=${notPem}`], /not a PEM file/],
     ['a key that is none', [`--service-account-private-key-file=${noKey}`], /no private key/],
     ['a controller nobody knows', ['--controllers=*,-foo'], /"foo" is not in the list of known/],
+    ['no tolerance', ['--horizontal-pod-autoscaler-tolerance=-1'], /-tolerance: "-1"/],
     ['no workers', ['--concurrent-job-syncs=0'], /--concurrent-job-syncs/],
     [
       'no patience',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, flag } from '@kubets/platform';
+import type { AutoscalerOptions } from './autoscaler/reconciler.ts';
 import { concurrencyFlags, concurrencyOf } from './concurrency.ts';
 import type { ControllerOptions } from './controllers.ts';
 import { TERMINATED_POD_THRESHOLD } from './limits.ts';
@@ -20,6 +21,26 @@ export const flags = {
   'legacy-service-account-token-clean-up-period': flag.durationMs({
     default: '8760h',
     help: 'tokens in Secrets that were made unasked are refused when unused for so long, and deleted after as long again',
+  }),
+  'horizontal-pod-autoscaler-sync-period': flag.durationMs({
+    default: '15s',
+    help: 'time between looks of an autoscaler at its target',
+  }),
+  'horizontal-pod-autoscaler-downscale-stabilization': flag.durationMs({
+    default: '5m',
+    help: 'autoscalers without a window of their own go down to the highest count that was wanted for so long',
+  }),
+  'horizontal-pod-autoscaler-tolerance': flag.string({
+    default: '0.1',
+    help: 'deviations from what is wanted of autoscaled pods up to this share change nothing',
+  }),
+  'horizontal-pod-autoscaler-cpu-initialization-period': flag.durationMs({
+    default: '5m',
+    help: 'for so long after its start the processor time of a pod may be that of its start',
+  }),
+  'horizontal-pod-autoscaler-initial-readiness-delay': flag.durationMs({
+    default: '30s',
+    help: 'a pod that was never ready has turned not ready within this time of its start',
   }),
   'terminated-pod-gc-threshold': flag.int({
     default: TERMINATED_POD_THRESHOLD,
@@ -77,6 +98,11 @@ type Raw = Parameters<typeof concurrencyOf>[0] & {
   controllers: readonly string[];
   legacyServiceAccountTokenCleanUpPeriod: number;
   terminatedPodGcThreshold: number;
+  horizontalPodAutoscalerSyncPeriod: number;
+  horizontalPodAutoscalerDownscaleStabilization: number;
+  horizontalPodAutoscalerTolerance: string;
+  horizontalPodAutoscalerCpuInitializationPeriod: number;
+  horizontalPodAutoscalerInitialReadinessDelay: number;
   clusterCidr: string;
   nodeCidrMaskSize: number;
   rootCaFile: string;
@@ -100,6 +126,7 @@ export function controllerOptions(config: Raw): ControllerOptions {
   return {
     controllers: chosenControllers(config.controllers),
     concurrency: concurrencyOf(config),
+    autoscaling: autoscalingOf(config),
     removeTree,
     terminatedPodThreshold: config.terminatedPodGcThreshold,
     legacyTokensKeptMs: config.legacyServiceAccountTokenCleanUpPeriod,
@@ -109,6 +136,29 @@ export function controllerOptions(config: Raw): ControllerOptions {
     ...(signing ? { signing } : {}),
     ...(config.rootCaFile === '' ? {} : { rootCa: readPem('root-ca-file', config.rootCaFile) }),
     ...(keyFile === '' ? {} : { tokenSigner: tokenSigner(readPem(KEY_FLAG, keyFile)) }),
+  };
+}
+
+function autoscalingOf(config: Raw): AutoscalerOptions {
+  const text = config.horizontalPodAutoscalerTolerance;
+  const tolerance = Number(text);
+  if (text.trim() === '' || !(tolerance >= 0)) {
+    throw new ConfigError(
+      `--horizontal-pod-autoscaler-tolerance: "${text}" is no number from 0 on`,
+    );
+  }
+  const periodMs = config.horizontalPodAutoscalerSyncPeriod;
+  if (periodMs <= 0) {
+    throw new ConfigError('--horizontal-pod-autoscaler-sync-period must be longer than 0');
+  }
+  return {
+    periodMs,
+    downscaleWindowMs: config.horizontalPodAutoscalerDownscaleStabilization,
+    rules: {
+      tolerance,
+      cpuInitializationMs: config.horizontalPodAutoscalerCpuInitializationPeriod,
+      initialReadinessMs: config.horizontalPodAutoscalerInitialReadinessDelay,
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { autoscalerController } from './autoscaler/reconciler.ts';
+import { type AutoscalerOptions, autoscalerController } from './autoscaler/reconciler.ts';
 import { bootstrapSigner, tokenCleaner } from './bootstrap/reconciler.ts';
 import {
   csrApprovingController,
@@ -53,6 +53,8 @@ export interface ControllerOptions {
   controllers: ReadonlySet<ControllerName>;
   /** How long a token nobody asked for may go unused. */
   legacyTokensKeptMs: number;
+  /** How all autoscalers work. */
+  autoscaling: AutoscalerOptions;
   /** Deletes what volumes of this machine hold. */
   removeTree: RemoveTree;
   /** So many finished pods may be kept in the whole cluster; 0: any number. */
@@ -79,7 +81,8 @@ const MAKERS: Readonly<Record<ControllerName, Make>> = {
   'ttl-after-finished-controller': jobExpiryController,
   'cronjob-controller': cronJobController,
   'disruption-controller': disruptionController,
-  'horizontal-pod-autoscaler-controller': autoscalerController,
+  'horizontal-pod-autoscaler-controller': (deps, { autoscaling }) =>
+    autoscalerController(deps, autoscaling),
   'resourcequota-controller': quotaController,
   'endpoints-controller': endpointsController,
   'endpointslice-controller': endpointSliceController,

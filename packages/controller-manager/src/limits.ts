@@ -101,6 +101,9 @@ export const DISRUPTION_TIMEOUT_MS = 120_000;
 export const AUTOSCALER_PERIOD_MS = 15_000;
 export const AUTOSCALER_CONCURRENCY = 5;
 
+/** Without a window of its own an autoscaler goes down to the highest count that was wanted in this time. */
+export const AUTOSCALER_DOWNSCALE_WINDOW_MS = 300_000;
+
 /** Objects that come and go within this time are counted once, together. */
 export const QUOTA_SETTLE_MS = 500;
 

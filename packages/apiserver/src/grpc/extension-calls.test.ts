@@ -180,6 +180,14 @@ describe('kinds of an extension server at the component door', () => {
     assert.deepEqual(JSON.parse(String(bytes)), shown);
   });
 
+  it('are listed below one of them, with what the server asks for besides', async () => {
+    reply = json({ kind: 'ThingList', items: [] });
+    const parameters = { metricLabelSelector: 'a in (b)' };
+    await all('List', { ref: { ...ref, name: '*', subresource: 'speed' }, parameters });
+    const base = '/apis/far.io/v1/namespaces/ns/things';
+    assert.equal(seen[0]?.line, `GET ${base}/*/speed?metricLabelSelector=a+in+%28b%29`);
+  });
+
   it('are watched, line by line', async () => {
     const lines = ['ADDED', 'BOOKMARK'].map((type) => JSON.stringify({ type, object: { type } }));
     reply = (response) => {

@@ -143,6 +143,7 @@ export class ExtensionVersion {
     const query = selected(request, {
       limit: Number(request.limit) > 0 ? String(request.limit) : '',
       continue: request.continue_token,
+      ...request.parameters,
     });
     const list = await this.#answer({ ...o, ref: refOf(request) }, { method: 'GET', query });
     const { resourceVersion = '', continue: token = '' } = isJsonObject(list.metadata)

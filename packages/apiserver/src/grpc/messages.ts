@@ -30,6 +30,7 @@ export interface ListRequest {
   readonly resource_version: string;
   readonly limit: string | number;
   readonly continue_token: string;
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 export interface ListChunk {

@@ -53,12 +53,13 @@ export class ResourceClient<T extends KubeObject> implements ResourceApi<T> {
 
   list(namespace: string, options: ListOptions = {}): Promise<ListResult<T>> {
     const request = {
-      ref: this.#ref(namespace),
+      ref: this.#ref(namespace, options.below?.name, options.below?.subresource),
       label_selector: options.labelSelector ?? '',
       field_selector: options.fieldSelector ?? '',
       resource_version: options.resourceVersion ?? '',
       limit: options.limit ?? 0,
       continue_token: options.continue ?? '',
+      parameters: options.parameters ?? {},
     };
     const { caller, pool, clock } = this.#parts;
     return caller.attempt(LIST, (endpoint, deadlineMs) =>

@@ -33,6 +33,7 @@ export interface FakeWorld {
   /** The answer to an object that asks a question and is never stored; undefined: it is an ordinary one. */
   review(resource: string, object: KubeObject): KubeObject | undefined;
   readonly watches: Set<(error: Error | undefined) => void>;
+  readonly below: ReadonlyMap<string, readonly KubeObject[]>;
 }
 
 const SETTLE_TURNS = 12;
@@ -50,6 +51,8 @@ export class FakeApi implements Api {
   allows: ((spec: SubjectAccessReview['spec']) => boolean) | undefined;
   /** What discovery says of versions; a version that is not here is not known. */
   readonly served = new Map<string, readonly DiscoveredResource[]>();
+  /** What extension servers list below objects, by `GROUP/VERSION/RESOURCE/NAMESPACE/NAME/SUBRESOURCE`. */
+  readonly below = new Map<string, readonly KubeObject[]>();
   readonly #world: FakeWorld;
   readonly #resources = new Map<string, FakeResource<KubeObject>>();
 
@@ -60,6 +63,7 @@ export class FakeApi implements Api {
       random: options.random ?? seededRandom(1),
       gracefulPods: options.gracefulPods ?? false,
       watches: new Set(),
+      below: this.below,
       admit: (request) => {
         this.requests.push(request);
         this.intercept?.(request);

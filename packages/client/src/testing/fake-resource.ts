@@ -15,6 +15,7 @@ import {
   parseApiVersion,
   parseFieldSelector,
   parseLabelSelector,
+  pathNotFound,
   selectableFields,
   unprocessable,
 } from '@kubets/api';
@@ -84,6 +85,7 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
 
   async list(namespace: string, options: ListOptions = {}): Promise<ListResult<T>> {
     this.#admit('list', namespace, '');
+    if (options.below !== undefined) return this.#below(namespace, options.below);
     const selects = this.#selector(namespace, options);
     const all = this.#world.store.list(this.#table).filter(selects);
     const start = options.continue === undefined ? 0 : Number(options.continue);
@@ -92,6 +94,13 @@ export class FakeResource<T extends KubeObject> implements ResourceApi<T> {
     const resourceVersion = String(this.#world.store.revision);
     if (end >= all.length) return { items, resourceVersion };
     return { items, resourceVersion, continue: String(end) };
+  }
+
+  /** Only what was put there: what extension servers list below an object are no objects. */
+  #below(namespace: string, { name, subresource }: NonNullable<ListOptions['below']>) {
+    const found = this.#world.below.get([this.#table, namespace, name, subresource].join('/'));
+    if (found === undefined) throw pathNotFound();
+    return { items: structuredClone(found) as unknown as T[], resourceVersion: '' };
   }
 
   async create(object: T): Promise<T> {

@@ -193,4 +193,159 @@ describe('an autoscaler', () => {
     assert.equal(replicas(), 4);
     assert.ok(said().includes('ScalingActive False FailedGetResourceMetric'));
   });
+
+  it('is told which container was not measured', async () => {
+    await target(1);
+    measured('10m', 'p0');
+    const share = { type: 'Utilization', averageUtilization: 50 };
+    const containerResource = { name: 'cpu', container: 'other', target: share };
+    await autoscaler({ metrics: [{ type: 'ContainerResource', containerResource }] });
+    const why =
+      'failed to get cpu utilization: unable to get metrics for resource cpu: failed to get container metrics: container other not present in metrics for pod default/p0';
+    assert.ok(cluster.events().includes(`FailedGetContainerResourceMetric: ${why}`));
+  });
+});
+
+describe('an autoscaler by the figures of extension servers', () => {
+  const CUSTOM = 'custom.metrics.k8s.io/v1beta2';
+  const selector = { matchLabels: { verb: 'get' } };
+  const serves = (path: string, ...values: [name: string, value: string][]): void => {
+    cluster.api.served.set(CUSTOM, []);
+    const items = values.map(([name, value]) => ({
+      ...{ kind: 'MetricValue', apiVersion: CUSTOM, metadata: {} },
+      ...{ describedObject: { name }, timestamp: '2026-01-01T00:00:00Z', value },
+    }));
+    cluster.api.below.set(`${CUSTOM}/${path}`, items);
+  };
+  const average = (averageValue: string) => ({ type: 'AverageValue', averageValue });
+
+  it('goes by figures of its pods', async () => {
+    await target(2);
+    serves('pods/default/*/qps', ['p0', '20'], ['p1', '10']);
+    const pods = { metric: { name: 'qps', selector }, target: average('5') };
+    await autoscaler({ metrics: [{ type: 'Pods', pods }] });
+    assert.equal(replicas(), 4);
+    const current = { averageValue: '15' };
+    assert.deepEqual(status().currentMetrics, [
+      { type: 'Pods', pods: { metric: pods.metric, current } },
+    ]);
+    assert.ok(
+      cluster
+        .events()
+        .includes('SuccessfulRescale: New size: 4; reason: pods metric qps above target'),
+    );
+  });
+
+  it('goes by the figure of an object', async () => {
+    await target(2);
+    serves('ingresses.networking.k8s.io/default/main/hits', ['main', '200m']);
+    const describedObject = {
+      ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', name: 'main' },
+    };
+    const object = {
+      ...{ describedObject, metric: { name: 'hits' } },
+      target: { type: 'Value', value: '100m' },
+    };
+    await autoscaler({ metrics: [{ type: 'Object', object }] });
+    assert.equal(replicas(), 4);
+    assert.match(cluster.events().join('\n'), /reason: Ingress metric hits above target/);
+    const current = { value: '200m' };
+    assert.deepEqual(status().currentMetrics?.[0]?.object?.current, current);
+  });
+
+  it('goes by the figure of its namespace', async () => {
+    await target(2);
+    serves('metrics/default/load/', ['default', '30']);
+    const describedObject = { kind: 'Namespace', name: 'other' };
+    const object = {
+      ...{ describedObject, metric: { name: 'load', selector } },
+      target: { type: 'Value', value: '20' },
+    };
+    await autoscaler({ metrics: [{ type: 'Object', object }] });
+    assert.equal(replicas(), 3);
+  });
+
+  it('goes by the sum of figures from outside', async () => {
+    await target(2);
+    for (const [i, value] of ['4', '6'].entries()) {
+      const metadata = { name: `${i}`, namespace: 'default', labels: { verb: 'get' } };
+      const one = { kind: 'ExternalMetricValue', metadata, value };
+      cluster.api.seed('external.metrics.k8s.io/v1beta1', 'queued', one as KubeObject);
+    }
+    const other = { name: 'x', namespace: 'default', labels: { verb: 'put' } };
+    const more = { kind: 'ExternalMetricValue', metadata: other, value: '99' };
+    cluster.api.seed('external.metrics.k8s.io/v1beta1', 'queued', more as KubeObject);
+    const external = { metric: { name: 'queued', selector }, target: average('3') };
+    await autoscaler({ metrics: [{ type: 'External', external }] });
+    // What the target has counts here, which the pods in memory do not say: none.
+    assert.equal(replicas(), 4);
+    assert.match(
+      cluster.events().join('\n'),
+      /reason: external metric queued\(&LabelSelector\{MatchLabels:map\[string\]string\{verb: get,\}/,
+    );
+  });
+
+  const failures: readonly [string, Partial<HorizontalPodAutoscalerSpec>, string][] = [
+    [
+      'pods',
+      { metrics: [{ type: 'Pods', pods: { metric: { name: 'qps' }, target: average('5') } }] },
+      'FailedGetPodsMetric: unable to get metric qps: unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered',
+    ],
+    [
+      'an object',
+      {
+        metrics: [
+          {
+            type: 'Object',
+            object: {
+              describedObject: { kind: 'Service', name: 's', apiVersion: 'v1' },
+              ...{ metric: { name: 'hits' }, target: { type: 'Value', value: '1' } },
+            },
+          },
+        ],
+      },
+      'FailedGetObjectMetric: unable to get metric hits: Service on default s/unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered',
+    ],
+    [
+      'something outside',
+      {
+        metrics: [
+          { type: 'External', external: { metric: { name: 'queued' }, target: average('3') } },
+        ],
+      },
+      'FailedGetExternalMetric: unable to get external metric default/queued/nil: no metrics returned from external metrics API',
+    ],
+  ];
+  for (const [what, spec, told] of failures) {
+    it(`says that there are no figures of ${what}`, async () => {
+      await target(2);
+      await autoscaler(spec);
+      const events = cluster.events();
+      assert.ok(events.includes(told), events.join('\n'));
+      assert.ok(said().some((one) => one.startsWith('ScalingActive False FailedGet')));
+    });
+  }
+
+  it('says that others go by the same pods, and does nothing', async () => {
+    await target(2);
+    measured('200m', 'p0', 'p1');
+    await cluster.create<HorizontalPodAutoscaler>('horizontalpodautoscalers', {
+      ...{ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' },
+      metadata: { name: 'g', namespace: 'default' },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
+        ...{ minReplicas: 1, maxReplicas: 2 },
+      },
+    });
+    await cluster.settle();
+    await autoscaler();
+    const why = 'pods by selector app=a are controlled by multiple HPAs: [{g default} {h default}]';
+    assert.equal(replicas(), 2);
+    assert.ok(cluster.events().includes(`AmbiguousSelector: ${why}`));
+    const active = status().conditions?.find(({ type }) => type === 'ScalingActive');
+    assert.deepEqual(
+      [active?.status, active?.reason, active?.message],
+      ['False', 'AmbiguousSelector', why],
+    );
+  });
 });

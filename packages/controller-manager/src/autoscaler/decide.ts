@@ -1,23 +1,40 @@
 /** What an autoscaler makes of its metrics. Pure. */
-import type { HorizontalPodAutoscalerSpec, MetricSpec, MetricStatus, Pod } from '@kubets/api';
-import { Quantity } from '@kubets/api';
+import type { HorizontalPodAutoscalerSpec, MetricStatus } from '@kubets/api';
+import { type Complaint, type JudgeView, judge, type Measurement } from './judge.ts';
 import { limited, type Memory, type Said } from './recommend.ts';
-import { type PodMetrics, type Proposal, proposalFor, type Target, UsageError } from './usage.ts';
+import { UsageError } from './usage.ts';
 
-/** What was measured for one metric, or why nothing was. */
-export type Measurement = PodMetrics | UsageError;
-
-export interface ScalingView {
+export interface ScalingView extends JudgeView {
   readonly spec: HorizontalPodAutoscalerSpec;
-  /** What the target wants to have, as it is now. */
-  readonly current: number;
-  /** Which pods are the target's; '' when it does not say. */
-  readonly selector: string;
+  /** Why the target's pods cannot be told; undefined: they can. */
+  readonly obstacle: Obstacle | undefined;
   /** By metrics, in the order of the spec. */
   readonly measurements: readonly Measurement[];
-  readonly pods: readonly Pod[];
   readonly memory: Memory;
-  readonly nowMs: number;
+  /** Without a window of its own an autoscaler goes down to the highest count that was wanted in this time. */
+  readonly downscaleWindowMs: number;
+}
+
+/** What is wrong with the way from an autoscaler to its pods. */
+export interface Obstacle {
+  readonly complaint: Complaint;
+  /** The reason and the message of the condition, where they are other than the complaint's. */
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** The target does not say which pods are its own. */
+export const NO_SELECTOR: Obstacle = {
+  complaint: { reason: 'SelectorRequired', message: 'selector is required' },
+  ...{ reason: 'InvalidSelector', message: "the HPA target's scale is missing a selector" },
+};
+
+/** @param keys of all autoscalers, `NAMESPACE/NAME`, that go by the same pods */
+export function ambiguous(selector: string, keys: readonly string[]): Obstacle {
+  const shown = [...keys].sort().map((key) => key.split('/').reverse().join(' '));
+  const all = shown.map((one) => `{${one}}`).join(' ');
+  const message = `pods by selector ${selector} are controlled by multiple HPAs: [${all}]`;
+  return { complaint: { reason: 'AmbiguousSelector', message } };
 }
 
 export interface ScalingPlan {
@@ -30,7 +47,7 @@ export interface ScalingPlan {
   readonly metrics: readonly (MetricStatus | undefined)[];
   readonly conditions: readonly Said[];
   /** Metrics that say nothing, as events tell of them. */
-  readonly complaints: readonly { readonly reason: string; readonly message: string }[];
+  readonly complaints: readonly Complaint[];
   /** Why there is no count. */
   readonly failure?: string;
 }
@@ -60,39 +77,26 @@ export function decideScaling(view: ScalingView): ScalingPlan {
   return byMetrics(view);
 }
 
-interface Judged {
-  readonly proposal?: Proposal;
-  readonly name: string;
-  readonly status?: MetricStatus;
-  readonly complaint?: { readonly reason: string; readonly message: string };
-  /** The complaint as the sum of all failures cites it. */
-  readonly cited?: string;
+function blocked({ complaint, reason, message }: Obstacle): ScalingPlan {
+  const why = { reason: reason ?? complaint.reason, message: message ?? complaint.message };
+  return {
+    ...{ reason: '', metrics: [], complaints: [complaint], failure: complaint.message },
+    conditions: [{ type: 'ScalingActive', status: 'False', ...why }],
+  };
 }
-
-const NO_SELECTOR: ScalingPlan = {
-  ...{ reason: '', metrics: [] },
-  conditions: [
-    {
-      ...{ type: 'ScalingActive', status: 'False', reason: 'InvalidSelector' },
-      message: "the HPA target's scale is missing a selector",
-    },
-  ],
-  complaints: [{ reason: 'SelectorRequired', message: 'selector is required' }],
-  failure: 'selector is required',
-};
 
 function byMetrics(view: ScalingView): ScalingPlan {
   const { spec, current } = view;
-  if (view.selector === '') return NO_SELECTOR;
-  const judged = (spec.metrics ?? []).map((metric, i) => judge(metric, view, i));
-  const valid = judged.filter(({ proposal }) => proposal !== undefined);
-  const failed = judged.filter(({ complaint }) => complaint !== undefined);
-  const metrics = judged.map(({ status }) => status);
-  const complaints = failed.flatMap(({ complaint }) => complaint ?? []);
-  const [best] = [...valid].sort(
-    (a, b) => (b.proposal?.replicas ?? 0) - (a.proposal?.replicas ?? 0),
+  if (view.obstacle !== undefined) return blocked(view.obstacle);
+  const judged = (spec.metrics ?? []).map((metric, i) =>
+    judge(metric, view.measurements[i] ?? new UsageError('not measured'), view),
   );
-  const wanted = best?.proposal?.replicas ?? 0;
+  const valid = judged.flatMap((one) => ('replicas' in one ? one : []));
+  const failed = judged.flatMap((one) => ('complaint' in one ? one : []));
+  const metrics = judged.map((one) => ('status' in one ? one.status : undefined));
+  const complaints = failed.map(({ complaint }) => complaint);
+  const [best] = [...valid].sort((a, b) => b.replicas - a.replicas);
+  const wanted = best?.replicas ?? 0;
   const [first] = failed;
   // A metric that is not known might have kept what the others would give up.
   if (best === undefined || (first !== undefined && wanted < current)) {
@@ -115,84 +119,4 @@ function byMetrics(view: ScalingView): ScalingPlan {
     ...{ desired: replicas, wanted, reason, metrics, complaints },
     conditions: [active, ...conditions],
   };
-}
-
-/** The resource a metric is about, if it is one of those that are read here. */
-export function resourceOf(
-  metric: MetricSpec,
-): { name: string; container?: string; target: Target } | undefined {
-  const source = metric.resource ?? metric.containerResource;
-  if (source === undefined) return undefined;
-  const { averageUtilization: percent, averageValue } = source.target;
-  const target: Target =
-    averageValue !== undefined
-      ? { kind: 'average', milli: Quantity.parse(averageValue).toMilli() }
-      : { kind: 'utilization', percent: percent ?? 0 };
-  const container = metric.containerResource?.container;
-  return { name: source.name, target, ...(container !== undefined && { container }) };
-}
-
-function judge(metric: MetricSpec, view: ScalingView, index: number): Judged {
-  const resource = resourceOf(metric);
-  const measured = view.measurements[index];
-  if (resource === undefined || measured === undefined || measured instanceof UsageError) {
-    return failing(metric, measured instanceof UsageError ? measured.message : 'not measured');
-  }
-  try {
-    const proposal = proposalFor({
-      ...{ pods: view.pods, metrics: measured, nowMs: view.nowMs, currentReplicas: view.current },
-      ...{ resource: resource.name, container: resource.container, target: resource.target },
-    });
-    return { proposal, name: nameOf(metric), status: statusOf(metric, proposal) };
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return failing(metric, error.message);
-  }
-}
-
-/** What is read of a metric, as messages call it. */
-function nameOf(metric: MetricSpec): string {
-  const { name = '', target } = resourceOf(metric) ?? {};
-  const shares = target?.kind === 'utilization';
-  const { container } = metric.containerResource ?? {};
-  if (container === undefined) {
-    return shares ? `${name} resource utilization (percentage of request)` : `${name} resource`;
-  }
-  return shares
-    ? `${name} container resource utilization (percentage of request)`
-    : `${name} container resource`;
-}
-
-function failing(metric: MetricSpec, why: string): Judged {
-  const resource = resourceOf(metric);
-  if (resource === undefined) {
-    const message = `unable to get metric: ${why}`;
-    const complaint = { reason: `FailedGet${metric.type}Metric`, message };
-    return {
-      name: '',
-      complaint,
-      cited: `failed to get ${metric.type.toLowerCase()} metric value: ${message}`,
-    };
-  }
-  const kind = metric.containerResource ? 'container resource' : 'resource';
-  const what = resource.target.kind === 'utilization' ? 'utilization' : 'usage';
-  const message = `failed to get ${resource.name} ${what}: ${why}`;
-  const reason = metric.containerResource
-    ? 'FailedGetContainerResourceMetric'
-    : 'FailedGetResourceMetric';
-  const cited = `failed to get ${resource.name} ${kind} metric value: ${message}`;
-  return { name: '', complaint: { reason, message }, cited };
-}
-
-function statusOf(metric: MetricSpec, { utilization, averageMilli }: Proposal): MetricStatus {
-  const current = {
-    ...(utilization !== undefined && { averageUtilization: utilization }),
-    averageValue: Quantity.ofMilli(averageMilli).toString(),
-  };
-  const { type } = metric;
-  if (metric.containerResource) {
-    const { name, container } = metric.containerResource;
-    return { type, containerResource: { name, container, current } };
-  }
-  return { type, resource: { name: metric.resource?.name ?? '', current } };
 }

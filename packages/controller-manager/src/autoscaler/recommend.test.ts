@@ -4,6 +4,7 @@ import type { HorizontalPodAutoscalerSpec, HPAScalingRules } from '@kubets/api';
 import { limited, type Memory, recent, type Wish } from './recommend.ts';
 
 const NOW = 1_000_000;
+const WINDOW_MS = 300_000;
 const SPEC: HorizontalPodAutoscalerSpec = {
   ...{ minReplicas: 2, maxReplicas: 20 },
   scaleTargetRef: { kind: 'Deployment', name: 'd' },
@@ -18,6 +19,7 @@ function outcome(wish: Partial<Wish>): [number, string, string] {
     desired: 5,
     memory: NOTHING,
     nowMs: NOW,
+    downscaleWindowMs: WINDOW_MS,
     ...wish,
   });
   const [steady, bounded] = found.conditions;
@@ -111,6 +113,17 @@ describe('with rules', () => {
     });
   }
 
+  it('without a window go down to what was wanted in the cluster’s', () => {
+    const scaleUp = { stabilizationWindowSeconds: 0 };
+    const behavior = { scaleUp, scaleDown: { policies: [pods(99)] } };
+    const memory = { ...NOTHING, wanted: [at(5, 299), at(9, 301)] };
+    const wish = { spec: { ...SPEC, behavior }, current: 9, desired: 2, memory };
+    assert.deepEqual(outcome(wish).slice(0, 2), [5, 'ScaleDownStabilized']);
+    const down = { stabilizationWindowSeconds: 0, policies: [pods(99)] };
+    const atOnce = { ...wish, spec: { ...SPEC, behavior: { ...behavior, scaleDown: down } } };
+    assert.deepEqual(outcome(atOnce).slice(0, 2), [2, 'ReadyForNewScale']);
+  });
+
   it('waits for a wish to hold, either way', () => {
     const window = { stabilizationWindowSeconds: 60, policies: [pods(99)] };
     const both = rules(window, window);
@@ -128,7 +141,9 @@ describe('with rules', () => {
 
 it('what no window reaches is forgotten', () => {
   const notes = [at(1, 299), at(2, 301), at(3, 899), at(4, 901)];
-  assert.deepEqual(recent(notes, NOW, SPEC), notes.slice(0, 1));
+  const downscaleWindowMs = WINDOW_MS;
+  assert.deepEqual(recent(notes, NOW, { spec: SPEC, downscaleWindowMs }), notes.slice(0, 1));
   const behavior = { scaleDown: { stabilizationWindowSeconds: 900 } };
-  assert.deepEqual(recent(notes, NOW, { ...SPEC, behavior }), notes.slice(0, 3));
+  const spec = { ...SPEC, behavior };
+  assert.deepEqual(recent(notes, NOW, { spec, downscaleWindowMs }), notes.slice(0, 3));
 });

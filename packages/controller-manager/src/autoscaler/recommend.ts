@@ -5,8 +5,6 @@ import type {
   HPAScalingRules,
 } from '@kubets/api';
 
-/** Without rules of its own an autoscaler goes down to the highest count that was wanted in this time. */
-const DOWNSCALE_WINDOW_MS = 300_000;
 const MIN_SCALE_UP = 4;
 const SCALE_UP_FACTOR = 2;
 
@@ -43,6 +41,8 @@ export interface Wish {
   readonly desired: number;
   readonly memory: Memory;
   readonly nowMs: number;
+  /** Without a window of its own an autoscaler goes down to the highest count that was wanted in this time. */
+  readonly downscaleWindowMs: number;
 }
 
 export function limited(wish: Wish): Limited {
@@ -80,17 +80,19 @@ function since(notes: readonly Noted[], nowMs: number, windowMs: number): number
   return notes.filter(({ atMs }) => atMs > nowMs - windowMs).map(({ replicas }) => replicas);
 }
 
-function steadyByDefault({ desired, memory, nowMs }: Wish): Step {
-  const replicas = Math.max(desired, ...since(memory.wanted, nowMs, DOWNSCALE_WINDOW_MS));
+function steadyByDefault({ desired, memory, nowMs, downscaleWindowMs }: Wish): Step {
+  const replicas = Math.max(desired, ...since(memory.wanted, nowMs, downscaleWindowMs));
   return { replicas, condition: replicas === desired ? READY : HELD_UP };
 }
 
 function steadyByRules(wish: Wish, behavior: HorizontalPodAutoscalerBehavior): Step {
   const { current, desired, memory, nowMs } = wish;
-  const windowMs = (rules: HPAScalingRules | undefined): number =>
-    (rules?.stabilizationWindowSeconds ?? 0) * 1_000;
-  const low = Math.min(desired, ...since(memory.wanted, nowMs, windowMs(behavior.scaleUp)));
-  const high = Math.max(desired, ...since(memory.wanted, nowMs, windowMs(behavior.scaleDown)));
+  const { scaleUp, scaleDown } = behavior;
+  const upMs = (scaleUp?.stabilizationWindowSeconds ?? 0) * 1_000;
+  const downSeconds = scaleDown?.stabilizationWindowSeconds;
+  const downMs = downSeconds === undefined ? wish.downscaleWindowMs : downSeconds * 1_000;
+  const low = Math.min(desired, ...since(memory.wanted, nowMs, upMs));
+  const high = Math.max(desired, ...since(memory.wanted, nowMs, downMs));
   const replicas = Math.min(Math.max(current, low), high);
   if (replicas === desired) return { replicas, condition: READY };
   return { replicas, condition: desired < replicas ? HELD_UP : HELD_DOWN };
@@ -172,12 +174,16 @@ function downLimit(wish: Wish, rules: HPAScalingRules | undefined): number {
 }
 
 /** The notes that some window may still reach back to. */
-export function recent(notes: readonly Noted[], nowMs: number, spec: HorizontalPodAutoscalerSpec) {
+export function recent(
+  notes: readonly Noted[],
+  nowMs: number,
+  { spec, downscaleWindowMs }: Pick<Wish, 'spec' | 'downscaleWindowMs'>,
+): Noted[] {
   const { scaleUp, scaleDown } = spec.behavior ?? {};
   const seconds = [scaleUp, scaleDown].flatMap((rules) => [
     rules?.stabilizationWindowSeconds ?? 0,
     ...(rules?.policies ?? []).map(({ periodSeconds }) => periodSeconds),
   ]);
-  const windowMs = Math.max(DOWNSCALE_WINDOW_MS, ...seconds.map((one) => one * 1_000));
+  const windowMs = Math.max(downscaleWindowMs, ...seconds.map((one) => one * 1_000));
   return notes.filter(({ atMs }) => atMs > nowMs - windowMs);
 }

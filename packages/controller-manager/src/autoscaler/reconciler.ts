@@ -3,26 +3,49 @@ import {
   type HorizontalPodAutoscaler,
   type HorizontalPodAutoscalerCondition,
   type HorizontalPodAutoscalerStatus,
-  isNotFound,
-  type KubeObject,
-  type MetricSpec,
+  matchesLabels,
+  type ParsedLabelSelector,
   type Pod,
-  parseDurationMs,
-  Quantity,
+  parseLabelSelector,
   type Scale,
 } from '@kubets/api';
+import { errorMessage } from '@kubets/platform';
 import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
-import { AUTOSCALER_CONCURRENCY, AUTOSCALER_PERIOD_MS } from '../limits.ts';
+import {
+  AUTOSCALER_CONCURRENCY,
+  AUTOSCALER_DOWNSCALE_WINDOW_MS,
+  AUTOSCALER_PERIOD_MS,
+} from '../limits.ts';
 import { sameJson } from '../objects/json.ts';
-import { formatTime, keyOf, nameOf, namespaceOf, parseTime } from '../objects/meta.ts';
+import { formatTime, keyOf, labelsOf, namespaceOf } from '../objects/meta.ts';
 import { resourceOfKind } from '../objects/scales.ts';
-import { decideScaling, type Measurement, resourceOf, type ScalingPlan } from './decide.ts';
+import {
+  ambiguous,
+  decideScaling,
+  NO_SELECTOR,
+  type Obstacle,
+  type ScalingPlan,
+  type ScalingView,
+} from './decide.ts';
+import { Reading } from './measure.ts';
 import { type Memory, type Noted, recent, type Said } from './recommend.ts';
-import { type PodMetric, UsageError } from './usage.ts';
+import { USAGE_RULES, type UsageRules } from './usage.ts';
 
-export function autoscalerController(deps: ControllerDeps): Controller {
+/** How all autoscalers of the cluster work. */
+export interface AutoscalerOptions {
+  /** How often each looks at its target. */
+  readonly periodMs: number;
+  /** Without a window of its own an autoscaler goes down to the highest count that was wanted in this time. */
+  readonly downscaleWindowMs: number;
+  readonly rules: UsageRules;
+}
+
+export function autoscalerController(
+  deps: ControllerDeps,
+  options: AutoscalerOptions = AUTOSCALING,
+): Controller {
   const { autoscalers } = deps.informers;
-  const loop = new Autoscaling(deps);
+  const loop = new Autoscaling(deps, options);
   return queueController({
     name: 'horizontal-pod-autoscaler-controller',
     queueName: 'horizontalpodautoscaler',
@@ -42,18 +65,18 @@ export function autoscalerController(deps: ControllerDeps): Controller {
     async reconcile(key, queue) {
       const autoscaler = autoscalers.get(key);
       if (autoscaler === undefined) return;
-      queue.addAfter(key, AUTOSCALER_PERIOD_MS);
+      queue.addAfter(key, options.periodMs);
       await loop.look(autoscaler);
     },
   });
 }
 
-/** The usage of a pod, as the API of metrics has it. */
-interface PodUsage extends KubeObject {
-  timestamp?: string;
-  window?: string;
-  containers?: { name: string; usage?: Record<string, string> }[];
-}
+/** As the stock process does it. */
+export const AUTOSCALING: AutoscalerOptions = {
+  periodMs: AUTOSCALER_PERIOD_MS,
+  downscaleWindowMs: AUTOSCALER_DOWNSCALE_WINDOW_MS,
+  rules: USAGE_RULES,
+};
 
 interface Target {
   readonly gv: string;
@@ -67,21 +90,24 @@ class Autoscaling {
   readonly #deps: ControllerDeps;
   readonly #api;
   readonly #pods;
-  readonly #usage;
   readonly #events;
+  readonly #options: AutoscalerOptions;
   readonly #memory = new Map<string, Memory>();
+  /** Which pods the targets of autoscalers have. */
+  readonly #selectors = new Map<string, ParsedLabelSelector>();
 
-  constructor(deps: ControllerDeps) {
+  constructor(deps: ControllerDeps, options: AutoscalerOptions) {
     this.#deps = deps;
+    this.#options = options;
     const gv = 'autoscaling/v2';
     this.#api = deps.api.resource<HorizontalPodAutoscaler>(gv, 'horizontalpodautoscalers');
     this.#pods = deps.api.resource<Pod>('v1', 'pods');
-    this.#usage = deps.api.resource<PodUsage>('metrics.k8s.io/v1beta1', 'pods');
     this.#events = deps.recorder('horizontal-pod-autoscaler');
   }
 
   forget(key: string): void {
     this.#memory.delete(key);
+    this.#selectors.delete(key);
   }
 
   async look(autoscaler: HorizontalPodAutoscaler): Promise<void> {
@@ -110,7 +136,12 @@ class Autoscaling {
     const memory = this.#remembered(key, spec, { current, nowMs });
     const selector = scale.status?.selector ?? '';
     const seen = await this.#measure(autoscaler, selector);
-    const plan = decideScaling({ ...{ spec, current, selector, memory, nowMs }, ...seen });
+    const { rules, downscaleWindowMs } = this.#options;
+    const statusReplicas = scale.status?.replicas ?? 0;
+    const plan = decideScaling({
+      ...{ spec, current, statusReplicas, memory, nowMs, rules, downscaleWindowMs },
+      ...seen,
+    });
     if (plan.wanted !== undefined) {
       const wanted = [...memory.wanted, { replicas: plan.wanted, atMs: nowMs }];
       this.#memory.set(key, { ...memory, wanted });
@@ -139,7 +170,8 @@ class Autoscaling {
     { current, nowMs }: { current: number; nowMs: number },
   ): Memory {
     const known = this.#memory.get(key) ?? NOTHING;
-    const keep = (notes: readonly Noted[]): readonly Noted[] => recent(notes, nowMs, spec);
+    const keep = (notes: readonly Noted[]): readonly Noted[] =>
+      recent(notes, nowMs, { spec, downscaleWindowMs: this.#options.downscaleWindowMs });
     const first = this.#memory.has(key) ? [] : [{ replicas: current, atMs: nowMs }];
     const memory = {
       wanted: [...first, ...keep(known.wanted)],
@@ -208,25 +240,29 @@ class Autoscaling {
   async #measure(
     autoscaler: HorizontalPodAutoscaler,
     labelSelector: string,
-  ): Promise<{ pods: readonly Pod[]; measurements: readonly Measurement[] }> {
-    const metrics = autoscaler.spec?.metrics ?? [];
-    if (labelSelector === '') return { pods: [], measurements: [] };
+  ): Promise<Pick<ScalingView, 'pods' | 'measurements' | 'obstacle'>> {
+    const nothing = { pods: [], measurements: [] };
+    const selector = readSelector(labelSelector);
+    if ('complaint' in selector) return { ...nothing, obstacle: selector };
     const namespace = namespaceOf(autoscaler);
+    const key = keyOf(autoscaler);
+    if (this.#deps.informers.autoscalers.get(key)) this.#selectors.set(key, selector);
     // Pods are kept here without what their containers ask for.
-    const { items } = await this.#pods.list(namespace, { labelSelector });
-    const used = await this.#used(namespace, labelSelector);
-    return { pods: items, measurements: metrics.map((metric) => measurementOf(metric, used)) };
+    const { items: pods } = await this.#pods.list(namespace, { labelSelector });
+    const rivals = this.#rivals(namespace, pods);
+    if (rivals.length > 1) return { ...nothing, obstacle: ambiguous(labelSelector, rivals) };
+    const reading = new Reading(this.#deps.api, { namespace, labelSelector });
+    const metrics = autoscaler.spec?.metrics ?? [];
+    const measurements = await Promise.all(metrics.map((metric) => reading.measure(metric)));
+    return { pods, measurements, obstacle: undefined };
   }
 
-  async #used(namespace: string, labelSelector: string): Promise<readonly PodUsage[] | string> {
-    try {
-      return (await this.#usage.list(namespace, { labelSelector })).items;
-    } catch (error) {
-      if (isNotFound(error)) {
-        return 'the server could not find the requested resource (get pods.metrics.k8s.io)';
-      }
-      return error instanceof Error ? error.message : String(error);
-    }
+  /** The autoscalers that go by any of the pods. */
+  #rivals(namespace: string, pods: readonly Pod[]): string[] {
+    return [...this.#selectors]
+      .filter(([key]) => key.startsWith(`${namespace}/`))
+      .filter(([, selector]) => pods.some((pod) => matchesLabels(selector, labelsOf(pod))))
+      .map(([key]) => key);
   }
 
   async #write(
@@ -272,41 +308,13 @@ function withSaid(
     : conditions.map((one) => (one === old ? next : one));
 }
 
-/** What was measured of the resource of a metric. */
-function measurementOf(metric: MetricSpec, used: readonly PodUsage[] | string): Measurement {
-  const resource = resourceOf(metric);
-  if (resource === undefined) {
-    return new UsageError(`metrics of type ${metric.type} are not read by this controller`);
+/** Which pods are a target's, by the text in its scale. */
+function readSelector(text: string): ParsedLabelSelector | Obstacle {
+  if (text === '') return NO_SELECTOR;
+  try {
+    return parseLabelSelector(text);
+  } catch (error) {
+    const what = "couldn't convert selector into a corresponding internal selector object";
+    return { complaint: { reason: 'InvalidSelector', message: `${what}: ${errorMessage(error)}` } };
   }
-  const { name, container } = resource;
-  const prefix = `unable to get metrics for resource ${name}`;
-  if (typeof used === 'string') {
-    return new UsageError(`${prefix}: unable to fetch metrics from resource metrics API: ${used}`);
-  }
-  if (used.length === 0) {
-    return new UsageError(`${prefix}: no metrics returned from resource metrics API`);
-  }
-  const found = new Map<string, PodMetric>();
-  for (const one of used) {
-    const metric = podMetric(one, name, container);
-    if (metric !== undefined) found.set(nameOf(one), metric);
-  }
-  return found;
-}
-
-/** Undefined unless all containers that count were measured. */
-function podMetric(
-  { timestamp, window, containers = [] }: PodUsage,
-  resource: string,
-  container: string | undefined,
-): PodMetric | undefined {
-  const counted = containers.filter(({ name }) => container === undefined || name === container);
-  const amounts = counted.map(({ usage }) => usage?.[resource]);
-  if (amounts.length === 0) return undefined;
-  let milli = 0;
-  for (const amount of amounts) {
-    if (amount === undefined) return undefined;
-    milli += Quantity.parse(amount).toMilli();
-  }
-  return { milli, atMs: parseTime(timestamp), windowMs: parseDurationMs(window ?? '') ?? 0 };
 }

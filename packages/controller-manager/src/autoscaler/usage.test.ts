@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pod } from '@kubets/api';
-import { proposalFor, type UsageView } from './usage.ts';
+import { proposalFor, USAGE_RULES, type UsageView } from './usage.ts';
 
 const NOW = Date.parse('2026-01-01T01:00:00Z');
 const AGO = (ms: number): string => new Date(NOW - ms).toISOString();
@@ -48,7 +48,7 @@ function view(drafts: readonly Draft[], more: Partial<UsageView> = {}): UsageVie
   });
   return {
     ...{ pods, metrics, resource: 'cpu', nowMs: NOW, currentReplicas: drafts.length },
-    target: { kind: 'utilization', percent: 50 },
+    ...{ target: { kind: 'utilization', percent: 50 }, rules: USAGE_RULES },
     ...more,
   };
 }

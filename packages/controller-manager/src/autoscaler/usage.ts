@@ -3,12 +3,19 @@ import { type Container, type Pod, Quantity } from '@kubets/api';
 import { findCondition } from '../objects/conditions.ts';
 import { isDeleting, nameOf, parseTime } from '../objects/meta.ts';
 
-/** Deviations up to this share of the target change nothing. */
-const TOLERANCE = 0.1;
-/** For so long after its start the processor time of a pod may be that of its start. */
-const INITIALIZATION_MS = 300_000;
-/** A pod that was never ready has turned not ready within this time. */
-const INITIAL_READINESS_MS = 30_000;
+/** How figures are read, for all autoscalers (flags `--horizontal-pod-autoscaler-…`). */
+export interface UsageRules {
+  /** Deviations up to this share of the target change nothing. */
+  readonly tolerance: number;
+  /** For so long after its start the processor time of a pod may be that of its start. */
+  readonly cpuInitializationMs: number;
+  /** A pod that was never ready has turned not ready within this time. */
+  readonly initialReadinessMs: number;
+}
+
+export const USAGE_RULES: UsageRules = {
+  ...{ tolerance: 0.1, cpuInitializationMs: 300_000, initialReadinessMs: 30_000 },
+};
 
 /** What a pod used, in thousandths, over a window that ended at a time. */
 export interface PodMetric {
@@ -27,12 +34,14 @@ export type Target =
 export interface UsageView {
   readonly pods: readonly Pod[];
   readonly metrics: PodMetrics;
+  /** Empty for figures of pods that are no resource. */
   readonly resource: string;
   /** Only this container of each pod. */
   readonly container?: string | undefined;
   readonly target: Target;
   readonly currentReplicas: number;
   readonly nowMs: number;
+  readonly rules: UsageRules;
 }
 
 export interface Proposal {
@@ -56,7 +65,7 @@ interface Groups {
 
 /** @throws UsageError */
 export function proposalFor(view: UsageView): Proposal {
-  const { pods, target, currentReplicas } = view;
+  const { pods, target, currentReplicas, rules } = view;
   if (pods.length === 0) {
     throw new UsageError('no pods returned by selector while calculating replica count');
   }
@@ -68,7 +77,8 @@ export function proposalFor(view: UsageView): Proposal {
   }
   const asked = target.kind === 'utilization' ? requestsOf(view) : undefined;
   const measured = measure(used, target, asked);
-  const replicas = replicasFor({ groups, used, target, asked, measured, currentReplicas });
+  const isNear = nearTo(rules);
+  const replicas = replicasFor({ groups, used, target, asked, measured, currentReplicas, isNear });
   const { utilization, averageMilli } = measured;
   return { replicas, averageMilli, ...(utilization !== undefined && { utilization }) };
 }
@@ -83,17 +93,26 @@ interface Measured {
 type Amounts = ReadonlyMap<string, number>;
 
 function measure(used: Amounts, target: Target, asked: Amounts | undefined): Measured {
-  const total = sum(used.values());
-  const averageMilli = Math.trunc(total / used.size);
-  if (target.kind === 'average') return { ratio: averageMilli / target.milli, averageMilli };
-  const requests = sum([...used.keys()].map((name) => asked?.get(name) ?? 0));
+  if (target.kind === 'average') {
+    const averageMilli = Math.trunc(sum(used.values()) / used.size);
+    return { ratio: averageMilli / target.milli, averageMilli };
+  }
+  // Figures of pods that went meanwhile have nothing to be held against.
+  const known = [...used].filter(([name]) => asked?.has(name));
+  const total = sum(known.map(([, milli]) => milli));
+  const requests = sum(known.map(([name]) => asked?.get(name) ?? 0));
   if (requests === 0) throw new UsageError('no metrics returned matched known pods');
+  const averageMilli = Math.trunc(total / known.length);
   const utilization = Math.trunc((total * 100) / requests);
   return { ratio: utilization / target.percent, utilization, averageMilli };
 }
 
 const sum = (values: Iterable<number>): number => [...values].reduce((all, one) => all + one, 0);
-const isNear = (ratio: number): boolean => Math.abs(1 - ratio) <= TOLERANCE;
+/** Whether a use is so near to what is wanted that nothing changes. */
+export const nearTo =
+  ({ tolerance }: UsageRules) =>
+  (ratio: number): boolean =>
+    Math.abs(1 - ratio) <= tolerance;
 
 function replicasFor(o: {
   groups: Groups;
@@ -102,8 +121,9 @@ function replicasFor(o: {
   asked: Amounts | undefined;
   measured: Measured;
   currentReplicas: number;
+  isNear: (ratio: number) => boolean;
 }): number {
-  const { groups, used, target, asked, currentReplicas } = o;
+  const { groups, used, target, asked, currentReplicas, isNear } = o;
   const { ratio } = o.measured;
   const countsUnready = groups.unready.length > 0 && ratio > 1;
   if (!countsUnready && groups.missing.length === 0) {
@@ -112,7 +132,8 @@ function replicasFor(o: {
   // What is not known is taken to speak against the change.
   for (const name of groups.missing) {
     if (ratio < 1) used.set(name, fullUse(name, target, asked));
-    else if (ratio > 1) used.set(name, 0);
+    // A use that is exactly as wanted moves averages, as it does in the stock calculator.
+    else if (ratio > 1 || target.kind === 'average') used.set(name, 0);
   }
   if (countsUnready) for (const name of groups.unready) used.set(name, 0);
   const next = measure(used, target, asked).ratio;
@@ -138,21 +159,25 @@ function grouped(view: UsageView): Groups {
     if (isDeleting(pod) || pod.status?.phase === 'Failed') ignored?.push(name);
     else if (pod.status?.phase === 'Pending') unready?.push(name);
     else if (metric === undefined) missing?.push(name);
-    else if (view.resource === 'cpu' && isStarting(pod, metric, view.nowMs)) unready?.push(name);
+    else if (view.resource === 'cpu' && isStarting(pod, metric, view)) unready?.push(name);
     else ready += 1;
   }
   return { ready, unready: unready ?? [], missing: missing ?? [], ignored: ignored ?? [] };
 }
 
 /** Whether what a pod uses says nothing yet of what it will. */
-function isStarting({ status }: Pod, { atMs, windowMs }: PodMetric, nowMs: number): boolean {
+function isStarting(
+  { status }: Pod,
+  { atMs, windowMs }: PodMetric,
+  { nowMs, rules }: UsageView,
+): boolean {
   const condition = findCondition(status?.conditions, 'Ready');
   if (condition === undefined || status?.startTime === undefined) return true;
   const startMs = parseTime(status.startTime);
   const turnedMs = parseTime(condition.lastTransitionTime);
   const isReady = condition.status === 'True';
-  if (startMs + INITIALIZATION_MS > nowMs) return !isReady || atMs < turnedMs + windowMs;
-  return !isReady && startMs + INITIAL_READINESS_MS > turnedMs;
+  if (startMs + rules.cpuInitializationMs > nowMs) return !isReady || atMs < turnedMs + windowMs;
+  return !isReady && startMs + rules.initialReadinessMs > turnedMs;
 }
 
 /** What each pod asks for. @throws UsageError when one asks for nothing */
