@@ -42,8 +42,13 @@ export interface KindRules {
   nameMessages?(name: string): string[];
   /** Further errors. */
   validateCreate?(object: KubeObject): FieldError[];
-  /** Further errors. */
-  validateUpdate?(object: KubeObject, old: KubeObject, subresource: string): FieldError[];
+  /** Further errors. `warn` is told what is wrong but may stay. */
+  validateUpdate?(
+    object: KubeObject,
+    old: KubeObject,
+    subresource: string,
+    warn: (text: string) => void,
+  ): FieldError[];
   /** An object of this version as it was stored, brought to the present schema. May change its argument. */
   fromStore?(object: KubeObject): KubeObject;
   /** Versions only the author's webhook can turn into each other. May fail with an `ApiError`. */

@@ -90,12 +90,14 @@ export const validateCreate: Validation['validateCreate'] = (def, object, option
   ...(def.rules?.validateCreate?.(object) ?? []),
 ];
 export const validateUpdate: Validation['validateUpdate'] = (def, object, old, options = {}) => {
-  const subresource = (typeof options === 'string' ? options : options.subresource) ?? '';
+  const o = typeof options === 'string' ? { subresource: options } : options;
   return [
     ...validation().validateUpdate(def, object, old, options),
-    ...(def.rules?.validateUpdate?.(object, old, subresource) ?? []),
+    ...(def.rules?.validateUpdate?.(object, old, o.subresource ?? '', o.warn ?? unheard) ?? []),
   ];
 };
+/** Nobody listens to warnings. */
+const unheard = (): void => {};
 
 type Warnings = typeof import('./validation/warnings.ts');
 const warnings = later<Warnings>('./validation/warnings.ts');

@@ -46,6 +46,8 @@ export interface ValidationOptions {
 
 export interface UpdateOptions extends ValidationOptions {
   subresource?: string | undefined;
+  /** Told what is wrong with the object but may stay, as it was so before. */
+  readonly warn?: (text: string) => void;
 }
 
 /** Validators of one kind. Parameters are the kind's own type, known only through the table's key. */

@@ -1,56 +1,54 @@
 /** The types of built-in kinds as the checker of expressions knows them. */
-import { type TypeDef, type TypeRef, typeDef } from '@kubets/api';
-import type { Environment } from '@marcbachmann/cel-js';
-import { escapeName } from './values.ts';
+import { type TypeRef, typeDef } from '@kubets/api';
+import { escapeName } from './names.ts';
+import {
+  BOOL,
+  BYTES,
+  DOUBLE,
+  DYN,
+  INT,
+  listOf,
+  mapOf,
+  objectType,
+  STRING,
+  TIMESTAMP,
+  type Type,
+} from './types.ts';
 
-/** Declares built-in types, each once. A type that holds itself is `dyn` where it does so. */
-export class BuiltinTypes {
-  readonly #env: Environment;
-  readonly #names = new Map<string, string>();
+/** A type of the object model, `apps.v1.Deployment`. Its fields are looked up when they are asked for. */
+export const builtinType = (typeName: string): Type =>
+  objectType(typeName, () => fieldsOf(typeName));
 
-  constructor(env: Environment) {
-    this.#env = env;
+const known = new Map<string, ReadonlyMap<string, Type>>();
+
+/** As many as there are types in the object model, at most. */
+function fieldsOf(typeName: string): ReadonlyMap<string, Type> {
+  const before = known.get(typeName);
+  if (before !== undefined) return before;
+  const fields = new Map<string, Type>();
+  for (const { name, type } of typeDef(typeName).fields.values()) {
+    const shown = escapeName(name);
+    if (shown !== undefined) fields.set(shown, typeOf(type));
   }
-
-  /** The name of a type of the object model, `apps.v1.Deployment`. */
-  of(typeName: string): string {
-    const known = this.#names.get(typeName);
-    if (known !== undefined) return known;
-    this.#names.set(typeName, 'dyn');
-    const name = typeName.replaceAll(/\W/g, '_');
-    this.#env.registerType({ name, schema: this.#fields(typeDef(typeName)) });
-    for (const other of [name, 'null']) {
-      this.#env.registerOperator(`${name} == ${other}`, () => true);
-    }
-    this.#names.set(typeName, name);
-    return name;
-  }
-
-  #fields({ fields }: TypeDef): Record<string, string> {
-    const types: Record<string, string> = {};
-    for (const { name, type } of fields.values()) {
-      const shown = escapeName(name);
-      if (shown !== undefined) types[shown] = this.#type(type);
-    }
-    return types;
-  }
-
-  #type(type: TypeRef): string {
-    if (type.kind === 'list') return `list<${this.#type(type.of)}>`;
-    if (type.kind === 'map') return `map<string, ${this.#type(type.of)}>`;
-    if (type.kind === 'struct') return this.of(type.name);
-    return SCALARS[type.kind] ?? 'dyn';
-  }
+  known.set(typeName, fields);
+  return fields;
 }
 
-const SCALARS: Readonly<Partial<Record<TypeRef['kind'], string>>> = {
-  string: 'string',
-  quantity: 'string',
-  bool: 'bool',
-  int32: 'int',
-  int64: 'int',
-  double: 'double',
-  bytes: 'bytes',
-  time: 'google.protobuf.Timestamp',
-  microTime: 'google.protobuf.Timestamp',
+function typeOf(type: TypeRef): Type {
+  if (type.kind === 'list') return listOf(typeOf(type.of));
+  if (type.kind === 'map') return mapOf(STRING, typeOf(type.of));
+  if (type.kind === 'struct') return builtinType(type.name);
+  return SCALARS[type.kind] ?? DYN;
+}
+
+const SCALARS: Readonly<Partial<Record<TypeRef['kind'], Type>>> = {
+  string: STRING,
+  quantity: STRING,
+  bool: BOOL,
+  int32: INT,
+  int64: INT,
+  double: DOUBLE,
+  bytes: BYTES,
+  time: TIMESTAMP,
+  microTime: TIMESTAMP,
 };

@@ -42,6 +42,7 @@ const BYTES_A_CHARACTER = 4;
 
 /** The most elements of a list or map, or characters of a text; undefined of anything else. */
 export function mostElements(schema: Schema): number | undefined {
+  if (schema['x-kubernetes-int-or-string']) return ENCLOSED_BYTES;
   if (schema.type === 'array') {
     const { maxItems } = schema;
     return maxItems ?? Math.floor(ENCLOSED_BYTES / (leastBytes(inner(schema.items)) + 1));

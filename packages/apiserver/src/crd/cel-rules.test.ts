@@ -37,7 +37,7 @@ function ruled(...rules: ValidationRule[]): RulesOfSchema {
 }
 
 const said = (rules: RulesOfSchema, spec: object, old?: object): string[] =>
-  rules.errors(object(spec), old && object(old)).map(String);
+  rules.findings(object(spec), old && object(old)).errors.map(String);
 
 describe('a rule that holds', () => {
   const rules = [
@@ -51,8 +51,8 @@ describe('a rule that holds', () => {
     'self.t < timestamp("2021-01-01T00:00:00Z") && self.t.getFullYear() == 2020',
     'self.d == duration("1h")',
     'type(self.either) == int ? self.either > 2 : false',
-    'self.any.z == 1',
-    'has(self.s) && !has(self.any.nope)',
+    'self.any == self.any',
+    'has(self.s) && !has(self.m.nope)',
     'self.l.isSorted() && self.l.join(",") == "a,b"',
     'self.l.indexOf("b") == 1 && self.l.max() == "b" && self.l.min() == "a"',
     'self.s.matches("^a") && self.s.find("b+") == "b" && self.s.findAll("[ab]").size() == 2',
@@ -77,7 +77,7 @@ describe('a rule that does not hold', () => {
       'spec: Invalid value: "object": is 1',
     ],
     [
-      { ...FALSE, message: 'm', messageExpression: 'self.any.nope' },
+      { ...FALSE, message: 'm', messageExpression: 'self.l[9]' },
       'spec: Invalid value: "object": m',
     ],
     [{ ...FALSE, message: 'm', messageExpression: "''" }, 'spec: Invalid value: "object": m'],
@@ -91,12 +91,12 @@ describe('a rule that does not hold', () => {
     ],
     [{ ...FALSE, reason: 'FieldValueDuplicate' }, 'spec: Duplicate value: "object"'],
     [
-      { rule: 'self.any.nope == 1', message: 'm' },
+      { rule: 'self.m.nope == 1', message: 'm' },
       'spec: Invalid value: "object": no such key: nope evaluating rule: m',
     ],
     [
       { rule: 'self.i / 0 == 1' },
-      'spec: Invalid value: "object": divide by zero evaluating rule: self.i / 0 == 1',
+      'spec: Invalid value: "object": division by zero evaluating rule: self.i / 0 == 1',
     ],
     [
       { rule: 'self.l[5] == "a"' },
@@ -149,11 +149,53 @@ describe('a rule about a change', () => {
     assert.deepEqual(said(rules, { ...VALUE, i: 2 }, { ...VALUE, i: 3 }), []);
   });
 
-  it('other rules leave alone what has not changed', () => {
+  it('other rules leave alone what has not changed, and tell of it', () => {
     const rules = ruled({ rule: 'self.i > 9' });
     assert.deepEqual(said(rules, VALUE, VALUE), []);
+    const { tolerated } = rules.findings(object(VALUE), object(VALUE));
+    const text = 'spec: Invalid value: "object": failed rule: self.i > 9';
+    assert.deepEqual(tolerated.map(String), [text]);
     assert.equal(said(rules, VALUE, { ...VALUE, i: 0 }).length, 1);
   });
+
+  it('what is in a list without keys has changed with the list', () => {
+    const items = { type: 'string', 'x-kubernetes-validations': [{ rule: "self != 'a'" }] };
+    const spec = {
+      type: 'object',
+      properties: { l: { type: 'array', items }, n: { type: 'integer' } },
+    };
+    const rules = new RulesOfSchema({ type: 'object', properties: { spec } });
+    const paths = (now: object, old: object): unknown => {
+      const { errors, tolerated } = rules.findings(object(now), object(old));
+      return [errors, tolerated].map((all) => all.map(({ field }) => field));
+    };
+    assert.deepEqual(paths({ l: ['a'], n: 2 }, { l: ['a'], n: 1 }), [[], ['spec.l[0]']]);
+    assert.deepEqual(paths({ l: ['a', 'b'] }, { l: ['a'] }), [['spec.l[0]'], []]);
+  });
+});
+
+describe('rules that together cost too much', () => {
+  it('end the evaluation', () => {
+    const l = Array.from({ length: 400 }, () => 'a');
+    const rule = 'self.l.all(a, self.l.all(b, a == b))';
+    const rules = ruled(...Array.from({ length: 20 }, () => ({ rule, message: 'm' })));
+    assert.deepEqual(said(rules, { ...VALUE, l }), [
+      'spec: Invalid value: "object": validation failed due to running out of cost budget, no further validation rules will be run',
+    ]);
+  });
+});
+
+it('a field below a map is named by its key', () => {
+  const rule = { rule: 'false', fieldPath: ".m['a.b']" };
+  assert.deepEqual(said(ruled(rule), VALUE), [
+    'spec.m[a.b]: Invalid value: "object": failed rule: false',
+  ]);
+});
+
+it('operands that do not fit are told of in full', () => {
+  assert.deepEqual(said(ruled({ rule: 'self.either + 1 == 2' }), { ...VALUE, either: 'a' }), [
+    `spec: Invalid value: "object": 'no such overload': call arguments did not match a supported operator, function or macro signature for rule: self.either + 1 == 2`,
+  ]);
 });
 
 it('rules are found wherever they are', () => {

@@ -1,6 +1,7 @@
 /** The rules of a schema (`x-kubernetes-validations`); the engine is loaded when a schema has any. */
 import { createRequire } from 'node:module';
-import type { fieldErrors, KubeObject } from '@kubets/api';
+import type { KubeObject } from '@kubets/api';
+import type { RuleFindings } from './compiled-rules.ts';
 import { hasRules, type Schema } from './structural.ts';
 
 const load = createRequire(import.meta.url);
@@ -18,9 +19,9 @@ export class RulesOfSchema {
   }
 
   /** Everything the rules say against an object, or against its change from `old`. */
-  errors(object: KubeObject, old?: KubeObject): fieldErrors.FieldError[] {
+  findings(object: KubeObject, old?: KubeObject): RuleFindings {
     const { RuleTree } = load('./compiled-rules.ts') as Compiled;
     this.#tree ??= new RuleTree(this.#schema);
-    return this.#tree.errors(object, old);
+    return this.#tree.findings(object, old);
   }
 }

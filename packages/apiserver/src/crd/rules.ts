@@ -52,7 +52,7 @@ export function rulesOf(crd: CustomResourceDefinition, version: Version): KindRu
     prepareForUpdate: (object, old, subresource) =>
       prepareUpdate(version, { object, old, subresource }),
     validateCreate: (object) => checks.errors(object),
-    validateUpdate: (object, old) => checks.errors(object, old),
+    validateUpdate: (object, old, _subresource, warn) => checks.errors(object, { old, warn }),
     fromStore: (object) => atSchema(object, schema),
     selectable: { paths: selectablePaths([version]), cached: selectablePaths(crd.spec.versions) },
     columns,
@@ -169,8 +169,12 @@ class Checks {
     this.#rules = new RulesOfSchema(schema);
   }
 
-  errors(object: KubeObject, old?: KubeObject): FieldError[] {
-    const before = old && { value: body(old) };
+  /** @param change what the object was, and who is told of what may stay wrong */
+  errors(
+    object: KubeObject,
+    change?: { readonly old: KubeObject; readonly warn: (text: string) => void },
+  ): FieldError[] {
+    const before = change && { value: body(change.old) };
     const value = body(object);
     const errors = [
       ...validateValue(value, this.#schema, '', before),
@@ -180,7 +184,9 @@ class Checks {
     ];
     if (!this.#rules.any) return errors;
     if (!errors.some((error) => BLOCKING.has(error.type))) {
-      return [...errors, ...this.#rules.errors(object, old)];
+      const found = this.#rules.findings(object, change?.old);
+      for (const one of found.tolerated) change?.warn(String(one));
+      return [...errors, ...found.errors];
     }
     const nothing = new fieldErrors.GoText('"null"');
     return [...errors, fieldErrors.invalid('<nil>', nothing, SKIPPED_RULES)];

@@ -1,12 +1,12 @@
 /** Whether the schema of a definition is structural; texts are the stock server's. */
 import { fieldErrors, goQuote, isJsonObject, type ValidationRule } from '@kubets/api';
-import type { ASTNode } from '@marcbachmann/cel-js';
-import { estimatedCost } from '../cel/cost.ts';
+import { objectSchema } from '../cel/declared.ts';
+import type { Expression } from '../cel/engine.ts';
 import { CompileError } from '../cel/errors.ts';
-import { objectSchema } from '../cel/schema-types.ts';
+import { estimatedCost } from '../cel/estimate.ts';
 import { mostInRequest } from '../cel/sizes.ts';
-import { compileMessage, compileRule } from './compiled-rules.ts';
-import { regexpProblem } from './go-regexp.ts';
+import { regexpProblem } from '../regexp/problem.ts';
+import { compileMessage, compileRule, declaredSelf } from './compiled-rules.ts';
 import { costFault, type RuleCost, totalFaults } from './rule-costs.ts';
 import { patternOf, validateValue } from './schema-validation.ts';
 import type { Schema } from './structural.ts';
@@ -323,10 +323,14 @@ function ruleErrors(ruled: Ruled, isRoot: boolean, costs: RuleCost[]): FieldErro
   const errors: FieldError[] = [];
   const { schema, path, uncorrelated } = ruled;
   const isObject = isRoot || schema['x-kubernetes-embedded-resource'] === true;
-  const typed = isObject ? objectSchema(schema) : schema;
+  const self = declaredSelf(isObject ? objectSchema(schema) : schema);
+  const known = new Map([
+    ['self', self],
+    ['oldSelf', self],
+  ]);
   const most = ruled.most ?? mostInRequest(schema);
-  const reckon = (what: 'rule' | 'messageExpression', at: string, ast: ASTNode): void => {
-    const one = { path: at, cost: estimatedCost(ast, schema) * most };
+  const reckon = (what: 'rule' | 'messageExpression', at: string, of: Expression): void => {
+    const one = { path: at, cost: estimatedCost(of.checked, known).max * most };
     costs.push(one);
     const fault = costFault(what, one);
     if (fault !== undefined) errors.push(fault);
@@ -341,18 +345,18 @@ function ruleErrors(ruled: Ruled, isRoot: boolean, costs: RuleCost[]): FieldErro
       errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
     }
     const prefix = 'compilation failed: ';
-    const work = () => compileRule(typed, rule);
+    const work = () => compileRule(self, rule);
     const made = compiled(errors, rule, `${at}.rule`, { prefix, work });
-    if (made) reckon('rule', `${at}.rule`, made.expression.ast);
+    if (made) reckon('rule', `${at}.rule`, made.expression);
     if (made?.isTransition && uncorrelated !== undefined && !rule.optionalOldSelf) {
       const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
       errors.push(invalid(`${at}.rule`, rule.rule, why));
     }
     const message = compiled(errors, rule, `${at}.messageExpression`, {
       prefix: `messageExpression ${prefix}`,
-      work: () => compileMessage(typed, rule),
+      work: () => compileMessage(self, rule),
     });
-    if (message) reckon('messageExpression', `${at}.messageExpression`, message.ast);
+    if (message) reckon('messageExpression', `${at}.messageExpression`, message);
   });
   return errors;
 }

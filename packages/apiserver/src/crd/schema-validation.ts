@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fieldErrors, isJsonObject, type JsonObject } from '@kubets/api';
+import { goPattern, PatternError } from '../regexp/pattern.ts';
 import { hasFormat } from './formats.ts';
 import { goFloat, shown } from './go-values.ts';
 import { itemSchema, memberSchema, type Schema } from './structural.ts';
@@ -90,29 +91,13 @@ function checkText(errors: FieldError[], text: string, schema: Schema, path: str
   if (format && !hasFormat(text, format)) errors.push(typeError(path, format, text));
 }
 
-const patterns = new Map<string, RegExp | undefined>();
-const MAX_PATTERNS = 1_000;
-
-/** A compiled pattern, or undefined when it cannot be compiled. */
+/** A pattern as Go reads it, or undefined when it cannot be compiled. */
 export function patternOf(source: string): RegExp | undefined {
-  if (patterns.has(source)) return patterns.get(source);
-  let made: RegExp | undefined;
   try {
-    made = new RegExp(source, 'u');
-  } catch {
-    made = looserPattern(source);
-  }
-  if (patterns.size >= MAX_PATTERNS) patterns.clear();
-  patterns.set(source, made);
-  return made;
-}
-
-/** Go takes escapes that strict patterns here do not. */
-function looserPattern(source: string): RegExp | undefined {
-  try {
-    return new RegExp(source);
-  } catch {
-    return undefined;
+    return goPattern(source);
+  } catch (error) {
+    if (error instanceof PatternError) return undefined;
+    throw error;
   }
 }
 

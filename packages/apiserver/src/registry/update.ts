@@ -162,7 +162,8 @@ async function attemptUpdate(
   let stored = false;
   try {
     prepareForUpdate(def, object, oldObject, target.subresource || undefined);
-    const errors = validateUpdate(def, object, oldObject, target.subresource || undefined);
+    const options = { ...(target.subresource && { subresource: target.subresource }) };
+    const errors = validateUpdate(def, object, oldObject, { ...options, warn: ctx.warn });
     if (errors.length > 0) throw invalid(def, target.name, errors);
     const seen = { object: window.of(object), oldObject: shown.oldObject };
     const validated = deps.admission.validate(admissionOf(target, 'UPDATE', seen, ctx));

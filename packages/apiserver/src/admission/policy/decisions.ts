@@ -1,7 +1,8 @@
 /** What expressions learn of rights: expressions do not wait, authorisers may have to. */
 import { errorMessage } from '@kubets/platform';
 import { serviceAccountGroups, serviceAccountUsername } from '../../auth/identity.ts';
-import type { RightsAnswer, RightsQuestion } from '../../cel/authorization-functions.ts';
+import { CostError, EvaluationFailure } from '../../cel/errors.ts';
+import type { RightsAnswer, RightsQuestion } from '../../cel/library/authorization.ts';
 import { MAX_DECISIONS } from '../../cel/limits.ts';
 import type { AuthorizationAttributes, Authorizer, UserInfo } from '../../ports.ts';
 
@@ -26,10 +27,10 @@ export class Decisions {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     if (this.#known.size + this.#open.size >= MAX_DECISIONS) {
-      throw new Error('call cost exceeds limit');
+      throw new CostError();
     }
     this.#open.set(key, question);
-    throw new Error('undecided');
+    throw new EvaluationFailure('undecided');
   };
 
   /** Does work that evaluates expressions until all that they ask is answered. */

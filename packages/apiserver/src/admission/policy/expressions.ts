@@ -1,13 +1,15 @@
 /** Policies compiled, and what they say of a write. Loaded with the first policy or condition. */
 import type { MatchCondition, ValidatingAdmissionPolicySpec } from '@kubets/api';
-import { AUTHORIZER_TYPE } from '../../cel/authorization-functions.ts';
 import {
   CompileError,
   compile,
+  type Environment,
   EvaluationFailure,
   type Expression,
-  newEnvironment,
 } from '../../cel/engine.ts';
+import { AUTHORIZER_TYPE } from '../../cel/library/authorization.ts';
+import { DYN, type Kind, type Type, typeText } from '../../cel/types.ts';
+import { NamedValues } from '../../cel/values.ts';
 
 /** Names that expressions of policies and webhooks may use everywhere. */
 const ALWAYS = ['object', 'oldObject', 'request', 'namespaceObject'] as const;
@@ -23,44 +25,61 @@ export interface Surroundings {
   readonly isPolicy: boolean;
 }
 
-const WANTED: Readonly<Record<Place, 'bool' | 'string' | 'text' | 'any'>> = {
-  condition: 'bool',
-  validation: 'bool',
-  message: 'string',
-  value: 'text',
-  variable: 'any',
+const WANTED: Readonly<Record<Place, readonly Kind[]>> = {
+  condition: ['bool'],
+  validation: ['bool'],
+  message: ['string'],
+  value: ['string', 'null'],
+  variable: [],
 };
 
 type Facts = Readonly<Record<string, unknown>>;
 
 /** The names an expression may use, and their types where there is no other. */
-export function namesAt(place: Place, { hasParams, isPolicy }: Surroundings): [string, string][] {
-  return [
-    ...ALWAYS.map((name): [string, string] => [name, 'dyn']),
-    ...(hasParams ? [['params', 'dyn'] as [string, string]] : []),
-    ...(isPolicy ? [['variables', 'dyn'] as [string, string]] : []),
-    // A message may not tell about the rights of users.
-    ...(place === 'message' ? [] : [['authorizer', AUTHORIZER_TYPE] as [string, string]]),
-  ];
+export function namesAt(place: Place, { hasParams, isPolicy }: Surroundings): Environment {
+  const names = new Map<string, Type>(ALWAYS.map((name) => [name, DYN]));
+  if (hasParams) names.set('params', DYN);
+  if (isPolicy) names.set('variables', DYN);
+  // A message may not tell about the rights of users.
+  if (place !== 'message') names.set('authorizer', AUTHORIZER_TYPE);
+  return names;
 }
 
 /** Compiles one expression. @throws CompileError */
 export function compileExpression(source: string, place: Place, around: Surroundings): Expression {
-  const types = newEnvironment();
-  const names = namesAt(place, around);
-  for (const [name, type] of names) types.registerVariable(name, type);
-  const { expression, type } = compile(source, { types, variables: names.map(([name]) => name) });
+  const expression = compile(source, namesAt(place, around));
   const wanted = WANTED[place];
-  if (wanted === 'any' || type === 'dyn' || type === wanted) return expression;
-  if (wanted !== 'text') throw new CompileError(`must evaluate to ${wanted} but got ${type}`);
-  if (type === 'string' || type === 'null') return expression;
-  throw new CompileError(`must evaluate to string or null_type but got ${type}`);
+  const { kind } = expression.type;
+  if (wanted.length === 0 || kind === 'dyn' || wanted.includes(kind)) return expression;
+  const names = wanted.map((one) => (one === 'null' ? 'null_type' : one)).join(' or ');
+  throw new CompileError(`must evaluate to ${names} but got ${typeText(expression.type)}`);
 }
 
 /** What an expression that could not be evaluated says for itself. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
 }
+
+/** What the expressions of one policy, or the conditions of one webhook, may still cost together. */
+class Budget {
+  #left: number;
+
+  constructor(units: number) {
+    this.#left = units;
+  }
+
+  /** @throws ExpressionError when it is used up */
+  pay(cost: number): void {
+    this.#left -= cost;
+    if (this.#left < 0) throw new ExpressionError(OUT_OF_BUDGET);
+  }
+}
+
+/** The stock server's bounds. */
+const POLICY_BUDGET = 10_000_000;
+const CONDITIONS_BUDGET = 2_500_000;
+const OUT_OF_BUDGET =
+  'validation failed due to running out of cost budget, no further validation rules will be run';
 
 class Source {
   readonly #text: string;
@@ -72,12 +91,14 @@ class Source {
   }
 
   /** @throws ExpressionError */
-  evaluate(facts: Facts): unknown {
+  evaluate(facts: Facts, budget: Budget): unknown {
     if (typeof this.#compiled === 'string') {
       throw new ExpressionError(`compilation error: ${this.#compiled}`);
     }
+    const outcome = this.#compiled.measure(facts);
+    budget.pay(outcome.cost);
     try {
-      return this.#compiled.evaluate(facts);
+      return outcome.value();
     } catch (error) {
       if (!(error instanceof EvaluationFailure)) throw error;
       throw new ExpressionError(`expression '${this.#text}' resulted in error: ${error.message}`);
@@ -106,10 +127,11 @@ export class Conditions {
 
   /** False as soon as one does not hold. @throws ExpressionError when none is false but one fails */
   hold(facts: Facts): boolean {
+    const budget = new Budget(CONDITIONS_BUDGET);
     const failures: string[] = [];
     for (const condition of this.#conditions) {
       try {
-        if (condition.evaluate(facts) !== true) return false;
+        if (condition.evaluate(facts, budget) !== true) return false;
       } catch (error) {
         if (!(error instanceof ExpressionError)) throw error;
         failures.push(error.message);
@@ -181,18 +203,21 @@ export class CompiledPolicy {
   }
 
   findings(given: Facts): Findings {
-    const facts = { ...given, variables: this.#lazyVariables(given) };
+    const budget = new Budget(POLICY_BUDGET);
+    const facts = { ...given, variables: this.#lazyVariables(given, budget) };
     try {
       if (!this.#conditions.hold(facts)) return NOTHING;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       return { verdicts: [failed(error, 0)], notes: [] };
     }
-    const verdicts = this.#validations.flatMap((one, i) => verdictOf(one, i, facts) ?? []);
+    const verdicts = this.#validations.flatMap(
+      (one, i) => verdictOf(one, i, { facts, budget }) ?? [],
+    );
     const notes: [string, string][] = [];
     this.#annotations.forEach(({ key, source }, i) => {
       try {
-        const value = source.evaluate(facts);
+        const value = source.evaluate(facts, budget);
         if (typeof value === 'string' && value.trim() !== '') notes.push([key, value.trim()]);
       } catch (error) {
         if (!(error instanceof ExpressionError)) throw error;
@@ -203,23 +228,21 @@ export class CompiledPolicy {
   }
 
   /** Each is computed when first spoken of, and may speak of those before it. */
-  #lazyVariables(given: Facts): object {
-    const variables = {};
+  #lazyVariables(given: Facts, budget: Budget): NamedValues {
+    const makers = new Map<string, () => unknown>();
+    const variables = new NamedValues(makers);
     for (const { name, source } of this.#variables) {
       let known: { readonly value: unknown } | undefined;
-      Object.defineProperty(variables, name, {
-        enumerable: true,
-        get(): unknown {
-          try {
-            known ??= { value: source.evaluate({ ...given, variables }) };
-          } catch (error) {
-            if (!(error instanceof ExpressionError)) throw error;
-            throw new EvaluationFailure(
-              `composited variable "${name}" fails to evaluate: ${error.message}`,
-            );
-          }
-          return known.value;
-        },
+      makers.set(name, () => {
+        try {
+          known ??= { value: source.evaluate({ ...given, variables }, budget) };
+        } catch (error) {
+          if (!(error instanceof ExpressionError)) throw error;
+          throw new EvaluationFailure(
+            `composited variable "${name}" fails to evaluate: ${error.message}`,
+          );
+        }
+        return known.value;
       });
     }
     return variables;
@@ -232,20 +255,26 @@ const failed = ({ message }: ExpressionError, index: number): Verdict => ({
   isFailure: true,
 });
 
-function verdictOf(one: Validation, index: number, facts: Facts): Verdict | undefined {
+/** One evaluation of a policy. */
+interface Asked {
+  readonly facts: Facts;
+  readonly budget: Budget;
+}
+
+function verdictOf(one: Validation, index: number, asked: Asked): Verdict | undefined {
   try {
-    if (one.expression.evaluate(facts) === true) return undefined;
+    if (one.expression.evaluate(asked.facts, asked.budget) === true) return undefined;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     return failed(error, index);
   }
-  const message = ownMessage(one, facts) ?? (one.message || `failed expression: ${one.text}`);
+  const message = ownMessage(one, asked) ?? (one.message || `failed expression: ${one.text}`);
   return { message, reason: one.reason, isFailure: false, index };
 }
 
-function ownMessage(one: Validation, facts: Facts): string | undefined {
+function ownMessage(one: Validation, { facts, budget }: Asked): string | undefined {
   try {
-    const made = one.messageExpression?.evaluate(facts);
+    const made = one.messageExpression?.evaluate(facts, budget);
     if (typeof made !== 'string') return undefined;
     const text = made.trim();
     return text === '' || text.includes('\n') ? undefined : text;

@@ -1,6 +1,6 @@
 import type { KubeObject } from '@kubets/api';
-import { AuthorizerValue } from '../../cel/authorization-functions.ts';
-import { plainValue } from '../../cel/values.ts';
+import { plainValue } from '../../cel/json-values.ts';
+import { AuthorizerValue } from '../../cel/library/authorization.ts';
 import type { AdmissionAttributes } from '../../ports.ts';
 import { admissionRequest, namedObject } from '../webhooks/review.ts';
 import type { Decisions } from './decisions.ts';

@@ -6,9 +6,10 @@ import type {
   KindRegistry,
   ValidatingAdmissionPolicy,
 } from '@kubets/api';
-import { BuiltinTypes } from '../../cel/builtin-types.ts';
-import { CompileError, compile, newEnvironment } from '../../cel/engine.ts';
-import { objectSchema, TypeNames } from '../../cel/schema-types.ts';
+import { builtinType } from '../../cel/builtin-types.ts';
+import { declared, objectSchema } from '../../cel/declared.ts';
+import { CompileError, compile, type Environment } from '../../cel/engine.ts';
+import { DYN, type Type } from '../../cel/types.ts';
 import { namesAt, type Place } from './expressions.ts';
 
 /** Kinds looked at, at most: as upstream. */
@@ -20,12 +21,9 @@ export interface KnownTypes {
   readonly definitions: readonly CustomResourceDefinition[];
 }
 
-type Environment = ReturnType<typeof newEnvironment>;
-
 interface Checked {
   readonly text: string;
   readonly types: Environment;
-  readonly names: readonly string[];
 }
 
 /**
@@ -43,7 +41,6 @@ export function typeWarnings(
     return kinds.map((def) => ({
       text: `${def.apiVersion}, Kind=${def.kind}`,
       types: typesFor(def, known.definitions, names),
-      names: names.map(([name]) => name),
     }));
   };
   const [forRules, forMessages] = [checkedAt('validation'), checkedAt('message')];
@@ -63,20 +60,16 @@ function warningsOf(
   source: string,
   checked: readonly Checked[],
 ): ExpressionWarning[] {
-  const faults = checked.flatMap(({ text, types, names }) => {
-    const fault = faultOf(source, types, names);
+  const faults = checked.flatMap(({ text, types }) => {
+    const fault = faultOf(source, types);
     return fault === undefined ? [] : [`${text}: ${fault}\n`];
   });
   return faults.length === 0 ? [] : [{ fieldRef, warning: faults.join('\n') }];
 }
 
-function faultOf(
-  source: string,
-  types: Environment,
-  variables: readonly string[],
-): string | undefined {
+function faultOf(source: string, types: Environment): string | undefined {
   try {
-    compile(source, { types, variables });
+    compile(source, types);
     return undefined;
   } catch (error) {
     if (error instanceof CompileError) return error.message;
@@ -109,25 +102,19 @@ function named(all: readonly string[] | null | undefined): readonly string[] {
 function typesFor(
   def: KindDef,
   definitions: readonly CustomResourceDefinition[],
-  names: readonly (readonly [string, string])[],
+  names: Environment,
 ): Environment {
-  const types = newEnvironment();
-  const objectType = typeOf(def, definitions, types);
-  for (const [name, type] of names) {
-    types.registerVariable(name, name === 'object' || name === 'oldObject' ? objectType : type);
-  }
+  const types = new Map(names);
+  const objectType = typeOf(def, definitions);
+  for (const name of ['object', 'oldObject']) types.set(name, objectType);
   return types;
 }
 
-function typeOf(
-  def: KindDef,
-  definitions: readonly CustomResourceDefinition[],
-  types: Environment,
-): string {
-  if (def.rules?.unstructured !== true) return new BuiltinTypes(types).of(def.typeName);
+function typeOf(def: KindDef, definitions: readonly CustomResourceDefinition[]): Type {
+  if (def.rules?.unstructured !== true) return builtinType(def.typeName);
   const isIts = ({ spec }: CustomResourceDefinition): boolean =>
     spec.group === def.group && spec.names.plural === def.resource;
   const versions = definitions.find(isIts)?.spec.versions ?? [];
   const schema = versions.find(({ name }) => name === def.version)?.schema?.openAPIV3Schema;
-  return schema === undefined ? 'dyn' : new TypeNames(types).of(objectSchema(schema));
+  return (schema && declared(objectSchema(schema), def.kind)?.type) ?? DYN;
 }

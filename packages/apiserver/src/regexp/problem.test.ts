@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { regexpProblem } from './go-regexp.ts';
+import { regexpProblem } from './problem.ts';
 
 const REFUSED: readonly [string, string][] = [
   ['(', 'missing closing ): `(`'],
