@@ -83,4 +83,30 @@ describe('the fields of a kind', () => {
     });
     assert.equal(fieldSelectorFor(pod, 'spec.nodeName=n').length, 1);
   });
+
+  test('what a selector may name differs from kind to kind', () => {
+    const cases = [
+      ['v1', 'Node', 'metadata.namespace', 'field label not supported: metadata.namespace'],
+      ['v1', 'Namespace', 'name', 'field label not supported: name'],
+      ['v1', 'PersistentVolume', 'name', '"name" is not a known field selector'],
+      ['apps/v1', 'ReplicaSet', 'status.replicas', '"status.replicas" is not a known field'],
+      ['batch/v1', 'Job', 'spec.x', 'field label "spec.x" not supported for batchv1.Job'],
+      ['certificates.k8s.io/v1', 'CertificateSigningRequest', 'metadata.namespace', 'field label'],
+    ] as const;
+    for (const [version, kind, field, message] of cases) {
+      const found = { message: new RegExp(`^${message}`) };
+      assert.throws(() => fieldSelectorFor(builtinKind(version, kind), `${field}=x`), found);
+    }
+    const cluster = builtinKind('rbac.authorization.k8s.io/v1', 'ClusterRole');
+    assert.equal(fieldSelectorFor(cluster, 'metadata.namespace=').length, 1);
+  });
+
+  test('the older name of a pod’s node, and addresses that are never compared', () => {
+    const def = builtinKind('v1', 'Pod');
+    const [term] = fieldSelectorFor(def, 'spec.host=a');
+    assert.deepEqual(term, { field: 'spec.nodeName', operator: '=', value: 'a' });
+    const pod = { metadata: { name: 'p' }, status: { podIP: '1.2.3.4' } };
+    const seen = selectableFields(def, pod);
+    assert.deepEqual([seen['status.podIP'], seen['status.podIPs']], ['1.2.3.4', '']);
+  });
 });

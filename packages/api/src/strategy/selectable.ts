@@ -1,12 +1,18 @@
 /** The fields of each kind a field selector may name, and their values. */
-import { badRequest } from '../errors.ts';
+import { type ApiError, badRequest } from '../errors.ts';
+import { goQuote } from '../go-text.ts';
 import { isJsonObject, type KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
 import { type ParsedFieldSelector, parseFieldSelector } from '../selectors/fields.ts';
 
-/** Dotted paths beyond `metadata.name` and `metadata.namespace`, by `group/Kind`. */
+const NAME = 'metadata.name';
+const NAMESPACE = 'metadata.namespace';
+const BOTH: readonly string[] = [NAME, NAMESPACE];
+
+/** All a selector may name, by `group/Kind`; other kinds take the name and the namespace. */
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   '/Pod': [
+    ...BOTH,
     'spec.nodeName',
     'spec.restartPolicy',
     'spec.schedulerName',
@@ -17,14 +23,13 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
     'status.podIPs',
     'status.nominatedNodeName',
   ],
-  '/Node': ['spec.unschedulable'],
-  '/Namespace': ['status.phase', 'name'],
-  '/Secret': ['type'],
-  '/Service': ['spec.clusterIP', 'spec.type'],
-  '/ReplicationController': ['status.replicas'],
-  '/PersistentVolume': ['name'],
-  '/PersistentVolumeClaim': ['name'],
+  '/Node': [NAME, 'spec.unschedulable'],
+  '/Namespace': [NAME, 'status.phase'],
+  '/Secret': [...BOTH, 'type'],
+  '/Service': [...BOTH, 'spec.clusterIP', 'spec.type'],
+  '/ReplicationController': [...BOTH, 'status.replicas'],
   '/Event': [
+    ...BOTH,
     'involvedObject.kind',
     'involvedObject.namespace',
     'involvedObject.name',
@@ -38,6 +43,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
     'type',
   ],
   'events.k8s.io/Event': [
+    ...BOTH,
     'regarding.kind',
     'regarding.namespace',
     'regarding.name',
@@ -49,10 +55,17 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
     'reportingController',
     'type',
   ],
-  'apps/ReplicaSet': ['status.replicas'],
-  'batch/Job': ['status.successful'],
-  'certificates.k8s.io/CertificateSigningRequest': ['spec.signerName'],
+  'batch/Job': [...BOTH, 'status.successful'],
+  'certificates.k8s.io/CertificateSigningRequest': [NAME, 'spec.signerName'],
 };
+
+/** Older names that mean the same. */
+const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '/Pod': { 'spec.host': 'spec.nodeName' },
+};
+
+/** May be named, but has no value. */
+const WITHOUT_VALUE = 'status.podIPs';
 
 function valueAt(object: unknown, path: string): string {
   let at: unknown = object;
@@ -70,14 +83,10 @@ const NUMBERS: ReadonlySet<string> = new Set(['status.replicas', 'status.success
 
 function fieldValue(object: KubeObject, path: string): string {
   switch (path) {
-    case 'name':
-      return object.metadata.name ?? '';
     case 'source':
       return valueAt(object, 'source.component') || valueAt(object, 'reportingComponent');
     case 'status.successful':
       return valueAt(object, 'status.succeeded') || '0';
-    case 'status.podIPs':
-      return valueAt(object, 'status.podIP');
     default: {
       const value = valueAt(object, path);
       if (value === '' && BOOLEANS.has(path)) return 'false';
@@ -88,23 +97,38 @@ function fieldValue(object: KubeObject, path: string): string {
 
 /** The values a field selector sees. Missing values are empty strings. */
 export function selectableFields(def: KindDef, object: KubeObject): Record<string, string> {
-  const out: Record<string, string> = { 'metadata.name': object.metadata.name ?? '' };
-  if (def.namespaced) out['metadata.namespace'] = object.metadata.namespace ?? '';
+  const out: Record<string, string> = { [NAME]: object.metadata.name ?? '' };
+  if (def.namespaced) out[NAMESPACE] = object.metadata.namespace ?? '';
   const paths = def.rules?.selectable?.cached ?? FIELDS[`${def.group}/${def.kind}`] ?? [];
-  for (const path of paths) out[path] = fieldValue(object, path);
+  for (const path of paths) {
+    if (BOTH.includes(path)) continue;
+    out[path] = path === WITHOUT_VALUE ? '' : fieldValue(object, path);
+  }
   return out;
+}
+
+function unknownField(def: KindDef, field: string, special: boolean): ApiError {
+  if (`${def.group}/${def.kind}` === 'batch/Job') {
+    return badRequest(`field label ${goQuote(field)} not supported for batchv1.Job`);
+  }
+  if (special) return badRequest(`field label not supported: ${field}`);
+  const only = 'only "metadata.name", "metadata.namespace"';
+  return badRequest(`${goQuote(field)} is not a known field selector: ${only}`);
+}
+
+function fieldsOf(def: KindDef): readonly string[] | undefined {
+  const custom = def.rules?.selectable?.paths;
+  if (custom) return [NAME, ...(def.namespaced ? [NAMESPACE] : []), ...custom];
+  return FIELDS[`${def.group}/${def.kind}`];
 }
 
 /** Parses a field selector for a kind. Throws ApiError (BadRequest) naming a field the kind has not. */
 export function fieldSelectorFor(def: KindDef, text: string): ParsedFieldSelector {
-  const selector = parseFieldSelector(text);
-  const special = def.rules?.selectable?.paths ?? FIELDS[`${def.group}/${def.kind}`];
-  for (const { field } of selector) {
-    if (field === 'metadata.name' || field === 'metadata.namespace') continue;
-    if (special?.includes(field)) continue;
-    if (special) throw badRequest(`field label not supported: ${field}`);
-    const only = 'only "metadata.name", "metadata.namespace"';
-    throw badRequest(`"${field}" is not a known field selector: ${only}`);
-  }
-  return selector;
+  const special = fieldsOf(def);
+  const renamed = RENAMED[`${def.group}/${def.kind}`] ?? {};
+  return parseFieldSelector(text).map((term) => {
+    const field = renamed[term.field] ?? term.field;
+    if (!(special ?? BOTH).includes(field)) throw unknownField(def, field, special !== undefined);
+    return { ...term, field };
+  });
 }

@@ -10,7 +10,6 @@ const CREATE_ON_UPDATE: ReadonlySet<string> = new Set([
   '/events',
   'events.k8s.io/events',
   '/limitranges',
-  '/resourcequotas',
   '/services',
   'coordination.k8s.io/leases',
   'rbac.authorization.k8s.io/roles',
@@ -33,6 +32,7 @@ const CONDITIONAL_ONLY: ReadonlySet<string> = new Set([
   'storage.k8s.io/volumeattachments',
   'storage.k8s.io/csinodes',
   'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csistoragecapacities',
 ]);
 
 /** A delete answers with the object instead of a Status. */
