@@ -78,9 +78,8 @@ function dropFromClaimSpec(
 ): void {
   if (!spec) return;
   if (old?.volumeAttributesClassName === undefined) delete spec.volumeAttributesClassName;
-  if (spec.dataSourceRef && old?.dataSourceRef?.namespace === undefined) {
-    delete spec.dataSourceRef.namespace;
-  }
+  // Sources in other namespaces are as none.
+  if (spec.dataSourceRef?.namespace && old?.dataSourceRef === undefined) delete spec.dataSourceRef;
 }
 
 interface Templated {

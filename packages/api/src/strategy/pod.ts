@@ -131,7 +131,7 @@ export function preparePodForStatusUpdate(pod: Pod, old: Pod): void {
   pod.spec = old.spec;
   pod.metadata.ownerReferences = old.metadata.ownerReferences;
   pod.metadata.deletionTimestamp = old.metadata.deletionTimestamp;
-  if (pod.status && old.status?.qosClass) pod.status.qosClass = old.status.qosClass;
+  if (pod.status && old.status?.qosClass) pod.status.qosClass ||= old.status.qosClass;
 }
 
 function checkBinding(binding: Binding): void {

@@ -43,7 +43,7 @@ describe('creation', () => {
     assert.deepEqual(node.status?.capacity, { cpu: '1' });
   });
 
-  test('the generation starts at one, where there is one', () => {
+  test('the generation starts at one where the server counts it, else it is the writer’s', () => {
     assert.equal(deployment().metadata.generation, 1);
     const map = created<ConfigMap>(builtinKind('v1', 'ConfigMap'), {
       metadata: {
@@ -53,7 +53,7 @@ describe('creation', () => {
         deletionTimestamp: '2024-01-02T03:04:05Z',
       },
     });
-    assert.equal(map.metadata.generation, undefined);
+    assert.equal(map.metadata.generation, 7);
     assert.equal(map.metadata.deletionTimestamp, undefined);
   });
 
@@ -178,7 +178,7 @@ describe('updates', () => {
     const { ownerReferences: _owners, ...bare } = next.metadata;
     next.metadata = bare;
     specOf(next).nodeName = 'elsewhere';
-    next.status = { phase: 'Running', qosClass: 'Guaranteed' };
+    next.status = { phase: 'Running' };
     prepareForUpdate(podDef, next, old, 'status');
     assert.equal(next.metadata.ownerReferences?.length, 1);
     assert.equal(next.spec?.nodeName, undefined);

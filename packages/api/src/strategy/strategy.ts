@@ -6,10 +6,11 @@ import { semanticEqual } from '../equal.ts';
 import type {
   CustomResourceDefinition,
   DaemonSet,
+  EndpointSlice,
   Namespace,
   PersistentVolumeClaim,
   Pod,
-  Service,
+  ServiceAccount,
 } from '../generated/types.ts';
 import type { JsonObject, KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
@@ -61,17 +62,37 @@ function keepTemplateGeneration(ds: DaemonSet, old: DaemonSet): void {
   setTemplateGeneration(ds, same ? was : was + 1);
 }
 
+/** What the older of a claim's two fields for the source of its data takes; anything else was never heeded. */
+function isClassicSource(source: { kind: string; apiGroup?: string | undefined }): boolean {
+  const group = source.apiGroup ?? '';
+  if (source.kind === 'PersistentVolumeClaim') return group === '';
+  return source.kind === 'VolumeSnapshot' && group === 'snapshot.storage.k8s.io';
+}
+
 /** A claim's two ways of naming where its data comes from are kept in step. */
-function normalizeDataSources(claim: PersistentVolumeClaim): void {
+function normalizeDataSources(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): void {
   const spec = claim.spec;
   if (!spec) return;
+  const had = old?.spec?.dataSource ?? old?.spec?.dataSourceRef;
+  const isLost = !had && !spec.dataSourceRef && spec.dataSource;
+  if (isLost && !isClassicSource(isLost)) delete spec.dataSource;
   if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
   else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
     const { kind, name, apiGroup } = spec.dataSourceRef;
-    if (kind === 'PersistentVolumeClaim' || kind === 'VolumeSnapshot') {
-      spec.dataSource = { apiGroup, kind, name };
-    }
+    spec.dataSource = { ...(apiGroup === undefined ? {} : { apiGroup }), kind, name };
   }
+}
+
+/** Of the Secrets an account may use only the names count. */
+function cleanSecrets(account: ServiceAccount): void {
+  if (!account.secrets) return;
+  account.secrets = account.secrets.map(({ name }) => (name ? { name } : {}));
+}
+
+/** Where an endpoint is was told in another way once. */
+function dropTopology(slice: EndpointSlice, old?: EndpointSlice): void {
+  if (old && semanticEqual(slice.endpoints, old.endpoints)) return;
+  for (const endpoint of slice.endpoints ?? []) delete endpoint.deprecatedTopology;
 }
 
 /** An object may name each owner only once. */
@@ -95,7 +116,9 @@ const CREATE_STEPS: Readonly<Record<string, (object: never) => void>> = {
     o.status = { phase: 'Pending', lastPhaseTransitionTime: o.metadata.creationTimestamp };
   },
   'batch/Job': generateJobSelector,
+  '/ServiceAccount': cleanSecrets,
   'apps/DaemonSet': (ds: DaemonSet) => setTemplateGeneration(ds, 1),
+  'discovery.k8s.io/EndpointSlice': (slice: EndpointSlice) => dropTopology(slice),
   'apiextensions.k8s.io/CustomResourceDefinition': prepareCustomResource,
 };
 
@@ -110,7 +133,6 @@ export function prepareForCreate(def: KindDef, object: KubeObject): void {
   delete object.metadata.selfLink;
   dropRepeatedOwners(object);
   if (def.hasGeneration) object.metadata.generation = 1;
-  else if (!def.typeName.includes('/')) delete object.metadata.generation;
   if (def.subresources.status && !STATUS_KEPT_ON_CREATE.has(key)) {
     object.status = emptyField(def.typeName, 'status');
   }
@@ -144,10 +166,7 @@ function generationBasis(def: KindDef, object: KubeObject): unknown {
   } = fields(object);
   const key = `${def.group}/${def.kind}`;
   if (key === 'apps/Deployment') return { ...rest, annotations: object.metadata.annotations };
-  if (key === 'discovery.k8s.io/EndpointSlice') {
-    const { labels, annotations, ownerReferences, finalizers } = object.metadata;
-    return { ...rest, labels, annotations, ownerReferences, finalizers };
-  }
+  if (key === 'discovery.k8s.io/EndpointSlice') return { ...rest, labels: object.metadata.labels };
   return rest;
 }
 
@@ -164,10 +183,30 @@ function prepareMainUpdate(def: KindDef, object: KubeObject, old: KubeObject): v
     if (old.status === undefined) delete object.status;
     else object.status = structuredClone(old.status);
   }
-  if (key === '/Service') prepareServiceForUpdate(object as Service, old as Service);
-  if (key === 'apps/DaemonSet') keepTemplateGeneration(object as DaemonSet, old as DaemonSet);
-  if (key === '/Namespace') object.spec = structuredClone(old.spec);
+  UPDATE_STEPS[key]?.(object as never, old as never);
   bumpGeneration(def, object, old);
+}
+
+/** Steps of an update beyond the common ones, by `group/Kind`. */
+const UPDATE_STEPS: Readonly<Record<string, (object: never, old: never) => void>> = {
+  '/Service': prepareServiceForUpdate,
+  'apps/DaemonSet': keepTemplateGeneration,
+  '/Namespace': keepSpec,
+  '/PersistentVolumeClaim': normalizeDataSources,
+  '/ServiceAccount': cleanSecrets,
+  'certificates.k8s.io/CertificateSigningRequest': keepSpec,
+  'discovery.k8s.io/EndpointSlice': dropTopology,
+  'storage.k8s.io/CSIDriver': countSpecChanges,
+};
+
+/** A CSIDriver is not counted from its creation: its generation tells how often its spec changed since. */
+function countSpecChanges(object: KubeObject, old: KubeObject): void {
+  if (semanticEqual(object.spec, old.spec)) return;
+  object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+}
+
+function keepSpec(object: KubeObject, old: KubeObject): void {
+  object.spec = structuredClone(old.spec);
 }
 
 function prepareStatusUpdate(def: KindDef, object: KubeObject, old: KubeObject): void {
@@ -183,14 +222,25 @@ function prepareStatusUpdate(def: KindDef, object: KubeObject, old: KubeObject):
     else fields(object)[name] = structuredClone(before);
   }
   if (LABELS_KEPT_BY_STATUS.has(key)) object.metadata.labels = old.metadata.labels;
-  if (METADATA_KEPT_BY_STATUS.has(def.group)) {
-    const { resourceVersion, managedFields } = object.metadata;
-    object.metadata = { ...structuredClone(old.metadata), resourceVersion, managedFields };
+  if (METADATA_KEPT_BY_STATUS.has(key)) keepMetadata(object, old);
+}
+
+/** What says what an object is stays; which version of it the writer saw, and who wrote what, is not of that. */
+function keepMetadata(object: KubeObject, old: KubeObject): void {
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    const before = structuredClone(old.metadata[field]);
+    if (before === undefined) delete object.metadata[field];
+    else (object.metadata as unknown as JsonObject)[field] = before as never;
   }
 }
 
 const LABELS_KEPT_BY_STATUS: ReadonlySet<string> = new Set(['apps/Deployment']);
-const METADATA_KEPT_BY_STATUS: ReadonlySet<string> = new Set(['apiextensions.k8s.io']);
+const METADATA_KEPT_BY_STATUS: ReadonlySet<string> = new Set([
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy',
+  'apiextensions.k8s.io/CustomResourceDefinition',
+  'apiregistration.k8s.io/APIService',
+  'storage.k8s.io/VolumeAttachment',
+]);
 
 /**
  * Prepares an update, in place: `old` is what is stored. With `subresource: 'status'` only the status may change, with

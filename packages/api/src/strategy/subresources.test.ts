@@ -65,10 +65,12 @@ test('finalizing a namespace changes its finalizers alone', () => {
   assert.deepEqual(next.metadata.labels, old.metadata.labels);
 });
 
+const REQUEST = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64');
+
 describe('approval of a signing request', () => {
   const def = builtinKind('certificates.k8s.io/v1', 'CertificateSigningRequest');
   const old = created<CertificateSigningRequest>(def, {
-    spec: { request: '', signerName: 'a.b/c', usages: ['client auth'] },
+    spec: { request: REQUEST, signerName: 'a.b/c', usages: ['client auth'] },
   });
   const decided = (...types: string[]) => {
     const next = structuredClone(old);

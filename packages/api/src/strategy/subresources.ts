@@ -1,6 +1,4 @@
 /** Updates through subresources other than `status` and `scale`: each lets one part of the object change. */
-import { semanticEqual } from '../equal.ts';
-import { duplicate, type FieldError, forbidden, invalid } from '../field-error.ts';
 import type { CertificateSigningRequest, Namespace, Pod } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 
@@ -43,40 +41,4 @@ const PREPARE: Readonly<Record<string, (object: never, old: never) => void>> = {
 /** Puts back what this subresource may not change, in place; unknown subresources change what they like. */
 export function prepareSubresource(path: string, object: KubeObject, old: KubeObject): void {
   PREPARE[path]?.(object as never, old as never);
-}
-
-/** Ephemeral containers only ever come; they are neither changed nor taken away. */
-export function validateEphemeralUpdate(errors: FieldError[], pod: Pod, old: Pod): void {
-  const path = 'spec.ephemeralContainers';
-  const now = pod.spec?.ephemeralContainers ?? [];
-  for (const before of old.spec?.ephemeralContainers ?? []) {
-    const after = now.find((c) => c.name === before.name);
-    const what = `existing ephemeral containers "${before.name}"`;
-    if (!after) errors.push(forbidden(path, `${what} may not be removed\n`));
-    else if (!semanticEqual(after, before)) {
-      errors.push(forbidden(path, `${what} may not be changed\n`));
-    }
-  }
-}
-
-const DECISIONS = ['Approved', 'Denied'];
-
-/** A request is approved or denied once, not both. */
-export function validateApproval(
-  errors: FieldError[],
-  csr: CertificateSigningRequest,
-  old: CertificateSigningRequest,
-): void {
-  const path = 'status.conditions';
-  const types = (csr.status?.conditions ?? []).map((c) => c.type);
-  for (const decision of DECISIONS) {
-    if (types.filter((t) => t === decision).length > 1) errors.push(duplicate(path, decision));
-    const was = (old.status?.conditions ?? []).some((c) => c.type === decision);
-    if (was && !types.includes(decision)) {
-      errors.push(forbidden(path, `updates may not remove a condition of type "${decision}"`));
-    }
-  }
-  if (DECISIONS.every((d) => types.includes(d))) {
-    errors.push(invalid(path, 'Denied', 'Approved and Denied conditions are mutually exclusive'));
-  }
 }

@@ -8,6 +8,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
 } from '../generated/types.ts';
 import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
+import { validateConditions } from './conditions.ts';
 import { goStrings } from './go-dump.ts';
 import {
   validateAuditAnnotations,
@@ -156,4 +157,18 @@ export function validateAdmissionPolicyBinding(
     const why = 'at least one validation action is required';
     errors.push(required('spec.validationActions', why));
   }
+}
+
+/** What was found out about a policy's expressions, and its conditions. */
+export function validateAdmissionPolicyStatus(
+  errors: Errors,
+  policy: ValidatingAdmissionPolicy,
+): void {
+  const at = 'status.typeChecking.expressionWarnings';
+  const { typeChecking, conditions } = policy.status ?? {};
+  (typeChecking?.expressionWarnings ?? []).forEach(({ warning, fieldRef }, i) => {
+    if (!warning) errors.push(required(`${at}[${i}].warning`));
+    if ((fieldRef ?? '').trim() === '') errors.push(required(`${at}[${i}].fieldRef`));
+  });
+  validateConditions(errors, 'status.conditions', conditions);
 }

@@ -12,6 +12,7 @@ import type {
 } from '../generated/types.ts';
 import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, notNegative, requireText, validateSelector } from './common.ts';
+import { validateConditions } from './conditions.ts';
 import { goQuantity } from './go-dump.ts';
 import { pathSegmentName } from './names.ts';
 import { notOverHundred, validateIntOrPercent } from './workloads.ts';
@@ -154,7 +155,7 @@ export function validateAutoscalerStatus(errors: Errors, hpa: HorizontalPodAutos
   notNegative(errors, 'status.desiredReplicas', hpa.status?.desiredReplicas);
 }
 
-/** Counts of a budget, none of them negative. */
+/** A budget's conditions and its counts, none of them negative. */
 export function validateBudgetStatus(errors: Errors, pdb: PodDisruptionBudget): void {
   const counts = [
     'disruptionsAllowed',
@@ -162,6 +163,7 @@ export function validateBudgetStatus(errors: Errors, pdb: PodDisruptionBudget): 
     'desiredHealthy',
     'expectedPods',
   ] as const;
+  validateConditions(errors, 'status.conditions', pdb.status?.conditions);
   for (const field of counts) notNegative(errors, `status.${field}`, pdb.status?.[field]);
 }
 

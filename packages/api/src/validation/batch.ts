@@ -144,10 +144,15 @@ export function validateJob(errors: Errors, job: Job, rules: PodRules): void {
   const spec = job.spec;
   if (!spec) return;
   validateGenerated(errors, job);
+  validateWholeSpec(errors, spec, rules);
+}
+
+function validateWholeSpec(errors: Errors, spec: JobSpec, rules: PodRules): void {
+  const before = errors.length;
   validateJobSpec(errors, 'spec', spec, rules);
   if (!spec.selector) errors.push(required('spec.selector'));
   else validateSelector(errors, 'spec.selector', spec.selector);
-  if (errors.length > 0) return;
+  if (errors.length > before) return;
   const labels = spec.template.metadata?.labels;
   if (!matchesLabels(labelSelectorOf(spec.selector), labels)) {
     const why = '`selector` does not match template `labels`';
@@ -190,8 +195,10 @@ function fixedValue(value: unknown): unknown {
   return value ?? null;
 }
 
-export function validateJobUpdate(errors: Errors, job: Job, old: Job): void {
+/** The spec is checked once more before what has changed. */
+export function validateJobUpdate(errors: Errors, job: Job, old: Job, rules: PodRules): void {
   const { spec } = job;
+  if (spec) validateWholeSpec(errors, spec, rules);
   const mutable = old.spec?.suspend === true && !old.status?.startTime;
   if (!semanticEqual(spec?.completions, old.spec?.completions)) {
     const isIndexed = spec?.completionMode === 'Indexed';

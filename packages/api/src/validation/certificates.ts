@@ -1,8 +1,18 @@
-/** Requests for certificates. */
+/** Requests for certificates, and what is said of them. */
+import { X509Certificate } from 'node:crypto';
 import { semanticEqual } from '../equal.ts';
-import { duplicate, GoText, invalid, notSupported, required, tooLong } from '../field-error.ts';
+import {
+  duplicate,
+  forbidden,
+  GoText,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '../field-error.ts';
 import type { CertificateSigningRequest } from '../generated/types.ts';
-import { addMessages, type Errors, IMMUTABLE } from './common.ts';
+import { goQuote } from '../go-text.ts';
+import { addMessages, type Errors } from './common.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
 
 const PEM_TEXT = 'PEM block type must be CERTIFICATE REQUEST';
@@ -84,13 +94,95 @@ export function validateSigningRequest(errors: Errors, csr: CertificateSigningRe
     const why = 'may not specify a duration less than 600 seconds (10 minutes)';
     errors.push(invalid('spec.expirationSeconds', expirationSeconds, why));
   }
+  validateConditions(errors, csr.status?.conditions);
 }
 
-export function validateSigningRequestUpdate(
+type Conditions = NonNullable<CertificateSigningRequest['status']>['conditions'];
+
+const DECISIONS = ['Approved', 'Denied'];
+const LASTING = [...DECISIONS, 'Failed'];
+const STATUSES = ['False', 'True', 'Unknown'];
+const CONDITIONS = 'status.conditions';
+
+function validateConditions(errors: Errors, conditions: Conditions): void {
+  const seen = new Set<string>();
+  (conditions ?? []).forEach(({ type, status }, i) => {
+    const at = `${CONDITIONS}[${i}]`;
+    if (!type) errors.push(required(`${at}.type`));
+    const allowed = LASTING.includes(type) ? ['True'] : STATUSES;
+    if (!status) errors.push(required(`${at}.status`));
+    else if (!allowed.includes(status)) errors.push(notSupported(`${at}.status`, status, allowed));
+    if (DECISIONS.some((other) => other !== type && seen.has(other)) && DECISIONS.includes(type)) {
+      const why = 'Approved and Denied conditions are mutually exclusive';
+      errors.push(invalid(`${at}.type`, type, why));
+    }
+    if (seen.has(type)) errors.push(duplicate(`${at}.type`, type));
+    seen.add(type);
+  });
+}
+
+const ofType = (csr: CertificateSigningRequest, type: string): NonNullable<Conditions> =>
+  (csr.status?.conditions ?? []).filter((c) => c.type === type);
+
+/** The rules of `certificatesigningrequests/approval`: what was decided stays, and so does that it failed. */
+export function validateApproval(
   errors: Errors,
   csr: CertificateSigningRequest,
   old: CertificateSigningRequest,
 ): void {
-  if (semanticEqual(csr.spec, old.spec)) return;
-  errors.push(invalid('spec', new GoText('certificates.CertificateSigningRequestSpec'), IMMUTABLE));
+  for (const type of LASTING) {
+    if (ofType(csr, type).length >= ofType(old, type).length) continue;
+    errors.push(forbidden(CONDITIONS, `updates may not remove a condition of type "${type}"`));
+  }
+}
+
+/** The rules of `certificatesigningrequests/status`: it brings the certificate, once, and decides nothing. */
+export function validateSigningRequestStatus(
+  errors: Errors,
+  csr: CertificateSigningRequest,
+  old: CertificateSigningRequest,
+): void {
+  const at = 'status.certificate';
+  const [now, was] = [csr.status?.certificate ?? '', old.status?.certificate ?? ''];
+  const problem = now === was ? undefined : certificateProblem(now);
+  if (problem) errors.push(invalid(at, '<certificate data>', problem));
+  validateApproval(errors, csr, old);
+  for (const type of DECISIONS) {
+    const [after, before] = [ofType(csr, type), ofType(old, type)];
+    if (after.length < before.length || semanticEqual(after, before)) continue;
+    const what = after.length > before.length ? 'add' : 'modify';
+    const end = what === 'add' ? '' : '\n';
+    errors.push(
+      forbidden(CONDITIONS, `updates may not ${what} a condition of type "${type}"${end}`),
+    );
+  }
+  if (now !== was && was !== '') {
+    errors.push(forbidden(at, 'updates may not modify existing certificate content'));
+  }
+}
+
+const PEM_BLOCK = /-----BEGIN ([^\n]*?)-----\r?\n([\s\S]*?)-----END \1-----/g;
+
+/** What is wrong with a certificate's PEM text (base64 of it). */
+function certificateProblem(base64: string): string | undefined {
+  if (base64 === '') return undefined;
+  const blocks = [...Buffer.from(base64, 'base64').toString('latin1').matchAll(PEM_BLOCK)];
+  for (const [, type = '', body = ''] of blocks) {
+    if (type !== 'CERTIFICATE') {
+      return `only CERTIFICATE PEM blocks are allowed, found ${goQuote(type)}`;
+    }
+    if (/^[^\n]*: /.test(body)) return 'no PEM block headers are permitted';
+    const der = Buffer.from(body, 'base64');
+    if (der.length === 0) return 'found CERTIFICATE PEM block containing 0 certificates';
+    if (!isCertificate(der)) return 'x509: malformed certificate';
+  }
+  return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined;
+}
+
+function isCertificate(der: Buffer): boolean {
+  try {
+    return new X509Certificate(der).raw.length > 0;
+  } catch {
+    return false;
+  }
 }

@@ -139,7 +139,8 @@ export function validatePortReference(
   else addMessages(errors, path, port ?? 0, portNumber(port ?? 0));
 }
 
-const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+/** Zeros in front are taken, as they were before they came to mean octal numbers elsewhere. */
+const IPV4 = /^0*(25[0-5]|2[0-4]\d|1?\d?\d)(\.0*(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 
 export function isIpv4(text: string): boolean {
   return IPV4.test(text);

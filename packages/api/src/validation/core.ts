@@ -50,11 +50,15 @@ export function validateConfigMapUpdate(errors: Errors, map: ConfigMap, old: Con
   }
 }
 
-/** Go's message for a text that is no JSON. */
+const GO_KINDS: Readonly<Record<string, string>> = { boolean: 'bool' };
+
+/** Go's message for a text that is no JSON, or none of an object. */
 function jsonProblem(text: string): string | undefined {
   try {
-    JSON.parse(text);
-    return undefined;
+    const value: unknown = JSON.parse(text);
+    if (value === null || (typeof value === 'object' && !Array.isArray(value))) return undefined;
+    const what = Array.isArray(value) ? 'array' : (GO_KINDS[typeof value] ?? typeof value);
+    return `json: cannot unmarshal ${what} into Go value of type map[string]interface {}`;
   } catch {
     return goJsonError(text);
   }
@@ -151,22 +155,32 @@ function validateTaints(errors: Errors, taints: Taint[] | undefined): void {
 
 export function validateNode(errors: Errors, node: Node): void {
   validateTaints(errors, node.spec?.taints);
+  validateNodeAmounts(errors, node);
+  const cidrs = node.spec?.podCIDRs ?? [];
+  cidrs.forEach((cidr, i) => {
+    validateCidr(errors, `spec.podCIDRs[${i}]`, cidr);
+  });
+  const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
+  if (cidrs.length > 2 || (cidrs.length === 2 && families.size < 2)) {
+    const why = 'may specify no more than one CIDR for each IP family';
+    errors.push(invalid('spec.podCIDRs', goStrings(cidrs), why));
+  }
+  cidrs.forEach((cidr, i) => {
+    if (cidrs.indexOf(cidr) < i) errors.push(duplicate(`spec.podCIDRs[${i}]`, cidr));
+  });
+}
+
+/** What is looked at again when a node or its status changes. */
+function validateNodeAmounts(errors: Errors, node: Node): void {
   for (const field of ['capacity', 'allocatable'] as const) {
     for (const [name, amount] of Object.entries(node.status?.[field] ?? {})) {
       validateAmount(errors, `status.${field}.${name}`, name, amount);
     }
   }
-  const cidrs = node.spec?.podCIDRs ?? [];
-  cidrs.forEach((cidr, i) => {
-    validateCidr(errors, `spec.podCIDRs[${i}]`, cidr);
-  });
-  if (cidrs.length > 2) {
-    const why = 'may specify no more than one CIDR for each IP family';
-    errors.push(invalid('spec.podCIDRs', goStrings(cidrs), why));
-  }
 }
 
 export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void {
+  validateNodeAmounts(errors, node);
   const seen = new Set<string>();
   (node.status?.addresses ?? []).forEach(({ type, address }, i) => {
     const key = `${type}/${address}`;
@@ -185,6 +199,10 @@ export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void 
   if (provider && node.spec?.providerID !== provider) {
     const why = 'node updates may not change providerID except from "" to valid';
     errors.push(forbidden('spec.providerID', why));
+  }
+  validateTaints(errors, node.spec?.taints);
+  if ((node.spec?.externalID ?? '') !== (old.spec?.externalID ?? '')) {
+    errors.push(forbidden('spec.externalID', 'may not be updated'));
   }
 }
 

@@ -29,13 +29,12 @@ function validateSubset(errors: Errors, path: string, subset: EndpointSubset): v
   for (const field of ['addresses', 'notReadyAddresses'] as const) {
     (subset[field] ?? []).forEach((a, i) => {
       const at = `${path}.${field}[${i}]`;
-      const before = errors.length;
       validateIp(errors, `${at}.ip`, a.ip);
       if (a.hostname) addMessages(errors, `${at}.hostname`, a.hostname, dns1123Label(a.hostname));
       if (a.nodeName !== undefined) {
         addMessages(errors, `${at}.nodeName`, a.nodeName, dns1123Subdomain(a.nodeName));
       }
-      if (errors.length === before) validatePlainIp(errors, `${at}.ip`, a.ip);
+      validatePlainIp(errors, `${at}.ip`, a.ip);
     });
   }
   const ports = subset.ports ?? [];

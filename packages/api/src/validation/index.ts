@@ -3,12 +3,12 @@ import type { FieldError } from '../field-error.ts';
 import type { DaemonSet, Deployment, Pod, ReplicaSet } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
-import { validateApproval, validateEphemeralUpdate } from '../strategy/subresources.ts';
 import * as admissionPolicy from './admission-policy.ts';
 import { validateApiService, validateApiServiceStatus } from './api-service.ts';
 import * as autoscaling from './autoscaling.ts';
 import * as batch from './batch.ts';
 import * as certificates from './certificates.ts';
+import { ChangeCheck, type ChangeRules } from './change-check.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
 import { validateCustomResource } from './custom-resource.ts';
@@ -21,21 +21,20 @@ import {
   takesBareFinalizers,
   validateBareFinalizers,
   validateMetadata,
-  validateMetadataContent,
-  validateMetadataUpdate,
   validatePathName,
 } from './metadata.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain, pathSegmentName } from './names.ts';
 import * as network from './network.ts';
 import { validatePod, validatePodCreate, validatePodTemplate } from './pod.ts';
 import type { PodRules } from './pod-containers.ts';
-import { validatePodStatus, validatePodUpdate } from './pod-update.ts';
+import { validateEphemeralUpdate, validatePodStatus, validatePodUpdate } from './pod-update.ts';
 import * as policy from './policy.ts';
 import * as quota from './quota.ts';
 import * as rbac from './rbac.ts';
 import * as service from './service.ts';
 import * as storage from './storage.ts';
 import * as claims from './storage-claims.ts';
+import { mainOrder, statusOrder } from './update-order.ts';
 import { workloadStatus } from './workload-status.ts';
 import * as workloads from './workloads.ts';
 
@@ -51,13 +50,8 @@ export interface UpdateOptions extends ValidationOptions {
 }
 
 /** Validators of one kind. Parameters are the kind's own type, known only through the table's key. */
-interface KindRules {
+interface KindRules extends ChangeRules {
   name?: NameRule;
-  /** Creation and update. */
-  object?: (errors: Errors, object: never, rules: PodRules) => void;
-  create?: (errors: Errors, object: never) => void;
-  update?: (errors: Errors, object: never, old: never) => void;
-  status?: (errors: Errors, object: never, old: never) => void;
 }
 
 const anySegment: KindRules = { name: pathSegmentName };
@@ -70,7 +64,11 @@ const CORE: Readonly<Record<string, KindRules>> = {
     create: core.validateNewNamespace,
     status: core.validateNamespaceStatus,
   },
-  '/Node': { object: core.validateNode, update: core.validateNodeUpdate },
+  '/Node': {
+    object: core.validateNode,
+    update: core.validateNodeUpdate,
+    status: core.validateNodeUpdate,
+  },
   '/Pod': {
     object: validatePod,
     create: validatePodCreate,
@@ -89,8 +87,9 @@ const CORE: Readonly<Record<string, KindRules>> = {
     status: service.validateServiceStatus,
   },
   '/Endpoints': { object: endpoints.validateEndpoints },
-  '/Event': { object: events.validateCoreEvent },
+  '/Event': { ...anySegment, object: events.validateCoreEvent },
   'events.k8s.io/Event': {
+    ...anySegment,
     object: events.validateEvent,
     create: events.validateNewEvent,
     update: events.validateEventUpdate,
@@ -107,6 +106,7 @@ const CORE: Readonly<Record<string, KindRules>> = {
   },
   '/PersistentVolume': {
     object: claims.validatePersistentVolume,
+    create: claims.validateMountOptions,
     update: claims.validatePersistentVolumeUpdate,
   },
   '/PersistentVolumeClaim': {
@@ -136,6 +136,7 @@ const APPS: Readonly<Record<string, KindRules>> = {
     status: workloadStatus('DaemonSet'),
   },
   'apps/StatefulSet': {
+    name: dns1123Label,
     object: workloads.validateStatefulSet,
     update: workloads.validateStatefulSetUpdate,
     status: workloadStatus('StatefulSet'),
@@ -167,6 +168,7 @@ const APPS: Readonly<Record<string, KindRules>> = {
   'networking.k8s.io/Ingress': {
     object: network.validateIngress,
     create: network.validateNewIngress,
+    status: network.validateIngressStatus,
   },
   'networking.k8s.io/IngressClass': {
     object: network.validateIngressClass,
@@ -197,7 +199,6 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     update: storage.validateCsiNodeUpdate,
   },
   'storage.k8s.io/CSIDriver': {
-    ...anySegment,
     object: storage.validateCsiDriver,
     update: storage.validateCsiDriverUpdate,
   },
@@ -207,6 +208,7 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
   },
   'storage.k8s.io/VolumeAttachment': {
     object: storage.validateVolumeAttachment,
+    create: storage.validateNewVolumeAttachment,
     update: storage.validateVolumeAttachmentUpdate,
   },
   'scheduling.k8s.io/PriorityClass': {
@@ -221,7 +223,7 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
   'certificates.k8s.io/CertificateSigningRequest': {
     ...anySegment,
     object: certificates.validateSigningRequest,
-    update: certificates.validateSigningRequestUpdate,
+    status: certificates.validateSigningRequestStatus,
   },
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration': {
     object: policy.validateWebhooks,
@@ -229,6 +231,7 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': { object: policy.validateWebhooks },
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': {
     object: admissionPolicy.validateAdmissionPolicy,
+    status: admissionPolicy.validateAdmissionPolicyStatus,
   },
   'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding': {
     object: admissionPolicy.validateAdmissionPolicyBinding,
@@ -291,28 +294,25 @@ export function validateUpdate(
   options: string | UpdateOptions = {},
 ): FieldError[] {
   const o: UpdateOptions = typeof options === 'string' ? { subresource: options } : options;
-  const rules = rulesOf(def);
-  const errors: Errors = [];
-  const metadata = validateMetadataUpdate(object.metadata, old.metadata);
-  // The stock server checks metadata twice, and its causes show it.
-  errors.push(...validateMetadataContent(object.metadata), ...metadata, ...metadata);
-  if (!takesBareFinalizers(def.group, def.rules?.unstructured === true)) {
-    errors.push(...validateBareFinalizers(object.metadata));
-  }
-  if (o.subresource === undefined) {
-    const own: Errors = [];
-    rules.update?.(own, object as never, old as never);
-    rules.object?.(errors, object as never, podRules(o));
-    errors.push(...own);
-  } else if (o.subresource === 'status') {
-    rules.status?.(errors, object as never, old as never);
-  } else if (o.subresource === 'ephemeralcontainers') {
-    validateEphemeralUpdate(errors, object as Pod, old as Pod);
-    validatePod(errors, object as Pod, podRules(o));
-  } else if (o.subresource === 'finalize' && def.kind === 'Namespace') {
-    core.validateNamespaceFinalizers(errors, object as never, true);
+  const key = `${def.group}/${def.kind}`;
+  const takesBare = takesBareFinalizers(def.group, def.rules?.unstructured === true);
+  const check = new ChangeCheck(rulesOf(def), { object, old, pods: podRules(o), takesBare });
+  const { errors } = check;
+  if (o.subresource === undefined) check.run(mainOrder(key));
+  else if (o.subresource === 'status') check.run(statusOrder(key));
+  else if (o.subresource === 'ephemeralcontainers') {
+    const before = errors.length;
+    check.run(['change', 'metadata', 'object']);
+    validateEphemeralUpdate(errors, object as Pod, old as Pod, before);
   } else if (o.subresource === 'approval') {
-    validateApproval(errors, object as never, old as never);
+    check.run(['metadata', 'object']);
+    certificates.validateApproval(errors, object as never, old as never);
+    check.run(['change']);
+  } else {
+    check.run(['change']);
+    if (o.subresource === 'finalize' && def.kind === 'Namespace') {
+      core.validateNamespaceFinalizers(errors, object as never, true);
+    }
   }
   return errors;
 }

@@ -95,6 +95,7 @@ const PLAIN_GROUPS: ReadonlySet<string> = new Set([
   'apiregistration.k8s.io',
   'coordination.k8s.io',
   'internal.apiserver.k8s.io',
+  'node.k8s.io',
   'policy',
 ]);
 

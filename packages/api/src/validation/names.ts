@@ -180,6 +180,22 @@ export function cIdentifier(value: string): string[] {
   ];
 }
 
+/** Why a condition is as it is: one word. */
+export function conditionReason(value: string): string[] {
+  if (/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/.test(value)) return [];
+  return [
+    regexText(
+      "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'",
+      '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?',
+      'my_name',
+      'MY_NAME',
+      'MyName',
+      'ReasonA,ReasonB',
+      'ReasonA:ReasonB',
+    ),
+  ];
+}
+
 export function portNumber(value: number): string[] {
   return value >= 1 && value <= 65535 ? [] : ['must be between 1 and 65535, inclusive'];
 }

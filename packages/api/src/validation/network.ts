@@ -18,12 +18,14 @@ import {
   isIpv4,
   validateCidr,
   validateDomainPath,
+  validateIp,
   validatePortReference,
   validateSelector,
 } from './common.ts';
 import { goStrings } from './go-dump.ts';
 import {
   dns1035Label,
+  dns1123Label,
   dns1123Subdomain,
   pathSegmentName,
   portName,
@@ -81,8 +83,11 @@ const BAD_SUFFIXES = ['/..', '/.'];
 
 function validatePath(errors: Errors, at: string, p: HTTPIngressPath): void {
   const path = p.path ?? '';
-  if (!p.pathType) errors.push(required(`${at}.pathType`, 'pathType must be specified'));
-  else if (p.pathType === 'Exact' || p.pathType === 'Prefix') {
+  if (!p.pathType) {
+    errors.push(required(`${at}.pathType`, 'pathType must be specified'));
+    return;
+  }
+  if (p.pathType === 'Exact' || p.pathType === 'Prefix') {
     if (!path.startsWith('/')) errors.push(invalid(`${at}.path`, path, 'must be an absolute path'));
     for (const bad of BAD_SEQUENCES) {
       if (path.includes(bad)) errors.push(invalid(`${at}.path`, path, `must not contain '${bad}'`));
@@ -100,13 +105,8 @@ function validatePath(errors: Errors, at: string, p: HTTPIngressPath): void {
 
 function validateHost(errors: Errors, path: string, host: string): void {
   if (isIp(host)) errors.push(invalid(path, host, 'must be a DNS name, not an IP address'));
-  else
-    addMessages(
-      errors,
-      path,
-      host,
-      (host.includes('*') ? wildcardSubdomain : dns1123Subdomain)(host),
-    );
+  const rule = host.includes('*') ? wildcardSubdomain : dns1123Subdomain;
+  addMessages(errors, path, host, rule(host));
 }
 
 export function validateIngress(errors: Errors, ingress: Ingress): void {
@@ -147,6 +147,29 @@ export function validateIngress(errors: Errors, ingress: Ingress): void {
   }
 }
 
+/** The name a load balancer answers at, if it has one. */
+export function validateBalancerHost(errors: Errors, path: string, hostname: string): void {
+  if (hostname === '') return;
+  addMessages(errors, path, hostname, dns1123Subdomain(hostname));
+  if (!isIp(hostname)) return;
+  errors.push(invalid(path, hostname, 'must be a DNS name, not an IP address'));
+}
+
+function validateBalancerIngress(
+  errors: Errors,
+  path: string,
+  { ip, hostname }: { ip?: string | undefined; hostname?: string | undefined },
+): void {
+  if (ip) validateIp(errors, `${path}.ip`, ip);
+  validateBalancerHost(errors, `${path}.hostname`, hostname ?? '');
+}
+
+export function validateIngressStatus(errors: Errors, ingress: Ingress): void {
+  (ingress.status?.loadBalancer?.ingress ?? []).forEach((one, i) => {
+    validateBalancerIngress(errors, `status.loadBalancer.ingress[${i}]`, one);
+  });
+}
+
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
 
 /** The class in the field and in the annotation before it must be one. */
@@ -183,12 +206,14 @@ export function validateIngressClass(errors: Errors, ic: IngressClass): void {
   if (p.scope !== 'Cluster' && p.scope !== 'Namespace') {
     errors.push(notSupported(`${path}.scope`, p.scope, ['Cluster', 'Namespace']));
   }
-  if (p.scope === 'Namespace' && !p.namespace) {
-    const why = "`parameters.scope` is set to 'Namespace'";
-    errors.push(required(`${path}.namespace`, why));
-  } else if (p.scope === 'Cluster' && p.namespace) {
+  const inside = `${path}.namespace`;
+  if (p.scope === 'Namespace' && p.namespace === undefined) {
+    errors.push(required(inside, "`parameters.scope` is set to 'Namespace'"));
+  } else if (p.scope === 'Namespace') {
+    addMessages(errors, inside, p.namespace, dns1123Label(p.namespace ?? ''));
+  } else if (p.scope === 'Cluster' && p.namespace !== undefined) {
     const why = "`parameters.scope` is set to 'Cluster'";
-    errors.push(forbidden(`${path}.namespace`, why));
+    errors.push(forbidden(inside, why));
   }
 }
 

@@ -6,7 +6,7 @@ import { goQuote } from '../go-text.ts';
 import { addMessages, type Errors, IMMUTABLE, requireText, validateIp } from './common.ts';
 import { goDump, goLabels } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
-import { APP_ARMOR, MIRROR } from './pod-annotations.ts';
+import { APP_ARMOR, MIRROR, validatePodAnnotations } from './pod-annotations.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -150,7 +150,7 @@ function changedFields(now: PodSpec, old: PodSpec): string {
 }
 
 /** Annotations that are part of what the pod is neither come, change nor go. */
-export function validateAnnotationUpdate(errors: Errors, pod: Pod, old: Pod): void {
+function validateAnnotationUpdate(errors: Errors, pod: Pod, old: Pod): void {
   const now = pod.metadata.annotations ?? {};
   const was = old.metadata.annotations ?? {};
   const at = (key: string) => `metadata.annotations[${key}]`;
@@ -169,6 +169,30 @@ export function validateAnnotationUpdate(errors: Errors, pod: Pod, old: Pod): vo
       errors.push(forbidden(at(key), 'may not add AppArmor annotations'));
     }
     if (key === MIRROR) errors.push(forbidden(at(key), 'may not add mirror pod annotation'));
+  }
+  validatePodAnnotations(errors, 'metadata.annotations', now, pod.spec ?? { containers: [] });
+}
+
+/**
+ * Ephemeral containers only ever come; they are neither changed nor taken away. Of a pod that mirrors a file on its node
+ * nothing else is said; `before` is how many errors had been found when the pod's own checks began.
+ */
+export function validateEphemeralUpdate(errors: Errors, pod: Pod, old: Pod, before: number): void {
+  if (Object.hasOwn(old.metadata.annotations ?? {}, MIRROR)) {
+    errors.length = before;
+    errors.push(forbidden('[]', 'static pods do not support ephemeral containers'));
+    return;
+  }
+  validateAnnotationUpdate(errors, pod, old);
+  const path = 'spec.ephemeralContainers';
+  const now = pod.spec?.ephemeralContainers ?? [];
+  for (const was of old.spec?.ephemeralContainers ?? []) {
+    const after = now.find((c) => c.name === was.name);
+    const what = `existing ephemeral containers "${was.name}"`;
+    if (!after) errors.push(forbidden(path, `${what} may not be removed\n`));
+    else if (!semanticEqual(after, was)) {
+      errors.push(forbidden(path, `${what} may not be changed\n`));
+    }
   }
 }
 

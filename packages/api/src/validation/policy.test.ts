@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { CertificateSigningRequest } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 import { builtinKind } from '../registry.ts';
 import { complaints, created, type Loose } from '../testing/make.ts';
@@ -312,15 +313,25 @@ describe('signing requests', () => {
     assert.match(found[3] ?? '', /may not specify a duration less than 600 seconds/);
   });
 
-  test('never change', () => {
+  test('get their certificate once, and no decisions, through the status', () => {
     const def = builtinKind('certificates.k8s.io/v1', 'CertificateSigningRequest');
-    const old = created<KubeObject>(def, {
-      spec: { request: 'AA==', signerName: 'a.b/c', usages: ['x'] },
-    });
-    const next = {
-      ...structuredClone(old),
-      spec: { ...(old.spec as object), signerName: 'd.e/f' },
-    };
-    assert.match(validateUpdate(def, next, old).map(String).join(), /spec: .*field is immutable/);
+    const request = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64');
+    const spec = { request, signerName: 'a.b/c', usages: ['any'] };
+    const old = created<CertificateSigningRequest>(def, { spec });
+    const change = (status: CertificateSigningRequest['status']) =>
+      validateUpdate(def, { ...old, status }, old, 'status').map(String);
+    const approved = { type: 'Approved', status: 'True' };
+    assert.deepEqual(change({ conditions: [approved] }), [
+      'status.conditions: Forbidden: updates may not add a condition of type "Approved"',
+    ]);
+    assert.deepEqual(change({ certificate: 'AAAA', conditions: [{ type: 'X', status: 'y' }] }), [
+      'status.conditions[0].status: Unsupported value: "y": supported values: "False", "True", "Unknown"',
+      'status.certificate: Invalid value: "<certificate data>": must contain at least one CERTIFICATE PEM block',
+    ]);
+    const had = { ...old, status: { certificate: 'AAAA' } };
+    const again = validateUpdate(def, { ...old, status: { certificate: '' } }, had, 'status');
+    assert.deepEqual(again.map(String), [
+      'status.certificate: Forbidden: updates may not modify existing certificate content',
+    ]);
   });
 });

@@ -24,7 +24,7 @@ import { goStrings } from './go-dump.ts';
 import { validateMatchConditions } from './match-conditions.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain } from './names.ts';
 import { validateTolerations } from './pod-scheduling.ts';
-import { validateAmount, validateContainerResourceName } from './resources.ts';
+import { validateRequirements } from './resources.ts';
 import { validateWebhookClient } from './webhook-client.ts';
 
 const MAX_USER_PRIORITY = 1_000_000_000;
@@ -34,13 +34,19 @@ const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
 };
 
+function systemClassProblem(pc: PriorityClass, name: string): string | undefined {
+  const value = SYSTEM_CLASSES[name];
+  if (value === undefined) return `${name} is not a known system priority class`;
+  if (pc.value !== value) return `value of ${name} PriorityClass must be ${value}`;
+  return pc.globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}
+
 export function validatePriorityClass(errors: Errors, pc: PriorityClass): void {
   const name = pc.metadata.name ?? '';
   if (name.startsWith('system-')) {
-    if (SYSTEM_CLASSES[name] === undefined) {
-      const why = `priority class names with 'system-' prefix are reserved for system use only. error: ${name} is not a known system priority class`;
-      errors.push(forbidden('metadata.name', why));
-    }
+    const problem = systemClassProblem(pc, name);
+    const why = `priority class names with 'system-' prefix are reserved for system use only. error: ${problem}`;
+    if (problem) errors.push(forbidden('metadata.name', why));
   } else if (pc.value > MAX_USER_PRIORITY) {
     const why = `maximum allowed value of a user defined priority is ${MAX_USER_PRIORITY}`;
     errors.push(forbidden('value', why));
@@ -73,11 +79,7 @@ export function validateLease(errors: Errors, lease: Lease): void {
 
 export function validateRuntimeClass(errors: Errors, rc: RuntimeClass): void {
   addMessages(errors, 'handler', rc.handler, dns1123Label(rc.handler));
-  for (const [name, amount] of Object.entries(rc.overhead?.podFixed ?? {})) {
-    const path = `overhead.limits[${name}]`;
-    validateContainerResourceName(errors, path, name);
-    validateAmount(errors, path, name, amount);
-  }
+  if (rc.overhead) validateRequirements(errors, 'overhead', { limits: rc.overhead.podFixed });
   const { nodeSelector, tolerations = [] } = rc.scheduling ?? {};
   validateLabels(errors, 'scheduling.nodeSelector', nodeSelector);
   validateTolerations(errors, 'scheduling.tolerations', tolerations);

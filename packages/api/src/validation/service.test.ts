@@ -26,7 +26,10 @@ describe('services that do not fit together', () => {
     ],
     [
       { type: 'LoadBalancer', ports: [{ port: 10250 }], trafficDistribution: 'Near' },
-      ['spec.trafficDistribution: Unsupported value: "Near": supported values: "PreferClose"'],
+      [
+        'spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet',
+        'spec.trafficDistribution: Unsupported value: "Near": supported values: "PreferClose"',
+      ],
     ],
     [
       { clusterIP: '10.96.0.1', ipFamilies: ['IPv4', 'IPv4'], loadBalancerClass: 'a' },
@@ -148,12 +151,23 @@ describe('changes', () => {
   });
 
   test('a load balancer’s addresses are addresses', () => {
-    const old = stored({ clusterIP: '10.96.0.1' });
+    const old = stored({ clusterIP: '10.96.0.1', type: 'LoadBalancer' });
     const next = structuredClone(old);
-    next.status = { loadBalancer: { ingress: [{ ip: 'x' }, { hostname: '1.2.3.4' }] } };
+    const ingress = [
+      { ip: 'x', ipMode: 'VIP' },
+      { hostname: '1.2.3.4', ipMode: 'VIP' },
+      { ip: '1.2.3.4', ipMode: 'Near' },
+    ];
+    next.status = { loadBalancer: { ingress } };
     assert.deepEqual(validateUpdate(def, next, old, 'status').map(String), [
       'status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+      'status.loadBalancer.ingress[1].ipMode: Forbidden: may not be specified when `ip` is not set',
       'status.loadBalancer.ingress[1].hostname: Invalid value: "1.2.3.4": must be a DNS name, not an IP address',
+      'status.loadBalancer.ingress[2].ipMode: Unsupported value: "Near": supported values: "Proxy", "VIP"',
+    ]);
+    if (next.spec) next.spec.type = 'ClusterIP';
+    assert.deepEqual(validateUpdate(def, next, next, 'status').map(String), [
+      "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'",
     ]);
   });
 });

@@ -15,6 +15,7 @@ import {
 } from './common.ts';
 import { goStrings } from './go-dump.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './names.ts';
+import { validateBalancerHost } from './network.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
@@ -25,7 +26,14 @@ function isHeadless(spec: ServiceSpec): boolean {
   return spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
 }
 
+const KUBELET_PORT = 10_250;
+
 function validateType(errors: Errors, spec: ServiceSpec): void {
+  (spec.type === 'LoadBalancer' ? (spec.ports ?? []) : []).forEach(({ port }, i) => {
+    if (port !== KUBELET_PORT) return;
+    const why = `may not expose port ${KUBELET_PORT} externally since it is used by kubelet`;
+    errors.push(invalid(`spec.ports[${i}]`, port, why));
+  });
   if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec)) {
     const why = `may not be set to 'None' for ${spec.type} services`;
     errors.push(invalid('spec.clusterIPs[0]', 'None', why));
@@ -173,11 +181,7 @@ function specialIpProblem(ip: string): string | undefined {
 
 /** An address packets of others may be sent to. */
 export function validatePlainIp(errors: Errors, path: string, ip: string): void {
-  if (!isIp(ip)) {
-    validateIp(errors, path, ip);
-    return;
-  }
-  const problem = specialIpProblem(ip);
+  const problem = isIp(ip) ? specialIpProblem(ip) : 'must be a valid IP address';
   if (problem) errors.push(invalid(path, ip, problem));
 }
 
@@ -213,6 +217,12 @@ function validatePortPairs(errors: Errors, spec: ServiceSpec): void {
   });
 }
 
+const HEALTH_PORT = 'spec.healthCheckNodePort';
+
+function needsHealthPort(spec: ServiceSpec): boolean {
+  return spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+}
+
 function validateTraffic(errors: Errors, spec: ServiceSpec): void {
   const policy = spec.externalTrafficPolicy ?? '';
   const exposed = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
@@ -224,10 +234,13 @@ function validateTraffic(errors: Errors, spec: ServiceSpec): void {
   else if (policy !== 'Cluster' && policy !== 'Local') {
     errors.push(notSupported('spec.externalTrafficPolicy', policy, ['Cluster', 'Local']));
   }
-  if (!(spec.type === 'LoadBalancer' && policy === 'Local') && spec.healthCheckNodePort) {
+  const port = spec.healthCheckNodePort ?? 0;
+  if (needsHealthPort(spec)) {
+    if (port !== 0) addMessages(errors, HEALTH_PORT, port, portNumber(port));
+  } else if (port !== 0) {
     const why =
       "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
-    errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, why));
+    errors.push(invalid(HEALTH_PORT, port, why));
   }
   const inside = spec.internalTrafficPolicy;
   if (inside === undefined && spec.type !== 'ExternalName') {
@@ -270,14 +283,31 @@ function validateLoadBalancer(errors: Errors, spec: ServiceSpec): void {
     errors.push(forbidden('spec.allocateLoadBalancerNodePorts', ONLY_BALANCED));
   }
   if (balanced && allocate === undefined) errors.push(required('allocateLoadBalancerNodePorts'));
+  validateBalancerClass(errors, spec);
+}
+
+function validateBalancerClass(errors: Errors, spec: ServiceSpec): void {
   const name = spec.loadBalancerClass;
   if (name === undefined) return;
-  if (!balanced) errors.push(forbidden('spec.loadBalancerClass', ONLY_BALANCED));
-  else addMessages(errors, 'spec.loadBalancerClass', name, qualifiedName(name));
+  if (spec.type !== 'LoadBalancer') {
+    errors.push(forbidden('spec.loadBalancerClass', ONLY_BALANCED));
+  } else addMessages(errors, 'spec.loadBalancerClass', name, qualifiedName(name));
+}
+
+const TOPOLOGY_HINTS = 'service.kubernetes.io/topology-aware-hints';
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
+
+/** The annotation and the one it came after must agree. */
+function validateTopologyMode(errors: Errors, service: Service): void {
+  const { [TOPOLOGY_HINTS]: hints, [TOPOLOGY_MODE]: mode } = service.metadata.annotations ?? {};
+  if (hints === undefined || mode === undefined || hints === mode) return;
+  const why = `must match annotations[${TOPOLOGY_HINTS}] when both are specified`;
+  errors.push(invalid(`metadata.annotations[${TOPOLOGY_MODE}]`, mode, why));
 }
 
 export function validateService(errors: Errors, service: Service): void {
   const spec = service.spec ?? {};
+  validateTopologyMode(errors, service);
   const ports = spec.ports ?? [];
   if (ports.length === 0 && !isHeadless(spec) && spec.type !== 'ExternalName') {
     errors.push(required('spec.ports'));
@@ -291,7 +321,8 @@ export function validateService(errors: Errors, service: Service): void {
   validateAffinity(errors, spec);
   validateClusterIps(errors, spec);
   (spec.externalIPs ?? []).forEach((ip, i) => {
-    validatePlainIp(errors, `spec.externalIPs[${i}]`, ip);
+    const at = `spec.externalIPs[${i}]`;
+    (isIp(ip) ? validatePlainIp : validateIp)(errors, at, ip);
   });
   if (!spec.type) errors.push(required('spec.type'));
   else if (!TYPES.includes(spec.type)) errors.push(notSupported('spec.type', spec.type, TYPES));
@@ -305,33 +336,82 @@ export function validateService(errors: Errors, service: Service): void {
   }
 }
 
-export function validateServiceUpdate(errors: Errors, service: Service, old: Service): void {
-  const now = service.spec ?? {};
-  const was = old.spec ?? {};
-  const addressed = now.type !== 'ExternalName' && was.type !== 'ExternalName';
-  const first = was.clusterIPs?.[0];
-  if (addressed && first && now.clusterIPs?.[0] !== first) {
-    const why = 'may not change once set';
-    errors.push(invalid('spec.clusterIPs[0]', goStrings(now.clusterIPs), why));
+const FIXED = 'may not change once set';
+const SECOND_FREED = (what: string) =>
+  `must be set to 'SingleStack' when releasing the secondary ${what}`;
+
+/** What happens to cluster addresses, or to their families: the first stays, the second may come and go. */
+function validateStack(
+  errors: Errors,
+  pair: { now: ServiceSpec; was: ServiceSpec },
+  field: 'clusterIPs' | 'ipFamilies',
+): void {
+  const { now, was } = pair;
+  const [after, before] = [now[field] ?? [], was[field] ?? []];
+  const isAddress = field === 'clusterIPs';
+  const first = `spec.${field}[0]`;
+  const shown = goStrings(now[field], isAddress ? '[]string' : '[]core.IPFamily');
+  const other = isAddress ? shown : goStrings(now.clusterIPs);
+  if (after.length === before.length) {
+    before.forEach((value, i) => {
+      if (value === after[i]) return;
+      errors.push(invalid(isAddress ? `spec.${field}[${i}]` : first, shown, FIXED));
+    });
+    return;
   }
-  const kept = now.type === 'LoadBalancer' && was.type === 'LoadBalancer';
-  if (kept && now.loadBalancerClass !== was.loadBalancerClass) {
-    const why = 'may not change once set';
-    errors.push(invalid('spec.loadBalancerClass', now.loadBalancerClass ?? null, why));
+  const what = isAddress ? 'clusterIP' : 'ipFamily';
+  const isLess = after.length < before.length;
+  if (isLess && (now.clusterIPs ?? []).length === 0) {
+    errors.push(invalid(first, shown, `primary ${what} can not be unset`));
+  }
+  if (before.length > 0 && after.length > 0 && after[0] !== before[0]) {
+    errors.push(invalid(first, other, FIXED));
+  }
+  if (isLess && after.length === 1 && now.ipFamilyPolicy !== 'SingleStack') {
+    const policy = now.ipFamilyPolicy ?? null;
+    errors.push(invalid('spec.ipFamilyPolicy', policy, SECOND_FREED(what)));
   }
 }
 
+export function validateServiceUpdate(errors: Errors, service: Service, old: Service): void {
+  const now = service.spec ?? {};
+  const was = old.spec ?? {};
+  const heads = [now, was].filter(isHeadless).length;
+  if (now.type !== 'ExternalName' && was.type !== 'ExternalName') {
+    if (heads < 2) validateStack(errors, { now, was }, 'clusterIPs');
+    if (heads === 0) validateStack(errors, { now, was }, 'ipFamilies');
+  }
+  const kept = now.type === 'LoadBalancer' && was.type === 'LoadBalancer';
+  if (kept && now.loadBalancerClass !== was.loadBalancerClass) {
+    errors.push(invalid('spec.loadBalancerClass', now.loadBalancerClass ?? null, FIXED));
+  }
+  validateBalancerClass(errors, now);
+  const checked = needsHealthPort(now) && needsHealthPort(was);
+  if (checked && now.healthCheckNodePort !== was.healthCheckNodePort) {
+    errors.push(forbidden(HEALTH_PORT, 'field is immutable'));
+  }
+}
+
+const IP_MODES = ['Proxy', 'VIP'];
+
 export function validateServiceStatus(errors: Errors, service: Service): void {
-  (service.status?.loadBalancer?.ingress ?? []).forEach((ingress, i) => {
-    const at = `status.loadBalancer.ingress[${i}]`;
-    if (ingress.ip) validateIp(errors, `${at}.ip`, ingress.ip);
-    if (ingress.hostname) {
-      addMessages(errors, `${at}.hostname`, ingress.hostname, dns1123Subdomain(ingress.hostname));
-      if (isIp(ingress.hostname)) {
-        errors.push(
-          invalid(`${at}.hostname`, ingress.hostname, 'must be a DNS name, not an IP address'),
-        );
-      }
+  const entries = service.status?.loadBalancer?.ingress ?? [];
+  const path = 'status.loadBalancer.ingress';
+  if (service.spec?.type !== 'LoadBalancer' && entries.length > 0) {
+    errors.push(forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'"));
+    return;
+  }
+  entries.forEach(({ ip, ipMode, hostname }, i) => {
+    const at = `${path}[${i}]`;
+    if (ip) validateIp(errors, `${at}.ip`, ip);
+    if (ipMode === undefined) {
+      const why = 'must be specified when `ip` is set';
+      if (ip) errors.push(required(`${at}.ipMode`, why));
+    } else if (!ip) {
+      errors.push(forbidden(`${at}.ipMode`, 'may not be specified when `ip` is not set'));
+    } else if (!IP_MODES.includes(ipMode)) {
+      errors.push(notSupported(`${at}.ipMode`, ipMode, IP_MODES));
     }
+    validateBalancerHost(errors, `${at}.hostname`, hostname ?? '');
   });
 }

@@ -18,7 +18,7 @@ import {
   validateLabels,
   validateSelector,
 } from './common.ts';
-import { goDump, goResources } from './go-dump.ts';
+import { goResources } from './go-dump.ts';
 import { validateAnnotations } from './metadata.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName } from './names.ts';
 import { validateNodeSelector } from './pod-scheduling.ts';
@@ -48,19 +48,19 @@ function positive(errors: Errors, path: string, amount: string): boolean {
   return false;
 }
 
-function validateCapacity(errors: Errors, spec: PersistentVolumeSpec): void {
+function validateCapacity(errors: Errors, path: string, spec: PersistentVolumeSpec): void {
   const capacity = Object.entries(spec.capacity ?? {});
-  if (capacity.length === 0) errors.push(required('spec.capacity'));
+  if (capacity.length === 0) errors.push(required(path));
   if (capacity.length !== 1 || spec.capacity?.storage === undefined) {
-    errors.push(notSupported('spec.capacity', goResources(spec.capacity), ['storage']));
+    errors.push(notSupported(path, goResources(spec.capacity), ['storage']));
   }
   for (const [name, amount] of capacity) {
     const q = parseQuantity(amount);
     if (q.nanos < 0n) {
       const whole = Number(q.nanos / 1_000_000_000n);
-      errors.push(invalid(`spec.capacity[${name}]`, whole, 'must be a valid resource quantity'));
+      errors.push(invalid(`${path}[${name}]`, whole, 'must be a valid resource quantity'));
     }
-    positive(errors, `spec.capacity[${name}]`, amount);
+    positive(errors, `${path}[${name}]`, amount);
   }
 }
 
@@ -84,28 +84,117 @@ function isRoot(path: string | undefined): boolean {
   return path?.startsWith('/') === true && left.length === 0;
 }
 
-export function validatePersistentVolume(errors: Errors, pv: PersistentVolume): void {
-  const spec = pv.spec ?? {};
-  if ((spec.accessModes ?? []).length === 0) errors.push(required('spec.accessModes'));
-  validateAccessModes(errors, 'spec.accessModes', spec.accessModes);
-  validateCapacity(errors, spec);
+const INLINE = 'in the context of inline volumes';
+
+/** Of a volume's spec that stands inside a VolumeAttachment, what comes first. */
+function validateInlineStart(errors: Errors, path: string, spec: PersistentVolumeSpec): void {
+  const why = `may not be specified ${INLINE}`;
+  if (spec.claimRef !== undefined) errors.push(forbidden(`${path}.claimRef`, why));
+  if (Object.keys(spec.capacity ?? {}).length > 0) {
+    errors.push(forbidden(`${path}.capacity`, why));
+  }
+  if (!spec.csi) errors.push(required(`${path}.csi`, `has to be specified ${INLINE}`));
+}
+
+function validatePolicy(errors: Errors, path: string, policy: string, isInline: boolean): void {
+  if (policy === '') return;
+  if (!isInline && !RECLAIM_POLICIES.includes(policy)) {
+    errors.push(notSupported(path, policy, RECLAIM_POLICIES));
+  } else if (isInline && policy !== 'Retain') {
+    errors.push(forbidden(path, `may only be Retain ${INLINE}`));
+  }
+}
+
+function validateVolumeAffinity(
+  errors: Errors,
+  path: string,
+  affinity: VolumeAffinity,
+  isInline: boolean,
+): void {
+  if (!affinity) return;
+  if (isInline) errors.push(forbidden(path, `may not be specified ${INLINE}`));
+  else if (affinity.required) validateNodeSelector(errors, `${path}.required`, affinity.required);
+  else errors.push(required(`${path}.required`, 'must specify required node constraints'));
+}
+
+/** The spec of a persistent volume at `path`, `name` being the volume's; or one inside a VolumeAttachment. */
+export function validateVolumeSpec(
+  errors: Errors,
+  path: string,
+  spec: PersistentVolumeSpec,
+  o: { name?: string | undefined; isInline: boolean },
+): void {
+  if (o.isInline) validateInlineStart(errors, path, spec);
+  if ((spec.accessModes ?? []).length === 0) errors.push(required(`${path}.accessModes`));
+  validateAccessModes(errors, `${path}.accessModes`, spec.accessModes);
+  if (!o.isInline) validateCapacity(errors, `${path}.capacity`, spec);
   const policy = spec.persistentVolumeReclaimPolicy ?? '';
-  if (policy !== '' && !RECLAIM_POLICIES.includes(policy)) {
-    errors.push(notSupported('spec.persistentVolumeReclaimPolicy', policy, RECLAIM_POLICIES));
-  }
-  if (spec.nodeAffinity?.required) {
-    validateNodeSelector(errors, 'spec.nodeAffinity.required', spec.nodeAffinity.required);
-  } else if (spec.nodeAffinity) {
-    const why = 'must specify required node constraints';
-    errors.push(required('spec.nodeAffinity.required', why));
-  }
-  validatePersistentSource(errors, 'spec', spec, pv.metadata.name);
+  validatePolicy(errors, `${path}.persistentVolumeReclaimPolicy`, policy, o.isInline);
+  validateVolumeAffinity(errors, `${path}.nodeAffinity`, spec.nodeAffinity, o.isInline);
+  validatePersistentSource(errors, path, spec, o.name);
   if (spec.hostPath && isRoot(spec.hostPath.path) && policy === 'Recycle') {
     const why = "may not be 'recycle' for a hostPath mount of '/'";
-    errors.push(forbidden('spec.persistentVolumeReclaimPolicy', why));
+    errors.push(forbidden(`${path}.persistentVolumeReclaimPolicy`, why));
   }
-  validateClassName(errors, 'spec.storageClassName', spec.storageClassName);
-  validateMode(errors, 'spec.volumeMode', spec.volumeMode);
+  if (!o.isInline) {
+    validateClassName(errors, `${path}.storageClassName`, spec.storageClassName);
+    validateMode(errors, `${path}.volumeMode`, spec.volumeMode);
+    return;
+  }
+  if (spec.storageClassName) {
+    errors.push(forbidden(`${path}.storageClassName`, `may not be specified ${INLINE}`));
+  }
+  if (spec.volumeMode !== undefined && spec.volumeMode !== 'Filesystem') {
+    const why = `may not specify volumeMode other than Filesystem ${INLINE}`;
+    errors.push(forbidden(`${path}.volumeMode`, why));
+  }
+}
+
+const MOUNT_OPTIONS = 'volume.beta.kubernetes.io/mount-options';
+/** Kinds of volumes that are mounted with options. */
+const MOUNTED_WITH_OPTIONS = [
+  ...['gcePersistentDisk', 'awsElasticBlockStore', 'glusterfs', 'nfs', 'rbd', 'quobyte'],
+  ...['iscsi', 'cephfs', 'cinder', 'vsphereVolume', 'azureFile'],
+] as const;
+
+export function validatePersistentVolume(errors: Errors, pv: PersistentVolume): void {
+  const spec = pv.spec ?? {};
+  validateVolumeSpec(errors, 'spec', spec, { name: pv.metadata.name, isInline: false });
+}
+
+/** The options a volume is mounted with, in the annotation that came before the field. */
+export function validateMountOptions(errors: Errors, pv: PersistentVolume): void {
+  const sources = (pv.spec ?? {}) as Record<string, unknown>;
+  if (MOUNTED_WITH_OPTIONS.some((kind) => sources[kind] !== undefined)) return;
+  if (pv.metadata.annotations?.[MOUNT_OPTIONS] === undefined) return;
+  const why = 'may not specify mount options for this volume type';
+  errors.push(forbidden(`metadata.annotations.${MOUNT_OPTIONS}`, why));
+}
+
+/** Labels of nodes whose old names may give way to the new ones. */
+const SUCCESSORS: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+};
+
+type VolumeAffinity = PersistentVolumeSpec['nodeAffinity'];
+
+/** The old affinity with the names the new one uses, where they only were brought up to date. */
+function renamed(old: VolumeAffinity, now: VolumeAffinity): VolumeAffinity {
+  const out = structuredClone(old);
+  (out?.required?.nodeSelectorTerms ?? []).forEach((term, i) => {
+    const other = now?.required?.nodeSelectorTerms?.[i];
+    for (const field of ['matchExpressions', 'matchFields'] as const) {
+      (term[field] ?? []).forEach((one, j) => {
+        const key = other?.[field]?.[j]?.key;
+        if (key !== undefined && SUCCESSORS[one.key] === key) one.key = key;
+      });
+    }
+  });
+  return out;
 }
 
 export function validatePersistentVolumeUpdate(
@@ -129,11 +218,16 @@ export function validatePersistentVolumeUpdate(
   if (!semanticEqual(pv.spec?.volumeMode, old.spec?.volumeMode)) {
     errors.push(invalid('volumeMode', pv.spec?.volumeMode ?? null, IMMUTABLE));
   }
-  if (old.spec?.nodeAffinity && !semanticEqual(pv.spec?.nodeAffinity, old.spec.nodeAffinity)) {
-    const shown = goDump('core.VolumeNodeAffinity', pv.spec?.nodeAffinity);
-    errors.push(invalid('nodeAffinity', shown, IMMUTABLE));
+  const [affinity, before] = [pv.spec?.nodeAffinity, old.spec?.nodeAffinity];
+  if (before && !semanticEqual(affinity, renamed(before, affinity))) {
+    const pointer = affinity?.required ? '0xc000000000' : 'nil';
+    const shown = `core.VolumeNodeAffinity{Required:(*core.NodeSelector)(${pointer})}`;
+    const value = affinity ? new GoText(shown) : null;
+    errors.push(invalid('nodeAffinity', value, `${IMMUTABLE}${EXCEPT_RENAMING}`));
   }
 }
+
+const EXCEPT_RENAMING = ', except for updating from beta label to GA';
 
 function validateSource(errors: Errors, path: string, ref: TypedObjectReference): void {
   requireText(errors, `${path}.name`, ref.name);

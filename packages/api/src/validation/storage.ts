@@ -1,6 +1,14 @@
 /** Persistent volumes, claims, storage classes and the CSI kinds. */
 import { semanticEqual } from '../equal.ts';
-import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../field-error.ts';
+import {
+  duplicate,
+  forbidden,
+  GoText,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '../field-error.ts';
 import type {
   CSIDriver,
   CSINode,
@@ -8,6 +16,7 @@ import type {
   StorageClass,
   VolumeAttachment,
 } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import { parseQuantity } from '../quantity.ts';
 import {
   addMessages,
@@ -20,6 +29,7 @@ import {
 } from './common.ts';
 import { goDump, goStrings } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
+import { validateVolumeSpec } from './storage-claims.ts';
 import { validateDriverName } from './volume-sources.ts';
 
 /** Tokens for drivers live ten minutes at least. */
@@ -103,7 +113,7 @@ export function validateStorageClassUpdate(
   }
 }
 
-const MAX_NODE_ID = 192;
+const MAX_NODE_ID = 256;
 
 export function validateCsiNode(errors: Errors, node: CSINode): void {
   const names = new Set<string>();
@@ -139,12 +149,9 @@ export function validateCsiNodeUpdate(errors: Errors, node: CSINode, old: CSINod
 }
 
 export function validateCsiDriverUpdate(errors: Errors, driver: CSIDriver, old: CSIDriver): void {
-  const { attachRequired, fsGroupPolicy, volumeLifecycleModes: modes } = driver.spec;
+  const { attachRequired, volumeLifecycleModes: modes } = driver.spec;
   if (attachRequired !== old.spec.attachRequired) {
     errors.push(invalid('spec.attachedRequired', attachRequired ?? null, IMMUTABLE));
-  }
-  if (fsGroupPolicy !== old.spec.fsGroupPolicy) {
-    errors.push(invalid('spec.fsGroupPolicy', fsGroupPolicy ?? null, IMMUTABLE));
   }
   if (!semanticEqual(modes, old.spec.volumeLifecycleModes)) {
     const shown = goStrings(modes, '[]storage.VolumeLifecycleMode');
@@ -154,7 +161,6 @@ export function validateCsiDriverUpdate(errors: Errors, driver: CSIDriver, old: 
 
 export function validateCsiDriver(errors: Errors, driver: CSIDriver): void {
   const spec = driver.spec;
-  validateDriverName(errors, 'name', driver.metadata.name ?? '');
   const policies = ['File', 'None', 'ReadWriteOnceWithFSType'];
   if (spec.fsGroupPolicy !== undefined && !policies.includes(spec.fsGroupPolicy)) {
     errors.push(notSupported('spec.fsGroupPolicy', spec.fsGroupPolicy, policies));
@@ -185,33 +191,58 @@ export function validateCsiDriver(errors: Errors, driver: CSIDriver): void {
   }
 }
 
+const MAX_ATTACHMENT_METADATA = 256 * 1024;
+const MAX_VOLUME_ERROR = 1024;
+
+function validateAttachmentSource(errors: Errors, path: string, source: Attached): void {
+  const { inlineVolumeSpec: inline, persistentVolumeName: name } = source ?? {};
+  const why = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+  if (inline === undefined && name === undefined) errors.push(required(path, why));
+  else if (inline !== undefined && name !== undefined) errors.push(forbidden(path, why));
+  else if (name === '') {
+    const needed = 'must specify non empty persistentVolumeName';
+    errors.push(required(`${path}.persistentVolumeName`, needed));
+  } else if (inline !== undefined) {
+    validateVolumeSpec(errors, `${path}.inlineVolumeSpec`, inline, { isInline: true });
+  }
+}
+
+type Attached = VolumeAttachment['spec']['source'] | undefined;
+
 export function validateVolumeAttachment(errors: Errors, va: VolumeAttachment): void {
   const { attacher, nodeName, source } = va.spec;
   requireText(errors, 'spec.attacher', attacher);
-  const inline = source?.inlineVolumeSpec !== undefined;
-  const named = Boolean(source?.persistentVolumeName);
-  if (inline === named) {
-    const why = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
-    errors.push(required('spec.source', why));
-  }
+  validateAttachmentSource(errors, 'spec.source', source);
   addMessages(errors, 'spec.nodeName', nodeName, dns1123Subdomain(nodeName));
-  validateDriverName(errors, 'spec.attacher', attacher);
-  const volume = source?.persistentVolumeName ?? '';
-  if (volume !== '') {
-    const at = 'spec.source.persistentVolumeName';
-    addMessages(errors, at, volume, dns1123Subdomain(volume));
+  let bytes = 0;
+  for (const [key, value] of Object.entries(va.status?.attachmentMetadata ?? {})) {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   }
+  if (bytes > MAX_ATTACHMENT_METADATA) {
+    errors.push(tooLong('status.attachmentMetadata', '', MAX_ATTACHMENT_METADATA));
+  }
+  for (const field of ['attachError', 'detachError'] as const) {
+    if (Buffer.byteLength(va.status?.[field]?.message ?? '') <= MAX_VOLUME_ERROR) continue;
+    errors.push(tooLong(`status.${field}.message`, '', MAX_ATTACHMENT_METADATA));
+  }
+}
+
+/** What is further asked of new ones. */
+export function validateNewVolumeAttachment(errors: Errors, va: VolumeAttachment): void {
+  const { attacher, source } = va.spec;
+  validateDriverName(errors, 'spec.attacher', attacher);
+  const volume = source?.persistentVolumeName;
+  if (volume === undefined) return;
+  addMessages(errors, 'spec.source.persistentVolumeName', volume, dns1123Subdomain(volume));
 }
 
 export function validateStorageCapacity(errors: Errors, c: CSIStorageCapacity): void {
   validateSelector(errors, 'nodeTopology', c.nodeTopology);
   const name = c.storageClassName ?? '';
   addMessages(errors, 'storageClassName', name, dns1123Subdomain(name));
-  for (const field of ['capacity', 'maximumVolumeSize'] as const) {
-    const amount = c[field];
-    if (amount === undefined || parseQuantity(amount).nanos >= 0n) continue;
-    errors.push(invalid(field, amount, NOT_NEGATIVE));
-  }
+  const amount = c.capacity;
+  if (amount === undefined || parseQuantity(amount).nanos >= 0n) return;
+  errors.push(invalid('capacity', parseQuantity(amount).toString(), NOT_NEGATIVE));
 }
 
 export function validateStorageCapacityUpdate(
@@ -233,5 +264,14 @@ export function validateVolumeAttachmentUpdate(
   old: VolumeAttachment,
 ): void {
   if (semanticEqual(va.spec, old.spec)) return;
-  errors.push(invalid('spec', goStrings([va.spec.attacher]), IMMUTABLE));
+  const { attacher, nodeName, source } = va.spec;
+  const pointer = (type: string, value: unknown) =>
+    `(*${type})(${value === undefined ? 'nil' : '0xc000000000'})`;
+  const fields = [
+    `PersistentVolumeName:${pointer('string', source?.persistentVolumeName)}`,
+    `InlineVolumeSpec:${pointer('core.PersistentVolumeSpec', source?.inlineVolumeSpec)}`,
+  ];
+  const from = `Source:storage.VolumeAttachmentSource{${fields.join(', ')}}`;
+  const names = `Attacher:${goQuote(attacher)}, ${from}, NodeName:${goQuote(nodeName)}`;
+  errors.push(invalid('spec', new GoText(`storage.VolumeAttachmentSpec{${names}}`), IMMUTABLE));
 }

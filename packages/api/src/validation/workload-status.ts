@@ -68,7 +68,8 @@ export function workloadStatus(kind: string): (e: Errors, o: WithStatus, old: Wi
     validateParts(errors, now, rules);
     const collisions = countOf(now, 'collisionCount');
     if (!rules.counts.includes('collisionCount')) return;
-    if (collisions >= countOf(countsOf(old), 'collisionCount')) return;
+    const isGone = now.collisionCount === undefined && countsOf(old).collisionCount !== undefined;
+    if (!isGone && collisions >= countOf(countsOf(old), 'collisionCount')) return;
     errors.push(invalid('status.collisionCount', collisions, 'cannot be decremented'));
   };
 }

@@ -355,7 +355,6 @@ const STATEFUL_MUTABLE: readonly string[] = [
   'updateStrategy',
   'persistentVolumeClaimRetentionPolicy',
   'minReadySeconds',
-  'revisionHistoryLimit',
 ];
 
 export function validateStatefulSetUpdate(errors: Errors, s: StatefulSet, old: StatefulSet): void {
