@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { FakeApi, QueueMetrics } from '@kubets/client';
 import { ManualClock, Metrics, seededRandom, silentLogger } from '@kubets/platform';
+import { AUTOSCALING } from '../autoscaler/reconciler.ts';
 import { allControllers } from '../controllers.ts';
 import { ControllerManager } from '../host/manager.ts';
 import { chosenControllers } from '../names.ts';
@@ -32,6 +33,7 @@ it('queues are counted under the names of the stock process while it leads', asy
           'token-cleaner-controller',
         ]),
         removeTree: () => Promise.resolve(),
+        autoscaling: AUTOSCALING,
         terminatedPodThreshold: 0,
       }),
   });
