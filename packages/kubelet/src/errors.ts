@@ -1,4 +1,5 @@
 /** Faults the kubelet expects, matched by class. */
+import { errorMessage } from '@kubets/platform';
 
 /** The runtime refused or failed; `notFound` means the object is not there (any more). */
 export class RuntimeFault extends Error {
@@ -6,15 +7,25 @@ export class RuntimeFault extends Error {
   readonly notFound: boolean;
   /** The runtime cannot be reached at all. */
   readonly unavailable: boolean;
+  /** The call's status by its usual name, `NotFound`; undefined where it was no call that failed. */
+  readonly code: string | undefined;
 
   constructor(
     message: string,
-    facts: { notFound?: boolean; unavailable?: boolean; cause?: unknown } = {},
+    facts: { notFound?: boolean; unavailable?: boolean; code?: string; cause?: unknown } = {},
   ) {
     super(message, { cause: facts.cause });
     this.notFound = facts.notFound ?? false;
     this.unavailable = facts.unavailable ?? false;
+    this.code = facts.code;
   }
+}
+
+/** A failed call of the runtime as stock kubelets tell of it. */
+export function rpcText(error: unknown): string {
+  const message = errorMessage(error);
+  if (!(error instanceof RuntimeFault) || error.code === undefined) return message;
+  return `rpc error: code = ${error.code} desc = ${message}`;
 }
 
 /** A volume cannot be made yet. */

@@ -55,6 +55,8 @@ export const TERMINATION_LOG_LINES = 80;
 /** Most bytes of a probe's HTTP answer that are read; its output in an event is cut to the second number. */
 export const PROBE_BODY_BYTES = 10 * 1024;
 export const PROBE_OUTPUT_CHARS = 1_024;
+/** Redirects an HTTP probe follows. */
+export const MAX_PROBE_REDIRECTS = 10;
 /** Longest lifecycle HTTP hook. */
 export const HOOK_HTTP_TIMEOUT_MS = 30_000;
 

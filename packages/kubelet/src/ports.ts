@@ -333,9 +333,11 @@ export interface ProbeResult {
   readonly ok: boolean;
   /** What went wrong, for the event; empty when ok. */
   readonly output: string;
+  /** Well, but something is to be told about it. */
+  readonly warning?: string;
 }
 
-/** Asks a container whether it is well. Rejections count as failures. */
+/** Asks a container whether it is well. A rejection is no answer: it is told of, and changes nothing. */
 export interface ProbeRunner {
   /** True: every answer is a success, so one is enough and no time is spent on more. */
   readonly alwaysWell: boolean;

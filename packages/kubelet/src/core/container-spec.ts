@@ -10,7 +10,7 @@ import {
   ANNOTATION_TERMINATION_POLICY,
   LABEL_CONTAINER,
 } from './labels.ts';
-import { specOf } from './pod.ts';
+import { podText, specOf } from './pod.ts';
 import { cgroupLimits } from './resources.ts';
 import { namespacesOf, podLabels, seccompOf } from './sandbox-spec.ts';
 import { specHash } from './spec-hash.ts';
@@ -38,20 +38,21 @@ function checkNonRoot(pod: Pod, container: Container, image: ImageInfo): void {
   const own = container.securityContext ?? {};
   const shared = specOf(pod).securityContext ?? {};
   if (!(own.runAsNonRoot ?? shared.runAsNonRoot ?? false)) return;
+  const who = `(pod: "${podText(pod)}", container: ${container.name})`;
   const user = own.runAsUser ?? shared.runAsUser;
   if (user !== undefined) {
     if (user === 0) {
-      throw new SecurityError("container's runAsUser breaks non-root policy");
+      throw new SecurityError(`container's runAsUser breaks non-root policy ${who}`);
     }
     return;
   }
   if (image.username !== '') {
     throw new SecurityError(
-      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`,
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root ${who}`,
     );
   }
   if ((image.uid ?? 0) === 0) {
-    throw new SecurityError('container has runAsNonRoot and image will run as root');
+    throw new SecurityError(`container has runAsNonRoot and image will run as root ${who}`);
   }
 }
 

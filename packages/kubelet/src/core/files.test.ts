@@ -111,7 +111,10 @@ describe('volume payloads', () => {
     assert.throws(() => configMapPayload('m', undefined, all), /configmap "m" not found/);
     assert.throws(() => secretPayload('s', undefined, all), /secret "s" not found/);
     const items = [{ key: 'zz', path: 'x' }];
-    assert.throws(() => configMapPayload('m', map, { ...all, items }), /non-existent key: zz/);
+    assert.throws(
+      () => configMapPayload('m', map, { ...all, items }),
+      /: configmap references non-existent config key: zz$/,
+    );
     assert.equal(configMapPayload('m', map, { ...all, items, optional: true }).size, 0);
     assert.equal(secretPayload('s', undefined, { ...all, optional: true }).size, 0);
   });

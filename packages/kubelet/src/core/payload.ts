@@ -51,8 +51,13 @@ function checkPath(path: string): string {
   return path;
 }
 
+const missingKey = (what: 'configmap' | 'secret', key: string): string =>
+  what === 'configmap'
+    ? `configmap references non-existent config key: ${key}`
+    : `references non-existent secret key: ${key}`;
+
 function select(
-  what: string,
+  what: 'configmap' | 'secret',
   all: ReadonlyMap<string, Buffer>,
   { items, defaultMode = DEFAULT_FILE_MODE, optional }: Selection,
 ): Payload {
@@ -64,7 +69,7 @@ function select(
   for (const { key, path, mode } of items) {
     const data = all.get(key);
     if (data !== undefined) out.set(checkPath(path), { data, mode: mode ?? defaultMode });
-    else if (!optional) throw new PayloadError(`${what} references non-existent key: ${key}`);
+    else if (!optional) throw new PayloadError(missingKey(what, key));
   }
   return out;
 }

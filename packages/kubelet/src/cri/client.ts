@@ -36,11 +36,19 @@ export function criTarget(endpoint: string): string {
   return endpoint;
 }
 
+/** `NOT_FOUND` as `NotFound`: the names by which others know the codes. */
+function codeName(code: status): string {
+  const words = (status[code] ?? 'UNKNOWN').toLowerCase().split('_');
+  const name = words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join('');
+  return name === 'Cancelled' ? 'Canceled' : name;
+}
+
 function faultOf(method: string, error: ServiceError): RuntimeFault {
   const said = error.details === '' ? error.message : error.details;
   return new RuntimeFault(said, {
     notFound: error.code === status.NOT_FOUND,
     unavailable: error.code === status.UNAVAILABLE,
+    code: codeName(error.code),
     cause: new Error(`CRI ${method}: ${error.message}`, { cause: error }),
   });
 }

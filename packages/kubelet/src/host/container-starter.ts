@@ -172,7 +172,8 @@ export class ContainerStarter {
     } catch (error) {
       if (!(error instanceof HookFault || error instanceof RuntimeFault)) throw error;
       const why = `PostStartHook failed: ${errorMessage(error)}`;
-      events.warn(pod, 'FailedPostStartHook', why);
+      // More people read events than the pod: what the hook printed is not for all of them.
+      events.warn(pod, 'FailedPostStartHook', 'PostStartHook failed');
       await runtime.stopContainer(id, graceSecondsOf(pod));
       throw new StartFault('PostStartHookError', why, { cause: error });
     }

@@ -3,6 +3,7 @@ import type { Api } from '@kubets/client';
 import type { Clock, Logger } from '@kubets/platform';
 import type { FailureBackoff } from '../core/backoff.ts';
 import type { ClusterDns } from '../core/dns.ts';
+import type { NodeMarks } from '../core/node-fit.ts';
 import type { ContainerRuntime, DnsConfig, ObjectSource, PodFiles, PodVolumes } from '../ports.ts';
 import type { Images } from './images.ts';
 import type { Killer } from './killer.ts';
@@ -48,4 +49,6 @@ export interface PodDeps {
   readonly slots: Semaphore;
   /** Pods on this node that hold resources, other than the given one. */
   readonly neighbours: (pod: Pod) => readonly Pod[];
+  /** What the node is marked with, as last seen or asked for anew; undefined while nothing is known of it. */
+  readonly marks: (isFresh: boolean) => Promise<NodeMarks | undefined> | NodeMarks | undefined;
 }

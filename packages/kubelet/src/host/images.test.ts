@@ -38,7 +38,7 @@ describe('Images', () => {
       pullImage: async (image: string, auth: RegistryAuth | undefined, signal: AbortSignal) => {
         pulls.push([image, auth]);
         if (signal.aborted) throw new RuntimeFault('cancelled');
-        if (broken !== undefined) throw new RuntimeFault(broken);
+        if (broken !== undefined) throw new RuntimeFault(broken, { code: 'NotFound' });
         present.add(image);
         return image;
       },
@@ -113,6 +113,22 @@ describe('Images', () => {
     broken = undefined;
     assert.equal((await ensure('a:1')).id, 'a:1');
     assert.equal(images.remainingMs(aPod(), aContainer({ image: 'a:1' })), 0);
+  });
+
+  it('tells why, with the status of the call, and of each reason', async () => {
+    broken = 'no such host';
+    await ensure('a:1').catch(() => undefined);
+    const why = 'rpc error: code = NotFound desc = no such host';
+    const again = await ensure('a:1').catch((error: unknown) => error);
+    assert.ok(again instanceof StartFault);
+    assert.equal(again.message, `Back-off pulling image "a:1": ErrImagePull: ${why}`);
+    assert.deepEqual(events, [
+      'Normal Pulling: Pulling image "a:1"',
+      `Warning Failed: Failed to pull image "a:1": ${why}`,
+      'Warning Failed: Error: ErrImagePull',
+      'Normal BackOff: Back-off pulling image "a:1"',
+      'Warning Failed: Error: ImagePullBackOff',
+    ]);
   });
 
   it('forgets the failures of a pod that goes', async () => {

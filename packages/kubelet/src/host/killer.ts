@@ -98,7 +98,8 @@ export class Killer {
       const hookTarget = { container, containerId: target.id, podIp };
       await runHook(hook, hookTarget, { runtime, clock, timeoutMs });
     } catch (error) {
-      events.warn(pod, 'FailedPreStopHook', `PreStopHook failed: ${errorMessage(error)}`);
+      // More people read events and logs of a cluster than the pod: what the hook printed is not for all of them.
+      events.warn(pod, 'FailedPreStopHook', 'PreStopHook failed');
       this.#options.log.debug({ pod: podText(pod), error: errorMessage(error) }, 'preStop failed');
     }
   }

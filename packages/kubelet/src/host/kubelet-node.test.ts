@@ -178,6 +178,23 @@ describe('KubeletNode with the simulated runtime', () => {
     assert.equal(pod.status?.containerStatuses, undefined);
   });
 
+  it('refuses a pod that does not belong on the node, by what the node is marked with now', async () => {
+    const pods = test.api.resource<Pod>('v1', 'pods');
+    const nodes = test.api.resource<Node>('v1', 'nodes');
+    await eventually('marks', () => test.node().agent.marks);
+    await pods.create(testPod('p', {}, { nodeSelector: { disk: 'fast' } }));
+    const { status } = await eventually('the refusal', () => {
+      const found = test.pod('p');
+      return found?.status?.phase === 'Failed' ? found : undefined;
+    });
+    assert.equal(status?.reason, 'NodeAffinity');
+    const why = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+    assert.equal(status?.message, `Pod was rejected: ${why}`);
+    await nodes.patch('', 'node-1', 'merge', { metadata: { labels: { disk: 'fast' } } });
+    await pods.create(testPod('q', {}, { nodeSelector: { disk: 'fast' } }));
+    await eventually('a running pod', () => test.pod('q')?.status?.phase === 'Running');
+  });
+
   it('ends a pod at its deadline', async () => {
     await pods().create(testPod('late', {}, { activeDeadlineSeconds: 1 }));
     const pod = await eventually('the deadline', () => {

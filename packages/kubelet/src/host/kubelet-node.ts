@@ -170,6 +170,7 @@ export class KubeletNode {
       crashes: new FailureBackoff(),
       slots: new Semaphore(MAKING_AT_ONCE),
       neighbours: (pod) => this.workers.neighbours(pod),
+      marks: (isFresh) => (isFresh ? this.agent.askMarks() : this.agent.marks),
     };
   }
 }

@@ -1,6 +1,7 @@
 import { isAlreadyExists, isNotFound, type Node, type NodeStatus, type Taint } from '@kubets/api';
 import type { Api, ResourceApi } from '@kubets/client';
 import { type Clock, errorMessage, type Logger, type Random, type Timer } from '@kubets/platform';
+import type { NodeMarks } from '../core/node-fit.ts';
 import {
   allocatablePatch,
   type MachineFacts,
@@ -59,6 +60,7 @@ export class NodeAgent {
   readonly #timers = new Set<Timer>();
   #podCidr = '';
   #nodeUid = '';
+  #marks: NodeMarks | undefined;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
   #ready = false;
   #startupWaitMs = NODE_STARTUP_CHECK_MS;
@@ -73,6 +75,17 @@ export class NodeAgent {
   /** True once the API was told that the node is ready. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** What the node was marked with when it was last looked at. */
+  get marks(): NodeMarks | undefined {
+    return this.#marks;
+  }
+
+  /** What the node is marked with now. */
+  async askMarks(): Promise<NodeMarks | undefined> {
+    this.#noteMarks(await this.#nodes.get('', this.#options.name));
+    return this.#marks;
   }
 
   start(): void {
@@ -116,6 +129,7 @@ export class NodeAgent {
     const { log } = this.#options;
     try {
       const node = await this.#register();
+      this.#noteMarks(node);
       await this.#useCidr(node);
       // Most nodes get their range within moments: that they wait for it is not worth telling.
       const young = this.#podCidr === '' && this.#startupWaitMs < NODE_STARTUP_MAX_MS / 2;
@@ -125,6 +139,11 @@ export class NodeAgent {
       log.warn({ error: errorMessage(error) }, 'cannot report node status');
       return NODE_STARTUP_CHECK_MS * 4;
     }
+  }
+
+  #noteMarks({ metadata, spec }: Node): void {
+    const { name } = this.#options;
+    this.#marks = { name, labels: metadata.labels ?? {}, taints: spec?.taints ?? [] };
   }
 
   /** Often at first, then less so: a thousand nodes that wait for something must not keep it from happening. */

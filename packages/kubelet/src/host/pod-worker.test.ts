@@ -109,6 +109,48 @@ describe('a pod that cannot start yet', () => {
     });
   });
 
+  it('says that its full name is too long for a host name', async () => {
+    const spec = { hostname: 'h'.repeat(40), subdomain: 's'.repeat(40), setHostnameAsFQDN: true };
+    await withNode(
+      () => undefined,
+      async (test) => {
+        await create(test, testPod('p', {}, spec));
+        const text = await eventually(
+          'the event',
+          () => messages(test, 'FailedCreatePodSandBox')[0],
+        );
+        const fqdn = `${spec.hostname}.${spec.subdomain}.default.svc.cluster.local`;
+        const limits = '64 characters is the max, 107 characters requested';
+        const what = 'failed to construct FQDN from pod hostname and cluster domain';
+        assert.equal(
+          text,
+          `Failed to create pod sandbox: ${what}, FQDN ${fqdn} is too long (${limits})`,
+        );
+      },
+    );
+  });
+
+  it('shows files about itself anew as soon as it changes', async () => {
+    let mounts = 0;
+    const mount = (pod: Pod): Promise<ReadonlyMap<string, string>> => {
+      mounts += 1;
+      return simulatedVolumes.mount(pod);
+    };
+    const volumes = [{ name: 'v', downwardAPI: {} }];
+    await withNode(
+      () => undefined,
+      async (test) => {
+        const pods = test.api.resource<Pod>('v1', 'pods');
+        await create(test, testPod('p', {}, { volumes }));
+        await eventually('a ready pod', () => isReady(test.pod('p')));
+        const before = mounts;
+        await pods.patch('default', 'p', 'merge', { metadata: { labels: { a: 'b' } } });
+        await eventually('new files', () => mounts > before);
+      },
+      { volumes: { ...simulatedVolumes, mount } },
+    );
+  });
+
   it('waits for its volumes without a sandbox', async () => {
     let missing = true;
     const volumes = {

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EphemeralContainer, Pod, PodStatus } from '@kubets/api';
 import { errorMessage, type Timer } from '@kubets/platform';
-import { admit } from '../core/admission.ts';
+import { admit, type Rejection } from '../core/admission.ts';
 import type { WaitingReason } from '../core/container-status.ts';
+import { misfit } from '../core/node-fit.ts';
 import { type ContainerStart, decide, latestOf, type Plan } from '../core/plan.ts';
 import {
   allContainers,
@@ -37,6 +39,20 @@ function targetOf({ container }: ContainerStart, runtime: RuntimePod): string | 
   if (!targetContainerName) return undefined;
   const target = latestOf(runtime, targetContainerName);
   return target?.phase === 'running' ? target.id : undefined;
+}
+
+/** Whether volumes of the pod hold what the API says of it. */
+function showsItself(pod: Pod): boolean {
+  return (specOf(pod).volumes ?? []).some(
+    ({ downwardAPI, projected }) =>
+      downwardAPI !== undefined ||
+      projected?.sources?.some((source) => source.downwardAPI !== undefined) === true,
+  );
+}
+
+function hasOtherMarks({ metadata: old }: Pod, { metadata: now }: Pod): boolean {
+  const { labels, annotations } = now;
+  return !isDeepStrictEqual(labels, old.labels) || !isDeepStrictEqual(annotations, old.annotations);
 }
 
 const MAX_STEPS = 64;
@@ -86,6 +102,8 @@ export class PodWorker {
 
   /** The API's newest word on the pod. */
   update(pod: Pod): void {
+    // Files that show the pod itself follow it at once.
+    if (showsItself(pod) && hasOtherMarks(this.#pod, pod)) this.#refreshAtMs = 0;
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp !== undefined) this.end('deleted');
     else this.trigger();
@@ -147,7 +165,7 @@ export class PodWorker {
   async #look(): Promise<number> {
     if (this.#end !== undefined) return this.#lookAtEnd(this.#end);
     const runtime = await this.#inspect();
-    if (isFinished(this.#pod) || this.#verdict !== undefined || !this.#admit(runtime)) {
+    if (isFinished(this.#pod) || this.#verdict !== undefined || !(await this.#admit(runtime))) {
       return this.#finish(runtime);
     }
     this.#checkDeadline();
@@ -158,8 +176,9 @@ export class PodWorker {
   async #inspect(): Promise<RuntimePod> {
     const { runtime, prober } = this.#deps;
     const state = await runtime.inspectPod(uidOf(this.#pod));
-    // A pod that is going keeps its last verdicts.
-    if (this.active) prober.sync(this.#pod, state, this.#podIps(state)[0] ?? '');
+    const isEnding = this.#end !== undefined;
+    const podIp = this.#podIps(state)[0] ?? '';
+    if (this.active || isEnding) prober.sync(this.#pod, state, podIp, isEnding);
     return this.#withMessages(state);
   }
 
@@ -183,11 +202,11 @@ export class PodWorker {
   }
 
   /** A pod that ran here before was admitted then. */
-  #admit(runtime: RuntimePod): boolean {
+  async #admit(runtime: RuntimePod): Promise<boolean> {
     if (this.#admitted) return true;
     const known = runtime.sandboxes.length > 0 || this.#pod.status?.startTime !== undefined;
-    const { node, neighbours, events } = this.#deps;
-    const refusal = known ? undefined : admit(this.#pod, neighbours(this.#pod), node);
+    const refusal = known ? undefined : await this.#refusal();
+    const { events } = this.#deps;
     this.#admitted = true;
     if (refusal === undefined) return true;
     events.warn(this.#pod, refusal.reason, refusal.message);
@@ -195,6 +214,17 @@ export class PodWorker {
     this.#verdict = { phase: 'Failed', reason, message: `Pod was rejected: ${message}` };
     this.#refused = true;
     return false;
+  }
+
+  /** What the node is marked with may have changed since it was looked at: nobody is sent away without asking. */
+  async #refusal(): Promise<Rejection | undefined> {
+    const { node, neighbours, marks } = this.#deps;
+    const full = admit(this.#pod, neighbours(this.#pod), node);
+    if (full !== undefined) return full;
+    const seen = await marks(false);
+    if (seen === undefined || misfit(this.#pod, seen) === undefined) return undefined;
+    const now = await marks(true);
+    return now && misfit(this.#pod, now);
   }
 
   #checkDeadline(): void {
@@ -356,6 +386,8 @@ export class PodWorker {
   async #finish(runtime: RuntimePod): Promise<number> {
     const { volumes, prober } = this.#deps;
     const decided = isFinished(this.#pod) || this.#verdict !== undefined;
+    // Nothing waits for another run any more: what became of the last one counts.
+    for (const { name } of runtime.containers) this.#waiting.delete(name);
     this.#publish(runtime, decided);
     const grace = graceSecondsOf(this.#pod);
     if (!(await this.#ender.stopAll(this.#pod, runtime, grace))) return POD_RESYNC_MS;

@@ -1,12 +1,22 @@
 import type { Pod } from '@kubets/api';
-import { errorMessage } from '@kubets/platform';
 import { dnsConfigOf } from '../core/dns.ts';
 import { specOf, uidOf } from '../core/pod.ts';
 import { sandboxSpec } from '../core/sandbox-spec.ts';
-import { RuntimeFault } from '../errors.ts';
+import { RuntimeFault, rpcText } from '../errors.ts';
 import type { SandboxSpec } from '../ports.ts';
 import { podCgroup } from './cgroups.ts';
 import type { PodDeps } from './deps.ts';
+
+/** What the kernel takes. */
+const MAX_HOSTNAME = 64;
+
+/** @throws RuntimeFault for a full name (`setHostnameAsFQDN`) that is too long */
+function checkHostname(name: string): void {
+  if (name.length <= MAX_HOSTNAME) return;
+  const limits = `${MAX_HOSTNAME} characters is the max, ${name.length} characters requested`;
+  const what = 'failed to construct FQDN from pod hostname and cluster domain';
+  throw new RuntimeFault(`${what}, FQDN ${name} is too long (${limits})`);
+}
 
 /** Makes pod sandboxes. */
 export class SandboxMaker {
@@ -47,11 +57,13 @@ export class SandboxMaker {
     if (signal.aborted) return;
     try {
       const handler = await this.#handlerOf(pod);
-      await slots.run(() => runtime.runSandbox(this.spec(pod, attempt), handler));
+      const spec = this.spec(pod, attempt);
+      checkHostname(spec.hostname);
+      await slots.run(() => runtime.runSandbox(spec, handler));
       await files.weighPod(pod);
     } catch (error) {
       if (error instanceof RuntimeFault) {
-        const why = `Failed to create pod sandbox: ${errorMessage(error)}`;
+        const why = `Failed to create pod sandbox: ${rpcText(error)}`;
         events.warn(pod, 'FailedCreatePodSandBox', why);
       }
       throw error;

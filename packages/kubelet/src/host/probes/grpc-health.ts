@@ -1,4 +1,5 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
+import { PROBE_AGENT } from './results.ts';
 
 const CHECK = '/grpc.health.v1.Health/Check';
 const SERVING = 1;
@@ -24,7 +25,8 @@ export function grpcHealth(
   service: string,
   timeoutMs: number,
 ): Promise<string | undefined> {
-  const client = new Client(address, credentials.createInsecure());
+  const options = { 'grpc.primary_user_agent': PROBE_AGENT };
+  const client = new Client(address, credentials.createInsecure(), options);
   const deadline = performance.timeOrigin + performance.now() + timeoutMs;
   return new Promise((resolve) => {
     client.makeUnaryRequest(

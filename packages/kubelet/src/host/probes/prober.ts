@@ -1,5 +1,5 @@
 import type { Container, Pod, Probe } from '@kubets/api';
-import { type Clock, errorMessage, type Timer } from '@kubets/platform';
+import type { Clock, Timer } from '@kubets/platform';
 import { initContainers, isSidecar, mainContainers, uidOf } from '../../core/pod.ts';
 import {
   type ProbeKind,
@@ -7,8 +7,10 @@ import {
   type ProbeTiming,
   probeTiming,
 } from '../../core/probe-state.ts';
-import type { ProbeRunner, RuntimeContainer, RuntimePod } from '../../ports.ts';
+import { rpcText } from '../../errors.ts';
+import type { ProbeResult, ProbeRunner, RuntimeContainer, RuntimePod } from '../../ports.ts';
 import type { PodEvents } from '../pod-events.ts';
+import { OK } from './results.ts';
 
 export interface ProberOptions {
   readonly runner: ProbeRunner;
@@ -70,6 +72,20 @@ class Runner {
     this.#timer?.cancel();
   }
 
+  #tell(pod: Pod, result: ProbeResult | Error): void {
+    const { kind, prober } = this.#options;
+    const { events } = prober;
+    const title = `${TITLE[kind]} probe`;
+    if (result instanceof Error) {
+      const what = `${title} errored and resulted in unknown state: ${result.message}`;
+      events.warn(pod, 'Unhealthy', what);
+    } else if (!result.ok) {
+      events.warn(pod, 'Unhealthy', `${title} failed: ${result.output}`);
+    } else if (result.warning !== undefined) {
+      events.warn(pod, 'ProbeWarning', `${title} warning: ${result.warning}`);
+    }
+  }
+
   async #round(): Promise<void> {
     const { probe, watched, prober, kind } = this.#options;
     const { runner, clock } = prober;
@@ -77,15 +93,15 @@ class Runner {
     const startedMs = clock.monotonicMs();
     const target = { pod, container, containerId: run.id, podIp };
     const result = runner.alwaysWell
-      ? { ok: true, output: '' }
+      ? OK
       : await runner
           .run(probe, target, this.#timing.timeoutMs)
-          .catch((error: unknown) => ({ ok: false, output: errorMessage(error) }));
+          .catch((error: unknown) => new Error(rpcText(error)));
     if (this.#stopped) return;
-    if (!result.ok) {
-      prober.events.warn(pod, 'Unhealthy', `${TITLE[kind]} probe failed: ${result.output}`);
-    }
-    if (this.state.record(result.ok)) prober.onChange(watched.podUid);
+    this.#tell(pod, result);
+    // What could not be asked is not ill because of that.
+    const answered = !(result instanceof Error);
+    if (answered && this.state.record(result.ok)) prober.onChange(watched.podUid);
     if (this.#stopped || (runner.alwaysWell && this.state.verdict === 'success')) return;
     // These have said all they can: the container has started, or will be replaced.
     if (kind === 'startup' && this.state.verdict !== 'unknown') return;
@@ -95,6 +111,8 @@ class Runner {
   }
 }
 
+/** A pod that is going is neither restarted nor waited for; whether it is ready still counts. */
+const END_WITH_POD: readonly ProbeKind[] = ['startup', 'liveness'];
 const KINDS: readonly ProbeKind[] = ['startup', 'liveness', 'readiness'];
 
 function probeOf(container: Container, kind: ProbeKind): Probe | undefined {
@@ -123,8 +141,11 @@ export class Prober {
     this.#options = options;
   }
 
-  /** Begins to probe containers that run, ends it for those that do not. */
-  sync(pod: Pod, runtime: RuntimePod, podIp: string): void {
+  /**
+   * Begins to probe containers that run, ends it for those that do not. Of a pod that is ending it goes on finding out who is
+   * ready, and nothing else.
+   */
+  sync(pod: Pod, runtime: RuntimePod, podIp: string, isEnding = false): void {
     const podUid = uidOf(pod);
     const running = new Set<string>();
     const candidates = [...initContainers(pod).filter(isSidecar), ...mainContainers(pod)];
@@ -133,8 +154,9 @@ export class Prober {
       const run = runtime.containers.find((one) => one.name === container.name);
       if (run?.phase !== 'running') continue;
       running.add(run.id);
-      this.#watch(pod, container, run, podIp);
+      if (!isEnding) this.#watch(pod, container, run, podIp);
     }
+    if (isEnding) this.#endWithPod(podUid);
     for (const id of this.#byPod.get(podUid) ?? []) {
       if (!running.has(id)) this.#drop(podUid, id);
     }
@@ -185,6 +207,13 @@ export class Prober {
     if (startup !== undefined && startup.state.verdict !== 'success') return;
     watched.probes.get('liveness')?.begin();
     watched.probes.get('readiness')?.begin();
+  }
+
+  #endWithPod(podUid: string): void {
+    for (const id of this.#byPod.get(podUid) ?? []) {
+      const probes = this.#watched.get(id)?.probes;
+      for (const kind of END_WITH_POD) probes?.get(kind)?.stop();
+    }
   }
 
   #add(pod: Pod, container: Container, run: RuntimeContainer, podIp: string): Watched {

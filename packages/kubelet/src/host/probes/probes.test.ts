@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import type { Container, Probe } from '@kubets/api';
 import { ManualClock, systemClock } from '@kubets/platform';
+import { RuntimeFault } from '../../errors.ts';
 import type { ContainerRuntime, ProbeResult, ProbeRunner, ProbeTarget } from '../../ports.ts';
 import { aContainer, aPod, aRun, aSandbox, exited, runtimeOf } from '../../testing/pods.ts';
 import { HookFault, runHook } from '../hooks.ts';
@@ -18,6 +19,7 @@ import { PortError, portOf } from './target.ts';
 const runtime = {
   execSync: async (_id: string, [word = '']: readonly string[]) => {
     if (word === 'hang') return new Promise(() => undefined);
+    if (word === 'gone') throw new RuntimeFault('container is in CONTAINER_EXITED state');
     const exitCode = word === 'true' ? 0 : 1;
     return { exitCode, stdout: Buffer.from('out '), stderr: Buffer.from('err') };
   },
@@ -30,11 +32,15 @@ describe('RealProbes', () => {
   before(async () => {
     server = createServer((request, response) => {
       if (request.url === '/slow') return;
+      const { url = '/' } = request;
+      if (url.startsWith('/to/')) {
+        const location = decodeURIComponent(url.slice('/to/'.length));
+        response.writeHead(302, { location }).end('there');
+        return;
+      }
       const codes: Record<string, number> = { '/ok': 200, '/moved': 302, '/bad': 500 };
       const host = String(request.headers.host);
-      response
-        .writeHead(host.startsWith('custom') ? 200 : (codes[request.url ?? ''] ?? 404))
-        .end('x');
+      response.writeHead(host.startsWith('custom') ? 200 : (codes[url] ?? 404)).end('x');
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -63,6 +69,27 @@ describe('RealProbes', () => {
     assert.deepEqual(bad, { ok: false, output: 'HTTP probe failed with statuscode: 500' });
   });
 
+  it('HTTP: redirects are followed on the same host only', async () => {
+    const to = (location: string) =>
+      run({ httpGet: { path: `/to/${encodeURIComponent(location)}`, port } });
+    assert.deepEqual(await to('/ok'), { ok: true, output: '' });
+    assert.deepEqual(await to(`http://127.0.0.1:${port}/ok`), { ok: true, output: '' });
+    assert.equal((await to('/bad')).output, 'HTTP probe failed with statuscode: 500');
+    assert.deepEqual(await to('http://0.0.0.0/'), {
+      ok: true,
+      output: '',
+      warning: 'Probe terminated redirects, Response body: there',
+    });
+    const round = await to('/to/%2Fok');
+    assert.equal(round.ok, true);
+    let loop = '/ok';
+    for (let i = 0; i < 12; i += 1) loop = `/to/${encodeURIComponent(loop)}`;
+    assert.match(
+      (await run({ httpGet: { path: loop, port } })).output,
+      /stopped after 10 redirects/,
+    );
+  });
+
   it('HTTP: headers are sent, Host among them', async () => {
     const httpHeaders = [{ name: 'Host', value: 'custom.example' }];
     assert.equal((await run({ httpGet: { path: '/none', port, httpHeaders } })).ok, true);
@@ -84,6 +111,7 @@ describe('RealProbes', () => {
     assert.equal((await run({ exec: { command: ['true'] } })).ok, true);
     assert.equal((await run({ exec: { command: ['false'] } })).output, 'out err');
     assert.match((await run({ exec: { command: ['hang'] } }, 20)).output, /timed out after 20ms/);
+    await assert.rejects(run({ exec: { command: ['gone'] } }), RuntimeFault);
   });
 
   it('gRPC: the health service decides', async () => {
@@ -121,7 +149,7 @@ describe('RealProbes', () => {
   });
 
   it('say when a port does not exist', async () => {
-    assert.match((await run({ tcpSocket: { port: 'nope' } })).output, /couldn't find port: nope/);
+    await assert.rejects(run({ tcpSocket: { port: 'nope' } }), /couldn't find port: nope/);
     assert.equal(portOf('web', target().container), port);
     assert.equal(portOf('80', target().container), 80);
     assert.throws(() => portOf('0', target().container), PortError);
@@ -156,11 +184,14 @@ describe('Prober', () => {
     const changes: string[] = [];
     const asked: string[] = [];
     let well = true;
+    let warning: string | undefined;
+    let fault: Error | undefined;
     const runner: ProbeRunner = {
       alwaysWell: false,
       run: async (probe) => {
         asked.push(probe.exec?.command?.[0] ?? '');
-        return { ok: well, output: 'sick' };
+        if (fault !== undefined) throw fault;
+        return { ok: well, output: 'sick', ...(warning !== undefined && { warning }) };
       },
     };
     const prober = new Prober({
@@ -173,7 +204,8 @@ describe('Prober', () => {
     });
     const pod = aPod({ containers: [aContainer(container)] });
     const run = aRun({ startedAtMs: 0 });
-    const sync = (): void => prober.sync(pod, runtimeOf([aSandbox()], [run]), '10.0.0.2');
+    const sync = (isEnding = false): void =>
+      prober.sync(pod, runtimeOf([aSandbox()], [run]), '10.0.0.2', isEnding);
     const after = async (ms: number): Promise<void> => {
       clock.advance(ms);
       await settle();
@@ -190,6 +222,12 @@ describe('Prober', () => {
       after,
       make: (ok: boolean) => {
         well = ok;
+      },
+      warnOf: (text: string) => {
+        warning = text;
+      },
+      breakWith: (error: Error | undefined) => {
+        fault = error;
       },
     };
   }
@@ -225,6 +263,45 @@ describe('Prober', () => {
     assert.equal(test.prober.unhealthy('uid-1').size, 0);
     await test.after(1_000);
     assert.deepEqual([...test.prober.unhealthy('uid-1')], [['main-0', 'liveness']]);
+  });
+
+  it('tells of what it could not ask, and counts it for nothing', async () => {
+    const livenessProbe = probe('l', { periodSeconds: 1, failureThreshold: 1 });
+    const test = setup({ livenessProbe });
+    test.breakWith(new RuntimeFault('no answer'));
+    test.sync();
+    await test.after(0);
+    assert.equal(test.prober.unhealthy('uid-1').size, 0);
+    assert.deepEqual(test.events, [
+      'Unhealthy: Liveness probe errored and resulted in unknown state: no answer',
+    ]);
+    test.breakWith(undefined);
+    test.make(false);
+    await test.after(1_000);
+    assert.equal(test.prober.unhealthy('uid-1').size, 1);
+  });
+
+  it('tells of warnings', async () => {
+    const test = setup({ readinessProbe: probe('r', { periodSeconds: 1 }) });
+    test.warnOf('led elsewhere');
+    test.sync();
+    await test.after(0);
+    assert.deepEqual(test.events, ['ProbeWarning: Readiness probe warning: led elsewhere']);
+    assert.equal(test.prober.passesReadiness('main-0'), true);
+  });
+
+  it('of a pod that is ending, asks only whether it is ready', async () => {
+    const every = { periodSeconds: 1, failureThreshold: 1 };
+    const test = setup({ livenessProbe: probe('l', every), readinessProbe: probe('r', every) });
+    test.sync();
+    await test.after(0);
+    test.sync(true);
+    test.make(false);
+    await test.after(1_000);
+    assert.deepEqual(test.asked.slice(2), ['r']);
+    assert.equal(test.prober.passesReadiness('main-0'), false);
+    test.prober.sync(test.pod, runtimeOf([aSandbox()], [exited(0)]), '', true);
+    assert.equal(test.clock.pendingTimers, 0);
   });
 
   it('lets the others wait for the startup probe', async () => {

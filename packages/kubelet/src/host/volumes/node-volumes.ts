@@ -57,6 +57,17 @@ const selectionOf = (source: ConfigLike, defaultMode: number | undefined): Selec
   optional: source.optional ?? false,
 });
 
+/** What paths of a type are called. */
+const HOST_PATH_KINDS: Readonly<Record<string, string>> = {
+  Directory: 'a directory',
+  DirectoryOrCreate: 'a directory',
+  File: 'a file',
+  FileOrCreate: 'a file',
+  Socket: 'a socket file',
+  CharDevice: 'a character device',
+  BlockDevice: 'a block device',
+};
+
 /** What a hostPath must be before it is mounted. */
 async function checkHostPath({ path, type = '' }: HostPathVolumeSource): Promise<string> {
   if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
@@ -74,7 +85,7 @@ async function checkHostPath({ path, type = '' }: HostPathVolumeSource): Promise
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }
-  throw new VolumeFault(`hostPath type check failed: ${path} is not a ${type}`);
+  throw new VolumeFault(`hostPath type check failed: ${path} is not ${HOST_PATH_KINDS[type]}`);
 }
 
 /** Real volumes below the kubelet's root: `pods/UID/volumes/NAME`. */
@@ -91,7 +102,11 @@ export class NodeVolumes implements PodVolumes {
       try {
         paths.set(volume.name, await this.#mountOne(pod, volume));
       } catch (error) {
-        if (error instanceof PayloadError || error instanceof DownwardError || isSystem(error)) {
+        const isExpected =
+          error instanceof VolumeFault ||
+          error instanceof PayloadError ||
+          error instanceof DownwardError;
+        if (isExpected || isSystem(error)) {
           const why = `MountVolume.SetUp failed for volume "${volume.name}" : ${errorMessage(error)}`;
           throw new VolumeFault(why, { cause: error });
         }
