@@ -5,6 +5,8 @@ import { nodeBridge } from './containerd/bridge.ts';
 export interface NodeLayout {
   /** One folder per pod, by uid. */
   readonly podsDir: string;
+  /** Memory of the node's own; in it one folder per pod, by uid, with what may not lie on a disk. */
+  readonly memoryDir: string;
   /** One folder per pod, `NAMESPACE_NAME_UID`, with `CONTAINER/ATTEMPT.log` below. */
   readonly logsDir: string;
   /** Address reservations of the pod network. */
@@ -23,6 +25,7 @@ export function nodeLayout(rootDir: string): NodeLayout {
   const bridge = nodeBridge(rootDir);
   return {
     podsDir: join(rootDir, 'pods'),
+    memoryDir: join(rootDir, 'memory'),
     logsDir: join(rootDir, 'pod-logs'),
     ipamDir: join(rootDir, 'ipam'),
     seccompDir: join(rootDir, 'seccomp'),

@@ -89,6 +89,9 @@ export async function removeNodeTraces(options: RemoveAllOptions): Promise<void>
   const cgroupParent = options.cgroupParent ?? ofKubelet?.cgroupParent;
   if (cgroupParent !== undefined) await endRest(cgroupParent);
   if (podsDir !== undefined) await unmountBelow(podsDir);
+  if (ofKubelet !== undefined) {
+    await run('umount', ['-l', ofKubelet.memoryDir]).catch(() => undefined);
+  }
   await unmountBelow(runDir);
   if (bridge !== undefined) await run('ip', ['link', 'delete', bridge]).catch(() => undefined);
   if (ofKubelet !== undefined) {

@@ -13,6 +13,7 @@ import type { NodeFacts } from '../host/deps.ts';
 import { downwardFacts, KubeletNode, type NodeParts } from '../host/kubelet-node.ts';
 import { NodeFiles } from '../host/node-files.ts';
 import { RealProbes } from '../host/probes/runner.ts';
+import { MemoryFolder } from '../host/volumes/memory-folder.ts';
 import { NodeVolumes } from '../host/volumes/node-volumes.ts';
 import { PodTokens } from '../host/volumes/tokens.ts';
 import { nodeLayout } from '../layout.ts';
@@ -124,7 +125,7 @@ export function realNode(shared: Shared, name: string): { node: KubeletNode; run
   const facts = factsOf(shared, name, machine);
   const runtime = new CriRuntime({ endpoint: config.containerRuntimeEndpoint, clock, log });
   const tokens = new PodTokens(api, clock);
-  const { podsDir, logsDir, ipamDir, bridge } = layout;
+  const { podsDir, memoryDir, logsDir, ipamDir, bridge } = layout;
   const network = podNetwork(shared, name);
   const onPodCidr = async (podCidr: string): Promise<void> => {
     if (config.cniConfDir === '') return runtime.setPodCidr(podCidr);
@@ -147,6 +148,7 @@ export function realNode(shared: Shared, name: string): { node: KubeletNode; run
     }),
     volumes: new NodeVolumes({
       podsDir,
+      memory: new MemoryFolder(memoryDir),
       api,
       objects,
       tokens,

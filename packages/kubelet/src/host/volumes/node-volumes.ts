@@ -30,6 +30,7 @@ import { nameOf, namespaceOf, specOf, uidOf } from '../../core/pod.ts';
 import { VolumeFault } from '../../errors.ts';
 import type { ObjectSource, PodVolumes } from '../../ports.ts';
 import { mountsBelow } from '../mounts.ts';
+import { isMountPoint, type MemoryFolder } from './memory-folder.ts';
 import { writePayload } from './payload-writer.ts';
 import type { PodTokens } from './tokens.ts';
 
@@ -37,6 +38,8 @@ const run = promisify(execFile);
 
 export interface NodeVolumesOptions {
   readonly podsDir: string;
+  /** Where secrets, tokens and what pods read of themselves lie. */
+  readonly memory: Pick<MemoryFolder, 'path' | 'ensure'>;
   readonly api: Api;
   readonly objects: ObjectSource;
   readonly tokens: PodTokens;
@@ -123,15 +126,13 @@ export class NodeVolumes implements PodVolumes {
       await run('umount', [point]);
     }
     await rm(dir, { recursive: true, force: true });
+    await rm(join(this.#options.memory.path, podUid), { recursive: true, force: true });
   }
 
   async mounted(): Promise<string[]> {
-    try {
-      return await readdir(this.#options.podsDir);
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return [];
-      throw error;
-    }
+    const { podsDir, memory } = this.#options;
+    const found = await Promise.all([podsDir, memory.path].map(entriesOf));
+    return [...new Set(found.flat())];
   }
 
   #volumesDir(podUid: string): string {
@@ -153,8 +154,17 @@ export class NodeVolumes implements PodVolumes {
     if (payload === undefined) {
       throw new VolumeFault(`volume "${volume.name}" is of a kind this node cannot mount`);
     }
-    await writePayload(dir, payload, gid);
-    return dir;
+    const place = await this.#placeOf(pod, volume, dir);
+    await writePayload(place, payload, gid);
+    return place;
+  }
+
+  /** ConfigMaps may lie on the disk, and so may what a kubelet before this one has put there for a pod that runs. */
+  async #placeOf(pod: Pod, volume: Volume, dir: string): Promise<string> {
+    if (volume.configMap !== undefined || (await exists(dir))) return dir;
+    const { memory } = this.#options;
+    await memory.ensure();
+    return join(memory.path, uidOf(pod), volume.name);
   }
 
   async #emptyDir(
@@ -247,7 +257,22 @@ export class NodeVolumes implements PodVolumes {
 
 const isSystem = (error: unknown): boolean => errorCode(error) !== undefined;
 
-async function isMountPoint(dir: string): Promise<boolean> {
-  const info = await readFile('/proc/self/mountinfo', 'utf8');
-  return info.split('\n').some((line) => line.split(' ')[4] === dir);
+/** What is in a folder; nothing when there is none. */
+async function entriesOf(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -21,6 +22,7 @@ import { type Payload, tokenFile } from '../../core/payload.ts';
 import { VolumeFault } from '../../errors.ts';
 import { aPod } from '../../testing/pods.ts';
 import { ApiObjects } from '../objects.ts';
+import { isMountPoint, MemoryFolder } from './memory-folder.ts';
 import { NodeVolumes } from './node-volumes.ts';
 import { writePayload } from './payload-writer.ts';
 import { resolveSubPath } from './sub-path.ts';
@@ -126,11 +128,14 @@ describe('NodeVolumes', () => {
   let api: FakeApi;
   let volumes: NodeVolumes;
   let podsDir = '';
+  let memory = { path: '', ensure: async () => undefined };
   beforeEach(() => {
     podsDir = mkdtempSync(join(dir, 'pods-'));
+    memory = { ...memory, path: mkdtempSync(join(dir, 'memory-')) };
     api = new FakeApi({ clock });
     volumes = new NodeVolumes({
       podsDir,
+      memory,
       api,
       objects: new ApiObjects(api, clock),
       tokens: new PodTokens(api, clock),
@@ -188,6 +193,29 @@ describe('NodeVolumes', () => {
     assert.equal(readFileSync(join(path, 'k'), 'utf8'), 'two');
   });
 
+  it('keeps secrets, and what pods read of themselves, in memory', async () => {
+    const secret = { metadata: { name: 's', namespace: 'shop' }, data: { k: 'MQ==' } };
+    await api.resource('v1', 'secrets').create(secret);
+    const inMemory: Partial<Volume>[] = [
+      { secret: { secretName: 's' } },
+      { downwardAPI: { items: [] } },
+      { projected: { sources: [{ secret: { name: 's' } }] } },
+    ];
+    for (const source of inMemory) {
+      assert.equal(await mount(withVolume(source)), join(memory.path, 'uid-1', 'v'));
+    }
+    assert.deepEqual(await volumes.mounted(), ['uid-1']);
+    await volumes.unmount('uid-1');
+    assert.deepEqual(await volumes.mounted(), []);
+    assert.deepEqual(readdirSync(memory.path), []);
+  });
+
+  it('goes on where a kubelet before this one has put the files of a pod', async () => {
+    const old = join(podsDir, 'uid-1', 'volumes', 'v');
+    mkdirSync(old, { recursive: true });
+    assert.equal(await mount(withVolume({ downwardAPI: { items: [] } })), old);
+  });
+
   it('puts several sources together', async () => {
     await putMap({ k: 'one' });
     const items = [{ path: 'meta/name', fieldRef: { fieldPath: 'metadata.name' } }];
@@ -217,7 +245,11 @@ describe('NodeVolumes', () => {
 
   it('takes folders of the host as they are, if they are what was asked for', async () => {
     const path = join(podsDir, 'host');
-    await assert.rejects(mount(withVolume({ hostPath: { path, type: 'Directory' } })), VolumeFault);
+    const missing = `MountVolume.SetUp failed for volume "v" : hostPath type check failed: ${path}`;
+    await assert.rejects(mount(withVolume({ hostPath: { path, type: 'Directory' } })), {
+      name: 'VolumeFault',
+      message: `${missing} is not a directory`,
+    });
     assert.equal(await mount(withVolume({ hostPath: { path, type: 'DirectoryOrCreate' } })), path);
     await assert.rejects(mount(withVolume({ hostPath: { path, type: 'File' } })), VolumeFault);
     assert.equal(await mount(withVolume({ hostPath: { path: '/nowhere' } })), '/nowhere');
@@ -308,5 +340,18 @@ describe('PodTokens', () => {
     assert.equal(await ask(), 'token-1');
     clock.advance(200_000);
     await assert.rejects(ask());
+  });
+});
+
+describe('MemoryFolder', () => {
+  it('is mounted once, and found again', { skip: process.getuid?.() !== 0 }, async (t) => {
+    const path = join(dir, 'in-memory');
+    await new MemoryFolder(path).ensure().catch((error: Error) => t.skip(error.message));
+    if (!(await isMountPoint(path))) return;
+    writeFileSync(join(path, 'x'), 'secret');
+    await new MemoryFolder(path).ensure();
+    assert.equal(readFileSync(join(path, 'x'), 'utf8'), 'secret');
+    execFileSync('umount', [path]);
+    assert.ok(!existsSync(join(path, 'x')));
   });
 });
