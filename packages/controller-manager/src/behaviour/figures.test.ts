@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { FakeApi, QueueMetrics } from '@kubets/client';
-import { ManualClock, Metrics, seededRandom, silentLogger } from '@kubets/platform';
-import { AUTOSCALING } from '../autoscaler/reconciler.ts';
+import { ManualClock, Metrics, parseFlags, seededRandom, silentLogger } from '@kubets/platform';
+import { controllerOptions, flags } from '../config.ts';
 import { allControllers } from '../controllers.ts';
 import { ControllerManager } from '../host/manager.ts';
-import { chosenControllers } from '../names.ts';
 
 /** What dashboards and alerts ask for. */
 const STOCK_QUEUES = [
@@ -20,22 +19,13 @@ const STOCK_QUEUES = [
 
 it('queues are counted under the names of the stock process while it leads', async () => {
   const clock = new ManualClock();
+  const every = '*,bootstrap-signer-controller,token-cleaner-controller';
+  const options = controllerOptions(parseFlags(flags, [`--controllers=${every}`]));
   const metrics = new Metrics();
   const manager = new ControllerManager({
     ...{ api: new FakeApi({ clock }), clock, random: seededRandom(1), log: silentLogger },
     queueMetrics: new QueueMetrics(metrics),
-    controllers: (deps) =>
-      allControllers(deps, {
-        ...{ nodeMonitorPeriodMs: 5_000, nodeMonitorGraceMs: 40_000, legacyTokensKeptMs: 0 },
-        controllers: chosenControllers([
-          '*',
-          'bootstrap-signer-controller',
-          'token-cleaner-controller',
-        ]),
-        removeTree: () => Promise.resolve(),
-        autoscaling: AUTOSCALING,
-        terminatedPodThreshold: 0,
-      }),
+    controllers: (deps) => allControllers(deps, options),
   });
   const queues = async (): Promise<string[]> => {
     const found = (await metrics.metrics()).matchAll(/^workqueue_depth\{name="(.*)"\} 0$/gm);
