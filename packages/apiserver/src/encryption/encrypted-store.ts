@@ -10,6 +10,7 @@ import type {
   StoreRead,
   StoreWatch,
   StoreWatchHandlers,
+  SwapOptions,
   SwapResult,
 } from '../storage/store.ts';
 import type { Rule } from './config.ts';
@@ -51,7 +52,7 @@ export class EncryptedStore implements Store {
     key: string,
     value: Buffer,
     expected: bigint,
-    o: { ttlSeconds?: number } = {},
+    o: SwapOptions = {},
   ): Promise<SwapResult> {
     const [writer = IDENTITY] = this.#providers(key);
     const sealed = writer.seal(value, Buffer.from(key));

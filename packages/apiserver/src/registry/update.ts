@@ -10,6 +10,7 @@ import {
   conflict,
   fieldErrors,
   invalid,
+  type KindDef,
   type KubeObject,
   notFound,
   prepareForUpdate,
@@ -19,7 +20,7 @@ import {
 } from '@kubets/api';
 import { UPDATE_ATTEMPTS } from '../limits.ts';
 import { decodeStored, encodeStored } from '../storage/codec.ts';
-import type { StoredValue } from '../storage/store.ts';
+import type { StoredValue, SwapOptions } from '../storage/store.ts';
 import {
   admissionOf,
   afterDelete,
@@ -34,7 +35,13 @@ import {
 import { asStored, fromStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
-import { createsOnUpdate, isNamespace, needsResourceVersion, ttlSecondsOf } from './kind-rules.ts';
+import {
+  createsOnUpdate,
+  isHeartbeat,
+  isNamespace,
+  needsResourceVersion,
+  ttlSecondsOf,
+} from './kind-rules.ts';
 import { presentedObject, storedForm } from './presented.ts';
 import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
@@ -256,8 +263,8 @@ async function write(
   }
   const form = await storedForm(def, object);
   const bytes = encodeStored(form);
-  const ttlSeconds = ttlSecondsOf(def);
-  const written = await deps.store.swap(key, bytes, old.revision, ttlSeconds ? { ttlSeconds } : {});
+  const options = swapOptionsOf(def, target.namespace);
+  const written = await deps.store.swap(key, bytes, old.revision, options);
   if (!written.ok) return { done: false, newest: written.current };
   const { revision } = written;
   object.metadata.resourceVersion = revision.toString();
@@ -266,6 +273,12 @@ async function write(
   if (entry !== undefined) return { done: true, result: { ...result, entry } };
   const shown = fromStorage(def, asStored(def, object, form));
   return { done: true, result: { ...result, object: shown } };
+}
+
+function swapOptionsOf(def: KindDef, namespace: string): SwapOptions {
+  if (isHeartbeat(def, namespace)) return { mayWait: true };
+  const ttlSeconds = ttlSecondsOf(def);
+  return ttlSeconds === undefined ? {} : { ttlSeconds };
 }
 
 /** What came out without a write: no swap has told whether the state it was worked out from was old. */

@@ -9,8 +9,9 @@ import {
   type WatchEvent,
 } from '@kubets/etcd/client';
 import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
-import { READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
+import { PATIENT_WRITE_MS, READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
 import { AfterAnswers } from './after-answers.ts';
+import { Departures } from './departures.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
 import { type Answer, type Change, untilKnown } from './lost-answers.ts';
@@ -24,6 +25,7 @@ import type {
   StoreRead,
   StoreWatch,
   StoreWatchHandlers,
+  SwapOptions,
   SwapResult,
 } from './store.ts';
 import type { StoreCounts, StoreMetrics, StoreOperation } from './store-metrics.ts';
@@ -48,6 +50,7 @@ export class EtcdStore implements Store {
   readonly #clock: Clock;
   #open: (key: string, value: Buffer) => Buffer = (_key, value) => value;
   readonly #reads: ReadBatcher;
+  readonly #departures: Departures;
   readonly #progress: ProgressSupport;
   readonly #metrics: StoreMetrics | undefined;
 
@@ -57,6 +60,7 @@ export class EtcdStore implements Store {
     this.#leases = new LeasePool(this.#client, clock);
     this.#clock = clock;
     this.#metrics = options.metrics;
+    this.#departures = new Departures(clock, PATIENT_WRITE_MS);
     this.#progress = new ProgressSupport({
       clock,
       endpoints: this.#client.endpointNames,
@@ -114,8 +118,10 @@ export class EtcdStore implements Store {
     key: string,
     value: Buffer,
     expected: bigint,
-    o: { ttlSeconds?: number } = {},
+    o: SwapOptions = {},
   ): Promise<SwapResult> {
+    const later = o.mayWait ? this.#departures.next() : undefined;
+    if (later !== undefined) await later;
     return this.#timed(expected === 0n ? 'create' : 'update', key, async () => {
       const lease = o.ttlSeconds === undefined ? undefined : await this.#leases.take(o.ttlSeconds);
       return this.#change(Buffer.from(key), { expected, value }, lease);

@@ -40,6 +40,13 @@ export interface StoreEvent {
   readonly revision: bigint;
 }
 
+export interface SwapOptions {
+  /** The value vanishes after this long, or a little later. */
+  readonly ttlSeconds?: number;
+  /** Nobody waits for it with impatience: it may leave a moment later, with others. */
+  readonly mayWait?: boolean;
+}
+
 export interface StoreWatchHandlers {
   /** Whole revisions only: the events of one revision come in one call. */
   onEvents(events: readonly StoreEvent[], revision: bigint): void;
@@ -72,12 +79,7 @@ export interface Store {
   /** The store's revision now, linearizable, cheap. */
   currentRevision(): Promise<bigint>;
   /** Writes if the key's mod revision is `expected` (0n: the key is absent). */
-  swap(
-    key: string,
-    value: Buffer,
-    expected: bigint,
-    o?: { ttlSeconds?: number },
-  ): Promise<SwapResult>;
+  swap(key: string, value: Buffer, expected: bigint, o?: SwapOptions): Promise<SwapResult>;
   /** Deletes if the key's mod revision is `expected`. */
   remove(key: string, expected: bigint): Promise<SwapResult>;
   /** Gives up the history before `revision`; does nothing when that is gone already. */

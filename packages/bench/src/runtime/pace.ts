@@ -17,7 +17,7 @@ export async function changeFor(
   );
 }
 
-const TICK_MS = 20;
+const TICK_MS = 1;
 
 /** Calls back for 0, 1, … `count` - 1 and again, evenly, each once a period, for so long. Resolves when all have been done. */
 export async function everyPeriod(
