@@ -5,10 +5,10 @@ import type { Expression } from '../cel/engine.ts';
 import { CompileError } from '../cel/errors.ts';
 import { estimatedCost } from '../cel/estimate.ts';
 import { mostInRequest } from '../cel/sizes.ts';
-import { regexpProblem } from '../regexp/problem.ts';
+import { patternProblem } from '../regexp/pattern.ts';
 import { compileMessage, compileRule, declaredSelf } from './compiled-rules.ts';
 import { costFault, type RuleCost, totalFaults } from './rule-costs.ts';
-import { patternOf, validateValue } from './schema-validation.ts';
+import { validateValue } from './schema-validation.ts';
 import type { Schema } from './structural.ts';
 
 type FieldError = fieldErrors.FieldError;
@@ -387,11 +387,4 @@ function ruleText(rule: ValidationRule): string {
     `MessageExpression:${text(messageExpression)}, Reason:(*apiextensions.FieldValueErrorReason)(nil), ` +
     `FieldPath:${text(fieldPath)}, OptionalOldSelf:(*bool)(nil)}`
   );
-}
-
-/** Why a pattern cannot be used, here or by the stock server. */
-function patternProblem(pattern: string): string | undefined {
-  const said = regexpProblem(pattern);
-  if (said !== undefined || pattern === '' || patternOf(pattern) !== undefined) return said;
-  return `error parsing regexp: ${pattern}`;
 }

@@ -85,18 +85,18 @@ function checkText(errors: FieldError[], text: string, schema: Schema, path: str
   if (minLength !== undefined && length < minLength) {
     errors.push(invalid(path, text, `should be at least ${minLength} chars long`));
   }
-  if (pattern && !patternOf(pattern)?.test(text)) {
+  if (pattern && !isMatch(pattern, text)) {
     errors.push(invalid(path, text, `should match '${pattern}'`));
   }
   if (format && !hasFormat(text, format)) errors.push(typeError(path, format, text));
 }
 
-/** A pattern as Go reads it, or undefined when it cannot be compiled. */
-export function patternOf(source: string): RegExp | undefined {
+/** Nothing matches a pattern that cannot be read; new definitions have none. */
+function isMatch(pattern: string, text: string): boolean {
   try {
-    return goPattern(source);
+    return goPattern(pattern).test(text);
   } catch (error) {
-    if (error instanceof PatternError) return undefined;
+    if (error instanceof PatternError) return false;
     throw error;
   }
 }

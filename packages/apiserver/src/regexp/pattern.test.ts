@@ -1,6 +1,31 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { goPattern, PatternError } from './pattern.ts';
+import { goPattern, patternProblem } from './pattern.ts';
+
+const REFUSED: readonly [string, string][] = [
+  ['(', 'missing closing ): `(`'],
+  ['a(b|c', 'missing closing ): `a(b|c`'],
+  ['a)', 'unexpected ): `a)`'],
+  ['x[a', 'missing closing ]: `[a`'],
+  ['[z-a]', 'invalid character class range: `z-a`'],
+  ['*a', 'missing argument to repetition operator: `*`'],
+  ['a|+', 'missing argument to repetition operator: `+`'],
+  ['a**', 'invalid nested repetition operator: `**`'],
+  ['a{1001}', 'invalid repeat count: `{1001}`'],
+  ['a{3,2}', 'invalid repeat count: `{3,2}`'],
+  ['(?=a)', 'invalid or unsupported Perl syntax: `(?=`'],
+  ['a(?!b)', 'invalid or unsupported Perl syntax: `(?!`'],
+  ['(?<=a)b', 'invalid named capture: `(?<=a)b`'],
+  ['(a)\\1', 'invalid escape sequence: `\\1`'],
+  ['\\q', 'invalid escape sequence: `\\q`'],
+  ['a\\', 'trailing backslash at end of expression: ``'],
+];
+
+const TAKEN: readonly string[] = [
+  ...['', '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', 'a{2,3}?b+?', '(?i)ab', '(?i:a)|b', '(?P<n>a)'],
+  ...['[]a]', '[^]]', '[[:alpha:]_-]', '\\p{Greek}\\d\\.\\/', '\\x{10FFFF}', '{', 'a{,2}', '[\\]]'],
+  ...['^(\\d+\\.){3}\\d+(/\\d{1,2})?$', '(a|b)*', 'é+'],
+];
 
 describe("a pattern of Go's", () => {
   const rows: [string, string, boolean][] = [
@@ -47,22 +72,23 @@ describe("a pattern of Go's", () => {
   }
 
   it('may be lazy where it is greedy', () => {
-    assert.equal(goPattern('(?U)a+').exec('aaa')?.[0], 'a');
-    assert.equal(goPattern('(?U)a+?').exec('aaa')?.[0], 'aaa');
-    assert.equal(goPattern('a+?').exec('aaa')?.[0], 'a');
+    const first = (pattern: string): string[] => goPattern(pattern).matches('aaa', 1);
+    assert.deepEqual(first('(?U)a+'), ['a']);
+    assert.deepEqual(first('(?U)a+?'), ['aaa']);
+    assert.deepEqual(first('a+?'), ['a']);
   });
 
-  it('is refused in its words', () => {
-    for (const [pattern, why] of [
-      ['(?=a)', 'invalid or unsupported Perl syntax: `(?=`'],
-      ['(a', 'missing closing ): `(a`'],
-      ['a**', 'invalid nested repetition operator: `**`'],
-    ] as const) {
-      assert.throws(
-        () => goPattern(pattern),
-        (error) =>
-          error instanceof PatternError && error.message === `error parsing regexp: ${why}`,
-      );
-    }
+  it('is matched in time that grows with the text', () => {
+    assert.equal(goPattern('(a+)+$').test(`${'a'.repeat(20_000)}b`), false);
+  });
+
+  for (const [pattern, why] of REFUSED) {
+    it(`${pattern} is refused in its words`, () => {
+      assert.equal(patternProblem(pattern), `error parsing regexp: ${why}`);
+    });
+  }
+
+  it('that RE2 knows is taken', () => {
+    for (const pattern of TAKEN) assert.equal(patternProblem(pattern), undefined, pattern);
   });
 });

@@ -1,5 +1,5 @@
 /** Operators, and what the language itself can do with sizes and texts. */
-import { goPattern, PatternError } from '../../regexp/pattern.ts';
+import { goPattern, type Pattern, PatternError } from '../../regexp/pattern.ts';
 import { CostError, EvaluationFailure, NO_OVERLOAD } from '../errors.ts';
 import { MAX_TEXT_LENGTH } from '../limits.ts';
 import type { Library, Run } from '../signature.ts';
@@ -170,7 +170,7 @@ function logic(library: Library): void {
 }
 
 /** @throws EvaluationFailure in Go's words */
-export function matcher(pattern: unknown): RegExp {
+export function matcher(pattern: unknown): Pattern {
   try {
     return goPattern(String(pattern));
   } catch (error) {

@@ -221,12 +221,14 @@ const SPACE = '[\\t\\n\\v\\f\\r \\u0085\\u00a0\\p{Zs}\\u2028\\u2029]+';
 const EDGES = new RegExp(`^${SPACE}|${SPACE}$`, 'gu');
 const trim = (text: string): string => text.replaceAll(EDGES, '');
 
-const find = (text: string, pattern: string): string => matcher(pattern).exec(text)?.[0] ?? '';
+function find(text: string, pattern: string): string {
+  const [first = ''] = matcher(pattern).matches(text, 1);
+  return first;
+}
 
 function findAll(text: string, pattern: string, limit = -1n): string[] {
-  const { source, flags } = matcher(pattern);
-  const all = [...text.matchAll(new RegExp(source, `${flags}g`))].map(([match]) => match);
-  return limit < 0n ? all : all.slice(0, Number(limit));
+  const most = limit < 0n ? Number.POSITIVE_INFINITY : Number(limit);
+  return matcher(pattern).matches(text, most);
 }
 
 type OfText = (text: string, ...args: never[]) => unknown;
