@@ -110,6 +110,14 @@ export {
   type ParsedLabelSelector,
   parseLabelSelector,
 } from './selectors/labels.ts';
+export {
+  type NodeFacts,
+  type NodeMatcher,
+  requiredNodes,
+  termMatcher,
+  wantsNode,
+} from './selectors/nodes.ts';
+export { tolerates } from './selectors/taints.ts';
 export type { QosClass } from './strategy/pod.ts';
 export type { Cell } from './tables/cells.ts';
 export type {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DaemonSet, DaemonSetSpec, Node, Pod, PodSpec } from '@kubets/api';
-import { fitsNode } from '../objects/node-affinity.ts';
 import { at, NOW_MS, node, pod } from '../testing/builders.ts';
 import { decideDaemonSet } from './decide.ts';
 import { nodeFit, targetNode } from './nodes.ts';
@@ -109,48 +108,6 @@ describe('which nodes get a daemon', () => {
   for (const [what, spec, one, [shouldRun, mayStay]] of cases) {
     it(what, () => assert.deepEqual(nodeFit(set(spec), one), { shouldRun, mayStay }));
   }
-});
-
-describe('node affinity', () => {
-  const n = node('n', { labels: { zone: 'z1', cpus: '8' } });
-  const cases: [object, boolean][] = [
-    [{ key: 'zone', operator: 'In', values: ['z1', 'z2'] }, true],
-    [{ key: 'zone', operator: 'NotIn', values: ['z1'] }, false],
-    [{ key: 'other', operator: 'NotIn', values: ['x'] }, true],
-    [{ key: 'zone', operator: 'Exists' }, true],
-    [{ key: 'zone', operator: 'DoesNotExist' }, false],
-    [{ key: 'cpus', operator: 'Gt', values: ['4'] }, true],
-    [{ key: 'cpus', operator: 'Lt', values: ['4'] }, false],
-    [{ key: 'zone', operator: 'Nonsense' }, false],
-  ];
-  const requiring = (terms: object[]): PodSpec => ({
-    containers: [],
-    affinity: {
-      nodeAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },
-      },
-    },
-  });
-  for (const [requirement, expected] of cases) {
-    it(`${JSON.stringify(requirement)}: ${expected}`, () => {
-      assert.equal(fitsNode(requiring([{ matchExpressions: [requirement] }]), n), expected);
-    });
-  }
-
-  it('needs one of its terms, and all of a term', () => {
-    const [zone, missing] = [
-      { key: 'zone', operator: 'Exists' },
-      { key: 'gpu', operator: 'Exists' },
-    ];
-    const byName = { key: 'metadata.name', operator: 'In', values: ['n'] };
-    assert.equal(fitsNode(requiring([{ matchExpressions: [zone, missing] }]), n), false);
-    assert.equal(
-      fitsNode(requiring([{ matchExpressions: [missing] }, { matchFields: [byName] }]), n),
-      true,
-    );
-    assert.equal(fitsNode(requiring([{}]), n), false);
-    assert.equal(fitsNode(undefined, n), true);
-  });
 });
 
 describe('a daemon set', () => {

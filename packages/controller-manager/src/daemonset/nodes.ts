@@ -1,7 +1,13 @@
-import type { DaemonSet, Node, Pod, Toleration } from '@kubets/api';
-import { nameOf } from '../objects/meta.ts';
-import { fitsNode } from '../objects/node-affinity.ts';
-import { TAINT, tolerates } from '../objects/taints.ts';
+import {
+  type DaemonSet,
+  type Node,
+  type Pod,
+  type Toleration,
+  tolerates,
+  wantsNode,
+} from '@kubets/api';
+import { labelsOf, nameOf } from '../objects/meta.ts';
+import { TAINT } from '../objects/taints.ts';
 
 const exists = (key: string, effect: string): Toleration => ({ key, operator: 'Exists', effect });
 
@@ -31,7 +37,8 @@ export interface NodeFit {
 export function nodeFit(ds: DaemonSet, node: Node): NodeFit {
   const spec = ds.spec?.template.spec;
   if (spec?.nodeName && spec.nodeName !== nameOf(node)) return { shouldRun: false, mayStay: false };
-  if (!fitsNode(spec, node)) return { shouldRun: false, mayStay: false };
+  const facts = { name: nameOf(node), labels: labelsOf(node) };
+  if (!wantsNode(spec, facts)) return { shouldRun: false, mayStay: false };
   const tolerations = daemonTolerations(ds);
   const hostile = (node.spec?.taints ?? []).filter(
     (taint) => !tolerations.some((toleration) => tolerates(toleration, taint)),

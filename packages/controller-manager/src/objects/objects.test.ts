@@ -8,7 +8,6 @@ import { fnv1a32, safeHash, shortHash } from './hash.ts';
 import { canonicalJson, sameJson } from './json.ts';
 import { formatTime, parseTime, splitKey } from './meta.ts';
 import { compareForDeletion, isActive, isAvailable, POD_DELETION_COST } from './pods.ts';
-import { tolerates } from './taints.ts';
 
 describe('json', () => {
   const same: [unknown, unknown, boolean][] = [
@@ -182,23 +181,4 @@ describe('claims', () => {
     object.metadata.ownerReferences = refs;
     assert.deepEqual(releasedRefs(object, owner), [shared]);
   });
-});
-
-describe('tolerations', () => {
-  const taint = { key: 'k', value: 'v', effect: 'NoExecute' };
-  const cases: [object, boolean][] = [
-    [{ key: 'k', value: 'v', effect: 'NoExecute' }, true],
-    [{ key: 'k', operator: 'Equal', value: 'v' }, true],
-    [{ key: 'k', operator: 'Equal', value: 'w' }, false],
-    [{ key: 'k', operator: 'Exists' }, true],
-    [{ operator: 'Exists' }, true],
-    [{ key: 'other', operator: 'Exists' }, false],
-    [{ key: 'k', operator: 'Exists', effect: 'NoSchedule' }, false],
-    [{}, false],
-  ];
-  for (const [toleration, expected] of cases) {
-    it(`${JSON.stringify(toleration)}: ${expected}`, () => {
-      assert.equal(tolerates(toleration, taint), expected);
-    });
-  }
 });

@@ -1,4 +1,4 @@
-import type { Pod, Taint, Toleration } from '@kubets/api';
+import { type Pod, type Taint, type Toleration, tolerates } from '@kubets/api';
 
 export const TAINT = {
   notReady: 'node.kubernetes.io/not-ready',
@@ -9,15 +9,6 @@ export const TAINT = {
   pidPressure: 'node.kubernetes.io/pid-pressure',
   networkUnavailable: 'node.kubernetes.io/network-unavailable',
 } as const;
-
-/** Whether one toleration covers one taint: by key (or any key), by value, by effect (or any). */
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  if (!toleration.key) return false;
-  return (toleration.value ?? '') === (taint.value ?? '');
-}
 
 /** The pod's tolerations that cover the taint. */
 export function matching(pod: Pod, taint: Taint): Toleration[] {

@@ -1,82 +1,20 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import type { PodSpec } from '@kubets/api';
-import { preferredNodes, requiredNodes, termMatcher } from './node-match.ts';
+import { it } from 'node:test';
+import { preferredNodes } from './node-match.ts';
 
-const node = { name: 'node-1', labels: { zone: 'a', gen: '3', ssd: '' } };
+const node = { name: 'node-1', labels: { zone: 'a' } };
 
-describe('termMatcher', () => {
-  const cases: [key: string, operator: string, values: string[], matches: boolean][] = [
-    ['zone', 'In', ['a', 'b'], true],
-    ['zone', 'In', ['b'], false],
-    ['none', 'In', [''], false],
-    ['zone', 'NotIn', ['b'], true],
-    ['zone', 'NotIn', ['a'], false],
-    ['none', 'NotIn', ['a'], true],
-    ['ssd', 'Exists', [], true],
-    ['none', 'Exists', [], false],
-    ['none', 'DoesNotExist', [], true],
-    ['ssd', 'DoesNotExist', [], false],
-    ['gen', 'Gt', ['2'], true],
-    ['gen', 'Gt', ['3'], false],
-    ['gen', 'Lt', ['4'], true],
-    ['zone', 'Gt', ['1'], false],
-    ['none', 'Lt', ['1'], false],
-    ['zone', 'Like', ['a'], false],
+it('keeps the weights of what is preferred', () => {
+  const preferred = [
+    { weight: 5, preference: { matchExpressions: [{ key: 'zone', operator: 'Exists' }] } },
+    { weight: 0, preference: {} },
   ];
-  for (const [key, operator, values, matches] of cases) {
-    it(`${key} ${operator} ${values.join(',')}: ${matches}`, () => {
-      assert.equal(termMatcher({ matchExpressions: [{ key, operator, values }] })(node), matches);
-    });
-  }
-
-  it('matches the name as a field, and nothing without any requirement', () => {
-    const field = { key: 'metadata.name', operator: 'In', values: ['node-1'] };
-    assert.equal(termMatcher({ matchFields: [field] })(node), true);
-    assert.equal(termMatcher({ matchFields: [{ ...field, values: ['x'] }] })(node), false);
-    assert.equal(termMatcher({})(node), false);
+  const found = preferredNodes({
+    containers: [],
+    affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } },
   });
-});
-
-describe('requiredNodes', () => {
-  const spec = (more: Partial<PodSpec>): PodSpec => ({ containers: [], ...more });
-  const affinity = (...zones: string[]): Partial<PodSpec> => ({
-    affinity: {
-      nodeAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: {
-          nodeSelectorTerms: zones.map((zone) => ({
-            matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }],
-          })),
-        },
-      },
-    },
-  });
-
-  it('is not there for a pod that takes any node', () => {
-    assert.equal(requiredNodes(spec({})), undefined);
-  });
-
-  it('takes one of the terms, and the whole selector', () => {
-    assert.equal(requiredNodes(spec(affinity('b', 'a')))?.(node), true);
-    assert.equal(requiredNodes(spec(affinity('b')))?.(node), false);
-    const both = { ...affinity('a'), nodeSelector: { gen: '3' } };
-    assert.equal(requiredNodes(spec(both))?.(node), true);
-    assert.equal(requiredNodes(spec({ ...both, nodeSelector: { gen: '4' } }))?.(node), false);
-  });
-
-  it('keeps the weights of what is preferred', () => {
-    const preferred = [
-      { weight: 5, preference: { matchExpressions: [{ key: 'zone', operator: 'Exists' }] } },
-      { weight: 0, preference: {} },
-    ];
-    const found = preferredNodes(
-      spec({
-        affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } },
-      }),
-    );
-    assert.deepEqual(
-      found.map(({ weight, matches }) => [weight, matches(node)]),
-      [[5, true]],
-    );
-  });
+  assert.deepEqual(
+    found.map(({ weight, matches }) => [weight, matches(node)]),
+    [[5, true]],
+  );
 });

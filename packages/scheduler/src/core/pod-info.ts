@@ -1,10 +1,5 @@
-import type { Pod, Toleration } from '@kubets/api';
-import {
-  type NodeMatcher,
-  preferredNodes,
-  requiredNodes,
-  type WeightedMatcher,
-} from './node-match.ts';
+import { type NodeMatcher, type Pod, requiredNodes, type Toleration } from '@kubets/api';
+import { preferredNodes, type WeightedMatcher } from './node-match.ts';
 import { affinitiesOf, type PodAffinities, type SpreadConstraint, spreadOf } from './pod-terms.ts';
 import { podRequests, type ResourceNames, scoredRequests } from './resources.ts';
 

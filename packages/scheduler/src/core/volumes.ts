@@ -3,12 +3,13 @@ import {
   BIND_COMPLETED,
   bestVolumeFor,
   isKeptFor,
+  type NodeFacts,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type StorageClass,
   storageClassOf,
+  termMatcher,
 } from '@kubets/api';
-import { type NodeFacts, termMatcher } from './node-match.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /** The name under which this is known as a reason. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PodSpec, Taint, Toleration } from '@kubets/api';
+import type { PodSpec } from '@kubets/api';
 import {
   type NodeDraft,
   type PodDraft,
@@ -8,30 +8,11 @@ import {
   testNode,
   testPod,
 } from '../testing/builders.ts';
-import { tolerates } from './node-basics.ts';
 
 /** The reasons for which a pod does not get onto a node; none when it does. */
 function reasons(node: NodeDraft, pod: PodDraft): readonly string[] {
   return new TestCluster([testNode('n', node)]).reasons(testPod('p', pod), 'n');
 }
-
-describe('tolerates', () => {
-  const taint: Taint = { key: 'k', value: 'v', effect: 'NoSchedule' };
-  const cases: [toleration: Toleration, yes: boolean][] = [
-    [{ key: 'k', operator: 'Equal', value: 'v', effect: 'NoSchedule' }, true],
-    [{ key: 'k', value: 'v' }, true],
-    [{ key: 'k', value: 'w' }, false],
-    [{ key: 'k', operator: 'Exists' }, true],
-    [{ key: 'k', operator: 'Exists', effect: 'NoExecute' }, false],
-    [{ operator: 'Exists' }, true],
-    [{ key: 'other', operator: 'Exists' }, false],
-    [{ key: 'k', operator: 'Near', value: 'v' }, false],
-  ];
-  for (const [toleration, yes] of cases) {
-    it(`${JSON.stringify(toleration)}: ${yes}`, () =>
-      assert.equal(tolerates(toleration, taint), yes));
-  }
-});
 
 describe('filters of one node', () => {
   const noSchedule = [{ key: 'k', value: 'v', effect: 'NoSchedule' }];

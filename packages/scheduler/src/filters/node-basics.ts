@@ -1,18 +1,9 @@
 /** Filters that read one node's own facts: name, cordon, taints, labels. */
-import type { Taint, Toleration } from '@kubets/api';
+import { type Taint, type Toleration, tolerates } from '@kubets/api';
 import type { FilterPlugin, Rejection } from '../ports.ts';
 
 /** A taint that stands for `spec.unschedulable`, so that a pod may tolerate it. */
 const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
-
-/** Whether a toleration covers a taint. An empty key with Exists covers every taint, an empty effect every effect. */
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  const { key = '', operator = 'Equal', value = '', effect = '' } = toleration;
-  if (effect !== '' && effect !== taint.effect) return false;
-  if (key !== '' && key !== taint.key) return false;
-  if (operator === 'Exists') return true;
-  return (operator === '' || operator === 'Equal') && key !== '' && value === (taint.value ?? '');
-}
 
 /** The first taint with one of the effects that nothing tolerates. */
 export function untolerated(

@@ -1,8 +1,8 @@
 /** Scores by what the pod would rather have: preferred node affinity, nodes without soft taints, near or far from pods. */
+import { tolerates } from '@kubets/api';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { PodInfo } from '../core/pod-info.ts';
 import { type AffinityTerm, termSelects } from '../core/pod-terms.ts';
-import { tolerates } from '../filters/node-basics.ts';
 import { MAX_NODE_SCORE } from '../limits.ts';
 import type { ScorePlugin } from '../ports.ts';
 
