@@ -83,6 +83,10 @@ export const prepareForUpdate: Strategy['prepareForUpdate'] = (def, object, old,
   def.rules?.prepareForUpdate?.(object, old, subresource ?? '');
 };
 
+type StampTimes = typeof import('./strategy/stamp-times.ts');
+const times = later<StampTimes>('./strategy/stamp-times.ts');
+export const stampTimes: StampTimes['stampTimes'] = (...args) => times().stampTimes(...args);
+
 type Validation = typeof import('./validation/index.ts');
 const validation = later<Validation>('./validation/index.ts');
 export const validateCreate: Validation['validateCreate'] = (def, object, options) => [

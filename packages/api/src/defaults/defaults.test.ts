@@ -75,6 +75,17 @@ describe('pods', () => {
     assert.deepEqual(c?.resources?.requests, { cpu: '1m' });
   });
 
+  test('so are those of kinds without pods', () => {
+    const amounts = { cpu: '1500u', memory: '1Gi' };
+    const rounded = { cpu: '2m', memory: '1Gi' };
+    const node = defaulted<Node>(builtinKind('v1', 'Node'), { status: { capacity: amounts } });
+    assert.deepEqual([node.status?.capacity, node.status?.allocatable], [rounded, rounded]);
+    const limits = [{ type: 'Container', max: amounts }];
+    const range = defaulted<LimitRange>(builtinKind('v1', 'LimitRange'), { spec: { limits } });
+    const [item] = range.spec?.limits ?? [];
+    assert.deepEqual([item?.max, item?.default], [rounded, rounded]);
+  });
+
   test('on the host’s network, host ports are container ports', () => {
     const [c] = specOf(pod({ hostNetwork: true }, { ports: [{ containerPort: 80 }] })).containers;
     assert.equal(c?.ports?.[0]?.hostPort, 80);

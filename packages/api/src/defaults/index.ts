@@ -1,6 +1,7 @@
 /** Defaulting: what an object gets for the fields its author left out. */
 import type { KubeObject } from '../meta.ts';
 import type { KindDef } from '../registry.ts';
+import { roundAmounts } from './amounts.ts';
 import * as core from './core.ts';
 import * as network from './network.ts';
 import { defaultPod } from './pod.ts';
@@ -52,5 +53,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
 
 /** Fills in defaults, in place. The object must have come through decoding. */
 export function defaultObject(def: KindDef, object: KubeObject): void {
-  DEFAULTERS[`${def.group}/${def.kind}`]?.(object as never);
+  const key = `${def.group}/${def.kind}`;
+  DEFAULTERS[key]?.(object as never);
+  roundAmounts(key, object);
 }

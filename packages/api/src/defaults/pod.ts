@@ -1,4 +1,5 @@
 /** Defaults of pods and pod templates. */
+
 import type {
   Container,
   EphemeralContainer,
@@ -10,7 +11,7 @@ import type {
   ResourceRequirements,
   Volume,
 } from '../generated/types.ts';
-import { parseQuantity, Quantity } from '../quantity.ts';
+import { roundResources } from './amounts.ts';
 
 const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_TOKEN_SECONDS = 3600;
@@ -44,17 +45,6 @@ function defaultHttpGet(get: Probe['httpGet']): void {
 function defaultLifecycle(lifecycle: Lifecycle | undefined): void {
   defaultHttpGet(lifecycle?.postStart?.httpGet);
   defaultHttpGet(lifecycle?.preStop?.httpGet);
-}
-
-/** Amounts finer than a thousandth are rounded up. */
-function roundResources(list: Record<string, string> | undefined): void {
-  for (const [name, text] of Object.entries(list ?? {})) {
-    const q = parseQuantity(text);
-    if (q.nanos % 1_000_000n !== 0n && list) {
-      const up = q.nanos > 0n ? 1_000_000n : 0n;
-      list[name] = new Quantity((q.nanos / 1_000_000n) * 1_000_000n + up, q.format).toString();
-    }
-  }
 }
 
 function roundRequirements(resources: ResourceRequirements | undefined): void {
@@ -122,8 +112,10 @@ function defaultVolume(v: Volume): void {
   }
   if (v.hostPath) v.hostPath.type ??= '';
   if (v.image) v.image.pullPolicy ||= defaultPullPolicy(v.image.reference ?? '');
-  if (v.ephemeral?.volumeClaimTemplate)
-    v.ephemeral.volumeClaimTemplate.spec.volumeMode ??= 'Filesystem';
+  const claim = v.ephemeral?.volumeClaimTemplate?.spec;
+  if (claim) claim.volumeMode ??= 'Filesystem';
+  roundResources(claim?.resources?.limits);
+  roundResources(claim?.resources?.requests);
   defaultProjected(v);
   defaultDiskVolume(v);
 }

@@ -9,6 +9,7 @@ import type {
   PodTemplateSpec,
   Volume,
   VolumeProjection,
+  VolumeResourceRequirements,
 } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { parseQuantity } from '../quantity.ts';
@@ -148,15 +149,18 @@ function volumeWarnings(volume: Volume, path: string): string[] {
   );
   const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
   const at = `${path}.ephemeral.volumeClaimTemplate.spec`;
-  return [...out, ...storageFraction(claim?.resources?.requests, at)];
+  return [...out, ...storageFraction(claim?.resources, at)];
 }
 
 /** A claim that asks for a part of a byte. */
 export function storageFraction(
-  requests: Readonly<Record<string, string>> | undefined,
+  resources: VolumeResourceRequirements | undefined,
   path: string,
 ): string[] {
-  return fractions(requests, `${path}.resources.requests`, ['storage']);
+  return [
+    ...fractions(resources?.requests, `${path}.resources.requests`, ['storage']),
+    ...fractions(resources?.limits, `${path}.resources.limits`, ['storage']),
+  ];
 }
 
 interface TargetPath {

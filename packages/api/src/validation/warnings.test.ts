@@ -205,3 +205,65 @@ describe('custom objects', () => {
     assert.deepEqual(objectWarnings(custom, next, withFinalizers('c')), [of('z')]);
   });
 });
+
+describe('kinds of their own', () => {
+  const told = (kind: readonly [string, string], body: Loose, was?: Loose): string[] => {
+    const def = builtinKind(...kind);
+    const old = was && defaulted<KubeObject>(def, was);
+    return objectWarnings(def, defaulted<KubeObject>(def, body), old);
+  };
+
+  test('a quota that allows to ask for more than may be used', () => {
+    const quota = ['v1', 'ResourceQuota'] as const;
+    const hard = { cpu: '3', 'limits.cpu': '2', 'requests.memory': '1Gi', 'limits.memory': '2Gi' };
+    assert.deepEqual(told(quota, { spec: { hard } }), [
+      'ResourceQuota cpu (3) should be less than limits.cpu (2)',
+    ]);
+    assert.deepEqual(told(quota, { spec: { hard } }, { spec: { hard } }), []);
+  });
+
+  test('an account that begins to insist on its secrets', () => {
+    const account = ['v1', 'ServiceAccount'] as const;
+    const name = 'kubernetes.io/enforce-mountable-secrets';
+    const metadata = { name: 'x', namespace: 'n', annotations: { [name]: 'true' } };
+    const advice = 'prefer separate namespaces to isolate access to mounted secrets';
+    const expected = [`metadata.annotations[${name}]: deprecated in v1.32+; ${advice}`];
+    assert.deepEqual(told(account, { metadata }), expected);
+    assert.deepEqual(told(account, { metadata }, {}), expected);
+    assert.deepEqual(told(account, { metadata }, { metadata }), []);
+  });
+
+  test('parts of bytes in what claims may grow to, and in templates of claims', () => {
+    const storage = '1500m';
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { limits: { storage } } };
+    const why = 'fractional byte value "1500m" is invalid, must be an integer';
+    const at = 'resources.limits[storage]';
+    assert.deepEqual(told(['v1', 'PersistentVolumeClaim'], { spec }), [`spec.${at}: ${why}`]);
+    const volumeClaimTemplates = [{ metadata: { name: 'c' }, spec }];
+    const set = { spec: { selector: SELECTOR, template: TEMPLATE, volumeClaimTemplates } };
+    const expected = [`spec.volumeClaimTemplates[0].${at}: ${why}`];
+    assert.deepEqual(told(['apps/v1', 'StatefulSet'], set), expected);
+    assert.deepEqual(told(['apps/v1', 'StatefulSet'], set, set), expected);
+  });
+
+  test('addresses that later parsers refuse, or that are written unusually', () => {
+    const spec = {
+      clusterIP: '010.0.0.1',
+      clusterIPs: ['010.0.0.1'],
+      externalIPs: ['2001:DB8::1', '::ffff:1.2.3.4'],
+      loadBalancerIP: '1.2.3.4',
+      loadBalancerSourceRanges: ['010.0.0.0/8', '2001:0db8::/32', '10.0.0.0/08'],
+    };
+    const future = 'was accepted, but will be invalid in a future Kubernetes release';
+    const zero = 'IPv4 field has octet with leading zero';
+    const loops = 'which may cause controller apply-loops';
+    const rfc = 'is not in RFC 5952 canonical format';
+    assert.deepEqual(told(['v1', 'Service'], { spec }), [
+      `spec.clusterIPs[0]: IP address ${future}: ParseAddr("010.0.0.1"): ${zero}`,
+      `spec.externalIPs[0]: IPv6 address "2001:DB8::1" ${rfc} ("2001:db8::1"), ${loops}`,
+      `spec.loadBalancerSourceRanges[0]: IP prefix ${future}: netip.ParsePrefix("010.0.0.0/8"): ParseAddr("010.0.0.0"): ${zero}`,
+      `spec.loadBalancerSourceRanges[1]: IPv6 prefix "2001:0db8::/32" ${rfc} ("2001:db8::/32"), ${loops}`,
+      `spec.loadBalancerSourceRanges[2]: IP prefix ${future}: netip.ParsePrefix("10.0.0.0/08"): bad bits after slash: "08"`,
+    ]);
+  });
+});

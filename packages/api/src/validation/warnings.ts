@@ -8,13 +8,19 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   PodTemplateSpec,
+  ResourceQuota,
   RuntimeClass,
   Secret,
+  Service,
+  ServiceAccount,
+  StatefulSet,
   StorageClass,
 } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { isJsonObject, type KubeObject } from '../meta.ts';
+import { Quantity } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
+import { serviceAddressWarnings } from './ip-warnings.ts';
 import { isBareFinalizer } from './metadata.ts';
 import { dns1123Label } from './names.ts';
 import { deprecatedLabel, podWarnings, storageFraction, termWarnings } from './pod-warnings.ts';
@@ -132,7 +138,7 @@ function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
 }
 
 function claimWarnings({ metadata, spec }: PersistentVolumeClaim): string[] {
-  return [...classAnnotation(metadata), ...storageFraction(spec?.resources?.requests, 'spec')];
+  return [...classAnnotation(metadata), ...storageFraction(spec?.resources, 'spec')];
 }
 
 function storageClassWarnings({ allowedTopologies }: StorageClass): string[] {
@@ -164,22 +170,52 @@ function nodeWarnings({ spec }: Node): string[] {
 const INGRESS_CLASS = 'kubernetes.io/ingress.class';
 const HINTS = 'service.kubernetes.io/topology-aware-hints';
 
-/** Warnings of single kinds, besides those of pods. `isNew`: not an update. */
-const OF_KIND: Readonly<Record<string, (object: never, isNew: boolean) => string[]>> = {
+function serviceWarnings(service: Service): string[] {
+  const isHinted = service.metadata.annotations?.[HINTS] !== undefined;
+  const advice = 'is deprecated, please use service.kubernetes.io/topology-mode instead';
+  return [
+    ...(isHinted ? [`annotation ${HINTS} ${advice}`] : []),
+    ...serviceAddressWarnings(service),
+  ];
+}
+
+/** Amounts of which less should be asked for than may be used. */
+const LIMITED = ['cpu', 'memory', 'storage', 'ephemeral-storage'];
+
+function quotaWarnings({ spec }: ResourceQuota, old?: KubeObject): string[] {
+  const hard = old ? {} : (spec?.hard ?? {});
+  return LIMITED.flatMap((name) => {
+    const isBare = `requests.${name}` in hard ? false : name === 'cpu' || name === 'memory';
+    const [asked, most] = [isBare ? name : `requests.${name}`, `limits.${name}`];
+    const [request, limit] = [hard[asked], hard[most]];
+    if (request === undefined || limit === undefined) return [];
+    if (Quantity.parse(request).cmp(Quantity.parse(limit)) <= 0) return [];
+    return [`ResourceQuota ${asked} (${request}) should be less than ${most} (${limit})`];
+  });
+}
+
+const MOUNTABLE = 'kubernetes.io/enforce-mountable-secrets';
+
+function accountWarnings({ metadata }: ServiceAccount, old?: KubeObject): string[] {
+  const isNew = old?.metadata.annotations?.[MOUNTABLE] === undefined;
+  if (metadata.annotations?.[MOUNTABLE] === undefined || !isNew) return [];
+  const advice = 'prefer separate namespaces to isolate access to mounted secrets';
+  return [`metadata.annotations[${MOUNTABLE}]: deprecated in v1.32+; ${advice}`];
+}
+
+/** Warnings of single kinds, besides those of pods. `old`: what an update changes. */
+const OF_KIND: Readonly<Record<string, (object: never, old?: KubeObject) => string[]>> = {
   '/Secret': secretWarnings,
   '/PersistentVolume': volumeWarnings,
   '/PersistentVolumeClaim': claimWarnings,
   '/Node': nodeWarnings,
-  '/Service': ({ metadata }: KubeObject) =>
-    metadata.annotations?.[HINTS] === undefined
-      ? []
-      : [
-          `annotation ${HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead`,
-        ],
+  '/Service': serviceWarnings,
+  '/ServiceAccount': accountWarnings,
+  '/ResourceQuota': quotaWarnings,
   'storage.k8s.io/StorageClass': storageClassWarnings,
   'node.k8s.io/RuntimeClass': runtimeClassWarnings,
-  'networking.k8s.io/Ingress': ({ metadata }: KubeObject, isNew) =>
-    isNew && metadata.annotations?.[INGRESS_CLASS] !== undefined
+  'networking.k8s.io/Ingress': ({ metadata }: KubeObject, old) =>
+    !old && metadata.annotations?.[INGRESS_CLASS] !== undefined
       ? [`annotation "${INGRESS_CLASS}" is deprecated, please use 'spec.ingressClassName' instead`]
       : [],
   'batch/Job': (job: Job) => jobWarnings(job.spec, 'spec'),
@@ -206,9 +242,19 @@ export function objectWarnings(def: KindDef, object: KubeObject, old?: KubeObjec
   if (def.rules?.unstructured) out.push(...finalizerWarnings(object.metadata, old?.metadata));
   const path = TEMPLATES[key];
   const isWorkload = path !== undefined && key !== '/PodTemplate';
-  if (old && isWorkload && (path === '' || semanticEqual(specOf(object), specOf(old)))) return out;
-  if (!old) out.push(...nameWarnings(key, object.metadata.name));
-  out.push(...(OF_KIND[key]?.(object as never, old === undefined) ?? []));
-  const template = path === undefined ? undefined : templateAt(object, path);
-  return path === undefined || !template ? out : [...out, ...podWarnings(path, template)];
+  const isSame = old && (path === '' || semanticEqual(specOf(object), specOf(old)));
+  if (!isWorkload || !isSame) {
+    if (!old) out.push(...nameWarnings(key, object.metadata.name));
+    out.push(...(OF_KIND[key]?.(object as never, old) ?? []));
+    const template = path === undefined ? undefined : templateAt(object, path);
+    if (path !== undefined && template) out.push(...podWarnings(path, template));
+  }
+  if (key === 'apps/StatefulSet') out.push(...claimTemplateWarnings(object as StatefulSet));
+  return out;
+}
+
+function claimTemplateWarnings({ spec }: StatefulSet): string[] {
+  return (spec?.volumeClaimTemplates ?? []).flatMap((claim, i) =>
+    storageFraction(claim.spec?.resources, `spec.volumeClaimTemplates[${i}]`),
+  );
 }

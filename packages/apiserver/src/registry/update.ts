@@ -15,6 +15,7 @@ import {
   notFound,
   prepareForUpdate,
   serverTimeout,
+  stampTimes,
   trackUpdate,
   validateUpdate,
 } from '@kubets/api';
@@ -45,6 +46,7 @@ import {
 import { presentedObject, storedForm } from './presented.ts';
 import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
+import { rfc3339 } from './time.ts';
 import { writtenEntry } from './written.ts';
 
 /** One state to work on. `certain`: read from the store after the request came. */
@@ -169,6 +171,8 @@ async function attemptUpdate(
   let stored = false;
   try {
     prepareForUpdate(def, object, oldObject, target.subresource || undefined);
+    const change = { object, old: oldObject, subresource: target.subresource };
+    stampTimes(def, change, rfc3339(deps.clock.now()));
     const options = { ...(target.subresource && { subresource: target.subresource }) };
     const errors = validateUpdate(def, object, oldObject, { ...options, warn: ctx.warn });
     if (errors.length > 0) throw invalid(def, target.name, errors);
