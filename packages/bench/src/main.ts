@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { systemClock } from '@kubets/platform';
+import { endWithParent, systemClock } from '@kubets/platform';
 import { benchApiServer } from './apiserver/bench.ts';
 import { APISERVER_USAGE, type ApiServerConfig } from './apiserver/config.ts';
 import { apiFigures, renderApiTable } from './apiserver/floors.ts';
@@ -131,6 +131,7 @@ async function main(): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => (isInOrder ? stop.abort() : process.exit(1)));
   }
+  endWithParent();
   return (await command(rest, makeIo(stop.signal))) ? 0 : 1;
 }
 

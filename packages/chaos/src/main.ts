@@ -1,5 +1,5 @@
 /** `kubets chaos`: breaks a cluster on purpose, and judges what its clients saw. */
-import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
+import { ConfigError, endWithParent, errorMessage, systemClock } from '@kubets/platform';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { check, list } from './commands/check.ts';
 import type { Io } from './commands/io.ts';
@@ -97,7 +97,9 @@ function buildProgram(io: Io): Command {
 }
 
 try {
-  await buildProgram(makeIo()).parseAsync();
+  const io = makeIo();
+  endWithParent();
+  await buildProgram(io).parseAsync();
 } catch (error) {
   // Commander has printed its own message, help included.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);

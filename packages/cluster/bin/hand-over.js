@@ -45,9 +45,10 @@ export async function handOver(args) {
   const { main, rest } = programOf(args);
   const cache = process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'kubets');
   const allocator = args[0] === 'apiserver' ? ALLOCATORS.apiserver : ALLOCATORS.others;
-  const env = { ...allocator, ...process.env, NODE_COMPILE_CACHE: cache };
+  const env = { ...allocator, ...process.env, NODE_COMPILE_CACHE: cache, KUBETS_COMMAND_PIPE: '3' };
   const child = spawn(node, ['--disable-warning=DEP0123', main, ...rest], {
-    stdio: 'inherit',
+    // Nothing goes through the pipe: its end tells that this process is gone, should it be killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env,
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])

@@ -1,6 +1,6 @@
 /** The `kubets` command. */
 
-import { ConfigError, errorMessage, systemClock } from '@kubets/platform';
+import { ConfigError, endWithParent, errorMessage, systemClock } from '@kubets/platform';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { down } from './commands/down.ts';
 import { loadImage } from './commands/image.ts';
@@ -244,6 +244,7 @@ function buildProgram(io: Io): Command {
 async function run(): Promise<void> {
   const io = makeIo();
   onRoll(() => undefined);
+  endWithParent();
   try {
     await buildProgram(io).parseAsync();
     if (process.connected) process.disconnect();

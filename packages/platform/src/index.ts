@@ -3,6 +3,7 @@ export * from './allocator.ts';
 export * from './backoff.ts';
 export * from './build-info.ts';
 export * from './certificates.ts';
+export * from './end-with-parent.ts';
 export * from './engine-memory.ts';
 export * from './errors.ts';
 export * from './failpoint.ts';

@@ -1,6 +1,7 @@
 /** The frame of every process: flags, logs, health, signals, drain, exit codes. */
 import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
+import { endWithParent } from './end-with-parent.ts';
 import { ConfigError, errorMessage } from './errors.ts';
 import { armFailpoints } from './failpoint.ts';
 import { type ConfigOf, type FlagSet, flag, helpText, parseFlags } from './flags.ts';
@@ -144,6 +145,7 @@ export async function runMain<F extends FlagSet>(program: Program<F>): Promise<v
     process.on('uncaughtException', (error) => ctx.fatal(error));
     process.on('unhandledRejection', (error) => ctx.fatal(error));
     installSignals(stop, steps, log);
+    endWithParent();
     await startHealth(common.healthAddress, ctx);
     await program.start(ctx, config);
     ctx.health.setReady(!stop.signal.aborted, 'draining');
