@@ -1,14 +1,24 @@
 /** The kubelet process: flags → identity → API client → door → nodes → drain. */
 import { ApiClient } from '@kubets/client';
-import { type ClientTls, loadCa, loadTls, type ProcessContext, runMain } from '@kubets/platform';
+import {
+  type ClientTls,
+  type Clock,
+  loadCa,
+  loadTls,
+  type ProcessContext,
+  runMain,
+} from '@kubets/platform';
 import { checkConfig, flags, type KubeletFlags } from './config.ts';
 import { configuration } from './door/configuration.ts';
 import { Door } from './door/server.ts';
+import { UsagePages } from './door/usage-pages.ts';
 import { Fleet } from './host/fleet.ts';
 import { machineUsage } from './host/node-usage.ts';
 import { ApiObjects } from './host/objects.ts';
+import { Meter } from './host/usage/meter.ts';
+import { nodeLayout } from './layout.ts';
 import { realNode, type Shared, simulatedNode } from './runtime/assemble.ts';
-import { defaultAddress } from './runtime/machine.ts';
+import { defaultAddress, readMachine } from './runtime/machine.ts';
 import { OwnCertificates } from './tls/own-certificates.ts';
 
 /** The certificates of this process: found in files, or asked for and kept by itself. */
@@ -68,6 +78,16 @@ function doorTls(config: KubeletFlags, own: OwnCertificates | undefined): Client
 /** Where a machine keeps its logs. */
 const NODE_LOGS = '/var/log';
 
+/** What measures this machine and its pods. */
+function measuring(config: KubeletFlags, clock: Clock) {
+  const { rootDir } = config;
+  return {
+    meter: new Meter({ cgroupParent: nodeLayout(rootDir).cgroupParent, clock }),
+    machine: readMachine(rootDir),
+    usage: () => machineUsage(clock.now()),
+  };
+}
+
 /** Listens where it was told to, and on the node's own address: that is the one apiservers find in the API. */
 async function openDoor(
   ctx: ProcessContext,
@@ -88,7 +108,10 @@ async function openDoor(
     all: () => fleet.all(),
     healthy: () => fleet.fault(),
     configuration: () => configuration(config),
-    machine: () => (isReal ? machineUsage(clock.now()) : undefined),
+    usage: new UsagePages({
+      ...{ clock, log, all: () => fleet.all(), probes: () => fleet.probeCounts() },
+      real: isReal ? measuring(config, clock) : undefined,
+    }),
     logFolder: isReal ? NODE_LOGS : undefined,
   });
   const port = await door.listen(config.address, config.port);

@@ -11,6 +11,7 @@ import { connect as connectTls } from 'node:tls';
 import { Metrics, silentLogger, systemClock } from '@kubets/platform';
 import { WebSocket } from 'ws';
 import { RuntimeFault } from '../errors.ts';
+import { Meter } from '../host/usage/meter.ts';
 import type {
   ContainerRuntime,
   DoorPod,
@@ -23,8 +24,9 @@ import type {
 import { clientTls, doorTls, strangerTls } from '../testing/certificates.ts';
 import { exec, get } from '../testing/door-client.ts';
 import { aContainer, aPod, aRun, aSandbox, exited, runtimeOf } from '../testing/pods.ts';
-import { eventually } from '../testing/simulated-node.ts';
+import { eventually, testMachine } from '../testing/simulated-node.ts';
 import { Door } from './server.ts';
+import { UsagePages } from './usage-pages.ts';
 
 const SUCCESS = Buffer.from('{"status":"Success"}');
 
@@ -106,7 +108,20 @@ describe('the door', () => {
       all: () => [place()],
       healthy: async () => fault,
       configuration: () => ({ kubeletconfig: { maxPods: 7 } }),
-      machine: () => ({ cpuNanoSeconds: 5e9, memoryWorkingSetBytes: 1_024, atMs: 9_000 }),
+      usage: new UsagePages({
+        ...{ clock: systemClock, log: silentLogger, all: () => [place()] },
+        probes: () => [
+          { pod, container: 'main', kind: 'Liveness', result: 'successful', count: 3 },
+        ],
+        real: {
+          meter: new Meter({
+            ...{ cgroupParent: '/kubets', clock: systemClock },
+            ...{ cgroupRoot: join(dir, 'cgroup'), procRoot: join(dir, 'proc') },
+          }),
+          machine: testMachine,
+          usage: () => ({ cpuNanoSeconds: 5e9, memoryWorkingSetBytes: 1_024, atMs: 9_000 }),
+        },
+      }),
       logFolder: join(dir, 'log'),
     });
     port = await door.listen('127.0.0.1', 0);
@@ -141,6 +156,12 @@ describe('the door', () => {
     assert.deepEqual(JSON.parse(body), { kubeletconfig: { maxPods: 7 } });
     const resources = (await get(port, '/metrics/resource')).body;
     assert.match(resources, /^node_cpu_usage_seconds_total 5 9000$/m);
+    const cadvisor = (await get(port, '/metrics/cadvisor')).body;
+    assert.match(cadvisor, /^machine_cpu_cores\{.*machine_id="machine".*\} 4$/m);
+    const who = 'container="main",namespace="shop",pod="web",pod_uid="uid-1"';
+    const line = `prober_probe_total{${who},probe_type="Liveness",result="successful"} 3`;
+    assert.ok((await get(port, '/metrics/probes')).body.includes(line));
+    assert.equal((await get(port, '/metrics/other')).status, 404);
   });
 
   describe('shows the logs of its machine', () => {

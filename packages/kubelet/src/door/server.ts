@@ -22,9 +22,8 @@ import { logOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
 import { sendNodeLog } from './node-logs.ts';
 import { CHANNEL_PROTOCOL, forwardedPorts, joinChannels } from './port-channels.ts';
-import { type NodeUsage, resourceMetrics } from './resource-metrics.ts';
-import { statsSummary, usageOf } from './stats.ts';
 import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
+import type { UsagePages } from './usage-pages.ts';
 
 export interface DoorOptions {
   /** The server's certificate, and the authority whose holders are let in. Without the former nobody gets in yet. */
@@ -37,8 +36,7 @@ export interface DoorOptions {
   readonly healthy: () => Promise<string | undefined>;
   /** What `/configz` shows. */
   readonly configuration: () => object;
-  /** What the machine uses; undefined where its nodes are simulated. */
-  readonly machine: () => NodeUsage | undefined;
+  readonly usage: UsagePages;
   /** Folder of the machine's logs; undefined where its nodes are simulated. */
   readonly logFolder: string | undefined;
 }
@@ -150,8 +148,8 @@ export class Door {
     if (what === 'healthz') return this.#health(response);
     if (what === 'configz') return json(response, this.#options.configuration());
     if (what === 'logs') return this.#nodeLog(url, rest, response);
-    if (what === 'metrics' && rest[0] === 'resource') return this.#resources(response);
-    if (what === 'metrics' && rest.length === 0) {
+    if (what === 'metrics' && rest.length > 0) return this.#usagePage(rest[0] ?? '', response);
+    if (what === 'metrics') {
       const { metrics } = this.#options;
       response.writeHead(200, { 'content-type': metrics.contentType });
       response.end(await metrics.metrics());
@@ -159,8 +157,7 @@ export class Door {
     }
     if (what === 'pods') return this.#pods(response);
     if (what === 'stats' && rest[0] === 'summary') {
-      const { all, clock, machine } = this.#options;
-      return json(response, await statsSummary(all(), clock.now(), machine()));
+      return json(response, await this.#options.usage.summary());
     }
     if (what === 'containerLogs' && rest.length === 3) {
       return this.#logs(this.#place(rest), url, request, response);
@@ -181,16 +178,24 @@ export class Door {
     await sendNodeLog(logFolder, parts, response);
   }
 
-  async #resources(response: ServerResponse): Promise<void> {
-    const { all, machine, log } = this.#options;
-    const pods = all();
-    const usage = await usageOf(pods).catch((error: unknown) => {
-      log.warn({ error: errorMessage(error) }, 'cannot measure what containers use');
-      return undefined;
-    });
-    const page = resourceMetrics(pods, usage, machine());
+  async #usagePage(name: string, response: ServerResponse): Promise<void> {
+    const page = await this.#usageText(name);
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     response.end(page);
+  }
+
+  #usageText(name: string): string | Promise<string> {
+    const { usage } = this.#options;
+    switch (name) {
+      case 'resource':
+        return usage.resources();
+      case 'cadvisor':
+        return usage.cadvisor();
+      case 'probes':
+        return usage.probes();
+      default:
+        throw new DoorError(404, 'not found');
+    }
   }
 
   async #health(response: ServerResponse): Promise<void> {

@@ -4,6 +4,7 @@ import type { Clock, Logger, Random } from '@kubets/platform';
 import { specOf } from '../core/pod.ts';
 import type { ContainerRuntime, DoorPod } from '../ports.ts';
 import type { KubeletNode } from './kubelet-node.ts';
+import type { ProbeCount } from './probes/prober.ts';
 
 export interface FleetOptions {
   readonly api: Api;
@@ -75,6 +76,11 @@ export class Fleet {
     return [...this.#members].flatMap(([nodeName, { node, runtime }]) =>
       node.workers.pods().map((pod) => ({ pod, nodeName, runtime })),
     );
+  }
+
+  /** How the probes of all pods went. */
+  *probeCounts(): Iterable<ProbeCount> {
+    for (const { node } of this.#members.values()) yield* node.probeCounts();
   }
 
   /** What is wrong with the first node that is not well; undefined: all are. */

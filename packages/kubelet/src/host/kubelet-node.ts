@@ -20,7 +20,7 @@ import { Killer } from './killer.ts';
 import { NodeAgent } from './node-agent.ts';
 import { PodEvents } from './pod-events.ts';
 import { PodWorkers } from './pod-workers.ts';
-import { Prober } from './probes/prober.ts';
+import { type ProbeCount, Prober } from './probes/prober.ts';
 import { Semaphore } from './semaphore.ts';
 import { StatusSender } from './status-sender.ts';
 
@@ -94,6 +94,11 @@ export class KubeletNode {
       maxPods: facts.maxPods,
     });
     this.workers.connect(this.#deps(events, trigger));
+  }
+
+  /** How the probes of its pods went. */
+  probeCounts(): Iterable<ProbeCount> {
+    return this.#prober.counts();
   }
 
   /** Registers the node. Pods come through {@link update} and {@link gone}. */

@@ -7,6 +7,7 @@ import type { ConfigMap, Container, Event, Pod, Secret } from '@kubets/api';
 import { Metrics, silentLogger, systemClock } from '@kubets/platform';
 import { uidOf } from '../core/pod.ts';
 import { Door } from '../door/server.ts';
+import { UsagePages } from '../door/usage-pages.ts';
 import { nodeLayout } from '../layout.ts';
 import { TEST_IMAGE } from '../testing/busybox-image.ts';
 import { doorTls, strangerTls } from '../testing/certificates.ts';
@@ -93,7 +94,10 @@ describe('a node with containerd', { skip: missing() }, () => {
       all: () => node.fleet().all(),
       healthy: () => node.fleet().fault(),
       configuration: () => ({}),
-      machine: () => undefined,
+      usage: new UsagePages({
+        ...{ clock: systemClock, log: silentLogger, all: () => [], probes: () => [] },
+        real: undefined,
+      }),
       logFolder: undefined,
     });
     port = await door.listen('127.0.0.1', 0);

@@ -35,6 +35,15 @@ const TITLE: Readonly<Record<ProbeKind, string>> = {
   startup: 'Startup',
 };
 
+/** How probes of one kind of one container went so far. */
+export interface ProbeCount {
+  readonly pod: Pod;
+  readonly container: string;
+  readonly kind: string;
+  readonly result: 'successful' | 'failed' | 'unknown';
+  readonly count: number;
+}
+
 interface RunnerOptions {
   readonly kind: ProbeKind;
   readonly probe: Probe;
@@ -45,6 +54,7 @@ interface RunnerOptions {
 /** One probe of one running container, on its own timer. */
 class Runner {
   readonly state: ProbeState;
+  readonly counts = { successful: 0, failed: 0, unknown: 0 };
   readonly #options: RunnerOptions;
   readonly #timing: ProbeTiming;
   #timer: Timer | undefined;
@@ -77,11 +87,15 @@ class Runner {
     const { events } = prober;
     const title = `${TITLE[kind]} probe`;
     if (result instanceof Error) {
+      this.counts.unknown += 1;
       const what = `${title} errored and resulted in unknown state: ${result.message}`;
       events.warn(pod, 'Unhealthy', what);
     } else if (!result.ok) {
+      this.counts.failed += 1;
       events.warn(pod, 'Unhealthy', `${title} failed: ${result.output}`);
-    } else if (result.warning !== undefined) {
+    } else {
+      this.counts.successful += 1;
+      if (result.warning === undefined) return;
       events.warn(pod, 'ProbeWarning', `${title} warning: ${result.warning}`);
     }
   }
@@ -178,6 +192,18 @@ export class Prober {
     const readiness = this.#watched.get(containerId)?.probes.get('readiness');
     if (readiness === undefined || readiness.state.verdict === 'success') return true;
     return this.#adopted.has(containerId) && readiness.state.answers === 0;
+  }
+
+  /** What has been asked of the containers that are probed now. */
+  *counts(): Iterable<ProbeCount> {
+    for (const { pod, container, probes } of this.#watched.values()) {
+      for (const [kind, { counts }] of probes) {
+        const where = { pod, container: container.name, kind: TITLE[kind] };
+        yield { ...where, result: 'successful', count: counts.successful };
+        if (counts.failed > 0) yield { ...where, result: 'failed', count: counts.failed };
+        if (counts.unknown > 0) yield { ...where, result: 'unknown', count: counts.unknown };
+      }
+    }
   }
 
   /** Containers of a pod that have to be restarted. */
