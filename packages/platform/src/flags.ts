@@ -221,7 +221,17 @@ function isRaw(value: unknown): value is Raw {
   return ['string', 'number', 'boolean'].includes(typeof value) || Array.isArray(value);
 }
 
-function readConfigFile(file: string, flags: FlagSet): Map<string, Raw> {
+/**
+ * Takes a configuration file of another kind, as the stock counterpart of a process reads it.
+ * @returns the values of flags that it gives; undefined: it holds flags by name. @throws ConfigError
+ */
+export type ForeignFile = (content: object) => ReadonlyMap<string, Raw> | undefined;
+
+function readConfigFile(
+  file: string,
+  flags: FlagSet,
+  foreign: ForeignFile | undefined,
+): ReadonlyMap<string, Raw> {
   let content: unknown;
   try {
     content = yamlLibrary().parse(readFileSync(file, 'utf8')) ?? {};
@@ -230,6 +240,13 @@ function readConfigFile(file: string, flags: FlagSet): Map<string, Raw> {
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new ConfigError(`--config ${file}: expected a mapping of flag names to values`);
+  }
+  try {
+    const read = foreign?.(content);
+    if (read !== undefined) return read;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`--config ${file}: ${error.message}`);
   }
   const given = new Map<string, Raw>();
   for (const [name, value] of Object.entries(content)) {
@@ -248,10 +265,12 @@ export function parseFlags<F extends FlagSet>(
   flags: F,
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
+  foreign?: ForeignFile,
 ): ConfigOf<F> {
   const given = readArgv(argv, flags);
   const configFile = given.get('config');
-  const fromFile = configFile === undefined ? undefined : readConfigFile(String(configFile), flags);
+  const fromFile =
+    configFile === undefined ? undefined : readConfigFile(String(configFile), flags, foreign);
   const config: Record<string, unknown> = {};
   for (const [name, one] of Object.entries(flags)) {
     const fromEnv = one.env === undefined ? undefined : env[one.env];

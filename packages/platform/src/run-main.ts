@@ -4,7 +4,14 @@ import { flushCompileCache } from 'node:module';
 import { endWithParent } from './end-with-parent.ts';
 import { ConfigError, errorMessage } from './errors.ts';
 import { armFailpoints } from './failpoint.ts';
-import { type ConfigOf, type FlagSet, flag, helpText, parseFlags } from './flags.ts';
+import {
+  type ConfigOf,
+  type FlagSet,
+  type ForeignFile,
+  flag,
+  helpText,
+  parseFlags,
+} from './flags.ts';
 import { Health, serveHealth } from './health.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type Metrics, processMetrics } from './metrics.ts';
@@ -30,6 +37,8 @@ export interface Program<F extends FlagSet> {
   readonly name: string;
   readonly summary: string;
   readonly flags: F;
+  /** Takes files of `--config` of another kind than flags by name. */
+  readonly foreignConfig?: ForeignFile;
   /** Resolves once the process serves; it stays up until a signal. */
   readonly start: (
     ctx: ProcessContext,
@@ -135,7 +144,9 @@ export async function runMain<F extends FlagSet>(program: Program<F>): Promise<v
     return;
   }
   try {
-    const config = parseFlags(flags, argv, process.env) as ConfigOf<F & typeof commonFlags>;
+    const config = parseFlags(flags, argv, process.env, program.foreignConfig) as ConfigOf<
+      F & typeof commonFlags
+    >;
     const common = config as ConfigOf<typeof commonFlags>;
     armFailpoints(common.failpoints);
     const log = createLogger({ name, level: common.logLevel, format: common.logFormat });

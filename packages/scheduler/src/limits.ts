@@ -21,6 +21,8 @@ export const ASSUMED_CPU_MILLI = 100;
 export const ASSUMED_MEMORY_BYTES = 200 * 1024 * 1024;
 /** The highest score a plugin gives before weights. */
 export const MAX_NODE_SCORE = 100;
+/** How much a required term of a pod that is there counts as a wish. */
+export const ASSUMED_HARD_AFFINITY_WEIGHT = 1;
 /** Nodes compared for preemption: at least so many, or this share of the nodes in percent. */
 export const MIN_PREEMPTION_NODES = 100;
 export const MIN_PREEMPTION_PERCENT = 10;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
@@ -24,6 +26,22 @@ describe('the process', () => {
     );
     assert.equal(unread.code, 2);
     assert.match(unread.lines[0] ?? '', /\/none\/cert/);
+  });
+
+  it('takes a configuration of the stock scheduler’s kind, and says what is wrong with it', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kubets-scheduler-'));
+    const file = join(dir, 'scheduler.yaml');
+    const head = 'apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n';
+    try {
+      writeFileSync(file, `${head}leaderElection: {leaderElect: false}\n`);
+      assert.match(run(`--config=${file}`).lines[0] ?? '', /--apiservers is required/);
+      writeFileSync(file, `${head}profiles: [{plugins: {score: {enabled: [{name: X}]}}}]\n`);
+      const { code, lines } = run(`--config=${file}`);
+      assert.equal(code, 2);
+      assert.match(lines[0] ?? '', /scheduler.yaml: profiles\[0\].*plugin "X" does not exist/);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it('refuses flags it does not know', () => {

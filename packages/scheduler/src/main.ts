@@ -2,15 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ApiClient, EventRecorder, LeaderElector } from '@kubets/client';
 import { flag, loadTls, runMain } from '@kubets/platform';
-import { SCHEDULER_NAME } from './host/cluster-feed.ts';
+import {
+  isConfiguration,
+  readConfiguration,
+  type SchedulerConfiguration,
+} from './config/configuration.ts';
 import { Scheduler } from './host/scheduler.ts';
 import { instrument } from './runtime/instrument.ts';
 
-const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' } as const;
+/** What a file of the stock scheduler's kind said. */
+const said: { configuration?: SchedulerConfiguration } = {};
 
 await runMain({
   name: 'scheduler',
   summary: 'Places pods on nodes.',
+  foreignConfig(content) {
+    if (!isConfiguration(content)) return undefined;
+    said.configuration = readConfiguration(content);
+    return said.configuration.flags;
+  },
   flags: {
     apiservers: flag.list({ required: true, help: "HOST:PORT,… of the apiservers' gRPC doors" }),
     'tls-cert-file': flag.string({ required: true, help: 'client certificate, PEM' }),
@@ -26,6 +36,14 @@ await runMain({
       help: 'how long the leader goes on without a renewal',
     }),
     'leader-elect-retry-period': flag.durationMs({ default: '2s', help: 'time between tries' }),
+    'leader-elect-resource-name': flag.string({
+      default: 'kube-scheduler',
+      help: 'name of the Lease of the election',
+    }),
+    'leader-elect-resource-namespace': flag.string({
+      default: 'kube-system',
+      help: 'namespace of that Lease',
+    }),
     identity: flag.string({
       default: '',
       help: 'name in the lease; default: host name and a UUID',
@@ -44,11 +62,18 @@ await runMain({
     };
     const api = new ApiClient(access);
     ctx.onShutdown('api client', () => api.close());
-    const events = new EventRecorder({ api, component: SCHEDULER_NAME, clock, log });
-    ctx.onShutdown('events', () => events.flush());
+    const recorder = (component: string): EventRecorder => {
+      const events = new EventRecorder({ api, component, clock, log });
+      ctx.onShutdown('events', () => events.flush());
+      return events;
+    };
+    const { profiles, backoff, volumeWaitMs } = said.configuration ?? {};
     const scheduler = new Scheduler({
+      ...(profiles && { profiles }),
+      ...(backoff && { backoff }),
+      ...(volumeWaitMs !== undefined && { volumeWaitMs }),
       api,
-      events,
+      recorder,
       clock,
       random,
       log,
@@ -65,7 +90,8 @@ await runMain({
     ctx.onShutdown('election client', () => election.close());
     const elector = new LeaderElector({
       api: election,
-      ...LEASE,
+      namespace: config.leaderElectResourceNamespace,
+      name: config.leaderElectResourceName,
       identity: config.identity || `${hostname()}_${randomUUID()}`,
       leaseDurationMs: config.leaderElectLeaseDuration,
       renewDeadlineMs: config.leaderElectRenewDeadline,

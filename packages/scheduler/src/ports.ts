@@ -49,6 +49,8 @@ export interface Diagnosis {
   readonly plugins: ReadonlySet<string>;
   /** A reason that holds whatever the nodes: they were not looked at. */
   readonly general?: string;
+  /** Why the nodes that are not among the rejections were not looked at. */
+  readonly others?: { readonly count: number; readonly rejection: Rejection };
 }
 
 export type Decision =

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { seededRandom } from '@kubets/platform';
 import {
   ClusterState,
-  filterPlugins,
+  filtersOf,
   Nominations,
   podInfo,
   SchedulerCore,
-  scorePlugins,
+  scoresOf,
 } from '@kubets/scheduler';
 import { benchNode, benchPod, CASES, FILLERS_PER_NODE, fillerPod } from './cases.ts';
 import { parseSchedulerConfig } from './config.ts';
@@ -25,8 +25,8 @@ describe('cases of the scheduler', () => {
         }
       }
       const core = new SchedulerCore({
-        ...{ state, nominations: new Nominations(), filters: filterPlugins },
-        ...{ scores: scorePlugins(() => undefined), random: seededRandom(1) },
+        ...{ state, nominations: new Nominations(), filters: filtersOf() },
+        ...{ scores: scoresOf(() => undefined), random: seededRandom(1) },
       });
       const outcomes = Array.from({ length: 250 }, (_unused, index) => {
         const info = podInfo(benchPod(which, index), state.names);

@@ -5,13 +5,13 @@
 import { seededRandom } from '@kubets/platform';
 import {
   ClusterState,
-  filterPlugins,
+  filtersOf,
   findPreemption,
   Nominations,
   type PodInfo,
   podInfo,
   SchedulerCore,
-  scorePlugins,
+  scoresOf,
 } from '@kubets/scheduler';
 import { benchNode, benchPod, type Case, FILLERS_PER_NODE, fillerPod } from './cases.ts';
 import type { CoreFigures } from './ports.ts';
@@ -27,8 +27,8 @@ function build(which: Case, nodes: number): { state: ClusterState; core: Schedul
   const core = new SchedulerCore({
     state,
     nominations: new Nominations(),
-    filters: filterPlugins,
-    scores: scorePlugins(({ labels }) => ({
+    filters: filtersOf(),
+    scores: scoresOf(({ labels }) => ({
       requirements: [{ key: 'app', operator: '=', values: [labels.app ?? ''] }],
     })),
     random: seededRandom(1),

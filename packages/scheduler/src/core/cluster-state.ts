@@ -1,4 +1,5 @@
 import type { Namespace, Node } from '@kubets/api';
+import { ImageIndex } from './image-index.ts';
 import { type NodeEntry, NodeTable } from './node-table.ts';
 import { GroupCounter, LabelGroups, labelsKey } from './pod-groups.ts';
 import type { HostPort, PodInfo } from './pod-info.ts';
@@ -30,6 +31,9 @@ export class ClusterState {
   readonly table = new NodeTable(this.names);
   readonly groups = new LabelGroups();
   readonly volumes = new VolumeCatalog();
+  readonly images = new ImageIndex();
+  /** How many pods use a claim, by its key. */
+  readonly claimUsers = new Map<string, number>();
   /** Volumes by name that were chosen for a claim, by its uid, and are not known to be kept for it yet. */
   readonly assumedVolumes = new Map<string, string>();
   /** Pods with terms about other pods. */
@@ -57,10 +61,14 @@ export class ClusterState {
   }
 
   setNode(node: Node): NodeEntry {
-    return this.table.setNode(node);
+    const entry = this.table.setNode(node);
+    this.images.set(entry.slot, node.status?.images);
+    return entry;
   }
 
   dropNode(name: string): void {
+    const entry = this.table.byName(name);
+    if (entry !== undefined) this.images.drop(entry.slot);
     this.table.dropNode(name);
   }
 
@@ -80,6 +88,7 @@ export class ClusterState {
     this.#pods.set(pod.uid, { pod, node });
     entry.pods.set(pod.uid, pod);
     this.occupy(entry, pod);
+    if (pod.hasClaims) this.#countClaims(pod, 1);
     if (!pod.terminating) this.groups.add(pod.namespace, pod.labels, entry.slot);
     if (!hasTerms(pod.affinities)) return;
     const { namespace, labels, affinities } = pod;
@@ -122,10 +131,19 @@ export class ClusterState {
     this.#pods.delete(uid);
     entry.pods.delete(uid);
     this.vacate(entry, pod);
+    if (pod.hasClaims) this.#countClaims(pod, -1);
     if (!pod.terminating) this.groups.remove(pod.namespace, pod.labels, entry.slot);
     if (hasTerms(pod.affinities)) this.affinityGroups.remove(affinityKey(pod), entry.slot);
     this.table.release(entry);
     return node;
+  }
+
+  #countClaims(pod: PodInfo, sign: 1 | -1): void {
+    for (const key of pod.claimKeys) {
+      const users = (this.claimUsers.get(key) ?? 0) + sign;
+      if (users > 0) this.claimUsers.set(key, users);
+      else this.claimUsers.delete(key);
+    }
   }
 }
 

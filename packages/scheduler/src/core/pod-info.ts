@@ -1,5 +1,5 @@
 import { type NodeMatcher, type Pod, requiredNodes, type Toleration } from '@kubets/api';
-import { preferredNodes, type WeightedMatcher } from './node-match.ts';
+import { namedNodes, preferredNodes, type WeightedMatcher } from './node-match.ts';
 import { affinitiesOf, type PodAffinities, type SpreadConstraint, spreadOf } from './pod-terms.ts';
 import { podRequests, type ResourceNames, scoredRequests } from './resources.ts';
 
@@ -26,6 +26,10 @@ export interface PodInfo {
   readonly hostPorts: readonly HostPort[];
   /** Whether some of its volumes are claims. */
   readonly hasClaims: boolean;
+  /** Its claims, `NAMESPACE/NAME`. */
+  readonly claimKeys: readonly string[];
+  /** The nodes its affinity names, by name; undefined: it names none, empty: names that exclude each other. */
+  readonly namedNodes: ReadonlySet<string> | undefined;
   readonly tolerations: readonly Toleration[];
   readonly requiredNodes: NodeMatcher | undefined;
   readonly preferredNodes: readonly WeightedMatcher[];
@@ -36,6 +40,18 @@ export interface PodInfo {
   readonly terminating: boolean;
   /** Since when it runs; infinity before it does. */
   readonly startMs: number;
+}
+
+const NO_CLAIMS: readonly string[] = [];
+
+/** The claims of a pod; those it has for itself are made for it by name. */
+export function claimsIn({ metadata, spec }: Pod): { name: string; isOwn: boolean }[] {
+  return (spec?.volumes ?? []).flatMap((volume): { name: string; isOwn: boolean }[] => {
+    if (volume.persistentVolumeClaim) {
+      return [{ name: volume.persistentVolumeClaim.claimName, isOwn: false }];
+    }
+    return volume.ephemeral ? [{ name: `${metadata.name}-${volume.name}`, isOwn: true }] : [];
+  });
 }
 
 function hostPortsOf(pod: Pod): HostPort[] {
@@ -64,6 +80,7 @@ export function podInfo(pod: Pod, names: ResourceNames): PodInfo {
   const { namespace = '', name = '', uid = '', labels = {} } = pod.metadata;
   const spec = pod.spec ?? { containers: [] };
   const scored = scoredRequests(pod, names);
+  const claims = claimsIn(pod);
   return {
     pod,
     key: `${namespace}/${name}`,
@@ -76,9 +93,9 @@ export function podInfo(pod: Pod, names: ResourceNames): PodInfo {
     scoredCpu: scored.cpu,
     scoredMemory: scored.memory,
     hostPorts: hostPortsOf(pod),
-    hasClaims: (spec.volumes ?? []).some(
-      ({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim ?? ephemeral,
-    ),
+    hasClaims: claims.length > 0,
+    claimKeys: claims.length === 0 ? NO_CLAIMS : claims.map((one) => `${namespace}/${one.name}`),
+    namedNodes: namedNodes(spec),
     tolerations: spec.tolerations ?? [],
     requiredNodes: requiredNodes(spec),
     preferredNodes: preferredNodes(spec),

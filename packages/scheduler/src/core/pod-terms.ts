@@ -9,6 +9,8 @@ import {
   type TopologySpreadConstraint,
 } from '@kubets/api';
 
+import type { PodInfo } from './pod-info.ts';
+
 type Labels = Readonly<Record<string, string>>;
 
 /** The labels of a namespace, for terms that select namespaces by label. */
@@ -33,14 +35,11 @@ export interface PodAffinities {
 function withLabelKeys(
   selector: ParsedLabelSelector,
   labels: Labels,
-  keys: { match: readonly string[] | undefined; mismatch?: readonly string[] | undefined },
+  keys: readonly string[] = [],
 ): ParsedLabelSelector {
-  const known = (list: readonly string[] | undefined): string[] =>
-    (list ?? []).filter((key) => labels[key] !== undefined);
-  const extra = [
-    ...known(keys.match).map((key) => ({ key, operator: 'in' as const })),
-    ...known(keys.mismatch).map((key) => ({ key, operator: 'notin' as const })),
-  ].map((requirement) => ({ ...requirement, values: [labels[requirement.key] ?? ''] }));
+  const extra = keys
+    .filter((key) => labels[key] !== undefined)
+    .map((key) => ({ key, operator: 'in' as const, values: [labels[key] ?? ''] }));
   if (extra.length === 0) return selector;
   return { ...selector, requirements: [...selector.requirements, ...extra] };
 }
@@ -48,10 +47,10 @@ function withLabelKeys(
 function termOf(pod: Pod, term: PodAffinityTerm, weight: number): AffinityTerm {
   const explicit = term.namespaces ?? [];
   const own = explicit.length === 0 && term.namespaceSelector === undefined;
-  const keys = { match: term.matchLabelKeys, mismatch: term.mismatchLabelKeys };
   return {
     topologyKey: term.topologyKey,
-    selector: withLabelKeys(labelSelectorOf(term.labelSelector), pod.metadata.labels ?? {}, keys),
+    // Keys of its own labels were made part of the selector when the pod was created.
+    selector: labelSelectorOf(term.labelSelector),
     namespaces: new Set(own ? [pod.metadata.namespace ?? ''] : explicit),
     namespaceSelector:
       term.namespaceSelector === undefined ? undefined : labelSelectorOf(term.namespaceSelector),
@@ -107,13 +106,25 @@ export interface SpreadConstraint {
 
 function constraintOf(pod: Pod, raw: TopologySpreadConstraint): SpreadConstraint {
   const labels = pod.metadata.labels ?? {};
+  return withSelector(
+    raw,
+    withLabelKeys(labelSelectorOf(raw.labelSelector), labels, raw.matchLabelKeys),
+  );
+}
+
+/** Selects the pods of the same services and workloads as a pod; undefined when it belongs to none. */
+export type SelectorOf = (pod: PodInfo) => ParsedLabelSelector | undefined;
+
+/** A constraint for pods that a selector selects. */
+export function withSelector(
+  raw: Omit<TopologySpreadConstraint, 'labelSelector'>,
+  selector: ParsedLabelSelector,
+): SpreadConstraint {
   return {
     topologyKey: raw.topologyKey,
     maxSkew: raw.maxSkew,
     minDomains: raw.minDomains ?? 1,
-    selector: withLabelKeys(labelSelectorOf(raw.labelSelector), labels, {
-      match: raw.matchLabelKeys,
-    }),
+    selector,
     honorAffinity: raw.nodeAffinityPolicy !== 'Ignore',
     honorTaints: raw.nodeTaintsPolicy === 'Honor',
   };

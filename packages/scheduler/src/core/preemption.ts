@@ -4,7 +4,8 @@
  */
 import { matchesLabels, type ParsedLabelSelector } from '@kubets/api';
 import type { Random } from '@kubets/platform';
-import { MIN_PREEMPTION_NODES, MIN_PREEMPTION_PERCENT, PREEMPTION_NODES_WIDE } from '../limits.ts';
+import { DEFAULT_ARGS, type PluginArgs } from '../config/profile.ts';
+import { PREEMPTION_NODES_WIDE } from '../limits.ts';
 import type { Diagnosis } from '../ports.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { nodesMessage } from './diagnosis.ts';
@@ -42,6 +43,8 @@ export interface PreemptionOptions {
   readonly core: SchedulerCore;
   readonly budgets: readonly Budget[];
   readonly random: Random;
+  /** How many nodes that could do are compared; the stock numbers when absent. */
+  readonly effort?: PluginArgs['preemption'];
 }
 
 const NOT_HELPFUL = 'Preemption is not helpful for scheduling';
@@ -151,11 +154,11 @@ function lessHurtful(left: Candidate, right: Candidate): boolean {
 }
 
 /** How many nodes that could do are compared. */
-function candidatesWanted({ pod, state }: PreemptionOptions): number {
+function candidatesWanted({ pod, state, effort }: PreemptionOptions): number {
   const wide = pod.hardSpread.length > 0 || pod.affinities.required.length > 0;
   if (wide) return PREEMPTION_NODES_WIDE;
-  const share = Math.floor((state.nodeCount * MIN_PREEMPTION_PERCENT) / 100);
-  return Math.max(MIN_PREEMPTION_NODES, share);
+  const { percent, atLeast } = effort ?? DEFAULT_ARGS.preemption;
+  return Math.max(atLeast, Math.floor((state.nodeCount * percent) / 100));
 }
 
 /** Looks for the node where making room for the pod hurts least. The state is as before afterwards. */
@@ -181,9 +184,11 @@ export function findPreemption(options: PreemptionOptions): PreemptionResult {
     if (best === undefined || lessHurtful(result, best)) best = result;
   }
   if (best !== undefined) return { outcome: 'found', candidate: best };
-  const reasons = new Array<string>(diagnosis.rejections.size - slots.length).fill(NOT_HELPFUL);
-  const all = reasons.concat(...refusals);
-  return { outcome: 'none', message: nodesMessage(diagnosis.nodeCount, all) };
+  const { nodeCount } = diagnosis;
+  const rejection = { plugin: '', reasons: [NOT_HELPFUL], unresolvable: true };
+  const hopeless = nodeCount - slots.length;
+  const others = hopeless === 0 ? undefined : { count: hopeless, rejection };
+  return { outcome: 'none', message: nodesMessage(nodeCount, refusals.flat(), others) };
 }
 
 /**
@@ -200,7 +205,9 @@ export function notEligible(
     return 'not eligible due to preemptionPolicy=Never.';
   }
   const entry = nominatedNode === undefined ? undefined : state.table.byName(nominatedNode);
-  if (entry === undefined || diagnosis.rejections.get(entry.slot)?.unresolvable) return undefined;
+  if (entry === undefined) return undefined;
+  const rejection = diagnosis.rejections.get(entry.slot) ?? diagnosis.others?.rejection;
+  if (rejection?.unresolvable) return undefined;
   for (const { terminating, priority, pod: other } of entry.pods.values()) {
     const preempted = other.status?.conditions?.some(
       ({ type, status, reason }) =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { DEFAULT_PROFILE } from '../config/profile.ts';
 import { TestCluster, testNode, testPod } from '../testing/builders.ts';
 import { feasibleNodesWanted } from './schedule.ts';
 
@@ -51,6 +52,49 @@ describe('SchedulerCore', () => {
     for (let i = 0; i < 300; i += 1) cluster.state.setNode(testNode(`n${i}`, { cpu: '1' }));
     cluster.state.setNode(testNode('large', { cpu: '64' }));
     assert.equal(cluster.choose(testPod('p', { requests: { cpu: '32' } })), 'large');
+  });
+
+  it('searches as large a share of the nodes as it is told to', () => {
+    const at = (percentageOfNodes: number): number => {
+      const profile = { ...DEFAULT_PROFILE, percentageOfNodes };
+      const nodes = Array.from({ length: 400 }, (_, i) => testNode(`n${i}`));
+      const decision = new TestCluster(nodes, profile).decide(testPod('p'));
+      return decision.outcome === 'placed' ? decision.evaluated : 0;
+    };
+    assert.deepEqual([at(0), at(10), at(50), at(100)], [188, 100, 200, 400]);
+  });
+
+  it('looks at no node but those a pod names', () => {
+    const nodes = ['a', 'b', 'c'].map((name) => testNode(name, { cpu: '1' }));
+    const cluster = new TestCluster(nodes);
+    const on = (...lists: string[][]) => {
+      const nodeSelectorTerms = lists.map((values) => ({
+        matchFields: [{ key: 'metadata.name', operator: 'In', values }],
+      }));
+      const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+      return { affinity: { nodeAffinity: required } };
+    };
+    const decision = cluster.decide(testPod('p', { spec: on(['b']) }));
+    assert.deepEqual(decision, { outcome: 'placed', node: 'b', evaluated: 1 });
+    const large = { requests: { cpu: '2' } };
+    assert.equal(
+      cluster.explain(testPod('p', { ...large, spec: on(['b'], ['c', 'x']) })),
+      "0/3 nodes are available: 1 node(s) didn't satisfy plugin(s) [NodeAffinity], 2 Insufficient cpu. " +
+        'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
+    );
+    const nodeSelectorTerms = [
+      {
+        matchFields: ['a', 'b'].map((name) => ({
+          ...{ key: 'metadata.name', operator: 'In', values: [name] },
+        })),
+      },
+    ];
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+    assert.equal(
+      cluster.explain(testPod('p', { spec: { affinity: { nodeAffinity: required } } })),
+      '0/3 nodes are available: pod affinity terms conflict. ' +
+        'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
+    );
   });
 
   it('tells whether one node alone would take a pod', () => {

@@ -10,11 +10,16 @@ import { claimsOf, VOLUME_BINDING } from './volumes.ts';
 /**
  * How many feasible nodes are enough. Large clusters are not searched whole: the share falls from 50 % to 5 % as they
  * grow, and the next search begins where this one ended.
+ * @param percentage the share, where it does not follow the number of nodes
  */
-export function feasibleNodesWanted(nodeCount: number): number {
+export function feasibleNodesWanted(nodeCount: number, percentage = 0): number {
   if (nodeCount <= MIN_FEASIBLE_NODES) return nodeCount;
-  const percent = Math.max(MIN_FEASIBLE_PERCENT, 50 - Math.floor(nodeCount / 125));
+  const percent = percentage > 0 ? percentage : adaptivePercentage(nodeCount);
   return Math.max(MIN_FEASIBLE_NODES, Math.floor((nodeCount * percent) / 100));
+}
+
+function adaptivePercentage(nodeCount: number): number {
+  return Math.max(MIN_FEASIBLE_PERCENT, 50 - Math.floor(nodeCount / 125));
 }
 
 export interface SchedulerCoreOptions {
@@ -23,6 +28,8 @@ export interface SchedulerCoreOptions {
   readonly filters: readonly FilterPlugin[];
   readonly scores: readonly ScorePlugin[];
   readonly random: Random;
+  /** How many of the nodes are searched for feasible ones, in percent; 0, or absent: by their number. */
+  readonly percentageOfNodes?: number;
 }
 
 /** One pod's questions about many nodes. */
@@ -46,12 +53,22 @@ function firstNo(filters: readonly PreparedFilter[], slot: number): Rejection | 
   return undefined;
 }
 
-/** Reasons that hold whatever the nodes are. */
-function generalReason(pod: PodInfo, { volumes }: ClusterState): string | undefined {
-  if (!pod.hasClaims) return undefined;
-  const claims = claimsOf(pod, volumes);
-  return typeof claims === 'string' ? claims : undefined;
+interface GeneralReason {
+  readonly plugin: string;
+  readonly text: string;
 }
+
+const NODE_AFFINITY = 'NodeAffinity';
+const NAMES_CONFLICT: GeneralReason = {
+  plugin: NODE_AFFINITY,
+  text: 'pod affinity terms conflict',
+};
+/** Of nodes that were not looked at, since the pod names others. */
+const NOT_NAMED: Rejection = {
+  plugin: NODE_AFFINITY,
+  reasons: [`node(s) didn't satisfy plugin(s) [${NODE_AFFINITY}]`],
+  unresolvable: true,
+};
 
 /** Chooses nodes, keeping its place between searches. */
 export class SchedulerCore {
@@ -60,6 +77,8 @@ export class SchedulerCore {
   readonly #filters: readonly FilterPlugin[];
   readonly #scores: readonly ScorePlugin[];
   readonly #random: Random;
+  readonly #percentage: number;
+  readonly #names: ReadonlySet<string>;
   #start = 0;
 
   constructor(options: SchedulerCoreOptions) {
@@ -68,28 +87,43 @@ export class SchedulerCore {
     this.#filters = options.filters;
     this.#scores = options.scores;
     this.#random = options.random;
+    this.#percentage = options.percentageOfNodes ?? 0;
+    this.#names = new Set(options.filters.map(({ name }) => name));
   }
 
   /** Does not change the state: the caller places the pod. */
   decide(pod: PodInfo): Decision {
     const nodeCount = this.#state.nodeCount;
-    const general = generalReason(pod, this.#state);
+    const general = this.#generalReason(pod);
     if (general !== undefined) {
-      const plugins = new Set([VOLUME_BINDING]);
-      const diagnosis = { nodeCount, rejections: new Map(), plugins, general };
+      const plugins = new Set([general.plugin]);
+      const diagnosis = { nodeCount, rejections: new Map(), plugins, general: general.text };
       return { outcome: 'unschedulable', diagnosis };
     }
     const nominated = this.#nominatedNode(pod);
     if (nominated !== undefined) return { outcome: 'placed', node: nominated, evaluated: 1 };
-    const { feasible, rejections, evaluated } = this.#search(pod);
+    const named = this.#names.has(NODE_AFFINITY) ? pod.namedNodes : undefined;
+    const { feasible, rejections, evaluated } = this.#search(pod, named);
     const [only] = feasible;
     if (only === undefined) {
       const plugins = new Set<string>();
       for (const { plugin } of rejections.values()) plugins.add(plugin);
-      return { outcome: 'unschedulable', diagnosis: { nodeCount, rejections, plugins } };
+      const diagnosis = { nodeCount, rejections, plugins };
+      if (named === undefined) return { outcome: 'unschedulable', diagnosis };
+      plugins.add(NODE_AFFINITY);
+      const others = { count: nodeCount - rejections.size, rejection: NOT_NAMED };
+      return { outcome: 'unschedulable', diagnosis: { ...diagnosis, others } };
     }
     const best = feasible.length === 1 ? only : this.#best(pod, feasible);
     return { outcome: 'placed', node: this.#state.table.entry(best).name, evaluated };
+  }
+
+  /** Reasons that hold whatever the nodes are. */
+  #generalReason(pod: PodInfo): GeneralReason | undefined {
+    if (pod.namedNodes?.size === 0 && this.#names.has(NODE_AFFINITY)) return NAMES_CONFLICT;
+    if (!pod.hasClaims || !this.#names.has(VOLUME_BINDING)) return undefined;
+    const claims = claimsOf(pod, this.#state.volumes);
+    return typeof claims === 'string' ? { plugin: VOLUME_BINDING, text: claims } : undefined;
   }
 
   /**
@@ -147,10 +181,11 @@ export class SchedulerCore {
     return filters.flatMap((filter) => filter.prepare(pod, this.#state) ?? []);
   }
 
-  #search(pod: PodInfo): Search {
-    const { order } = this.#state.table;
+  /** @param named the only nodes to look at, where the pod names some */
+  #search(pod: PodInfo, named: ReadonlySet<string> | undefined): Search {
+    const order = named === undefined ? this.#state.table.order : this.#slotsOf(named);
     const filters = this.#prepare(this.#filters, pod);
-    const wanted = feasibleNodesWanted(order.length);
+    const wanted = feasibleNodesWanted(order.length, this.#percentage);
     const feasible: number[] = [];
     const rejections = new Map<number, Rejection>();
     let evaluated = 0;
@@ -160,8 +195,16 @@ export class SchedulerCore {
       if (rejection === undefined) feasible.push(slot);
       else rejections.set(slot, rejection);
     }
-    if (order.length > 0) this.#start = (this.#start + evaluated) % order.length;
+    if (named === undefined && order.length > 0)
+      this.#start = (this.#start + evaluated) % order.length;
     return { feasible, rejections, evaluated };
+  }
+
+  #slotsOf(names: ReadonlySet<string>): number[] {
+    return [...names].flatMap((name) => {
+      const entry = this.#state.table.byName(name);
+      return entry?.node === undefined ? [] : [entry.slot];
+    });
   }
 
   #best(pod: PodInfo, feasible: readonly number[]): number {

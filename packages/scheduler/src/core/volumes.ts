@@ -2,6 +2,7 @@
 import {
   BIND_COMPLETED,
   bestVolumeFor,
+  type CSINode,
   isKeptFor,
   type NodeFacts,
   type PersistentVolume,
@@ -9,8 +10,9 @@ import {
   type StorageClass,
   storageClassOf,
   termMatcher,
+  type VolumeAttachment,
 } from '@kubets/api';
-import type { PodInfo } from './pod-info.ts';
+import { claimsIn, type PodInfo } from './pod-info.ts';
 
 /** The name under which this is known as a reason. */
 export const VOLUME_BINDING = 'VolumeBinding';
@@ -22,6 +24,9 @@ export class VolumeCatalog {
   readonly claims = new Map<string, PersistentVolumeClaim>();
   readonly volumes = new Map<string, PersistentVolume>();
   readonly classes = new Map<string, StorageClass>();
+  /** What the drivers of a node say of it, by the node's name. */
+  readonly csiNodes = new Map<string, CSINode>();
+  readonly attachments = new Map<string, VolumeAttachment>();
 }
 
 /** A claim of a pod that has no volume yet, and what its class is. */
@@ -52,21 +57,11 @@ export const NO_VOLUME = "node(s) didn't find available persistent volumes to bi
 export const VOLUME_GONE =
   'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
 
-/** Names of the claims of a pod; those it has for itself are made for it by name. */
-function claimNames({ pod, name }: PodInfo): { name: string; isOwn: boolean }[] {
-  return (pod.spec?.volumes ?? []).flatMap((volume): { name: string; isOwn: boolean }[] => {
-    if (volume.persistentVolumeClaim) {
-      return [{ name: volume.persistentVolumeClaim.claimName, isOwn: false }];
-    }
-    return volume.ephemeral ? [{ name: `${name}-${volume.name}`, isOwn: true }] : [];
-  });
-}
-
 /** @returns why the pod cannot be placed whatever the nodes are, or its claims */
 export function claimsOf(pod: PodInfo, catalog: VolumeCatalog): string | PodClaims {
   const bound: (PersistentVolume | undefined)[] = [];
   const open: OpenClaim[] = [];
-  for (const { name, isOwn } of claimNames(pod)) {
+  for (const { name, isOwn } of claimsIn(pod.pod)) {
     const claim = catalog.claims.get(`${pod.namespace}/${name}`);
     const why = obstacleOf(claim, name, isOwn);
     if (claim === undefined || why !== undefined) return why ?? '';

@@ -1,5 +1,11 @@
 /** Filters that read one node's own facts: name, cordon, taints, labels. */
-import { type Taint, type Toleration, tolerates } from '@kubets/api';
+import {
+  type NodeAffinity,
+  requiredNodes,
+  type Taint,
+  type Toleration,
+  tolerates,
+} from '@kubets/api';
 import type { FilterPlugin, Rejection } from '../ports.ts';
 
 /** A taint that stands for `spec.unschedulable`, so that a pod may tolerate it. */
@@ -76,15 +82,25 @@ export const taintToleration: FilterPlugin = {
 
 const NO_AFFINITY = fixed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
 
-export const nodeAffinity: FilterPlugin = {
-  name: 'NodeAffinity',
-  nodeLocal: true,
-  prepare(pod, { table }) {
-    const matches = pod.requiredNodes;
-    if (matches === undefined) return undefined;
-    return {
-      plugin: 'NodeAffinity',
-      reject: (slot) => (matches(table.entry(slot)) ? undefined : NO_AFFINITY),
-    };
-  },
-};
+const NOT_ENFORCED = fixed('NodeAffinity', "node(s) didn't match scheduler-enforced node affinity");
+
+/** @param added affinity that every pod has besides its own */
+export function nodeAffinity(added?: NodeAffinity): FilterPlugin {
+  const enforced = added && requiredNodes({ containers: [], affinity: { nodeAffinity: added } });
+  return {
+    name: 'NodeAffinity',
+    nodeLocal: true,
+    prepare(pod, { table }) {
+      const matches = pod.requiredNodes;
+      if (matches === undefined && enforced === undefined) return undefined;
+      return {
+        plugin: 'NodeAffinity',
+        reject(slot) {
+          const entry = table.entry(slot);
+          if (enforced !== undefined && !enforced(entry)) return NOT_ENFORCED;
+          return matches === undefined || matches(entry) ? undefined : NO_AFFINITY;
+        },
+      };
+    },
+  };
+}

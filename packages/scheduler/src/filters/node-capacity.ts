@@ -1,4 +1,5 @@
 /** Filters that read what a node has left: ports and resources. */
+import type { PluginArgs } from '../config/profile.ts';
 import { portKey } from '../core/cluster-state.ts';
 import type { NodeEntry } from '../core/node-table.ts';
 import type { HostPort } from '../core/pod-info.ts';
@@ -41,13 +42,24 @@ export const nodePorts: FilterPlugin = {
 
 const PLUGIN = 'NodeResourcesFit';
 
-export const nodeResourcesFit: FilterPlugin = {
-  name: PLUGIN,
-  nodeLocal: true,
-  prepare(pod, { table, names }) {
+type Ignored = Pick<PluginArgs['fit'], 'ignoredResources' | 'ignoredGroups'>;
+
+/** Whether somebody else looks after a resource: only extended ones can be left to others. */
+function isIgnored(name: string, { ignoredResources, ignoredGroups }: Ignored): boolean {
+  const slash = name.indexOf('/');
+  if (slash < 0 || name.slice(0, slash).endsWith('kubernetes.io')) return false;
+  return ignoredResources.has(name) || ignoredGroups.has(name.slice(0, slash));
+}
+
+export function nodeResourcesFit(ignored: Ignored): FilterPlugin {
+  const isLeftOut = ignored.ignoredResources.size + ignored.ignoredGroups.size > 0;
+  const prepare: FilterPlugin['prepare'] = (pod, { table, names }) => {
     const podLimits = table.allocatable(PODS);
     const podCounts = table.requested(PODS);
-    const wanted = pod.requests.map(([column, amount]) => ({
+    const requests = isLeftOut
+      ? pod.requests.filter(([column]) => !isIgnored(names.name(column), ignored))
+      : pod.requests;
+    const wanted = requests.map(([column, amount]) => ({
       amount,
       column,
       has: table.allocatable(column),
@@ -93,5 +105,6 @@ export const nodeResourcesFit: FilterPlugin = {
         return undefined;
       },
     };
-  },
-};
+  };
+  return { name: PLUGIN, nodeLocal: true, prepare };
+}

@@ -1,9 +1,9 @@
 /** Hard topology spread constraints: no domain may get more than maxSkew ahead of the emptiest one. */
-import { matchesLabels } from '@kubets/api';
+import { matchesLabels, type TopologySpreadConstraint } from '@kubets/api';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { NodeEntry } from '../core/node-table.ts';
 import type { PodInfo } from '../core/pod-info.ts';
-import type { SpreadConstraint } from '../core/pod-terms.ts';
+import { type SelectorOf, type SpreadConstraint, withSelector } from '../core/pod-terms.ts';
 import type { FilterPlugin, PreparedFilter, Rejection } from '../ports.ts';
 import { HARD_EFFECTS, untolerated } from './node-basics.ts';
 
@@ -39,7 +39,11 @@ interface Domains {
   readonly self: number;
 }
 
-function domainsOf(constraint: SpreadConstraint, pod: PodInfo, state: ClusterState): Domains {
+function domainsOf(
+  constraint: SpreadConstraint,
+  { pod, constraints }: { pod: PodInfo; constraints: readonly SpreadConstraint[] },
+  state: ClusterState,
+): Domains {
   const { table, groups } = state;
   const { topologyKey, selector, minDomains } = constraint;
   const bySlot = new Map<number, number>();
@@ -50,7 +54,7 @@ function domainsOf(constraint: SpreadConstraint, pod: PodInfo, state: ClusterSta
   for (const slot of table.order) {
     const entry = table.entry(slot);
     const value = entry.labels[topologyKey];
-    const allKeys = pod.hardSpread.every((one) => entry.labels[one.topologyKey] !== undefined);
+    const allKeys = constraints.every((one) => entry.labels[one.topologyKey] !== undefined);
     if (value === undefined || !allKeys || !countsFor(constraint, pod, entry)) continue;
     counts.set(value, (counts.get(value) ?? 0) + (bySlot.get(slot) ?? 0));
   }
@@ -60,23 +64,52 @@ function domainsOf(constraint: SpreadConstraint, pod: PodInfo, state: ClusterSta
   return { constraint, counts, least, self: matchesLabels(selector, pod.labels) ? 1 : 0 };
 }
 
-export const topologySpread: FilterPlugin = {
-  name: PLUGIN,
-  nodeLocal: false,
-  prepare(pod, state): PreparedFilter | undefined {
-    if (pod.hardSpread.length === 0) return undefined;
-    const all = pod.hardSpread.map((constraint) => domainsOf(constraint, pod, state));
-    return {
-      plugin: PLUGIN,
-      reject(slot) {
-        const { labels } = state.table.entry(slot);
-        for (const { constraint, counts, least, self } of all) {
-          const value = labels[constraint.topologyKey];
-          if (value === undefined) return NO_LABEL;
-          if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return SKEWED;
-        }
-        return undefined;
-      },
-    };
-  },
-};
+/** The constraints of a pod that must hold: its own, or the configured ones for pods of services and workloads without any. */
+function hardConstraints(
+  pod: PodInfo,
+  defaults: readonly TopologySpreadConstraint[],
+  selectorOf: SelectorOf,
+): readonly SpreadConstraint[] {
+  if (pod.hardSpread.length > 0 || defaults.length === 0) return pod.hardSpread;
+  const selector = pod.softSpread.length > 0 ? undefined : selectorOf(pod);
+  return selector === undefined ? [] : defaults.map((one) => withSelector(one, selector));
+}
+
+/**
+ * @param defaults constraints of pods that have none, where the configuration has some
+ * @param selectorOf selects the pods of the same services and workloads
+ */
+export function topologySpread(
+  defaults: readonly TopologySpreadConstraint[] = [],
+  selectorOf: SelectorOf = () => undefined,
+): FilterPlugin {
+  const hard = defaults.filter((one) => one.whenUnsatisfiable === 'DoNotSchedule');
+  return {
+    name: PLUGIN,
+    nodeLocal: false,
+    prepare(pod, state) {
+      const constraints = hardConstraints(pod, hard, selectorOf);
+      return constraints.length === 0 ? undefined : prepared(pod, constraints, state);
+    },
+  };
+}
+
+function prepared(
+  pod: PodInfo,
+  constraints: readonly SpreadConstraint[],
+  state: ClusterState,
+): PreparedFilter {
+  const all = constraints.map((one) => domainsOf(one, { pod, constraints }, state));
+  return {
+    plugin: PLUGIN,
+    reject(slot) {
+      const { labels } = state.table.entry(slot);
+      for (const { constraint, counts, least, self } of all) {
+        const value = labels[constraint.topologyKey];
+        if (value === undefined) return NO_LABEL;
+        if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return SKEWED;
+      }
+      return undefined;
+    },
+  };
+}

@@ -4,18 +4,18 @@ import type { Informer } from '@kubets/client';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { Nominations } from '../core/nominations.ts';
 import { type PodInfo, podInfo } from '../core/pod-info.ts';
-import type { SchedulerCore } from '../core/schedule.ts';
 import { VOLUME_BINDING } from '../core/volumes.ts';
+import { WIDE_FILTERS } from '../filters/index.ts';
+import { NODE_VOLUME_LIMITS } from '../filters/volume-limits.ts';
+import { VOLUME_RESTRICTIONS } from '../filters/volume-restrictions.ts';
 import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
+import type { Profiles } from './profiles.ts';
 import type { Watched } from './watched.ts';
-
-/** Pods of other schedulers are counted where they run, but not placed. */
-export const SCHEDULER_NAME = 'default-scheduler';
 
 export interface ClusterFeedOptions {
   readonly watched: Watched;
   readonly state: ClusterState;
-  readonly core: SchedulerCore;
+  readonly profiles: Profiles;
   readonly queue: SchedulingQueue;
   readonly nominations: Nominations;
   /** There may be something to do. */
@@ -51,10 +51,11 @@ function sameNode(left: Node, right: Node): boolean {
   );
 }
 
-/** Plugins that look beyond one node: pods anywhere may change their mind. */
-const WIDE = ['PodTopologySpread', 'InterPodAffinity'];
+/** Whether pods anywhere may change a rejection. */
 const rejectedWide = ({ rejectedBy }: QueuedPod): boolean =>
-  WIDE.some((plugin) => rejectedBy.has(plugin));
+  WIDE_FILTERS.some((plugin) => rejectedBy.has(plugin));
+/** What depends on claims, volumes, their classes and drivers. */
+const VOLUME_FILTERS = [VOLUME_BINDING, VOLUME_RESTRICTIONS, NODE_VOLUME_LIMITS];
 
 /** Brings what the informers see into state and queue, and wakes the pods a change could help. */
 export class ClusterFeed {
@@ -83,6 +84,8 @@ export class ClusterFeed {
     this.#keep(watched.claims, volumes.claims);
     this.#keep(watched.volumes, volumes.volumes);
     this.#keep(watched.storageClasses, volumes.classes);
+    this.#keep(watched.csiNodes, volumes.csiNodes);
+    this.#keep(watched.attachments, volumes.attachments);
     watched.pods.on({
       add: (pod) => this.#onPod(undefined, pod),
       update: (old, pod) => this.#onPod(old, pod),
@@ -94,7 +97,7 @@ export class ClusterFeed {
   #keep<T extends KubeObject>(informer: Informer<T>, into: Map<string, T>): void {
     const changed = (): void => {
       const { queue, onWork, onVolumes } = this.#options;
-      queue.wake(({ rejectedBy }) => rejectedBy.has(VOLUME_BINDING));
+      queue.wake(({ rejectedBy }) => VOLUME_FILTERS.some((one) => rejectedBy.has(one)));
       onVolumes();
       onWork();
     };
@@ -127,11 +130,19 @@ export class ClusterFeed {
   }
 
   #onNode(old: Node | undefined, node: Node): void {
-    if (old !== undefined && sameNode(old, node)) return;
-    const { state, core, queue, onWork } = this.#options;
+    const { state, queue, onWork } = this.#options;
+    if (old !== undefined && sameNode(old, node)) {
+      // Images only make a node more or less welcome.
+      if (!isDeepStrictEqual(old.status?.images, node.status?.images)) state.setNode(node);
+      return;
+    }
     const { name } = state.setNode(node);
-    queue.wake(({ info }) => core.couldRunOn(info, name));
+    queue.wake(({ info }) => this.#couldRunOn(info, name));
     onWork();
+  }
+
+  #couldRunOn(info: PodInfo, node: string): boolean {
+    return this.#options.profiles.of(info).core.couldRunOn(info, node);
   }
 
   #onNodeGone(node: Node): void {
@@ -154,8 +165,8 @@ export class ClusterFeed {
   }
 
   #onUnassigned(pod: Pod): void {
-    const { queue, state, nominations, onWork } = this.#options;
-    const ours = (pod.spec?.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
+    const { queue, state, nominations, profiles, onWork } = this.#options;
+    const ours = profiles.named(pod.spec?.schedulerName) !== undefined;
     const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
     if (!ours || isGated(pod) || pod.metadata.deletionTimestamp !== undefined) {
       queue.delete(key);
@@ -200,8 +211,8 @@ export class ClusterFeed {
   }
 
   #roomOn(node: string): void {
-    const { core, queue, onWork } = this.#options;
-    queue.wake((pod) => rejectedWide(pod) || core.couldRunOn(pod.info, node));
+    const { queue, onWork } = this.#options;
+    queue.wake((pod) => rejectedWide(pod) || this.#couldRunOn(pod.info, node));
     onWork();
   }
 }

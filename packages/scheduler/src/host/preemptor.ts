@@ -1,21 +1,20 @@
 import { isNotFound, labelSelectorOf, type Pod, type PodDisruptionBudget } from '@kubets/api';
-import type { EventRecorder, ResourceApi } from '@kubets/client';
+import type { ResourceApi } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { Nominations } from '../core/nominations.ts';
 import type { PodInfo } from '../core/pod-info.ts';
 import { type Budget, type Candidate, findPreemption, notEligible } from '../core/preemption.ts';
-import type { SchedulerCore } from '../core/schedule.ts';
 import type { Diagnosis } from '../ports.ts';
 import type { ConditionWriter } from './condition-writer.ts';
+import type { Profiles } from './profiles.ts';
 
 export interface PreemptorOptions {
   readonly pods: ResourceApi<Pod>;
   readonly state: ClusterState;
-  readonly core: SchedulerCore;
+  readonly profiles: Profiles;
   readonly nominations: Nominations;
   readonly conditions: ConditionWriter;
-  readonly events: EventRecorder;
   /** All PodDisruptionBudgets; undefined while they are not known: nobody is told to go then. */
   readonly budgets: () => readonly PodDisruptionBudget[] | undefined;
   readonly clock: Clock;
@@ -45,14 +44,19 @@ export class Preemptor {
 
   /** @returns what to add to the message about the pod; '' when room is being made */
   tryFor(pod: PodInfo, diagnosis: Diagnosis): string {
-    const { state, core, nominations, random, budgets } = this.#options;
+    const { state, profiles, nominations, random, budgets } = this.#options;
+    const { core, profile } = profiles.of(pod);
+    if (!profile.preempts) return '';
     const nominated = nominations.nodeOf(pod.uid) ?? pod.pod.status?.nominatedNodeName;
     const refusal = notEligible(pod, nominated || undefined, { diagnosis, state });
     if (refusal !== undefined) return refusal;
     const known = budgets();
     if (known === undefined) return 'not tried, since disruption budgets are not known yet.';
     const all = known.map(budgetOf);
-    const result = findPreemption({ pod, diagnosis, state, core, budgets: all, random });
+    const effort = profile.args.preemption;
+    const result = findPreemption({
+      ...{ pod, diagnosis, state, core, budgets: all, random, effort },
+    });
     if (result.outcome === 'none') {
       nominations.delete(pod.uid);
       return result.message;
@@ -74,13 +78,14 @@ export class Preemptor {
   }
 
   async #evict(victim: PodInfo, pod: PodInfo, node: string): Promise<void> {
-    const { pods, events, clock, log } = this.#options;
+    const { pods, profiles, clock, log } = this.#options;
+    const { events, profile } = profiles.of(pod);
     if (victim.terminating) return;
     const condition = {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'PreemptionByScheduler',
-      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+      message: `${profile.name}: preempting to accommodate a higher priority pod`,
       lastTransitionTime: timeText(clock.now()),
     };
     const body = { metadata: { uid: victim.uid }, status: { conditions: [condition] } };

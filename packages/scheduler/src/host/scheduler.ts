@@ -1,20 +1,19 @@
 import { isNotFound, type Pod } from '@kubets/api';
 import { type Api, type EventRecorder, type ResourceApi, WorkQueue } from '@kubets/client';
 import type { Clock, Logger, Random, Timer } from '@kubets/platform';
+import { DEFAULT_PROFILE, type Profile } from '../config/profile.ts';
 import { ClusterState } from '../core/cluster-state.ts';
 import { failureMessage } from '../core/diagnosis.ts';
 import { Nominations } from '../core/nominations.ts';
 import type { PodInfo } from '../core/pod-info.ts';
-import { SchedulerCore } from '../core/schedule.ts';
-import { filterPlugins } from '../filters/index.ts';
-import { MAX_BINDINGS_IN_FLIGHT, QUEUE_TICK_MS, SLICE_MS } from '../limits.ts';
+import { MAX_BINDINGS_IN_FLIGHT, QUEUE_TICK_MS, SLICE_MS, VOLUME_WAIT_MS } from '../limits.ts';
 import type { Diagnosis } from '../ports.ts';
-import { type QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
-import { scorePlugins } from '../scores/index.ts';
+import { type BackoffMs, type QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { defaultSelector } from './default-selector.ts';
 import { Preemptor } from './preemptor.ts';
+import { Profiles } from './profiles.ts';
 import { type Reservation, VolumeBinder } from './volume-binder.ts';
 import { Watched } from './watched.ts';
 
@@ -23,7 +22,13 @@ export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
 
 export interface SchedulerOptions {
   readonly api: Api;
-  readonly events: EventRecorder;
+  /** Tells in the name of a component. */
+  recorder(component: string): EventRecorder;
+  /** Absent: the stock scheduler's one. */
+  readonly profiles?: readonly Profile[];
+  readonly backoff?: BackoffMs;
+  /** How long a pod waits for its claims to be bound. */
+  readonly volumeWaitMs?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -37,7 +42,7 @@ export class Scheduler {
   readonly state = new ClusterState();
   readonly watched: Watched;
   readonly #options: SchedulerOptions;
-  readonly #core: SchedulerCore;
+  readonly #profiles: Profiles;
   readonly #feed: ClusterFeed;
   readonly #pods: ResourceApi<Pod>;
   readonly #conditions: ConditionWriter;
@@ -52,25 +57,27 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     const { api, clock, random, log } = options;
     this.#options = options;
-    this.queue = new SchedulingQueue(clock);
+    this.queue = new SchedulingQueue(clock, options.backoff);
     this.watched = new Watched(options);
-    this.#core = new SchedulerCore({
+    this.#profiles = new Profiles({
+      profiles: options.profiles ?? [DEFAULT_PROFILE],
       state: this.state,
       nominations: this.#nominations,
-      filters: filterPlugins,
-      scores: scorePlugins((pod) => defaultSelector(pod, this.watched)),
+      selectorOf: (pod) => defaultSelector(pod, this.watched),
       random,
+      recorder: options.recorder,
     });
     this.#feed = new ClusterFeed({
       watched: this.watched,
       state: this.state,
-      core: this.#core,
+      profiles: this.#profiles,
       queue: this.queue,
       nominations: this.#nominations,
       onWork: () => this.#kick(),
       onVolumes: () => this.#volumes.changed(),
     });
-    this.#volumes = new VolumeBinder({ api, clock, state: this.state });
+    const waitMs = options.volumeWaitMs ?? VOLUME_WAIT_MS;
+    this.#volumes = new VolumeBinder({ api, clock, state: this.state, waitMs });
     this.#pods = api.resource<Pod>('v1', 'pods');
     this.#conditions = new ConditionWriter({
       pods: this.#pods,
@@ -81,7 +88,7 @@ export class Scheduler {
       ...options,
       pods: this.#pods,
       state: this.state,
-      core: this.#core,
+      profiles: this.#profiles,
       nominations: this.#nominations,
       conditions: this.#conditions,
       budgets: () => this.watched.budgets(),
@@ -140,7 +147,7 @@ export class Scheduler {
   #place(pod: QueuedPod): void {
     const { clock, onAttempt } = this.#options;
     const startMs = clock.monotonicMs();
-    const decision = this.#core.decide(pod.info);
+    const decision = this.#profiles.of(pod.info).core.decide(pod.info);
     if (decision.outcome === 'placed') {
       this.#nominations.delete(pod.info.uid);
       const volumes = this.#volumes.reserve(pod.info, decision.node);
@@ -155,11 +162,10 @@ export class Scheduler {
 
   #refuse(pod: QueuedPod, diagnosis: Diagnosis): void {
     const { info } = pod;
-    const impossible = diagnosis.nodeCount === 0 || diagnosis.general !== undefined;
-    const preemption = impossible ? '' : this.#preemptor.tryFor(info, diagnosis);
+    const preemption = diagnosis.nodeCount === 0 ? '' : this.#preemptor.tryFor(info, diagnosis);
     const message = failureMessage(diagnosis, preemption);
     this.queue.unschedulable(pod, diagnosis.plugins);
-    this.#options.events.event(subject(info), 'Warning', 'FailedScheduling', message);
+    this.#profiles.of(info).events.event(subject(info), 'Warning', 'FailedScheduling', message);
     this.#conditions.unschedulable(info, message, this.#nominations.nodeOf(info.uid));
   }
 
@@ -177,8 +183,9 @@ export class Scheduler {
   }
 
   async #bind(pod: QueuedPod, node: string, startMs: number): Promise<void> {
-    const { clock, onAttempt, events } = this.#options;
+    const { clock, onAttempt } = this.#options;
     const { info } = pod;
+    const { events } = this.#profiles.of(info);
     this.#inFlight += 1;
     try {
       const { namespace, name, uid } = info;
@@ -204,7 +211,8 @@ export class Scheduler {
   /** The answer was no, or there was none: the pod's own state tells whether it has a node. */
   async #onBindingFailed(pod: QueuedPod, error: unknown): Promise<void> {
     const { info } = pod;
-    const { log, events } = this.#options;
+    const { log } = this.#options;
+    const { events } = this.#profiles.of(info);
     const current = await this.#pods
       .get(info.namespace, info.name)
       .catch((failure: unknown) => failure);

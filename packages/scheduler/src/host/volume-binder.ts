@@ -11,7 +11,6 @@ import type { ClusterState } from '../core/cluster-state.ts';
 import type { PodInfo } from '../core/pod-info.ts';
 import { claimsOf, planFor, type VolumePlan } from '../core/volumes.ts';
 import { isTaken } from '../filters/volume-binding.ts';
-import { VOLUME_WAIT_MS } from '../limits.ts';
 
 const FAILED = 'running PreBind plugin "VolumeBinding": binding volumes';
 
@@ -27,7 +26,12 @@ export class VolumeBinder {
   readonly #clock: Clock;
   readonly #waiting = new Set<() => void>();
 
-  constructor({ api, state, clock }: { api: Api; state: ClusterState; clock: Clock }) {
+  readonly #waitMs: number;
+
+  /** @param o.waitMs how long a pod waits for its claims */
+  constructor(o: { api: Api; state: ClusterState; clock: Clock; waitMs: number }) {
+    const { api, state, clock } = o;
+    this.#waitMs = o.waitMs;
     this.#volumes = api.resource<PersistentVolume>('v1', 'persistentvolumes');
     this.#claims = api.resource<PersistentVolumeClaim>('v1', 'persistentvolumeclaims');
     this.#state = state;
@@ -107,7 +111,7 @@ export class VolumeBinder {
       };
       const timer = this.#clock.setTimeout(
         () => end(() => reject(new Error(`${FAILED}: context deadline exceeded`))),
-        VOLUME_WAIT_MS,
+        this.#waitMs,
       );
       this.#waiting.add(look);
       look();

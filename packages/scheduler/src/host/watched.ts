@@ -1,4 +1,5 @@
 import type {
+  CSINode,
   KubeObject,
   Namespace,
   Node,
@@ -11,6 +12,7 @@ import type {
   Service,
   StatefulSet,
   StorageClass,
+  VolumeAttachment,
 } from '@kubets/api';
 import { type Api, Informer } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
@@ -39,6 +41,8 @@ export class Watched implements WorkloadLookup {
   readonly claims: Informer<PersistentVolumeClaim>;
   readonly volumes: Informer<PersistentVolume>;
   readonly storageClasses: Informer<StorageClass>;
+  readonly csiNodes: Informer<CSINode>;
+  readonly attachments: Informer<VolumeAttachment>;
   readonly #services: Informer<Service>;
   readonly #replicaSets: Informer<ReplicaSet>;
   readonly #statefulSets: Informer<StatefulSet>;
@@ -65,6 +69,8 @@ export class Watched implements WorkloadLookup {
     this.volumes = new Informer({ ...core, resource: 'persistentvolumes', transform: trimmed });
     const storage = { ...options, gv: 'storage.k8s.io/v1' };
     this.storageClasses = new Informer({ ...storage, resource: 'storageclasses' });
+    this.csiNodes = new Informer({ ...storage, resource: 'csinodes' });
+    this.attachments = new Informer({ ...storage, resource: 'volumeattachments' });
     const policy = { ...options, gv: 'policy/v1' };
     this.#budgets = new Informer({ ...policy, resource: 'poddisruptionbudgets' });
   }
@@ -120,6 +126,8 @@ export class Watched implements WorkloadLookup {
       this.claims,
       this.volumes,
       this.storageClasses,
+      this.csiNodes,
+      this.attachments,
     ];
   }
 }

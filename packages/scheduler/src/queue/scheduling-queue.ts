@@ -27,10 +27,16 @@ function goesBefore(left: QueuedPod, right: QueuedPod): boolean {
 
 const MAX_DOUBLINGS = 10;
 
-function backoffEndMs({ attempts, triedMs }: QueuedPod): number {
+/** The wait of a pod after its first failed try, and the longest. */
+export interface BackoffMs {
+  readonly initial: number;
+  readonly max: number;
+}
+
+function backoffEndMs({ attempts, triedMs }: QueuedPod, { initial, max }: BackoffMs): number {
   if (attempts === 0) return triedMs;
-  const waitMs = POD_BACKOFF_MS.initial * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS);
-  return triedMs + Math.min(POD_BACKOFF_MS.max, waitMs);
+  const waitMs = initial * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS);
+  return triedMs + Math.min(max, waitMs);
 }
 
 /**
@@ -39,6 +45,7 @@ function backoffEndMs({ attempts, triedMs }: QueuedPod): number {
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
+  readonly #backoffMs: BackoffMs;
   readonly #pods = new Map<string, QueuedPod>();
   /** May hold pods that have moved on since: their place tells. */
   readonly #active = new Heap<QueuedPod>(goesBefore);
@@ -46,8 +53,9 @@ export class SchedulingQueue {
   readonly #unschedulable = new Set<QueuedPod>();
   #activeCount = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, backoff: BackoffMs = POD_BACKOFF_MS) {
     this.#clock = clock;
+    this.#backoffMs = backoff;
   }
 
   get counts(): { active: number; backoff: number; unschedulable: number } {
@@ -133,13 +141,13 @@ export class SchedulingQueue {
       if (nowMs - pod.triedMs >= UNSCHEDULABLE_FLUSH_MS) this.#move(pod, 'active');
     }
     for (const pod of [...this.#backoff]) {
-      if (backoffEndMs(pod) <= nowMs) this.#move(pod, 'active');
+      if (backoffEndMs(pod, this.#backoffMs) <= nowMs) this.#move(pod, 'active');
     }
     return this.#activeCount > before;
   }
 
   #wake(pod: QueuedPod): void {
-    const over = backoffEndMs(pod) <= this.#clock.monotonicMs();
+    const over = backoffEndMs(pod, this.#backoffMs) <= this.#clock.monotonicMs();
     this.#move(pod, over ? 'active' : 'backoff');
   }
 

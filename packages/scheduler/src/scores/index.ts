@@ -1,20 +1,30 @@
-import type { ParsedLabelSelector } from '@kubets/api';
-import type { PodInfo } from '../core/pod-info.ts';
+import { DEFAULT_PROFILE, type Profile } from '../config/profile.ts';
+import type { SelectorOf } from '../core/pod-terms.ts';
 import type { ScorePlugin } from '../ports.ts';
+import { imageLocality } from './image-locality.ts';
 import { interPodPreferences, preferredNodeAffinity, softTaints } from './preferences.ts';
-import { balancedAllocation, leastAllocated } from './resources.ts';
+import { balancedAllocation, resourcesLeft } from './resources.ts';
 import { softTopologySpread } from './topology-spread.ts';
 
-/** Every score plugin. @param defaultSelector see {@link softTopologySpread} */
-export function scorePlugins(
-  defaultSelector: (pod: PodInfo) => ParsedLabelSelector | undefined,
+/**
+ * The score plugins of a profile, with its weights.
+ * @param selectorOf see {@link softTopologySpread}
+ */
+export function scoresOf(
+  selectorOf: SelectorOf,
+  { scores, args }: Profile = DEFAULT_PROFILE,
 ): readonly ScorePlugin[] {
-  return [
+  const all = [
     softTaints,
-    preferredNodeAffinity,
-    leastAllocated,
-    balancedAllocation,
-    softTopologySpread(defaultSelector),
-    interPodPreferences,
+    preferredNodeAffinity(args.addedAffinity),
+    resourcesLeft(args.fit.strategy),
+    balancedAllocation(args.balanced.resources),
+    softTopologySpread(selectorOf, args.spread.defaults),
+    interPodPreferences(args.interPod),
+    imageLocality,
   ];
+  return all.flatMap((plugin) => {
+    const weight = scores.get(plugin.name);
+    return weight === undefined ? [] : [{ ...plugin, weight }];
+  });
 }

@@ -1,6 +1,8 @@
 /** Scores by what the pod would rather have: preferred node affinity, nodes without soft taints, near or far from pods. */
-import { tolerates } from '@kubets/api';
+import { type NodeAffinity, tolerates } from '@kubets/api';
+import type { PluginArgs } from '../config/profile.ts';
 import type { ClusterState } from '../core/cluster-state.ts';
+import { preferredNodes } from '../core/node-match.ts';
 import type { PodInfo } from '../core/pod-info.ts';
 import { type AffinityTerm, termSelects } from '../core/pod-terms.ts';
 import { MAX_NODE_SCORE } from '../limits.ts';
@@ -16,21 +18,26 @@ function normalise(scores: Float64Array, length: number, reverse: boolean): void
   }
 }
 
-export const preferredNodeAffinity: ScorePlugin = {
-  name: 'NodeAffinity',
-  weight: 2,
-  score(pod, { table }, slots, scores) {
-    if (pod.preferredNodes.length === 0) return false;
-    for (const [at, slot] of slots.entries()) {
-      const entry = table.entry(slot);
-      let sum = 0;
-      for (const { weight, matches } of pod.preferredNodes) if (matches(entry)) sum += weight;
-      scores[at] = sum;
-    }
-    normalise(scores, slots.length, false);
-    return true;
-  },
-};
+/** @param added affinity that every pod has besides its own */
+export function preferredNodeAffinity(added?: NodeAffinity): ScorePlugin {
+  const common = added ? preferredNodes({ containers: [], affinity: { nodeAffinity: added } }) : [];
+  return {
+    name: 'NodeAffinity',
+    weight: 2,
+    score(pod, { table }, slots, scores) {
+      const wishes = common.length === 0 ? pod.preferredNodes : [...common, ...pod.preferredNodes];
+      if (wishes.length === 0) return false;
+      for (const [at, slot] of slots.entries()) {
+        const entry = table.entry(slot);
+        let sum = 0;
+        for (const { weight, matches } of wishes) if (matches(entry)) sum += weight;
+        scores[at] = sum;
+      }
+      normalise(scores, slots.length, false);
+      return true;
+    },
+  };
+}
 
 export const softTaints: ScorePlugin = {
   name: 'TaintToleration',
@@ -94,27 +101,34 @@ function ownWishes(weights: Weights, pod: PodInfo, state: ClusterState): void {
 }
 
 /** The wishes of pods that are there about this one. What they require counts as a wish here. */
-function theirWishes(weights: Weights, pod: PodInfo, state: ClusterState): void {
+function theirWishes(
+  weights: Weights,
+  pod: PodInfo,
+  state: ClusterState,
+  { hardWeight, ignoresWishesOfOthers }: PluginArgs['interPod'],
+): void {
+  const minds = pod.affinities.preferred.length + pod.affinities.preferredAnti.length > 0;
+  // Who has no wishes about others can be asked not to mind theirs.
+  if (ignoresWishesOfOthers && !minds) return;
   for (const { facts, counts } of state.affinityGroups.groups()) {
     const apply = (terms: readonly AffinityTerm[], factor: number): void => {
+      if (factor === 0) return;
       for (const term of terms) {
         if (!termSelects(term, pod.namespace, pod.labels, state.namespaceLabels)) continue;
         addWeight(weights, term, state, { counts, factor });
       }
     };
-    apply(facts.affinities.required, 1);
+    apply(facts.affinities.required, hardWeight);
     apply(facts.affinities.preferred, 1);
     apply(facts.affinities.preferredAnti, -1);
   }
 }
 
-export const interPodPreferences: ScorePlugin = {
-  name: 'InterPodAffinity',
-  weight: 2,
-  score(pod, state, slots, scores) {
+export function interPodPreferences(args: PluginArgs['interPod']): ScorePlugin {
+  const score: ScorePlugin['score'] = (pod, state, slots, scores) => {
     const weights: Weights = new Map();
     ownWishes(weights, pod, state);
-    theirWishes(weights, pod, state);
+    theirWishes(weights, pod, state, args);
     if (weights.size === 0) return false;
     let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const [at, slot] of slots.entries()) {
@@ -130,5 +144,6 @@ export const interPodPreferences: ScorePlugin = {
       scores[at] = most > least ? Math.floor((MAX_NODE_SCORE * above) / (most - least)) : 0;
     }
     return true;
-  },
-};
+  };
+  return { name: 'InterPodAffinity', weight: 2, score };
+}

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Node, Pod } from '@kubets/api';
+import { DEFAULT_ARGS } from '../config/profile.ts';
 import type { ScorePlugin } from '../ports.ts';
 import { TestCluster, testNode, testPod } from '../testing/builders.ts';
 import { interPodPreferences, preferredNodeAffinity, softTaints } from './preferences.ts';
-import { balancedAllocation, leastAllocated } from './resources.ts';
+import { balancedAllocation, resourcesLeft } from './resources.ts';
 import { softTopologySpread } from './topology-spread.ts';
 
 /** The scores of a pod by node; undefined when the plugin has nothing to say. */
@@ -20,6 +21,10 @@ function scoresOf(
     slots.map((slot, at) => [cluster.state.table.entry(slot).name, scores[at] ?? -1]),
   );
 }
+
+const { fit, balanced, interPod } = DEFAULT_ARGS;
+const leastAllocated = resourcesLeft(fit.strategy);
+const balance = balancedAllocation(balanced.resources);
 
 const nodes = (...list: Node[]): TestCluster => new TestCluster(list);
 
@@ -42,8 +47,8 @@ describe('scores by resources', () => {
     const cluster = nodes(testNode('a'), testNode('b'));
     cluster.place(testPod('there', { requests: { cpu: '2' } }), 'a');
     const pod = testPod('p', { requests: { memory: '4Gi' } });
-    assert.deepEqual(scoresOf(balancedAllocation, cluster, pod), { a: 100, b: 75 });
-    assert.equal(scoresOf(balancedAllocation, cluster, testPod('q')), undefined);
+    assert.deepEqual(scoresOf(balance, cluster, pod), { a: 100, b: 75 });
+    assert.equal(scoresOf(balance, cluster, testPod('q')), undefined);
   });
 });
 
@@ -61,8 +66,8 @@ describe('scores by wishes', () => {
     const wishes = [prefers('disk', 'ssd', 10), prefers('zone', 'x', 30)];
     const nodeAffinity = { preferredDuringSchedulingIgnoredDuringExecution: wishes };
     const pod = testPod('p', { spec: { affinity: { nodeAffinity } } });
-    assert.deepEqual(scoresOf(preferredNodeAffinity, cluster, pod), { a: 100, b: 25, c: 0 });
-    assert.equal(scoresOf(preferredNodeAffinity, cluster, testPod('q')), undefined);
+    assert.deepEqual(scoresOf(preferredNodeAffinity(), cluster, pod), { a: 100, b: 25, c: 0 });
+    assert.equal(scoresOf(preferredNodeAffinity(), cluster, testPod('q')), undefined);
   });
 
   it('avoid soft taints', () => {
@@ -94,8 +99,15 @@ describe('scores by wishes', () => {
     cluster.place(testPod('shy', { spec: { affinity: shy } }), 'c');
     const near = { podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [wish('db')] } };
     const pod = testPod('p', { labels: { app: 'x' }, spec: { affinity: near } });
-    assert.deepEqual(scoresOf(interPodPreferences, cluster, pod), { a: 100, b: 50, c: 0 });
-    assert.equal(scoresOf(interPodPreferences, nodes(testNode('a')), testPod('q')), undefined);
+    assert.deepEqual(scoresOf(interPodPreferences(interPod), cluster, pod), {
+      a: 100,
+      b: 50,
+      c: 0,
+    });
+    assert.equal(
+      scoresOf(interPodPreferences(interPod), nodes(testNode('a')), testPod('q')),
+      undefined,
+    );
   });
 });
 

@@ -1,8 +1,8 @@
 /** Soft topology spread: the pod's own constraints, or the default ones for pods of a service or workload. */
-import type { ParsedLabelSelector } from '@kubets/api';
+import type { TopologySpreadConstraint } from '@kubets/api';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { PodInfo } from '../core/pod-info.ts';
-import type { SpreadConstraint } from '../core/pod-terms.ts';
+import { type SelectorOf, type SpreadConstraint, withSelector } from '../core/pod-terms.ts';
 import { countsFor } from '../filters/topology-spread.ts';
 import { MAX_NODE_SCORE } from '../limits.ts';
 import type { ScorePlugin } from '../ports.ts';
@@ -11,13 +11,10 @@ const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
 
 /** What the cluster spreads by when a pod says nothing: hosts, then zones. */
-function defaultConstraints(selector: ParsedLabelSelector): SpreadConstraint[] {
-  const base = { minDomains: 1, selector, honorAffinity: true, honorTaints: false };
-  return [
-    { ...base, topologyKey: HOSTNAME, maxSkew: 3 },
-    { ...base, topologyKey: ZONE, maxSkew: 5 },
-  ];
-}
+const SYSTEM_DEFAULTS: readonly TopologySpreadConstraint[] = [
+  { topologyKey: HOSTNAME, maxSkew: 3, whenUnsatisfiable: 'ScheduleAnyway' },
+  { topologyKey: ZONE, maxSkew: 5, whenUnsatisfiable: 'ScheduleAnyway' },
+];
 
 interface Counted {
   readonly constraint: SpreadConstraint;
@@ -87,11 +84,18 @@ function normalise(scores: Float64Array, length: number): void {
 }
 
 /**
- * @param defaultSelector selects the pods of the same services and workloads; undefined when there are none
+ * @param selectorOf selects the pods of the same services and workloads
+ * @param defaults constraints of pods that have none; undefined: the system's own
  */
 export function softTopologySpread(
-  defaultSelector: (pod: PodInfo) => ParsedLabelSelector | undefined,
+  selectorOf: SelectorOf,
+  defaults?: readonly TopologySpreadConstraint[],
 ): ScorePlugin {
+  const soft = (defaults ?? SYSTEM_DEFAULTS).filter(
+    (one) => one.whenUnsatisfiable === 'ScheduleAnyway',
+  );
+  // Only by the system's own are nodes without a zone as good as others.
+  const isStrict = defaults !== undefined;
   return {
     name: 'PodTopologySpread',
     weight: 2,
@@ -99,15 +103,15 @@ export function softTopologySpread(
       let constraints: readonly SpreadConstraint[] = pod.softSpread;
       const own = constraints.length > 0;
       if (!own && pod.hardSpread.length === 0) {
-        const selector = defaultSelector(pod);
-        if (selector !== undefined) constraints = defaultConstraints(selector);
+        const selector = soft.length === 0 ? undefined : selectorOf(pod);
+        if (selector) constraints = soft.map((one) => withSelector(one, selector));
       }
       if (constraints.length === 0) return false;
       const counted = constraints.map((constraint) => count(constraint, pod, state, slots));
       for (const [at, slot] of slots.entries()) {
         const { labels } = state.table.entry(slot);
         const lacks = constraints.some(({ topologyKey }) => labels[topologyKey] === undefined);
-        scores[at] = own && lacks ? Number.NaN : rawScore(counted, state, slot);
+        scores[at] = (own || isStrict) && lacks ? Number.NaN : rawScore(counted, state, slot);
       }
       normalise(scores, slots.length);
       return true;

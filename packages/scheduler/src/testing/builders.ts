@@ -1,10 +1,12 @@
 /** Nodes, pods and states in few words, for tests. */
 import type { Node, Pod, PodSpec, Taint } from '@kubets/api';
 import { seededRandom } from '@kubets/platform';
+import { DEFAULT_PROFILE, type Profile } from '../config/profile.ts';
 import { ClusterState } from '../core/cluster-state.ts';
 import { failureMessage } from '../core/diagnosis.ts';
 import { Nominations } from '../core/nominations.ts';
 import { type PodInfo, podInfo } from '../core/pod-info.ts';
+import type { SelectorOf } from '../core/pod-terms.ts';
 import {
   type Budget,
   findPreemption,
@@ -12,9 +14,9 @@ import {
   type PreemptionResult,
 } from '../core/preemption.ts';
 import { SchedulerCore } from '../core/schedule.ts';
-import { filterPlugins } from '../filters/index.ts';
+import { filtersOf } from '../filters/index.ts';
 import type { Decision } from '../ports.ts';
-import { scorePlugins } from '../scores/index.ts';
+import { scoresOf } from '../scores/index.ts';
 
 export interface NodeDraft {
   readonly cpu?: string;
@@ -84,15 +86,24 @@ export function testPod(name: string, draft: PodDraft = {}): Pod {
 export class TestCluster {
   readonly state = new ClusterState();
   readonly nominations = new Nominations();
-  readonly core = new SchedulerCore({
-    state: this.state,
-    nominations: this.nominations,
-    filters: filterPlugins,
-    scores: scorePlugins(() => undefined),
-    random: seededRandom(1),
-  });
+  readonly core: SchedulerCore;
 
-  constructor(nodes: readonly Node[] = []) {
+  /**
+   * @param profile the stock scheduler's when absent
+   * @param selectorOf selects the pods of the same services and workloads
+   */
+  constructor(
+    nodes: readonly Node[] = [],
+    profile: Profile = DEFAULT_PROFILE,
+    selectorOf: SelectorOf = () => undefined,
+  ) {
+    const { state, nominations } = this;
+    this.core = new SchedulerCore({
+      ...{ state, nominations, random: seededRandom(1) },
+      percentageOfNodes: profile.percentageOfNodes,
+      filters: filtersOf(profile, selectorOf),
+      scores: scoresOf(selectorOf, profile),
+    });
     for (const node of nodes) this.state.setNode(node);
   }
 

@@ -2,6 +2,7 @@
 import type { Event, Node, Pod } from '@kubets/api';
 import { EventRecorder, FakeApi } from '@kubets/client';
 import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
+import type { Profile } from '../config/profile.ts';
 import { Scheduler } from '../host/scheduler.ts';
 import { type PodDraft, testPod } from './builders.ts';
 
@@ -10,19 +11,19 @@ export class World {
   readonly api = new FakeApi({ clock: this.clock, gracefulPods: true });
   readonly pods = this.api.resource<Pod>('v1', 'pods');
   readonly nodes = this.api.resource<Node>('v1', 'nodes');
-  readonly scheduler = new Scheduler({
-    api: this.api,
-    events: new EventRecorder({
-      api: this.api,
-      component: 'default-scheduler',
-      clock: this.clock,
-      log: silentLogger,
-    }),
-    clock: this.clock,
-    random: seededRandom(1),
-    log: silentLogger,
-  });
+  readonly scheduler: Scheduler;
   readonly leading = new AbortController();
+
+  /** @param profiles absent: the stock scheduler's one */
+  constructor(profiles?: readonly Profile[]) {
+    const { api, clock } = this;
+    const log = silentLogger;
+    this.scheduler = new Scheduler({
+      ...{ api, clock, log, random: seededRandom(1) },
+      recorder: (component) => new EventRecorder({ api, component, clock, log }),
+      ...(profiles && { profiles }),
+    });
+  }
 
   /** @param lead whether to place pods from the beginning */
   async start(lead = true): Promise<this> {
@@ -52,6 +53,14 @@ export class World {
 
   async nodeOf(name: string): Promise<string | undefined> {
     return (await this.pods.get('default', name)).spec?.nodeName;
+  }
+
+  /** Who told of a pod. */
+  reporters(name: string): (string | undefined)[] {
+    return this.api
+      .objects<Event>('v1', 'events')
+      .filter(({ involvedObject }) => involvedObject.name === name)
+      .map(({ source }) => source?.component);
   }
 
   events(name: string): string[] {
