@@ -10,7 +10,7 @@ import type { Concurrency } from './concurrency.ts';
 import { cronJobController } from './cronjob/reconciler.ts';
 import { daemonSetController } from './daemonset/reconciler.ts';
 import { deploymentController } from './deployment/reconciler.ts';
-import { disruptionController } from './disruption/reconciler.ts';
+import { disruptionControllers } from './disruption/reconciler.ts';
 import { endpointMirroringController } from './endpoints/mirroring.ts';
 import { endpointSliceController, endpointsController } from './endpoints/reconciler.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/reconciler.ts';
@@ -80,7 +80,7 @@ const MAKERS: Readonly<Record<ControllerName, Make>> = {
   'job-controller': jobController,
   'ttl-after-finished-controller': jobExpiryController,
   'cronjob-controller': cronJobController,
-  'disruption-controller': disruptionController,
+  'disruption-controller': disruptionControllers,
   'horizontal-pod-autoscaler-controller': (deps, { autoscaling }) =>
     autoscalerController(deps, autoscaling),
   'resourcequota-controller': quotaController,

@@ -80,6 +80,9 @@ export const MAX_HASH_COLLISIONS = 16;
 /** Longest status or event message a controller writes. */
 export const MAX_MESSAGE_LENGTH = 1024;
 
+/** From so many missed runs of a CronJob on its author is told. */
+export const MANY_MISSED_RUNS = 100;
+
 /** Wait before a Job tries again after its first failed pod; doubles with each further one. */
 export const JOB_BACKOFF_MS = 10_000;
 export const JOB_BACKOFF_MAX_MS = 600_000;

@@ -100,6 +100,19 @@ describe('a daemon set', () => {
     assert.ok(created.length < 40, `${created.length} pods made`);
   });
 
+  it('replaces a daemon that ended well, and says that it did', async () => {
+    await start();
+    let ends = 1;
+    cluster.outcomes.set('v1', () => (ends-- > 0 ? 'Succeeded' : undefined));
+    await cluster.create('daemonsets', daemons());
+    await cluster.settle();
+    assert.equal(places().length, 3);
+    const told = cluster.events().filter((event) => event.includes('succeeded daemon pod'));
+    assert.equal(told.length, 1);
+    assert.match(told[0] ?? '', /^SucceededDaemonPod: .* on node [abc], will try to delete it$/);
+    assert.ok(!cluster.events().some((event) => event.startsWith('FailedDaemonPod')));
+  });
+
   for (const seed of [1, 2, 3]) {
     it(`never has two on a node, whoever leads and however late it hears (seed ${seed})`, async () => {
       await start({ lagging: true, seed });

@@ -86,6 +86,38 @@ describe('a stateful set', () => {
     assert.notEqual(cluster.get('pods', 'db-1').metadata.uid, before);
   });
 
+  it('makes a failed member anew, and says so', async () => {
+    await start();
+    await cluster.create('statefulsets', database());
+    await cluster.settle();
+    const pods = cluster.api.resource<Pod>('v1', 'pods');
+    const status = { phase: 'Failed', reason: 'Evicted' };
+    await pods.updateStatus({ ...cluster.get<Pod>('pods', 'db-1'), status });
+    await cluster.settle();
+    assert.equal(working(), 3);
+    const told = 'RecreatingFailedPod: StatefulSet default/db is recreating failed Pod db-1';
+    assert.ok(cluster.events().includes(told));
+    const made = 'SuccessfulCreate: create Claim data-db-0 Pod db-0 in StatefulSet db success';
+    assert.ok(cluster.events().includes(made));
+  });
+
+  it('gives a member that waits its claim back, and one that it took over its labels', async () => {
+    await start();
+    await cluster.create('statefulsets', database());
+    await cluster.settle();
+    const pods = cluster.api.resource<Pod>('v1', 'pods');
+    cluster.runsPods = false;
+    await pods.updateStatus({ ...cluster.get<Pod>('pods', 'db-1'), status: { phase: 'Pending' } });
+    await cluster.delete('persistentvolumeclaims', 'data-db-1');
+    await cluster.change<Pod>('pods', 'db-2', ({ metadata }) => {
+      metadata.labels = { ...metadata.labels, 'apps.kubernetes.io/pod-index': '' };
+    });
+    await cluster.settle();
+    assert.ok(cluster.has('persistentvolumeclaims', 'data-db-1'));
+    const { labels } = cluster.get<Pod>('pods', 'db-2').metadata;
+    assert.equal(labels?.['apps.kubernetes.io/pod-index'], '2');
+  });
+
   it('is updated from the highest, one at a time, and remembers how it was', async () => {
     await start({ gracefulPods: true });
     await cluster.create('statefulsets', database());

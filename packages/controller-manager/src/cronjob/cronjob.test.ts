@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { jobController } from '../job/reconciler.ts';
 import { at, NOW_MS } from '../testing/builders.ts';
 import { TestCluster } from '../testing/cluster.ts';
-import { decideCronJob } from './decide.ts';
+import { decideCronJob, SCHEDULED_ANNOTATION } from './decide.ts';
 import { cronJobController } from './reconciler.ts';
 import { parseSchedule, ScheduleError } from './schedule.ts';
 
@@ -109,7 +109,10 @@ function cron(spec: Partial<CronJobSpec> = {}, status: CronJobStatus = {}): Cron
 function ran(name: string, end: 'Complete' | 'Failed' | undefined, age: number): Job {
   const conditions = end ? [{ type: end, status: 'True' }] : [];
   return {
-    metadata: { name, namespace: 'default', uid: name, creationTimestamp: at(-age) },
+    metadata: {
+      ...{ name, namespace: 'default', uid: name, creationTimestamp: at(-age) },
+      annotations: { [SCHEDULED_ANNOTATION]: at(-age) },
+    },
     status: { conditions, ...(end === 'Complete' ? { completionTime: at(-age + 5) } : {}) },
   };
 }
@@ -184,6 +187,25 @@ describe('a cron job', () => {
     const running = [ran('r', undefined, 90)];
     assert.equal(decide(cron({ concurrencyPolicy: 'Forbid' }), running).held, true);
     assert.equal(decide(cron({ concurrencyPolicy: 'Replace' }), running).held, undefined);
+  });
+
+  it('tells of Jobs that are none of its runs, and goes on beside them', () => {
+    const manual = { ...ran('m', undefined, 9), metadata: { name: 'm', uid: 'm' } };
+    const plan = decide(cron({ concurrencyPolicy: 'Forbid' }), [manual]);
+    assert.ok(plan.create);
+    assert.deepEqual([plan.unexpected, plan.status.active], [['m'], []]);
+    const known = cron({ concurrencyPolicy: 'Forbid' }, { active: [{ uid: 'm', name: 'm' }] });
+    const held = decide(known, [manual]);
+    assert.deepEqual([held.unexpected, held.held], [[], true]);
+  });
+
+  it('says when so many runs were missed that something must be wrong', () => {
+    const long = (minutes: number, more = {}) =>
+      decide(cron(more, { lastScheduleTime: at(-60 * minutes) })).missedMany;
+    assert.equal(long(90), undefined);
+    assert.equal(long(110), true);
+    assert.equal(long(110, { startingDeadlineSeconds: 600 }), undefined);
+    assert.ok(decide(cron({}, { lastScheduleTime: at(-99_999) })).create);
   });
 
   it('tells of a running job that somebody took away', async () => {

@@ -1,6 +1,8 @@
 import type { CronJob, CronJobStatus, Job, ObjectReference } from '@kubets/api';
 import { finishedCondition } from '../job/decide.ts';
+import { MANY_MISSED_RUNS } from '../limits.ts';
 import {
+  annotationsOf,
   byCreation,
   createdMs,
   formatTime,
@@ -32,6 +34,10 @@ export interface CronPlan {
   ended: { name: string; condition: string }[];
   /** References of Jobs the status names that are not there: they are looked for before that is told. */
   missing: ObjectReference[];
+  /** Names of running Jobs that are the CronJob's and none of its runs. */
+  unexpected: string[];
+  /** So many runs were missed that something must be wrong. */
+  missedMany?: boolean;
   /** Set when a run was due but must not start any more. */
   missed?: string;
   /** A run is due, and the one before still goes on. */
@@ -48,7 +54,11 @@ export interface CronPlan {
  */
 export function decideCronJob(view: CronView): CronPlan {
   const { cronJob, jobs } = view;
-  const running = jobs.filter((job) => !finishedCondition(job)).sort(byCreation);
+  const unfinished = jobs.filter((job) => !finishedCondition(job));
+  // What somebody started by hand goes on by itself, and holds up no run.
+  const known = new Set((cronJob.status?.active ?? []).map(({ uid }) => uid));
+  const isRun = (job: Job): boolean => isScheduled(job) || known.has(uidOf(job));
+  const running = unfinished.filter(isRun).sort(byCreation);
   const status: CronJobStatus = {
     ...cronJob.status,
     active: running.map((job) => ({
@@ -65,6 +75,7 @@ export function decideCronJob(view: CronView): CronPlan {
     status,
     ended: endedOf(view),
     missing: missingOf(view),
+    unexpected: unfinished.filter((job) => !isRun(job)).map(nameOf),
   };
   if (cronJob.metadata.deletionTimestamp !== undefined || cronJob.spec?.suspend === true) {
     return plan;
@@ -75,6 +86,9 @@ export function decideCronJob(view: CronView): CronPlan {
   startDue(view, plan, running);
   return plan;
 }
+
+/** Whether a Job is a run: those somebody made by hand from the template say no time. */
+const isScheduled = (job: Job): boolean => annotationsOf(job)[SCHEDULED_ANNOTATION] !== undefined;
 
 function neverText({ spec }: CronJob): string {
   const why = 'time difference between two schedules is less than 1 second';
@@ -121,6 +135,8 @@ function startDue(view: CronView, plan: CronPlan, running: readonly Job[]): void
   const lastMs = parseTime(cronJob.status?.lastScheduleTime) || createdMs(cronJob);
   if (dueMs === undefined || dueMs <= lastMs) return;
   const deadline = cronJob.spec?.startingDeadlineSeconds;
+  const sinceMs = deadline === undefined ? lastMs : Math.max(lastMs, nowMs - deadline * 1000);
+  if (missedRuns(schedule, sinceMs, nowMs) > MANY_MISSED_RUNS) plan.missedMany = true;
   if (deadline !== undefined && dueMs + deadline * 1000 < nowMs) {
     plan.missed = `Missed scheduled time to start a job: ${mailTime(dueMs)}`;
     return;
@@ -133,6 +149,15 @@ function startDue(view: CronView, plan: CronPlan, running: readonly Job[]): void
   if (policy === 'Replace') plan.remove.push(...running);
   plan.create = jobFor(cronJob, dueMs);
   plan.status.lastScheduleTime = formatTime(dueMs);
+}
+
+/** How many runs were due in a time, as far as their distance stays what it is at first. */
+function missedRuns(schedule: Schedule, sinceMs: number, nowMs: number): number {
+  const first = schedule.next(sinceMs);
+  const second = first === undefined ? undefined : schedule.next(first);
+  if (first === undefined || first > nowMs) return 0;
+  if (second === undefined || second > nowMs) return 1;
+  return Math.floor((nowMs - first) / (second - first)) + 1;
 }
 
 /** The Job of one run. Its name is the CronJob's with the scheduled minute since the epoch. */

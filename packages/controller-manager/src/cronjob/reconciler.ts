@@ -20,6 +20,8 @@ import { controllerRefOf, keyOf, nameOf, namespaceOf, uidOf } from '../objects/m
 import { CRON_JOB_KIND, type CronPlan, decideCronJob } from './decide.ts';
 import { parseSchedule, type Schedule, ScheduleError } from './schedule.ts';
 
+const MISSED_MANY =
+  'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew';
 const HELD = 'Not starting job because prior execution is running and concurrency policy is Forbid';
 
 /** Starts Jobs on their schedule and keeps a few of the ended ones. */
@@ -148,6 +150,11 @@ class CronLoop {
       const message = `Saw completed job: ${name}, condition: ${condition}`;
       this.#event(cronJob, 'Normal', 'SawCompletedJob', message);
     }
+    for (const name of plan.unexpected) {
+      const message = `Saw a job that the controller did not create or forgot: ${name}`;
+      this.#event(cronJob, 'Warning', 'UnexpectedJob', message);
+    }
+    if (plan.missedMany) this.#event(cronJob, 'Warning', 'TooManyMissedTimes', MISSED_MANY);
     if (plan.never) this.#event(cronJob, 'Warning', 'InvalidSchedule', plan.never);
     if (plan.missed) this.#event(cronJob, 'Warning', 'MissSchedule', plan.missed);
     if (plan.held) this.#event(cronJob, 'Normal', 'JobAlreadyActive', HELD);

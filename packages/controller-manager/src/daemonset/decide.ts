@@ -21,6 +21,8 @@ export interface DaemonPlan {
   remove: Pod[];
   /** Pods that failed: removed too, but not in a tight circle. */
   failed: Pod[];
+  /** Pods that ended well, though a daemon goes on: removed too. */
+  succeeded: Pod[];
   status: DaemonSetStatus;
 }
 
@@ -36,7 +38,8 @@ interface Place {
 /** One step of a DaemonSet: a pod on every node that should have one, none elsewhere, updated in turn. */
 export function decideDaemonSet(view: DaemonView): DaemonPlan {
   const places = placesOf(view);
-  const plan: DaemonPlan = { create: [], remove: [], failed: [], status: statusOf(view, places) };
+  const status = statusOf(view, places);
+  const plan: DaemonPlan = { create: [], remove: [], failed: [], succeeded: [], status };
   plan.remove.push(...strays(view));
   for (const place of places) settle(place, plan, view);
   if (view.daemonSet.spec?.updateStrategy?.type !== 'OnDelete') update(places, plan, view);
@@ -46,7 +49,7 @@ export function decideDaemonSet(view: DaemonView): DaemonPlan {
 function placesOf(view: DaemonView): Place[] {
   const byNode = Map.groupBy(view.pods, targetNode);
   return view.nodes.map((node) => {
-    const all = [...(byNode.get(nameOf(node)) ?? [])].sort(byCreation);
+    const all = [...(byNode.get(nameOf(node)) ?? [])].sort(bySeniority);
     return {
       node,
       fit: nodeFit(view.daemonSet, node),
@@ -54,6 +57,12 @@ function placesOf(view: DaemonView): Place[] {
       leaving: all.filter(isDeleting),
     };
   });
+}
+
+/** Pods that have their node first, older ones before others. */
+function bySeniority(a: Pod, b: Pod): number {
+  const waits = (pod: Pod): number => (pod.spec?.nodeName ? 0 : 1);
+  return waits(a) - waits(b) || byCreation(a, b);
 }
 
 /** Pods meant for a node that is not there, not yet bound: no scheduler will ever place them. */
@@ -70,12 +79,14 @@ function settle(place: Place, plan: DaemonPlan, view: DaemonView): void {
     plan.remove.push(...pods);
     return;
   }
-  const failed = pods.filter(isFinished);
-  plan.failed.push(...failed);
+  const ended = pods.filter(isFinished);
+  for (const pod of ended) {
+    (pod.status?.phase === 'Failed' ? plan.failed : plan.succeeded).push(pod);
+  }
   const running = pods.filter((pod) => !isFinished(pod));
   if (running.length === 0) {
     // The leaving pod still holds the node's ports and files: its successor waits for it.
-    const waits = leaving.length > 0 || failed.length > 0;
+    const waits = leaving.length > 0 || ended.length > 0;
     if (fit.shouldRun && !waits) plan.create.push(nameOf(place.node));
     return;
   }

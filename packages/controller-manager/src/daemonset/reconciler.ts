@@ -167,7 +167,8 @@ class DaemonLoop {
   ): Promise<void> {
     const key = keyOf(ds);
     const failed = plan.failed.filter((pod) => this.#mayRetry(ds, pod, facts.queue));
-    const remove = [...plan.remove, ...failed].slice(0, DAEMON_BURST);
+    for (const pod of plan.succeeded) this.#tellSuccess(ds, pod);
+    const remove = [...plan.remove, ...failed, ...plan.succeeded].slice(0, DAEMON_BURST);
     if (remove.length > 0) {
       this.#expectations.expectDeletions(key, remove.map(uidOf));
       const failures = await forEachLimit(remove, remove.length, async (pod) => {
@@ -212,6 +213,12 @@ class DaemonLoop {
     const message = `Found failed daemon pod ${keyOf(pod)} on node ${node}, will try to kill it`;
     this.#events.event({ ...ds, ...DAEMON_SET_KIND }, 'Warning', 'FailedDaemonPod', message);
     return true;
+  }
+
+  #tellSuccess(ds: DaemonSet, pod: Pod): void {
+    const node = targetNode(pod);
+    const message = `Found succeeded daemon pod ${keyOf(pod)} on node ${node}, will try to delete it`;
+    this.#events.event({ ...ds, ...DAEMON_SET_KIND }, 'Normal', 'SucceededDaemonPod', message);
   }
 
   async #writeStatus(ds: DaemonSet, status: DaemonSetStatus): Promise<void> {

@@ -14,7 +14,7 @@ import { replicaController } from '../replicaset/reconciler.ts';
 import { at, deployment, NOW_MS, pod } from '../testing/builders.ts';
 import { TestCluster } from '../testing/cluster.ts';
 import { decideDisruption } from './decide.ts';
-import { disruptionController } from './reconciler.ts';
+import { disruptionController, disruptionControllers } from './reconciler.ts';
 
 const budget = (
   spec: PodDisruptionBudgetSpec,
@@ -124,6 +124,33 @@ describe('a disruption budget', () => {
     const old = budget({ minAvailable: 2 }, { disruptedPods: { [name]: at(-121), ghost: at(0) } });
     assert.equal(decide(old, three).status.disruptionsAllowed, 1);
     assert.equal(decide(old, three).status.disruptedPods, undefined);
+  });
+
+  it('is not waited for by pods that nobody disrupted after all', async () => {
+    const cluster = new TestCluster({ controllers: (deps) => [...disruptionControllers(deps)] });
+    cluster.runsPods = false;
+    const said = (reason: string, phase: string) => ({
+      ...pod({ name: reason.toLowerCase() }),
+      status: {
+        phase,
+        conditions: [
+          { type: 'DisruptionTarget', status: 'True', reason, lastTransitionTime: at(0) },
+        ],
+      },
+    });
+    cluster.api.seed('v1', 'pods', said('PreemptionByScheduler', 'Running'));
+    cluster.api.seed('v1', 'pods', said('TerminationByKubelet', 'Running'));
+    cluster.api.seed('v1', 'pods', said('EvictionByEvictionAPI', 'Failed'));
+    await cluster.start();
+    const statusOf = (name: string) => cluster.get<Pod>('pods', name).status?.conditions?.[0];
+    await cluster.pass(110_000);
+    assert.equal(statusOf('preemptionbyscheduler')?.status, 'True');
+    await cluster.pass(20_000);
+    const { status, reason } = statusOf('preemptionbyscheduler') ?? {};
+    assert.deepEqual([status, reason], ['False', undefined]);
+    assert.equal(statusOf('terminationbykubelet')?.status, 'True');
+    assert.equal(statusOf('evictionbyevictionapi')?.status, 'True');
+    await cluster.stop();
   });
 
   it('follows its deployment', async () => {

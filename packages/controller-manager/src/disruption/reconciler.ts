@@ -13,6 +13,7 @@ import { INDEX } from '../host/informers.ts';
 import { sameJson } from '../objects/json.ts';
 import {
   controllerRefOf,
+  formatTime,
   isDeleting,
   keyOf,
   labelsOf,
@@ -21,6 +22,48 @@ import {
 } from '../objects/meta.ts';
 import { scaleByReference } from '../objects/scales.ts';
 import { decideDisruption, type ExpectedScale } from './decide.ts';
+import { staleAtMs } from './stale.ts';
+
+/** Both loops of the stock disruption controller. */
+export function disruptionControllers(deps: ControllerDeps): readonly Controller[] {
+  return [disruptionController(deps), staleDisruptions(deps)];
+}
+
+/** Takes back that a pod is about to be disrupted where that did not happen. */
+function staleDisruptions(deps: ControllerDeps): Controller {
+  const { pods } = deps.informers;
+  const api = deps.api.resource<Pod>('v1', 'pods');
+  return queueController({
+    name: 'disruption-controller',
+    queueName: 'stale_pod_disruption',
+    deps,
+    needs: [pods],
+    subscribe: (queue) => {
+      const look = (pod: Pod): void => {
+        if (staleAtMs(pod) !== undefined) queue.add(keyOf(pod));
+      };
+      return [pods.on({ add: look, update: (_old, pod) => look(pod) })];
+    },
+    async reconcile(key, queue) {
+      const pod = pods.get(key);
+      const atMs = pod && staleAtMs(pod);
+      if (pod === undefined || atMs === undefined) return;
+      const nowMs = deps.clock.now();
+      if (atMs > nowMs) {
+        queue.addAfter(key, atMs - nowMs);
+        return;
+      }
+      const condition = {
+        ...{ type: 'DisruptionTarget', status: 'False', reason: null, message: null },
+        lastTransitionTime: formatTime(nowMs),
+      };
+      const { uid, resourceVersion } = pod.metadata;
+      const body = { metadata: { uid, resourceVersion }, status: { conditions: [condition] } };
+      const place = [namespaceOf(pod), nameOf(pod)] as const;
+      await api.patch(...place, 'strategic', body, { subresource: 'status' });
+    },
+  });
+}
 
 /** Keeps the numbers by which evictions are allowed or refused. */
 export function disruptionController(deps: ControllerDeps): Controller {

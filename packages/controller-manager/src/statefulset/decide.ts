@@ -1,7 +1,7 @@
 import type { Pod, StatefulSet, StatefulSetStatus } from '@kubets/api';
 import { isDeleting } from '../objects/meta.ts';
 import { isAvailable, isFinished, isReady } from '../objects/pods.ts';
-import { ordinalOf, revisionOf } from './identity.ts';
+import { missingLabels, ordinalOf, revisionOf } from './identity.ts';
 
 export interface StatefulView {
   set: StatefulSet;
@@ -17,6 +17,8 @@ export interface StatefulView {
 export interface StatefulPlan {
   create: { ordinal: number; revision: string }[];
   remove: Pod[];
+  /** Members whose claims or labels may lack something. */
+  complete: Pod[];
   status: StatefulSetStatus;
 }
 
@@ -34,8 +36,11 @@ interface Members {
  */
 export function decideStatefulSet(view: StatefulView): StatefulPlan {
   const members = membersOf(view);
-  const plan: StatefulPlan = { create: [], remove: [], status: statusOf(view) };
+  const plan: StatefulPlan = { create: [], remove: [], complete: [], status: statusOf(view) };
   if (isDeleting(view.set)) return plan;
+  plan.complete = members.wanted.flatMap(({ pod }) =>
+    pod !== undefined && !isDeleting(pod) && mayLackSomething(view.set, pod) ? pod : [],
+  );
   const isOrdered = view.set.spec?.podManagementPolicy !== 'Parallel';
   if (raise(members, plan, { view, isOrdered })) return plan;
   if (lower(members, plan, { view, isOrdered })) return plan;
@@ -60,6 +65,10 @@ function membersOf(view: StatefulView): Members {
   const condemned = outside.sort(([a], [b]) => b - a).map(([, pod]) => pod);
   return { wanted, condemned };
 }
+
+/** A member that waits for its volumes may have lost a claim; one that was taken over may lack labels. */
+const mayLackSomething = (set: StatefulSet, pod: Pod): boolean =>
+  pod.status?.phase === 'Pending' || missingLabels(set, pod) !== undefined;
 
 interface Pace {
   view: StatefulView;

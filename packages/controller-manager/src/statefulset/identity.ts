@@ -56,6 +56,15 @@ export function memberPod(
   return pod;
 }
 
+/** The labels by which a member is known, where it lacks them: one that was taken over, or made long ago. */
+export function missingLabels(set: StatefulSet, pod: Pod): Record<string, string> | undefined {
+  const ordinal = ordinalOf(set, pod);
+  if (ordinal === undefined) return undefined;
+  const wanted = { [POD_NAME_LABEL]: nameOf(pod), [POD_INDEX_LABEL]: String(ordinal) };
+  const isRight = Object.entries(wanted).every(([key, value]) => labelsOf(pod)[key] === value);
+  return isRight ? undefined : wanted;
+}
+
 /** The claims a member needs. They outlive it, so a replacement finds its data. */
 export function memberClaims(set: StatefulSet, ordinal: number): PersistentVolumeClaim[] {
   return (set.spec?.volumeClaimTemplates ?? []).map((template) => ({

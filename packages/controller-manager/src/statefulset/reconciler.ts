@@ -32,11 +32,12 @@ import {
   namespaceOf,
   uidOf,
 } from '../objects/meta.ts';
-import { availableAtMs } from '../objects/pods.ts';
+import { availableAtMs, isFinished } from '../objects/pods.ts';
 import { decideStatefulSet, type StatefulPlan } from './decide.ts';
 import {
   memberClaims,
   memberPod,
+  missingLabels,
   ordinalOf,
   podName,
   revisionOf,
@@ -150,6 +151,7 @@ class StatefulLoop {
     plan: StatefulPlan,
     revisions: readonly ControllerRevision[],
   ): Promise<void> {
+    for (const pod of plan.complete) await this.#complete(set, pod);
     for (const pod of plan.remove) await this.#remove(set, pod);
     for (const { ordinal, revision } of plan.create) {
       const found = revisions.find((one) => nameOf(one) === revision);
@@ -160,6 +162,21 @@ class StatefulLoop {
       }
       await this.#create(set, memberPod(set, ordinal, { template, revision }));
     }
+  }
+
+  /** A member that waits for a claim which is not there, or that does not carry its name and number. */
+  async #complete(set: StatefulSet, pod: Pod): Promise<void> {
+    const ordinal = ordinalOf(set, pod) ?? 0;
+    if (pod.status?.phase === 'Pending') {
+      for (const wanted of memberClaims(set, ordinal)) {
+        if (this.#claims.get(keyOf(wanted))) continue;
+        await this.#ensureClaim(set, wanted, nameOf(pod));
+      }
+    }
+    const labels = missingLabels(set, pod);
+    if (labels === undefined) return;
+    const body = { metadata: { uid: uidOf(pod), labels } };
+    await this.#podApi.patch(namespaceOf(pod), nameOf(pod), 'merge', body);
   }
 
   /** Names are fixed, so a member made twice is refused by the API itself. */
@@ -179,6 +196,7 @@ class StatefulLoop {
 
   async #remove(set: StatefulSet, pod: Pod): Promise<void> {
     const what = `Pod ${nameOf(pod)} in StatefulSet ${nameOf(set)}`;
+    if (isFinished(pod)) this.#tellRecreation(set, pod);
     try {
       const preconditions = { uid: uidOf(pod) };
       await this.#podApi.delete(namespaceOf(pod), nameOf(pod), { preconditions });
@@ -186,6 +204,14 @@ class StatefulLoop {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  #tellRecreation(set: StatefulSet, pod: Pod): void {
+    const isFailure = pod.status?.phase === 'Failed';
+    const what = isFailure ? 'failed' : 'terminated';
+    const message = `StatefulSet ${keyOf(set)} is recreating ${what} Pod ${nameOf(pod)}`;
+    if (isFailure) this.#tell(set, 'Warning', 'RecreatingFailedPod', message);
+    else this.#tell(set, 'Normal', 'RecreatingTerminatedPod', message);
   }
 
   async #ownClaims(set: StatefulSet, pods: readonly Pod[]): Promise<void> {
@@ -218,7 +244,8 @@ class StatefulLoop {
     }
     try {
       await this.#claimApi.create(wanted);
-      const message = `create Claim ${nameOf(wanted)} in StatefulSet ${nameOf(set)} success`;
+      const what = `Claim ${nameOf(wanted)} Pod ${member} in StatefulSet ${nameOf(set)}`;
+      const message = `create ${what} success`;
       this.#tell(set, 'Normal', 'SuccessfulCreate', message);
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
