@@ -17,6 +17,10 @@ export class ImageIndex {
   readonly #sizes = new Map<string, Map<number, number>>();
   readonly #names = new Map<number, string[]>();
 
+  get isEmpty(): boolean {
+    return this.#sizes.size === 0;
+  }
+
   /** The nodes that have an image, with its size in bytes there. */
   nodesWith(image: string): ReadonlyMap<number, number> | undefined {
     return this.#sizes.get(image);

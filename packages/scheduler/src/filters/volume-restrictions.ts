@@ -48,7 +48,9 @@ export const volumeRestrictions: FilterPlugin = {
   name: VOLUME_RESTRICTIONS,
   nodeLocal: false,
   prepare(pod, state) {
-    const disks = (pod.pod.spec?.volumes ?? []).filter(mayConflict);
+    const volumes = pod.pod.spec?.volumes;
+    if (volumes === undefined || volumes.length === 0) return undefined;
+    const disks = volumes.filter(mayConflict);
     const taken = pod.hasClaims && isClaimTaken(pod, state);
     if (disks.length === 0 && !taken) return undefined;
     return {

@@ -12,6 +12,7 @@ export const imageLocality: ScorePlugin = {
   name: 'ImageLocality',
   weight: 1,
   score(pod, { images, nodeCount }, slots, scores) {
+    if (images.isEmpty) return false;
     const wanted = imagesOf(pod.pod);
     const known = wanted.flatMap((image) => images.nodesWith(image) ?? []);
     if (known.length === 0) return false;

@@ -39,11 +39,14 @@ function shaped(shape: FitStrategy['shape']): (has: number, wanted: number) => n
 }
 
 /** What a resource comes to on a node, if the pod goes there. */
-interface Column {
-  readonly weight: number;
+interface Taken {
   readonly has: Float64Array;
   readonly taken: Float64Array;
   readonly adds: number;
+}
+
+interface Column extends Taken {
+  readonly weight: number;
 }
 
 /**
@@ -71,8 +74,37 @@ function columnOf(
 
 const SHARE_OF = { LeastAllocated: freeShare, MostAllocated: usedShare } as const;
 
+/** What nearly every cluster has: the innermost loop of scheduling, without anything that is not needed for it. */
+function basicsLeft(): ScorePlugin {
+  return {
+    name: 'NodeResourcesFit',
+    weight: 1,
+    score(pod, { table }, slots, scores) {
+      const cpu = table.allocatable(CPU);
+      const memory = table.allocatable(MEMORY);
+      const { scoredCpu, scoredMemory } = table;
+      for (const [at, slot] of slots.entries()) {
+        const freeCpu = freeShare(cpu[slot] ?? 0, (scoredCpu[slot] ?? 0) + pod.scoredCpu);
+        const memoryWanted = (scoredMemory[slot] ?? 0) + pod.scoredMemory;
+        const freeMemory = freeShare(memory[slot] ?? 0, memoryWanted);
+        scores[at] = Math.floor((freeCpu + freeMemory) / 2);
+      }
+      return true;
+    },
+  };
+}
+
+function isBasic({ type, resources }: FitStrategy): boolean {
+  const both = resources.map(({ name, weight }) => `${name} ${weight}`).sort();
+  return type === 'LeastAllocated' && both.join() === 'cpu 1,memory 1';
+}
+
 /** Ranks nodes by each resource that would be free, or taken, by weight. */
-export function resourcesLeft({ type, resources, shape }: FitStrategy): ScorePlugin {
+export function resourcesLeft(strategy: FitStrategy): ScorePlugin {
+  return isBasic(strategy) ? basicsLeft() : weighed(strategy);
+}
+
+function weighed({ type, resources, shape }: FitStrategy): ScorePlugin {
   const share = type === 'RequestedToCapacityRatio' ? shaped(shape) : SHARE_OF[type];
   // By capacity only what is asked for counts, a score of nothing is left out, and what is left is rounded.
   const isByShape = type === 'RequestedToCapacityRatio';
@@ -117,6 +149,11 @@ export function balancedAllocation(resources: readonly string[]): ScorePlugin {
       const counted = columns.filter(
         ({ column, adds }) => column === CPU || column === MEMORY || adds > 0,
       );
+      const [first, second, third] = counted;
+      if (first !== undefined && second !== undefined && third === undefined) {
+        balanceOfTwo([first, second], slots, scores);
+        return true;
+      }
       const shares = new Float64Array(counted.length);
       for (const [at, slot] of slots.entries()) {
         let count = 0;
@@ -131,6 +168,25 @@ export function balancedAllocation(resources: readonly string[]): ScorePlugin {
       return true;
     },
   };
+}
+
+/** Shares of two resources: the usual case, without anything that is not needed for it. */
+function balanceOfTwo(
+  [one, other]: readonly [Taken, Taken],
+  slots: readonly number[],
+  scores: Float64Array,
+): void {
+  const { has, taken, adds } = one;
+  const { has: hasOther, taken: takenOther, adds: addsOther } = other;
+  for (const [at, slot] of slots.entries()) {
+    const total = has[slot] ?? 0;
+    const totalOther = hasOther[slot] ?? 0;
+    const share = Math.min(1, ((taken[slot] ?? 0) + adds) / (total || 1));
+    const shareOther = Math.min(1, ((takenOther[slot] ?? 0) + addsOther) / (totalOther || 1));
+    // Where there is but one of them, nothing is out of balance.
+    const apart = total === 0 || totalOther === 0 ? 0 : Math.abs(share - shareOther);
+    scores[at] = Math.floor((1 - apart / 2) * MAX_NODE_SCORE);
+  }
 }
 
 /** How far shares are apart: their standard deviation. */
