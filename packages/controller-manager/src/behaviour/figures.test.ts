@@ -14,7 +14,14 @@ const STOCK_QUEUES = [
   ...['garbage_collector_attempt_to_delete', 'horizontalpodautoscaler', 'job', 'namespace'],
   ...['node_lifecycle_controller', 'noexec_taint_pod', 'pvcprotection', 'pvprotection'],
   ...['replicaset', 'replicationmanager', 'resourcequota_primary', 'serviceaccount'],
-  ...['statefulset', 'token_cleaner', 'ttl_jobs_to_delete', 'ttlcontroller', 'volume_expand'],
+  ...[
+    'stale_pod_disruption',
+    'statefulset',
+    'token_cleaner',
+    'ttl_jobs_to_delete',
+    'ttlcontroller',
+    'volume_expand',
+  ],
 ];
 
 it('queues are counted under the names of the stock process while it leads', async () => {
