@@ -250,7 +250,8 @@ function changeAt(object: object, at: number, next: unknown): void {
   if (place === undefined) return;
   const [parent, key] = place;
   if (next === null) delete parent[key];
-  else parent[key] = next;
+  // A copy: the next change may be one within it, and the value stands for many requests.
+  else parent[key] = structuredClone(next);
 }
 
 /** Protobuf begins with these bytes; what follows seldom is any. */
