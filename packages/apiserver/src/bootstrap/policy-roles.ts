@@ -71,7 +71,7 @@ const SCHEDULER = `
   read | apps | statefulsets
   read | policy | poddisruptionbudgets
   read | core | persistentvolumeclaims persistentvolumes
-  read | storage.k8s.io | csidrivers csinodes csistoragecapacities
+  read | storage.k8s.io | csidrivers csinodes csistoragecapacities volumeattachments
 `;
 
 const VOLUME_SCHEDULER = `

@@ -42,6 +42,7 @@ export class Watched implements WorkloadLookup {
   readonly volumes: Informer<PersistentVolume>;
   readonly storageClasses: Informer<StorageClass>;
   readonly csiNodes: Informer<CSINode>;
+  /** Not waited for: a scheduler's role of before does not let it read them. */
   readonly attachments: Informer<VolumeAttachment>;
   readonly #services: Informer<Service>;
   readonly #replicaSets: Informer<ReplicaSet>;
@@ -78,11 +79,13 @@ export class Watched implements WorkloadLookup {
   start(): void {
     for (const informer of this.#all()) informer.start();
     this.#budgets.start();
+    this.attachments.start();
   }
 
   stop(): void {
     for (const informer of this.#all()) informer.stop();
     this.#budgets.stop();
+    this.attachments.stop();
   }
 
   synced(): boolean {
@@ -127,7 +130,6 @@ export class Watched implements WorkloadLookup {
       this.volumes,
       this.storageClasses,
       this.csiNodes,
-      this.attachments,
     ];
   }
 }
