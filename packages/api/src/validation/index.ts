@@ -11,7 +11,6 @@ import * as certificates from './certificates.ts';
 import { ChangeCheck, type ChangeRules } from './change-check.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
-import { validateCustomResource } from './custom-resource.ts';
 import * as endpoints from './endpoints.ts';
 import * as events from './events.ts';
 import * as flow from './flow-control.ts';
@@ -244,10 +243,8 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     object: flow.validatePriorityLevel,
     status: flow.validateFlowStatus,
   },
-  'apiextensions.k8s.io/CustomResourceDefinition': {
-    ...anySegment,
-    object: validateCustomResource,
-  },
+  // The rest is the server's: schemas and names are looked at together.
+  'apiextensions.k8s.io/CustomResourceDefinition': anySegment,
   'apiregistration.k8s.io/APIService': {
     ...anySegment,
     object: validateApiService,

@@ -180,45 +180,6 @@ describe('webhooks and policies', () => {
       { spec: { matchingPrecedence: 20_000, priorityLevelConfiguration: { name: 'p' } } },
       ['spec.matchingPrecedence: Invalid value: 20000: must not be greater than 10000'],
     ],
-    [
-      'apiextensions.k8s.io/v1',
-      'CustomResourceDefinition',
-      {
-        metadata: { name: 'widgets.example.com' },
-        spec: {
-          group: 'example.com',
-          scope: 'Namespaced',
-          names: { plural: 'widgets', kind: 'Widget' },
-          versions: [
-            {
-              name: 'v1',
-              served: true,
-              storage: true,
-              schema: { openAPIV3Schema: { type: 'object' } },
-            },
-          ],
-        },
-      },
-      [],
-    ],
-    [
-      'apiextensions.k8s.io/v1',
-      'CustomResourceDefinition',
-      {
-        metadata: { name: 'wrong' },
-        spec: {
-          group: 'example.com',
-          scope: 'Somewhere',
-          names: { plural: 'widgets', kind: 'Widget' },
-          versions: [],
-        },
-      },
-      [
-        /must be spec\.names\.plural/,
-        /spec\.scope: Unsupported value/,
-        /exactly one version marked/,
-      ],
-    ],
   ]);
 });
 

@@ -13,6 +13,7 @@ import {
 import { NO_OVERLOAD } from '../cel/errors.ts';
 import { optionalOf } from '../cel/types.ts';
 import { Optional } from '../cel/values.ts';
+import { fieldPath } from './field-path.ts';
 import { type Before, itemBefore, join, memberBefore } from './schema-validation.ts';
 import { additionalSchema, hasRules, itemSchema, type Schema } from './structural.ts';
 
@@ -272,15 +273,11 @@ function variablesOf(
   return { self: now, oldSelf: old === undefined ? Optional.none : Optional.of(before) };
 }
 
-/** The field a rule points at below its own place: `.a.b`, `['a']`; keys of maps stand in brackets. */
+/** The field a rule points at below its own place; keys of maps stand in brackets. */
 function fieldOf(schema: Schema, path: string, below: string | undefined): string {
-  let whole = path;
-  let at: Schema | undefined = schema;
-  for (const [, plain, quoted] of (below ?? '').matchAll(/\.([^.[\]]+)|\['((?:\\.|[^'\\])*)'\]/g)) {
-    const name = plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1');
-    whole = at?.properties === undefined ? `${whole}[${name}]` : join(whole, name);
-    at = at?.properties?.[name] ?? (at && additionalSchema(at));
-  }
+  const found = below ? fieldPath(below, schema) : undefined;
+  const inside = typeof found === 'object' ? found.path : '';
+  const whole = inside === '' ? path : join(path, inside);
   return whole === '' ? '<nil>' : whole;
 }
 

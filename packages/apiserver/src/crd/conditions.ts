@@ -104,19 +104,42 @@ export function judgeNames(
 
 const APPROVAL = 'api-approved.kubernetes.io';
 
-function approvalCondition(crd: CustomResourceDefinition): Omit<Condition, 'lastTransitionTime'> {
-  const type = 'KubernetesAPIApprovalPolicyConformant';
+/** What a definition in a protected group says of its approval, and what follows. */
+export interface Approval {
+  readonly state: 'missing' | 'bypassed' | 'approved' | 'invalid';
+  /** The annotation. */
+  readonly value: string;
+  readonly reason: string;
+}
+
+const SEE = 'see https://github.com/kubernetes/enhancements/pull/1111';
+const MUST = `protected groups must have approval annotation "${APPROVAL}"`;
+
+export function approvalOf(crd: CustomResourceDefinition): Approval {
   const value = crd.metadata.annotations?.[APPROVAL] ?? '';
+  if (value === '') return { state: 'missing', value, reason: `${MUST}, ${SEE}` };
   if (value.startsWith('unapproved')) {
-    const message = `not approved: ${JSON.stringify(value)}`;
-    return { type, status: 'False', reason: 'UnapprovedAnnotation', message };
+    return { state: 'bypassed', value, reason: `not approved: ${JSON.stringify(value)}` };
   }
   const link = URL.canParse(value) ? new URL(value) : undefined;
-  if (link?.host && link.protocol) {
-    return { type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${value}` };
-  }
-  const message = `protected groups must have approval annotation "${APPROVAL}", see https://github.com/kubernetes/enhancements/pull/1111`;
-  return { type, status: 'False', reason: 'MissingAnnotation', message };
+  if (link?.host && link.protocol)
+    return { state: 'approved', value, reason: `approved in ${value}` };
+  const how = 'with either a URL or a reason starting with "unapproved"';
+  return { state: 'invalid', value, reason: `${MUST} ${how}, ${SEE}` };
+}
+
+const REASONS: Readonly<Record<Approval['state'], string>> = {
+  missing: 'MissingAnnotation',
+  bypassed: 'UnapprovedAnnotation',
+  approved: 'ApprovedAnnotation',
+  invalid: 'InvalidAnnotation',
+};
+
+function approvalCondition(crd: CustomResourceDefinition): Omit<Condition, 'lastTransitionTime'> {
+  const { state, reason: message } = approvalOf(crd);
+  const status = state === 'approved' ? 'True' : 'False';
+  const type = 'KubernetesAPIApprovalPolicyConformant';
+  return { type, status, reason: REASONS[state], message };
 }
 
 export const isProtectedGroup = (group: string): boolean =>

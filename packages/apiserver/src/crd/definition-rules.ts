@@ -1,22 +1,28 @@
-/** What a definition must be, beyond what the object model checks of every definition: its schemas, columns, paths. */
+/** What a definition must be, in the order and words of the stock server. */
 import { createRequire } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type CustomResourceDefinition,
   type CustomResourceDefinitionVersion,
   fieldErrors,
-  goQuote,
   type KindRules,
-  type KubeObject,
-  names,
-  validateWebhookClient,
+  type SelectableField,
 } from '@kubets/api';
-import { isEstablished } from './conditions.ts';
+import { approvalOf, isEstablished, isProtectedGroup } from './conditions.ts';
+import { conversionErrors } from './conversion-rules.ts';
+import {
+  groupErrors,
+  missingNames,
+  nameErrors,
+  versionNameErrors,
+  versionSetErrors,
+  warningProblems,
+} from './definition-names.ts';
 
 type Definition = CustomResourceDefinition;
 type Version = CustomResourceDefinitionVersion;
 type FieldError = fieldErrors.FieldError;
-const { forbidden, invalid, notSupported, required } = fieldErrors;
+const { duplicate, invalid, notSupported, required, tooMany } = fieldErrors;
 
 const load = createRequire(import.meta.url);
 
@@ -27,8 +33,9 @@ export const DEFINITION_RULES: KindRules = {
   },
   validateCreate: (object) => definitionErrors(object as Definition),
   validateUpdate(object, old, subresource) {
-    if (subresource !== '') return [];
-    return [...definitionErrors(object as Definition), ...changeErrors(object, old)];
+    const crd = object as Definition;
+    if (subresource !== '') return acceptedNameErrors(crd);
+    return definitionErrors(crd, old as Definition);
   },
 };
 
@@ -40,53 +47,146 @@ function keepStoredVersion(crd: Definition): void {
   crd.status = { ...crd.status, storedVersions: [...known, stored] };
 }
 
-function definitionErrors(crd: Definition): FieldError[] {
+function definitionErrors(crd: Definition, old?: Definition): FieldError[] {
   const errors: FieldError[] = [];
-  const versions = crd.spec.versions ?? [];
-  const placeOf = placesOf(versions);
-  versions.forEach((version, i) => {
-    // What all versions share is checked once, where older clients had it.
-    if (i === 0 || placeOf.schema(i) !== placeOf.schema(0)) {
-      errors.push(...schemaErrorsOf(version, placeOf.schema(i)));
-    }
-    if (i === 0 || placeOf.other('subresources', i) !== placeOf.other('subresources', 0)) {
-      subresourceErrors(errors, version, placeOf.other('subresources', i));
-    }
-    const columns = placeOf.other('additionalPrinterColumns', i);
-    if (i === 0 || columns !== placeOf.other('additionalPrinterColumns', 0)) {
-      columnErrors(errors, version, columns);
-    }
-  });
-  conversionErrors(errors, crd);
-  if ((crd.status?.storedVersions ?? []).length === 0) {
-    const nothing = new fieldErrors.GoText('[]string(nil)');
-    const why = 'must have at least one stored version';
-    errors.push(invalid('status.storedVersions', nothing, why));
+  const { spec } = crd;
+  const wanted = `${spec.names?.plural}.${spec.group}`;
+  if (old === undefined && crd.metadata.name !== wanted) {
+    const why = 'must be spec.names.plural+"."+spec.group';
+    errors.push(invalid('metadata.name', crd.metadata.name ?? '', why));
+  }
+  specErrors(errors, crd, old);
+  if (old !== undefined) changeErrors(errors, crd, old);
+  errors.push(...acceptedNameErrors(crd));
+  storedVersionErrors(errors, crd);
+  approvalErrors(errors, crd, old);
+  if (spec.preserveUnknownFields && !old?.spec.preserveUnknownFields) {
+    const why =
+      'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
+    errors.push(invalid('spec.preserveUnknownFields', true, why));
   }
   return errors;
 }
 
-/** Where messages say a part of a version stands: at the top when it is the same in all of them. */
-function placesOf(versions: readonly Version[]) {
-  const shared = (name: keyof Version): boolean =>
-    versions.every((one) => isDeepStrictEqual(one[name], versions[0]?.[name]));
-  const sharesSchema = shared('schema');
-  const place = (name: keyof Version, i: number): string =>
-    shared(name) ? `spec.${name}` : `spec.versions[${i}].${name}`;
-  return {
-    schema: (i: number): string =>
-      sharesSchema
-        ? 'spec.validation.openAPIV3Schema'
-        : `spec.versions[${i}].schema.openAPIV3Schema`,
-    other: place,
-  };
+const SCOPES = ['Cluster', 'Namespaced'];
+
+function specErrors(errors: FieldError[], crd: Definition, old: Definition | undefined): void {
+  const { spec } = crd;
+  const versions = spec.versions ?? [];
+  groupErrors(errors, spec.group);
+  if (!spec.scope) errors.push(required('spec.scope'));
+  else if (!SCOPES.includes(spec.scope)) {
+    errors.push(notSupported('spec.scope', spec.scope, SCOPES));
+  }
+  versions.forEach((version, i) => {
+    if (version.schema?.openAPIV3Schema) return;
+    const at = `spec.versions[${i}].schema.openAPIV3Schema`;
+    errors.push(required(at, 'schemas are required'));
+  });
+  const parts = partsOf(versions);
+  const looks = { parts, old, hasStatus: versions.some((one) => one.subresources?.status) };
+  versions.forEach((version, i) => {
+    versionNameErrors(errors, `spec.versions[${i}].name`, version.name);
+    for (const problem of warningProblems(version)) {
+      const at = `spec.versions[${i}].deprecationWarning`;
+      errors.push(invalid(at, version.deprecationWarning, problem));
+    }
+    const hasStatus = version.subresources?.status !== undefined;
+    versionErrors(errors, version, { ...looks, hasStatus, place: i });
+  });
+  versionSetErrors(errors, versions);
+  missingNames(errors, 'spec.names', spec.names ?? {});
+  nameErrors(errors, 'spec.names', spec.names ?? {});
+  const [first] = versions;
+  if (first !== undefined) versionErrors(errors, first, { ...looks, place: 'shared' });
+  const isOpen = spec.preserveUnknownFields === true;
+  if (isOpen && spec.conversion && spec.conversion.strategy !== 'None') {
+    const why = 'must be None if spec.preserveUnknownFields is true';
+    errors.push(invalid('spec.conversion.strategy', spec.conversion.strategy, why));
+  }
+  conversionErrors(errors, spec.conversion, old);
 }
 
-function schemaErrorsOf(version: Version, path: string): FieldError[] {
+const PARTS = ['schema', 'subresources', 'additionalPrinterColumns', 'selectableFields'] as const;
+type Part = (typeof PARTS)[number];
+
+/** What all versions share stands at the top, where older clients had it. */
+function partsOf(versions: readonly Version[]): ReadonlySet<Part> {
+  const isShared = (part: Part): boolean =>
+    versions.every((one) => isDeepStrictEqual(one[part], versions[0]?.[part]));
+  return new Set(PARTS.filter(isShared));
+}
+
+interface Look {
+  /** Parts all versions share. */
+  readonly parts: ReadonlySet<Part>;
+  readonly old: Definition | undefined;
+  readonly hasStatus: boolean;
+  /** Which version it is, or what all share. */
+  readonly place: number | 'shared';
+}
+
+function versionErrors(errors: FieldError[], version: Version, look: Look): void {
+  const { place } = look;
+  const isHere = (part: Part): boolean => look.parts.has(part) === (place === 'shared');
+  const at = place === 'shared' ? 'spec' : `spec.versions[${place}]`;
   const schema = version.schema?.openAPIV3Schema;
-  if (schema === undefined) return [];
-  const { schemaErrors } = load('./schema-rules.ts') as typeof import('./schema-rules.ts');
-  return schemaErrors(schema, path);
+  const schemaAt = place === 'shared' ? 'spec.validation' : `${at}.schema`;
+  if (isHere('schema') && schema !== undefined) {
+    const before = look.old?.spec.versions.find(({ name }) => name === version.name);
+    const isUnchanged = isDeepStrictEqual(before?.schema, version.schema);
+    const { schemaErrors } = load('./schema-rules.ts') as typeof import('./schema-rules.ts');
+    const context = { hasStatus: look.hasStatus, isUnchanged };
+    errors.push(...schemaErrors(schema, `${schemaAt}.openAPIV3Schema`, context));
+  }
+  if (isHere('subresources')) subresourceErrors(errors, version, `${at}.subresources`);
+  if (isHere('additionalPrinterColumns')) {
+    columnErrors(errors, version, `${at}.additionalPrinterColumns`);
+  }
+  const selectable = version.selectableFields ?? [];
+  if (!isHere('selectableFields') || selectable.length === 0) return;
+  if (schema !== undefined) {
+    selectableErrors(errors, selectable, { schema, path: `${at}.selectableFields` });
+  } else {
+    const why =
+      'selectableFields may only be set when version.schema.openAPIV3Schema is not included';
+    errors.push(invalid(`${at}.selectableFields`, '', why));
+  }
+}
+
+const SELECTABLE = ['string', 'boolean', 'integer'];
+const MAX_SELECTABLE = 8;
+
+function selectableErrors(
+  errors: FieldError[],
+  fields: readonly SelectableField[],
+  o: { schema: object; path: string },
+): void {
+  const { fieldPath } = load('./field-path.ts') as typeof import('./field-path.ts');
+  const seen = new Set<string>();
+  fields.forEach(({ jsonPath = '' }, i) => {
+    const at = `${o.path}[${i}].jsonPath`;
+    if (jsonPath === '') {
+      errors.push(required(at));
+      return;
+    }
+    const found = fieldPath(jsonPath, o.schema, false);
+    if (typeof found === 'string') {
+      errors.push(invalid(at, jsonPath, `is an invalid path: ${found}`));
+      return;
+    }
+    if (found.path.split('.')[0] === 'metadata') {
+      errors.push(invalid(at, jsonPath, 'must not point to fields in metadata'));
+    }
+    if (!SELECTABLE.includes(found.schema?.type ?? '')) {
+      const why =
+        'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.';
+      errors.push(invalid(at, jsonPath, why));
+    }
+    if (seen.has(found.path)) errors.push(duplicate(at, jsonPath));
+    seen.add(found.path);
+  });
+  if (seen.size > MAX_SELECTABLE) errors.push(tooMany(o.path, seen.size, MAX_SELECTABLE));
 }
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
@@ -123,74 +223,56 @@ function subresourceErrors(errors: FieldError[], version: Version, path: string)
     const at = `${path}.scale.${name}`;
     if (!value) {
       if (name !== 'labelSelectorPath') errors.push(required(at));
-    } else if (!roots.some((root) => value.startsWith(`.${root}.`))) {
+    } else if (!value.startsWith('.')) errors.push(invalid(at, value, SIMPLE_PATH));
+    else if (!roots.some((root) => value.startsWith(`.${root}.`))) {
       errors.push(invalid(at, value, `should be a json path under ${where}`));
     }
   };
   under('specReplicasPath', ['spec'], '.spec');
   under('statusReplicasPath', ['status'], '.status');
-  under('labelSelectorPath', ['spec', 'status'], 'either .status or .spec');
-}
-
-function conversionErrors(errors: FieldError[], crd: Definition): void {
-  const { conversion } = crd.spec;
-  if (conversion === undefined) return;
-  const { strategy, webhook } = conversion;
-  const at = 'spec.conversion';
-  const versions = webhook?.conversionReviewVersions ?? [];
-  if (strategy !== 'None' && strategy !== 'Webhook') {
-    errors.push(notSupported(`${at}.strategy`, strategy, ['None', 'Webhook']));
-  } else if (strategy === 'None') {
-    const why = 'should not be set when strategy is not set to Webhook';
-    if (webhook?.clientConfig) errors.push(forbidden(`${at}.webhookClientConfig`, why));
-    if (versions.length > 0) errors.push(forbidden(`${at}.conversionReviewVersions`, why));
-  } else {
-    if (webhook?.clientConfig === undefined) {
-      const why = 'required when strategy is set to Webhook';
-      errors.push(required(`${at}.webhookClientConfig`, why));
-    } else validateWebhookClient(errors, `${at}.webhookClientConfig`, webhook.clientConfig);
-    reviewVersionErrors(errors, versions, `${at}.conversionReviewVersions`);
-  }
-}
-
-const REVIEW_VERSIONS = ['v1', 'v1beta1'];
-
-function reviewVersionErrors(errors: FieldError[], versions: readonly string[], at: string): void {
-  if (versions.length === 0) errors.push(required(at));
-  versions.forEach((version, i) => {
-    if (versions.indexOf(version) < i) {
-      errors.push(invalid(`${at}[${i}]`, version, 'duplicate version'));
-      return;
-    }
-    const messages = names.dns1035Label(version);
-    if (messages.length > 0) errors.push(invalid(`${at}[${i}]`, version, messages.join(',')));
-  });
-  if (versions.length > 0 && !versions.some((version) => REVIEW_VERSIONS.includes(version))) {
-    const given = new fieldErrors.GoText(`[]string{${versions.map(goQuote).join(', ')}}`);
-    const known = REVIEW_VERSIONS.join(', ');
-    errors.push(invalid(at, given, `must include at least one of ${known}`));
-  }
+  under('labelSelectorPath', ['spec', 'status'], 'either .spec or .status');
 }
 
 const IMMUTABLE = 'field is immutable';
 
-function changeErrors(object: KubeObject, before: KubeObject): FieldError[] {
-  const crd = object as Definition;
-  const old = before as Definition;
-  const errors: FieldError[] = [];
+function changeErrors(errors: FieldError[], { spec }: Definition, old: Definition): void {
   const keep = (path: string, now: string, was: string): void => {
     if (now !== was) errors.push(invalid(path, now, IMMUTABLE));
   };
   if (isEstablished(old)) {
-    keep('spec.scope', crd.spec.scope, old.spec.scope);
-    keep('spec.names.kind', crd.spec.names.kind, old.spec.names.kind);
+    keep('spec.scope', spec.scope, old.spec.scope);
+    keep('spec.names.kind', spec.names.kind, old.spec.names.kind);
   }
-  keep('spec.group', crd.spec.group, old.spec.group);
-  keep('spec.names.plural', crd.spec.names.plural, old.spec.names.plural);
-  const versions = new Set(crd.spec.versions.map((version) => version.name));
-  (crd.status?.storedVersions ?? []).forEach((name, i) => {
-    if (versions.has(name)) return;
-    errors.push(invalid(`status.storedVersions[${i}]`, name, 'must appear in spec.versions'));
-  });
+  keep('spec.group', spec.group, old.spec.group);
+  keep('spec.names.plural', spec.names.plural, old.spec.names.plural);
+}
+
+function acceptedNameErrors({ status }: Definition): FieldError[] {
+  const errors: FieldError[] = [];
+  nameErrors(errors, 'status.acceptedNames', status?.acceptedNames ?? {});
   return errors;
+}
+
+function storedVersionErrors(errors: FieldError[], { spec, status }: Definition): void {
+  const path = 'status.storedVersions';
+  const stored = status?.storedVersions ?? [];
+  if (stored.length === 0) {
+    const nothing = new fieldErrors.GoText('[]string(nil)');
+    errors.push(invalid(path, nothing, 'must have at least one stored version'));
+  }
+  const versions = new Set((spec.versions ?? []).map((version) => version.name));
+  stored.forEach((name, i) => {
+    if (versions.has(name)) return;
+    errors.push(invalid(`${path}[${i}]`, name, 'must appear in spec.versions'));
+  });
+}
+
+/** Groups of the project itself take only what was approved, or is marked as not. */
+function approvalErrors(errors: FieldError[], crd: Definition, old: Definition | undefined): void {
+  if (!isProtectedGroup(crd.spec.group ?? '')) return;
+  const now = approvalOf(crd);
+  if (old !== undefined && approvalOf(old).state === now.state) return;
+  const at = 'metadata.annotations[api-approved.kubernetes.io]';
+  if (now.state === 'missing') errors.push(required(at, now.reason));
+  else if (now.state === 'invalid') errors.push(invalid(at, now.value, now.reason));
 }

@@ -30,13 +30,64 @@ describe('a schema', () => {
       a({ type: 'array', items: {} }),
       `${A}.items.type: Required value: must not be empty for specified array items`,
     ],
+    [a({ type: 'object', additionalProperties: false }), ''],
     [
-      a({ type: 'object', additionalProperties: false }),
-      `${A}.additionalProperties: Forbidden: additionalProperties cannot be set to false`,
+      a({ ...a({ type: 'string' }), additionalProperties: { type: 'string' } }),
+      `${A}.additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive`,
     ],
     [
-      a({ type: 'object', properties: {}, additionalProperties: { type: 'string' } }),
-      `${A}.additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive`,
+      { type: 'object', additionalProperties: { type: 'string' } },
+      'S.additionalProperties: Forbidden: must not be used at the root',
+    ],
+    [
+      { type: 'object', nullable: true },
+      'S.nullable: Forbidden: nullable cannot be true at the root',
+    ],
+    [
+      a({ type: 'array', items: [{ type: 'string' }] }),
+      `${A}.items: Forbidden: items must be a schema object and not an array`,
+    ],
+    [
+      a({ type: 'null' }),
+      `${A}.type: Unsupported value: "null": supported values: "array", "boolean", "integer", "number", "object", "string"; ${A}.type: Forbidden: type cannot be set to null, use nullable as an alternative`,
+    ],
+    [
+      a({ type: 'object', default: { z: 1 }, properties: { b: { type: 'string' } } }),
+      `${A}.default: Invalid value: map[string]interface {}{"z":1}: must not have unknown fields`,
+    ],
+    [
+      a({ 'x-kubernetes-int-or-string': true, 'x-kubernetes-preserve-unknown-fields': true }),
+      `${A}.x-kubernetes-preserve-unknown-fields: Invalid value: true: must be false if x-kubernetes-int-or-string is true`,
+    ],
+    [
+      a({ type: 'string', not: { nullable: true, description: 'd', minLength: 1 } }),
+      `${A}.not.description: ${NOT_STRUCTURAL}; ${A}.not.nullable: Forbidden: must be false to be structural`,
+    ],
+    [
+      a({ type: 'array', items: { type: 'object' }, 'x-kubernetes-list-type': 'set' }),
+      `${A}.items.x-kubernetes-map-type: Invalid value: "null": must be atomic as item of a list with x-kubernetes-list-type=set`,
+    ],
+    [
+      a({
+        type: 'array',
+        items: { type: 'string', nullable: true },
+        'x-kubernetes-list-type': 'set',
+      }),
+      `${A}.items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is set`,
+    ],
+    [
+      a({ type: 'array', items: { type: 'string' }, 'x-kubernetes-list-map-keys': ['k'] }),
+      `${A}.x-kubernetes-list-type: Required value: must be map if x-kubernetes-list-map-keys is non-empty`,
+    ],
+    [
+      { type: 'object', properties: { kind: { type: 'string', default: 'K' } } },
+      'S.properties[kind].default: Forbidden: must not be set in top-level kind',
+    ],
+    [
+      { type: 'object', properties: { b: {}, a: { type: 'array' } }, uniqueItems: true },
+      'S.properties[a].items: Required value: must be specified; ' +
+        'S.properties[b].type: Required value: must not be empty for specified object fields; ' +
+        'S.uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
     ],
     [
       a({ type: 'array', items: { type: 'string' }, uniqueItems: true }),
@@ -55,8 +106,8 @@ describe('a schema', () => {
     [a({ type: 'string', anyOf: [{ minLength: 1 }] }), ''],
     [a({ type: 'object', oneOf: [{ required: ['x'] }, { not: { required: ['y'] } }] }), ''],
     [
-      a({ type: 'object', allOf: [{ properties: { q: { minLength: 1 } } }] }),
-      `${A}.properties[q]: Required value: because it is defined in ${A}.allOf[0].properties[q]`,
+      { type: 'object', allOf: [{ properties: { q: { minLength: 1 } } }] },
+      'S.properties[q]: Required value: because it is defined in S.allOf[0].properties[q]',
     ],
     [
       a({ 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }),
@@ -149,6 +200,24 @@ describe('rules of a schema', () => {
       /\.messageExpression: .*messageExpression must evaluate to a string$/,
     ],
     [
+      { rule: 'true', message: ' ' },
+      /\.message: Invalid value: " ": message must be non-empty if specified$/,
+    ],
+    [{ rule: 'true', message: 'a\nb' }, /\.message: .*message must not contain line breaks$/s],
+    [
+      { rule: 'true\n' + '&& true' },
+      /\.message: Required value: message must be specified if rule contains line breaks$/,
+    ],
+    [{ rule: 'true', messageExpression: ' ' }, /messageExpression must be non-empty if specified$/],
+    [
+      { rule: 'true', fieldPath: '.x' },
+      /\.fieldPath: Invalid value: "\.x": fieldPath must be a valid path$/,
+    ],
+    [
+      { rule: 'true', optionalOldSelf: true },
+      /\.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule$/,
+    ],
+    [
       { rule: 'true', reason: 'Nope' },
       /\.reason: Unsupported value: "Nope": supported values: "FieldValueDuplicate"/,
     ],
@@ -197,6 +266,55 @@ describe('a definition', () => {
   for (const [version, wanted] of rows) {
     it(wanted, () => assert.equal(errors(version), wanted));
   }
+
+  it('has fields that can be chosen by', () => {
+    const properties: Record<string, JSONSchemaProps> = {
+      s: { type: 'string' },
+      o: { type: 'object', properties: { n: { type: 'number' } } },
+      m: { type: 'object', additionalProperties: { type: 'string' } },
+    };
+    const schema = {
+      openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties } } },
+    };
+    const chosen = (...paths: string[]): string =>
+      errors({ schema, selectableFields: paths.map((jsonPath) => ({ jsonPath })) });
+    const at = 'spec.selectableFields';
+    assert.equal(chosen('.spec.s', '.spec.m.k'), '');
+    assert.equal(
+      chosen('', '.spec.z', '.spec.o.n', '.spec.s', '.spec.s', "['spec']", 'spec'),
+      [
+        `${at}[0].jsonPath: Required value`,
+        `${at}[1].jsonPath: Invalid value: ".spec.z": is an invalid path: does not refer to a valid field`,
+        `${at}[2].jsonPath: Invalid value: ".spec.o.n": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.`,
+        `${at}[4].jsonPath: Duplicate value: ".spec.s"`,
+        `${at}[5].jsonPath: Invalid value: "['spec']": is an invalid path: array notation is not allowed`,
+        `${at}[6].jsonPath: Invalid value: "spec": is an invalid path: expected [ or . but got: spec`,
+      ].join('; '),
+    );
+    const many = Array.from({ length: 9 }, (_none, i) => `.spec.m.k${i}`);
+    assert.equal(chosen(...many), `${at}: Too many: 9: must have at most 8 items`);
+  });
+
+  it('says little at the root when the status is written apart', () => {
+    const subresources = { status: {} };
+    const said = (more: JSONSchemaProps): string =>
+      errors({ subresources, schema: { openAPIV3Schema: { ...OPEN, ...more } } });
+    assert.equal(said({ description: 'd', required: ['spec'] }), '');
+    assert.match(said({ minProperties: 1 }), /openAPIV3Schema: .*: only \[Description Type /);
+  });
+
+  it('tells what is wrong in the order of its parts', () => {
+    const fields = errors(
+      { name: 'V_1', additionalPrinterColumns: [{ name: '', type: 'string', jsonPath: '.a' }] },
+      { scope: 'Nope', group: 'nodot' },
+    )
+      .split('; ')
+      .map((text) => text.split(':')[0]);
+    assert.deepEqual(fields, [
+      ...['metadata.name', 'spec.group', 'spec.scope', 'spec.versions[0].name'],
+      ...['spec.additionalPrinterColumns[0].name', 'status.storedVersions[0]'],
+    ]);
+  });
 
   it('with versions that differ names the version', () => {
     const version = (name: string, storage: boolean, schema: JSONSchemaProps) => ({

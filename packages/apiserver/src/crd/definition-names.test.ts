@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CustomResourceDefinition } from '../generated/types.ts';
-import type { Errors } from './common.ts';
-import { validateCustomResource } from './custom-resource.ts';
+import type { CustomResourceDefinition } from '@kubets/api';
+import { DEFINITION_RULES } from './definition-rules.ts';
 
 type Spec = CustomResourceDefinition['spec'];
 
@@ -13,11 +12,12 @@ const version = (name: string, o: object = {}): Spec['versions'][number] => ({
 });
 
 function said(spec: Partial<Spec>): string[] {
-  const errors: Errors = [];
   const whole = { group: 'b.c', scope: 'Cluster', names: NAMES, versions: [version('v1')] };
   const made = { ...whole, ...spec } as Spec;
   const name = `${made.names.plural}.${made.group}`;
-  validateCustomResource(errors, { metadata: { name }, spec: made });
+  const status = { storedVersions: ['v1'] };
+  const errors =
+    DEFINITION_RULES.validateCreate?.({ metadata: { name }, spec: made, status } as never) ?? [];
   return errors.map((error) => `${error.field}: ${error.detail.slice(0, 60)}`);
 }
 
