@@ -8,7 +8,7 @@ import {
   type SchedulerConfiguration,
 } from './config/configuration.ts';
 import { Scheduler } from './host/scheduler.ts';
-import { instrument } from './runtime/instrument.ts';
+import { instrument, stateOf } from './runtime/instrument.ts';
 
 /** What a file of the stock scheduler's kind said. */
 const said: { configuration?: SchedulerConfiguration } = {};
@@ -68,7 +68,7 @@ await runMain({
       return events;
     };
     const { profiles, backoff, volumeWaitMs } = said.configuration ?? {};
-    const scheduler = new Scheduler({
+    const scheduler: Scheduler = new Scheduler({
       ...(profiles && { profiles }),
       ...(backoff && { backoff }),
       ...(volumeWaitMs !== undefined && { volumeWaitMs }),
@@ -77,7 +77,7 @@ await runMain({
       clock,
       random,
       log,
-      onAttempt: instrument(ctx.metrics, () => scheduler.queue.counts),
+      figures: instrument(ctx.metrics, () => stateOf(scheduler)),
     });
     scheduler.start();
     ctx.onShutdown('scheduler', () => scheduler.stop());

@@ -9,6 +9,14 @@ import type { Diagnosis } from '../ports.ts';
 import type { ConditionWriter } from './condition-writer.ts';
 import type { Profiles } from './profiles.ts';
 
+/** Told of tries to make room. */
+export interface PreemptionFigures {
+  /** @param found whether pods could be told to go */
+  triedToMakeRoom(profile: string, tookMs: number, found: boolean): void;
+  /** So many pods are told to go. */
+  madeRoom(victims: number): void;
+}
+
 export interface PreemptorOptions {
   readonly pods: ResourceApi<Pod>;
   readonly state: ClusterState;
@@ -20,6 +28,7 @@ export interface PreemptorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly figures?: PreemptionFigures;
 }
 
 const timeText = (epochMs: number): string =>
@@ -54,9 +63,13 @@ export class Preemptor {
     if (known === undefined) return 'not tried, since disruption budgets are not known yet.';
     const all = known.map(budgetOf);
     const effort = profile.args.preemption;
+    const { clock, figures } = this.#options;
+    const startMs = clock.monotonicMs();
     const result = findPreemption({
       ...{ pod, diagnosis, state, core, budgets: all, random, effort },
     });
+    const tookMs = clock.monotonicMs() - startMs;
+    figures?.triedToMakeRoom(profile.name, tookMs, result.outcome !== 'none');
     if (result.outcome === 'none') {
       nominations.delete(pod.uid);
       return result.message;
@@ -66,7 +79,8 @@ export class Preemptor {
   }
 
   #carryOut(pod: PodInfo, { node, victims }: Candidate): void {
-    const { nominations, conditions, log } = this.#options;
+    const { nominations, conditions, log, figures } = this.#options;
+    figures?.madeRoom(victims.length);
     for (const other of nominations.on(node)) {
       if (other.priority >= pod.priority) continue;
       nominations.delete(other.uid);

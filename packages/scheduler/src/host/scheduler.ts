@@ -12,13 +12,34 @@ import { type BackoffMs, type QueuedPod, SchedulingQueue } from '../queue/schedu
 import { ClusterFeed } from './cluster-feed.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { defaultSelector } from './default-selector.ts';
-import { Preemptor } from './preemptor.ts';
+import { type PreemptionFigures, Preemptor } from './preemptor.ts';
 import { Profiles } from './profiles.ts';
 import { type Reservation, VolumeBinder } from './volume-binder.ts';
 import { Watched } from './watched.ts';
 
 /** What became of a try. */
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
+
+/** How a try went. Times are milliseconds. */
+export interface Attempt {
+  /** The profile that placed the pod, or tried to. */
+  readonly profile: string;
+  readonly tookMs: number;
+  /** How long the binding took; absent when there was none. */
+  readonly bindMs?: number;
+  /** Tries of this pod so far, this one included. */
+  readonly attempts: number;
+  readonly sinceAddedMs: number;
+}
+
+/** Told of what a scheduler does. */
+export interface SchedulerFigures extends PreemptionFigures {
+  attempt(result: AttemptResult, attempt: Attempt): void;
+  /** A node was looked for. */
+  decided(tookMs: number): void;
+  /** A pod came to wait in a queue. */
+  incoming(queue: string, event: string): void;
+}
 
 export interface SchedulerOptions {
   readonly api: Api;
@@ -32,8 +53,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Told about every try, with its time in milliseconds. */
-  readonly onAttempt?: (result: AttemptResult, ms: number) => void;
+  /** Told of every try and what leads to it; absent: nobody is. */
+  readonly figures?: SchedulerFigures;
 }
 
 /** Places pods on nodes, as long as it leads. It follows the cluster all the time, so that leading can begin at once. */
@@ -57,7 +78,11 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     const { api, clock, random, log } = options;
     this.#options = options;
-    this.queue = new SchedulingQueue(clock, options.backoff);
+    const { figures, backoff } = options;
+    this.queue = new SchedulingQueue(clock, {
+      ...(backoff && { backoff }),
+      ...(figures && { onIncoming: (queue, event) => figures.incoming(queue, event) }),
+    });
     this.watched = new Watched(options);
     this.#profiles = new Profiles({
       profiles: options.profiles ?? [DEFAULT_PROFILE],
@@ -145,9 +170,10 @@ export class Scheduler {
   }
 
   #place(pod: QueuedPod): void {
-    const { clock, onAttempt } = this.#options;
+    const { clock, figures } = this.#options;
     const startMs = clock.monotonicMs();
     const decision = this.#profiles.of(pod.info).core.decide(pod.info);
+    figures?.decided(clock.monotonicMs() - startMs);
     if (decision.outcome === 'placed') {
       this.#nominations.delete(pod.info.uid);
       const volumes = this.#volumes.reserve(pod.info, decision.node);
@@ -157,7 +183,7 @@ export class Scheduler {
       return;
     }
     this.#refuse(pod, decision.diagnosis);
-    onAttempt?.('unschedulable', clock.monotonicMs() - startMs);
+    this.#note('unschedulable', pod, startMs);
   }
 
   #refuse(pod: QueuedPod, diagnosis: Diagnosis): void {
@@ -175,7 +201,7 @@ export class Scheduler {
       await this.#volumes.carryOut(volumes);
     } catch (error) {
       await this.#onBindingFailed(pod, error);
-      this.#options.onAttempt?.('error', this.#options.clock.monotonicMs() - startMs);
+      this.#note('error', pod, startMs);
       this.#kick();
       return;
     }
@@ -183,9 +209,10 @@ export class Scheduler {
   }
 
   async #bind(pod: QueuedPod, node: string, startMs: number): Promise<void> {
-    const { clock, onAttempt } = this.#options;
+    const { clock } = this.#options;
     const { info } = pod;
     const { events } = this.#profiles.of(info);
+    const bindStartMs = clock.monotonicMs();
     this.#inFlight += 1;
     try {
       const { namespace, name, uid } = info;
@@ -199,13 +226,24 @@ export class Scheduler {
       this.queue.delete(info.key);
       const message = `Successfully assigned ${info.key} to ${node}`;
       events.event(subject(info), 'Normal', 'Scheduled', message);
-      onAttempt?.('scheduled', clock.monotonicMs() - startMs);
+      this.#note('scheduled', pod, startMs, bindStartMs);
     } catch (error) {
       await this.#onBindingFailed(pod, error);
-      onAttempt?.('error', clock.monotonicMs() - startMs);
+      this.#note('error', pod, startMs, bindStartMs);
     }
     this.#inFlight -= 1;
     this.#kick();
+  }
+
+  #note(result: AttemptResult, pod: QueuedPod, startMs: number, bindStartMs?: number): void {
+    const { clock, figures } = this.#options;
+    if (figures === undefined) return;
+    const nowMs = clock.monotonicMs();
+    figures.attempt(result, {
+      profile: this.#profiles.of(pod.info).profile.name,
+      ...{ tookMs: nowMs - startMs, attempts: pod.attempts, sinceAddedMs: nowMs - pod.addedMs },
+      ...(bindStartMs !== undefined && { bindMs: nowMs - bindStartMs }),
+    });
   }
 
   /** The answer was no, or there was none: the pod's own state tells whether it has a node. */

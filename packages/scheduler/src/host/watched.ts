@@ -112,6 +112,13 @@ export class Watched implements WorkloadLookup {
     return this.#controllers.get(key);
   }
 
+  /** Pods that something else holds back from being placed. */
+  gatedCount(): number {
+    const isGated = ({ spec }: Pod): boolean =>
+      (spec?.schedulingGates ?? []).length > 0 && !spec?.nodeName;
+    return this.pods.list().filter(isGated).length;
+  }
+
   /** Undefined while they are not known: placing pods does not wait for them. */
   budgets(): readonly PodDisruptionBudget[] | undefined {
     return this.#budgets.synced() ? this.#budgets.list() : undefined;

@@ -26,6 +26,8 @@ function goesBefore(left: QueuedPod, right: QueuedPod): boolean {
 }
 
 const MAX_DOUBLINGS = 10;
+/** Why pods come to wait after a try. */
+const FAILED = 'ScheduleAttemptFailure';
 
 /** The wait of a pod after its first failed try, and the longest. */
 export interface BackoffMs {
@@ -37,6 +39,12 @@ function backoffEndMs({ attempts, triedMs }: QueuedPod, { initial, max }: Backof
   if (attempts === 0) return triedMs;
   const waitMs = initial * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS);
   return triedMs + Math.min(max, waitMs);
+}
+
+export interface QueueOptions {
+  readonly backoff?: BackoffMs;
+  /** Told of every pod that comes into a queue, and why. */
+  readonly onIncoming?: (queue: string, event: string) => void;
 }
 
 /**
@@ -51,11 +59,13 @@ export class SchedulingQueue {
   readonly #active = new Heap<QueuedPod>(goesBefore);
   readonly #backoff = new Set<QueuedPod>();
   readonly #unschedulable = new Set<QueuedPod>();
+  readonly #onIncoming: ((queue: string, event: string) => void) | undefined;
   #activeCount = 0;
 
-  constructor(clock: Clock, backoff: BackoffMs = POD_BACKOFF_MS) {
+  constructor(clock: Clock, { backoff = POD_BACKOFF_MS, onIncoming }: QueueOptions = {}) {
     this.#clock = clock;
     this.#backoffMs = backoff;
+    this.#onIncoming = onIncoming;
   }
 
   get counts(): { active: number; backoff: number; unschedulable: number } {
@@ -63,12 +73,17 @@ export class SchedulingQueue {
     return { active: this.#activeCount, backoff, unschedulable };
   }
 
+  /** Pods that wait for a change. */
+  rejected(): Iterable<QueuedPod> {
+    return this.#unschedulable;
+  }
+
   /** A new pod, or one whose spec or labels changed: to be tried at once. */
   add(info: PodInfo): void {
     const known = this.#pods.get(info.key);
     if (known !== undefined && known.info.uid === info.uid) {
       known.info = info;
-      if (known.place === 'unschedulable') this.#wake(known);
+      if (known.place === 'unschedulable') this.#wake(known, 'PodUpdate');
       return;
     }
     this.delete(info.key);
@@ -82,7 +97,7 @@ export class SchedulingQueue {
       place: 'out',
     };
     this.#pods.set(info.key, pod);
-    this.#move(pod, 'active');
+    this.#move(pod, 'active', 'PodAdd');
   }
 
   /** The pod as it is now, where nothing changed that scheduling looks at. */
@@ -118,19 +133,19 @@ export class SchedulingQueue {
     if (this.#pods.get(pod.info.key) !== pod) return;
     pod.triedMs = this.#clock.monotonicMs();
     pod.rejectedBy = rejectedBy;
-    this.#move(pod, 'unschedulable');
+    this.#move(pod, 'unschedulable', FAILED);
   }
 
   /** The try ended with a failure of something else: again, later. */
   retry(pod: QueuedPod): void {
     if (this.#pods.get(pod.info.key) !== pod) return;
     pod.triedMs = this.#clock.monotonicMs();
-    this.#move(pod, 'backoff');
+    this.#move(pod, 'backoff', FAILED);
   }
 
   /** Something changed: pods it could help are tried again, once their backoff is over. */
   wake(helps: (pod: QueuedPod) => boolean): void {
-    for (const pod of [...this.#unschedulable]) if (helps(pod)) this.#wake(pod);
+    for (const pod of [...this.#unschedulable]) if (helps(pod)) this.#wake(pod, 'ClusterChange');
   }
 
   /** Moves on whatever's time has come. @returns whether a pod became active */
@@ -138,21 +153,24 @@ export class SchedulingQueue {
     const nowMs = this.#clock.monotonicMs();
     const before = this.#activeCount;
     for (const pod of [...this.#unschedulable]) {
-      if (nowMs - pod.triedMs >= UNSCHEDULABLE_FLUSH_MS) this.#move(pod, 'active');
+      if (nowMs - pod.triedMs < UNSCHEDULABLE_FLUSH_MS) continue;
+      this.#move(pod, 'active', 'UnschedulableTimeout');
     }
     for (const pod of [...this.#backoff]) {
-      if (backoffEndMs(pod, this.#backoffMs) <= nowMs) this.#move(pod, 'active');
+      if (backoffEndMs(pod, this.#backoffMs) > nowMs) continue;
+      this.#move(pod, 'active', 'BackoffComplete');
     }
     return this.#activeCount > before;
   }
 
-  #wake(pod: QueuedPod): void {
+  #wake(pod: QueuedPod, event: string): void {
     const over = backoffEndMs(pod, this.#backoffMs) <= this.#clock.monotonicMs();
-    this.#move(pod, over ? 'active' : 'backoff');
+    this.#move(pod, over ? 'active' : 'backoff', event);
   }
 
-  #move(pod: QueuedPod, place: Place): void {
+  #move(pod: QueuedPod, place: Place, event = ''): void {
     if (pod.place === place) return;
+    if (place !== 'out') this.#onIncoming?.(place, event);
     if (pod.place === 'active') this.#activeCount -= 1;
     this.#backoff.delete(pod);
     this.#unschedulable.delete(pod);

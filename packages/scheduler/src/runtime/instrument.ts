@@ -1,41 +1,166 @@
-import type { Metrics } from '@kubets/platform';
-import { Counter, Gauge, Histogram } from 'prom-client';
-import type { AttemptResult } from '../host/scheduler.ts';
+import {
+  CounterTable,
+  exponentialBounds,
+  HistogramTable,
+  type Metrics,
+  type Reading,
+  readFamily,
+  type Spread,
+  type Tally,
+} from '@kubets/platform';
+import { DEFAULT_PROFILE_NAME } from '../config/profile.ts';
+import type { AttemptResult, Scheduler, SchedulerFigures } from '../host/scheduler.ts';
+import type { QueuedPod } from '../queue/scheduling-queue.ts';
 
 const MS_PER_S = 1_000;
+/** Tries from here on are told together. */
+const MANY_ATTEMPTS = 15;
+const ATTEMPT_SECONDS = exponentialBounds(0.001, 2, 15);
+
+/** What is read of a scheduler when somebody asks. */
+export interface SchedulerState {
+  readonly queue: Readonly<Record<'active' | 'backoff' | 'unschedulable' | 'gated', number>>;
+  readonly nodes: number;
+  readonly pods: number;
+  /** Pods that found no place. */
+  readonly rejected: Iterable<Pick<QueuedPod, 'info' | 'rejectedBy'>>;
+}
+
+/** What a scheduler is like now. */
+export const stateOf = ({ queue, state, watched }: Scheduler): SchedulerState => ({
+  queue: { ...queue.counts, gated: watched.gatedCount() },
+  nodes: state.nodeCount,
+  pods: state.podCount,
+  rejected: queue.rejected(),
+});
 
 /**
  * The scheduler's metrics, under the stock names.
- * @returns to be told about every try
+ * @returns to be told of what it does
  */
-export function instrument(
-  metrics: Metrics,
-  counts: () => Readonly<Record<string, number>>,
-): (result: AttemptResult, ms: number) => void {
-  const attempts = new Counter({
-    name: 'scheduler_schedule_attempts_total',
-    help: 'Tries to place a pod, by result',
-    labelNames: ['result'],
-    registers: [metrics],
+export function instrument(metrics: Metrics, state: () => SchedulerState): SchedulerFigures {
+  const table = <const L extends readonly string[]>(name: string, help: string, labels: L) => ({
+    ...{ registry: metrics, help, labels },
+    name: `scheduler_${name}`,
   });
-  const duration = new Histogram({
-    name: 'scheduler_scheduling_attempt_duration_seconds',
-    help: 'Time of a try, binding included',
-    labelNames: ['result'],
-    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 10],
-    registers: [metrics],
+  showState(metrics, state);
+  const attempts = new CounterTable(
+    table('schedule_attempts_total', 'Tries to place a pod', ['result', 'profile'] as const),
+  );
+  const attempt = new HistogramTable({
+    ...table('scheduling_attempt_duration_seconds', 'Time of a try, binding included', [
+      ...(['result', 'profile'] as const),
+    ] as const),
+    bounds: ATTEMPT_SECONDS,
   });
-  new Gauge({
+  const sli = new HistogramTable({
+    ...table('pod_scheduling_sli_duration_seconds', 'Time from the queue to a node, by tries', [
+      'attempts',
+    ] as const),
+    bounds: exponentialBounds(0.01, 2, 20),
+  });
+  const single = (name: string, help: string, bounds: readonly number[]): Spread =>
+    new HistogramTable({ ...table(name, help, [] as const), bounds }).at();
+  const needed = single('pod_scheduling_attempts', 'Tries it took', exponentialBounds(1, 2, 5));
+  const algorithm = 'scheduling_algorithm_duration_seconds';
+  const decided = single(algorithm, 'Time to find a node', ATTEMPT_SECONDS);
+  const victims = single('preemption_victims', 'Pods told to go', exponentialBounds(1, 2, 7));
+  const points = new HistogramTable({
+    ...table('framework_extension_point_duration_seconds', 'Time of a step of scheduling', [
+      ...(['extension_point', 'status', 'profile'] as const),
+    ] as const),
+    bounds: exponentialBounds(0.0001, 2, 12),
+  });
+  const preemptions = new CounterTable(
+    table('preemption_attempts_total', 'Tries to make room', [] as const),
+  ).at();
+  const incoming = new CounterTable(
+    table('queue_incoming_pods_total', 'Pods that came into a queue', ['queue', 'event'] as const),
+  );
+  const arrivals = new Map<string, Tally>();
+  const known = new Map<string, { total: Tally; took: Spread; bind: Spread }>();
+  const cellsOf = (result: AttemptResult, profile: string) => {
+    const key = `${result}/${profile}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const status = result === 'scheduled' ? 'Success' : 'Error';
+    const made = {
+      total: attempts.at(result, profile),
+      took: attempt.at(result, profile),
+      bind: points.at('Bind', status, profile),
+    };
+    known.set(key, made);
+    return made;
+  };
+  return {
+    attempt(result, { profile, tookMs, bindMs, attempts: tries, sinceAddedMs }) {
+      const { total, took, bind } = cellsOf(result, profile);
+      total.inc();
+      took.observe(tookMs / MS_PER_S);
+      if (bindMs !== undefined) bind.observe(bindMs / MS_PER_S);
+      if (result !== 'scheduled') return;
+      needed.observe(tries);
+      sli
+        .at(tries < MANY_ATTEMPTS ? String(tries) : `${MANY_ATTEMPTS}+`)
+        .observe(sinceAddedMs / MS_PER_S);
+    },
+    decided: (ms) => decided.observe(ms / MS_PER_S),
+    triedToMakeRoom(profile, ms, found) {
+      preemptions.inc();
+      const status = found ? 'Success' : 'Unschedulable';
+      points.at('PostFilter', status, profile).observe(ms / MS_PER_S);
+    },
+    madeRoom: (count) => victims.observe(count),
+    incoming(queue, event) {
+      const key = `${queue}/${event}`;
+      const tally = arrivals.get(key) ?? incoming.at(queue, event);
+      arrivals.set(key, tally);
+      tally.inc();
+    },
+  };
+}
+
+function showState(registry: Metrics, state: () => SchedulerState): void {
+  readFamily({
+    registry,
     name: 'scheduler_pending_pods',
     help: 'Pods without a node, by the queue they wait in',
-    labelNames: ['queue'],
-    registers: [metrics],
-    collect() {
-      for (const [queue, count] of Object.entries(counts())) this.set({ queue }, count);
+    labels: ['queue'],
+    *read() {
+      for (const [queue, value] of Object.entries(state().queue)) yield { labels: [queue], value };
     },
   });
-  return (result, ms) => {
-    attempts.inc({ result });
-    duration.observe({ result }, ms / MS_PER_S);
-  };
+  readFamily({
+    registry,
+    name: 'scheduler_scheduler_cache_size',
+    help: 'Nodes and pods that are known',
+    labels: ['type'],
+    *read() {
+      const { nodes, pods } = state();
+      yield { labels: ['nodes'], value: nodes };
+      yield { labels: ['pods'], value: pods };
+    },
+  });
+  readFamily({
+    registry,
+    name: 'scheduler_unschedulable_pods',
+    help: 'Pods that found no place, by what said no',
+    labels: ['plugin', 'profile'],
+    read: () => rejections(state().rejected),
+  });
+}
+
+function* rejections(
+  rejected: SchedulerState['rejected'],
+): Iterable<Reading<readonly ['plugin', 'profile']>> {
+  const counts = new Map<string, Map<string, number>>();
+  for (const { info, rejectedBy } of rejected) {
+    const profile = info.pod.spec?.schedulerName ?? DEFAULT_PROFILE_NAME;
+    const ofProfile = counts.get(profile) ?? new Map<string, number>();
+    counts.set(profile, ofProfile);
+    for (const plugin of rejectedBy) ofProfile.set(plugin, (ofProfile.get(plugin) ?? 0) + 1);
+  }
+  for (const [profile, ofProfile] of counts) {
+    for (const [plugin, value] of ofProfile) yield { labels: [plugin, profile], value };
+  }
 }

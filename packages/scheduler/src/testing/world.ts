@@ -1,9 +1,10 @@
 /** A scheduler on an API in memory, for tests. */
 import type { Event, Node, Pod } from '@kubets/api';
 import { EventRecorder, FakeApi } from '@kubets/client';
-import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
+import { ManualClock, Metrics, seededRandom, silentLogger } from '@kubets/platform';
 import type { Profile } from '../config/profile.ts';
 import { Scheduler } from '../host/scheduler.ts';
+import { instrument, stateOf } from '../runtime/instrument.ts';
 import { type PodDraft, testPod } from './builders.ts';
 
 export class World {
@@ -11,6 +12,7 @@ export class World {
   readonly api = new FakeApi({ clock: this.clock, gracefulPods: true });
   readonly pods = this.api.resource<Pod>('v1', 'pods');
   readonly nodes = this.api.resource<Node>('v1', 'nodes');
+  readonly metrics = new Metrics();
   readonly scheduler: Scheduler;
   readonly leading = new AbortController();
 
@@ -22,6 +24,7 @@ export class World {
       ...{ api, clock, log, random: seededRandom(1) },
       recorder: (component) => new EventRecorder({ api, component, clock, log }),
       ...(profiles && { profiles }),
+      figures: instrument(this.metrics, () => stateOf(this.scheduler)),
     });
   }
 
