@@ -137,7 +137,7 @@ await runMain({
       clock,
       random,
       log,
-      onSync: instrument(ctx.metrics),
+      figures: instrument(ctx.metrics, { mode: backend.mode, now: () => clock.now() }),
     });
     ctx.onShutdown('rules', async () => {
       await proxier.stop();

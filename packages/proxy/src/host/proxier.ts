@@ -19,6 +19,16 @@ import type { Backend } from '../ports.ts';
 /** Services handled by somebody else, and those without a virtual address. */
 const SELECTOR = '!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name';
 
+/** Told of what a proxier does. */
+export interface ProxierFigures {
+  /** Something changed that rules are made of. */
+  changed(what: 'services' | 'endpoints'): void;
+  /** A load of what has changed until now begins. */
+  begun(): void;
+  /** A load has ended. @param load.full whether it was one of all rules */
+  synced(load: { readonly ok: boolean; readonly tookMs: number; readonly full: boolean }): void;
+}
+
 export interface ProxierOptions {
   readonly api: Api;
   readonly backend: Backend;
@@ -30,8 +40,8 @@ export interface ProxierOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Told about every load, with its time in milliseconds. */
-  readonly onSync?: (ok: boolean, ms: number) => void;
+  /** Absent: nobody is told. */
+  readonly figures?: ProxierFigures;
 }
 
 /** Follows services and endpoints, and brings every change into force: soon, together, and again when it failed. */
@@ -67,9 +77,15 @@ export class Proxier {
 
   start(): void {
     const changed = (): void => this.#schedule(this.#lastMs + MIN_SYNC_MS);
-    const handlers = { add: changed, update: changed, delete: changed };
-    this.#services.on(handlers);
-    this.#slices.on(handlers);
+    const on = (what: 'services' | 'endpoints') => {
+      const noted = (): void => {
+        this.#options.figures?.changed(what);
+        changed();
+      };
+      return { add: noted, update: noted, delete: noted };
+    };
+    this.#services.on(on('services'));
+    this.#slices.on(on('endpoints'));
     this.#services.start();
     this.#slices.start();
     void Promise.all([this.#services.whenSynced(), this.#slices.whenSynced()]).then(changed);
@@ -120,11 +136,12 @@ export class Proxier {
 
   /** @returns when to sync again at the latest */
   async #sync(): Promise<number> {
-    const { clock, log, backend, announcer, health, onSync, nodeName } = this.#options;
+    const { clock, log, backend, announcer, health, figures, nodeName } = this.#options;
     const startMs = clock.monotonicMs();
     let nextMs = startMs + FULL_SYNC_MS;
     // Before both lists are in, services would seem to have no endpoints.
     if (this.#services.synced() && this.#slices.synced()) {
+      figures?.begun();
       const full = startMs - this.#lastFullMs >= FULL_SYNC_MS;
       const ports = servicePorts(this.#services.list(), this.#slices.list(), nodeName);
       const told = healthPorts(this.#services.list(), this.#slices.list(), nodeName);
@@ -138,7 +155,7 @@ export class Proxier {
         this.#problem = undefined;
         this.#failingSinceMs = undefined;
         this.#first.resolve();
-        onSync?.(true, clock.monotonicMs() - startMs);
+        figures?.synced({ ok: true, tookMs: clock.monotonicMs() - startMs, full });
         log.debug({ ports: ports.length, full }, 'rules in force');
       } catch (error) {
         this.#problem = errorMessage(error);
@@ -146,7 +163,7 @@ export class Proxier {
         log.error({ err: error }, 'rules could not be loaded; trying again');
         this.#lastFullMs = Number.NEGATIVE_INFINITY;
         nextMs = clock.monotonicMs() + this.#backoff.nextMs();
-        onSync?.(false, clock.monotonicMs() - startMs);
+        figures?.synced({ ok: false, tookMs: clock.monotonicMs() - startMs, full });
       }
     }
     return nextMs;
