@@ -34,64 +34,87 @@ export const stateOf = ({ queue, state, watched }: Scheduler): SchedulerState =>
   rejected: queue.rejected(),
 });
 
+/** Everything that is counted while it works. */
+function tablesOf(metrics: Metrics) {
+  const table = <const L extends readonly string[]>(name: string, help: string, labels: L) => ({
+    ...{ registry: metrics, help, labels },
+    name: `scheduler_${name}`,
+  });
+  const byProfile = ['result', 'profile'] as const;
+  const step = ['extension_point', 'status', 'profile'] as const;
+  const single = (name: string, help: string, bounds: readonly number[]): Spread =>
+    new HistogramTable({ ...table(name, help, [] as const), bounds }).at();
+  return {
+    attempts: new CounterTable(table('schedule_attempts_total', 'Tries to place a pod', byProfile)),
+    attempt: new HistogramTable({
+      ...table('scheduling_attempt_duration_seconds', 'Time of a try, with binding', byProfile),
+      bounds: ATTEMPT_SECONDS,
+    }),
+    sli: new HistogramTable({
+      ...table('pod_scheduling_sli_duration_seconds', 'Time from the queue to a node, by tries', [
+        'attempts',
+      ] as const),
+      bounds: exponentialBounds(0.01, 2, 20),
+    }),
+    needed: single('pod_scheduling_attempts', 'Tries it took', exponentialBounds(1, 2, 5)),
+    decided: single(
+      'scheduling_algorithm_duration_seconds',
+      'Time to find a node',
+      ATTEMPT_SECONDS,
+    ),
+    victims: single('preemption_victims', 'Pods told to go', exponentialBounds(1, 2, 7)),
+    points: new HistogramTable({
+      ...table('framework_extension_point_duration_seconds', 'Time of a step of scheduling', step),
+      bounds: exponentialBounds(0.0001, 2, 12),
+    }),
+    preemptions: new CounterTable(
+      table('preemption_attempts_total', 'Tries to make room', [] as const),
+    ).at(),
+    incoming: new CounterTable(
+      table('queue_incoming_pods_total', 'Pods that came into a queue', [
+        'queue',
+        'event',
+      ] as const),
+    ),
+  };
+}
+
+type Tables = ReturnType<typeof tablesOf>;
+
+/** The cells of one result in one profile. */
+interface Cells {
+  readonly total: Tally;
+  readonly took: Spread;
+  readonly bind: Spread;
+}
+
+/** Looks the cells of tries up, once. */
+function cellsBy({ attempts, attempt, points }: Tables) {
+  const known = new Map<string, Cells>();
+  return (result: AttemptResult, profile: string): Cells => {
+    const key = `${result}/${profile}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const made = {
+      total: attempts.at(result, profile),
+      took: attempt.at(result, profile),
+      bind: points.at('Bind', result === 'scheduled' ? 'Success' : 'Error', profile),
+    };
+    known.set(key, made);
+    return made;
+  };
+}
+
 /**
  * The scheduler's metrics, under the stock names.
  * @returns to be told of what it does
  */
 export function instrument(metrics: Metrics, state: () => SchedulerState): SchedulerFigures {
-  const table = <const L extends readonly string[]>(name: string, help: string, labels: L) => ({
-    ...{ registry: metrics, help, labels },
-    name: `scheduler_${name}`,
-  });
+  const tables = tablesOf(metrics);
+  const { sli, needed, decided, victims, points, preemptions, incoming } = tables;
   showState(metrics, state);
-  const attempts = new CounterTable(
-    table('schedule_attempts_total', 'Tries to place a pod', ['result', 'profile'] as const),
-  );
-  const attempt = new HistogramTable({
-    ...table('scheduling_attempt_duration_seconds', 'Time of a try, binding included', [
-      ...(['result', 'profile'] as const),
-    ] as const),
-    bounds: ATTEMPT_SECONDS,
-  });
-  const sli = new HistogramTable({
-    ...table('pod_scheduling_sli_duration_seconds', 'Time from the queue to a node, by tries', [
-      'attempts',
-    ] as const),
-    bounds: exponentialBounds(0.01, 2, 20),
-  });
-  const single = (name: string, help: string, bounds: readonly number[]): Spread =>
-    new HistogramTable({ ...table(name, help, [] as const), bounds }).at();
-  const needed = single('pod_scheduling_attempts', 'Tries it took', exponentialBounds(1, 2, 5));
-  const algorithm = 'scheduling_algorithm_duration_seconds';
-  const decided = single(algorithm, 'Time to find a node', ATTEMPT_SECONDS);
-  const victims = single('preemption_victims', 'Pods told to go', exponentialBounds(1, 2, 7));
-  const points = new HistogramTable({
-    ...table('framework_extension_point_duration_seconds', 'Time of a step of scheduling', [
-      ...(['extension_point', 'status', 'profile'] as const),
-    ] as const),
-    bounds: exponentialBounds(0.0001, 2, 12),
-  });
-  const preemptions = new CounterTable(
-    table('preemption_attempts_total', 'Tries to make room', [] as const),
-  ).at();
-  const incoming = new CounterTable(
-    table('queue_incoming_pods_total', 'Pods that came into a queue', ['queue', 'event'] as const),
-  );
   const arrivals = new Map<string, Tally>();
-  const known = new Map<string, { total: Tally; took: Spread; bind: Spread }>();
-  const cellsOf = (result: AttemptResult, profile: string) => {
-    const key = `${result}/${profile}`;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const status = result === 'scheduled' ? 'Success' : 'Error';
-    const made = {
-      total: attempts.at(result, profile),
-      took: attempt.at(result, profile),
-      bind: points.at('Bind', status, profile),
-    };
-    known.set(key, made);
-    return made;
-  };
+  const cellsOf = cellsBy(tables);
   return {
     attempt(result, { profile, tookMs, bindMs, attempts: tries, sinceAddedMs }) {
       const { total, took, bind } = cellsOf(result, profile);
@@ -100,9 +123,8 @@ export function instrument(metrics: Metrics, state: () => SchedulerState): Sched
       if (bindMs !== undefined) bind.observe(bindMs / MS_PER_S);
       if (result !== 'scheduled') return;
       needed.observe(tries);
-      sli
-        .at(tries < MANY_ATTEMPTS ? String(tries) : `${MANY_ATTEMPTS}+`)
-        .observe(sinceAddedMs / MS_PER_S);
+      const shown = tries < MANY_ATTEMPTS ? String(tries) : `${MANY_ATTEMPTS}+`;
+      sli.at(shown).observe(sinceAddedMs / MS_PER_S);
     },
     decided: (ms) => decided.observe(ms / MS_PER_S),
     triedToMakeRoom(profile, ms, found) {
