@@ -39,8 +39,7 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
       if (first !== 'api' && first !== 'apis') return undefined;
       if (rest.length === 0) {
         // Upstream's aggregator answers `/apis` whatever the method; `/api` is a route of its own.
-        const isRead = request.method === 'GET' || request.method === 'HEAD';
-        if (first === 'api' && !isRead) throw methodNotAllowed();
+        if (first === 'api' && request.method !== 'GET') throw methodNotAllowed();
         return root(request, first);
       }
       if (first === 'api')
@@ -62,7 +61,7 @@ function version(
 ): PathResponse | undefined {
   const { method } = request;
   const list = source.resourceList(group, name);
-  if (list && method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+  if (list && method !== 'GET') throw methodNotAllowed();
   if (list) return jsonResponse(request, list);
   if (group === '' || source.group(group)) throw pathNotFound();
   return undefined;

@@ -1,6 +1,12 @@
+import { methodNotAllowed } from '@kubets/api';
 import { jsonWebKeySet, type VerifyingKey } from '../auth/keys.ts';
 import type { PathHandler } from '../ports.ts';
 import { withoutSlash } from './document.ts';
+
+const PATHS: ReadonlySet<string> = new Set([
+  '/.well-known/openid-configuration',
+  '/openid/v1/jwks',
+]);
 
 /** Lets others verify service-account tokens: the issuer's metadata and its public keys. */
 export function openIdPaths(o: {
@@ -20,8 +26,9 @@ export function openIdPaths(o: {
   const cached = { 'cache-control': 'public, max-age=3600' };
   return {
     name: 'openid',
-    async handle({ info }) {
+    async handle({ info, method }) {
       const path = withoutSlash(info.path);
+      if (PATHS.has(path) && method !== 'GET') throw methodNotAllowed();
       if (path === '/.well-known/openid-configuration') {
         const headers = { ...cached, 'content-type': 'application/json' };
         return { status: 200, headers, body: configuration };

@@ -17,7 +17,7 @@ export function versionPath(info: object): PathHandler {
     name: 'version',
     async handle({ info: { path }, method }) {
       if (withoutSlash(path) !== '/version') return undefined;
-      if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+      if (method !== 'GET') throw methodNotAllowed();
       return prettyResponse(info);
     },
   };

@@ -23,7 +23,7 @@ export async function createBinding(
   binding: KubeObject,
   ctx: WriteContext,
 ): Promise<KubeObject> {
-  if (binding.metadata.name && binding.metadata.name !== target.name) {
+  if ((binding.metadata.name ?? '') !== target.name) {
     throw badRequest('name in URL does not match name in Binding object');
   }
   const place = { ...target, subresource: 'binding' };

@@ -56,7 +56,7 @@ export async function evictPod(
   ctx: WriteContext,
 ): Promise<KubeObject> {
   const { metadata, deleteOptions = {} } = eviction as Eviction;
-  if (metadata.name && metadata.name !== target.name) {
+  if ((metadata.name ?? '') !== target.name) {
     throw badRequest('name in URL does not match name in Eviction object');
   }
   const dryRun = ctx.dryRun || (deleteOptions.dryRun ?? []).length > 0;

@@ -38,6 +38,7 @@ import type { Peers } from './peer.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceHandler } from './resource-handler.ts';
 import { sendError, statusOf } from './respond.ts';
+import { checkRoute } from './routes.ts';
 import { checkUrlTimeout } from './url-timeout.ts';
 import { serveVirtual } from './virtual-handler.ts';
 
@@ -236,12 +237,16 @@ export class RestHandler {
     if (!info.isResourceRequest) return this.#path(admitted, request, response);
     const { signal, kinds, virtuals } = this.#o;
     const stream = this.#streamOf(info);
+    const def = kinds.forResource(gvrOf(info));
+    if (def !== undefined && def.rules?.unstructured !== true) {
+      const method = request.method ?? 'GET';
+      checkRoute(def, { info, method, isStream: stream !== undefined });
+    }
     if (stream !== undefined) {
       const either = AbortSignal.any([signal, goneSignal(response)]);
       return stream.handle({ info, user, query, request, signal: either }, response);
     }
     const virtual = virtuals.find((each) => isFor(each, info));
-    const def = kinds.forResource(gvrOf(info));
     const representation = representationOf(request.headers.accept, {
       ...tastesOf(request, query),
       stream: virtual === undefined && info.verb === 'watch',

@@ -19,9 +19,21 @@ export function podSessions(store: ResourceStore, client: KubeletClient): Stream
     group: '',
     resource: 'pods',
     subresource: session,
-    handle: () => Promise.reject(badRequest('Upgrade request required')),
+    handle: (stream) => refusePlain(session, stream, store),
     upgrade: (stream, socket, head) => open(session, { stream, socket, head }, { store, client }),
   }));
+}
+
+/** Without an upgrade there is no session; what else would be wrong is told first. @throws ApiError always */
+async function refusePlain(
+  session: Session,
+  { info, query }: StreamRequest,
+  store: ResourceStore,
+): Promise<never> {
+  const pod = await findPod(store, info.namespace, info.name);
+  sessionPath(session, pod, query);
+  await kubeletOfPod(store, pod);
+  throw badRequest('Upgrade request required');
 }
 
 async function open(
