@@ -524,6 +524,11 @@ describe('nodes', () => {
     await taint(false);
     await pass(60, ['n']);
     assert.deepEqual(cluster.names('pods'), ['bearing']);
+    const told = cluster.events().filter((event) => event.startsWith('TaintManagerEviction'));
+    assert.deepEqual(told.sort(), [
+      'TaintManagerEviction: Cancelling deletion of Pod default/bearing',
+      'TaintManagerEviction: Marking for deletion Pod default/plain',
+    ]);
     await taint(true);
     await pass(30, ['n']);
     assert.deepEqual(cluster.names('pods'), []);

@@ -125,6 +125,17 @@ describe('slices', () => {
     assert.equal(endpoint?.targetRef?.name, 'web-10.0.0.1');
   });
 
+  it('say that a zone is for its own, where the Service prefers that', () => {
+    const hintsOf = (one: Service): unknown =>
+      slicesFor(one, [webPod('10.0.0.1')]).create[0]?.endpoints?.[0]?.hints;
+    const close = service('web', { trafficDistribution: 'PreferClose' });
+    assert.equal(hintsOf(service('web')), undefined);
+    assert.deepEqual(hintsOf(close), { forZones: [{ name: 'z1' }] });
+    const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+    const auto = { ...close, metadata: { ...close.metadata, annotations } };
+    assert.equal(hintsOf(auto), undefined);
+  });
+
   it('leave out pods that cannot serve', () => {
     const none = [
       webPod('', {}),

@@ -4,6 +4,7 @@ import { MAX_ENDPOINTS_PER_SLICE } from '../limits.ts';
 import { shortHash } from '../objects/hash.ts';
 import { sameJson } from '../objects/json.ts';
 import {
+  annotationsOf,
   compareText,
   isDeleting,
   labelsOf,
@@ -29,6 +30,7 @@ export const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 export const MANAGER = 'endpointslice-controller.k8s.io';
 export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 const SERVICE_KIND = { apiVersion: 'v1', kind: 'Service' } as const;
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 const NAME_HASH_LENGTH = 5;
 
 /** What must change so that the slices show the pods. */
@@ -140,7 +142,17 @@ function endpointOf(view: SliceView, pod: Pod, addresses: string[]): Endpoint {
     },
     ...(node ? { nodeName: node } : {}),
     ...(zone === undefined ? {} : { zone }),
+    // Whoever passes on to the Service keeps to the zone where it can.
+    ...(zone !== undefined && prefersClose(view.service)
+      ? { hints: { forZones: [{ name: zone }] } }
+      : {}),
   };
+}
+
+/** `spec.trafficDistribution`; the older annotation goes before it, and is not followed here. */
+function prefersClose(service: Service): boolean {
+  const mode = annotationsOf(service)[TOPOLOGY_MODE] ?? 'Disabled';
+  return mode.toLowerCase() === 'disabled' && service.spec?.trafficDistribution === 'PreferClose';
 }
 
 interface Layout {

@@ -12,15 +12,17 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
   const events = deps.recorder('taint-eviction-controller');
   const firstSeen = new FirstSeen(() => deps.clock.now());
 
+  /** Pods that are to go at a time, unless the taint goes first. */
+  const sentenced = new Set<string>();
+
+  const tell = (pod: Pod, what: string): void => {
+    const regarding = { ...pod, apiVersion: 'v1', kind: 'Pod' };
+    events.event(regarding, 'Normal', 'TaintManagerEviction', `${what} Pod ${keyOf(pod)}`);
+  };
+
   const evict = async (pod: Pod): Promise<void> => {
     const [namespace, name] = [namespaceOf(pod), nameOf(pod)];
-    const regarding = { ...pod, apiVersion: 'v1', kind: 'Pod' };
-    events.event(
-      regarding,
-      'Normal',
-      'TaintManagerEviction',
-      `Marking for deletion Pod ${namespace}/${name}`,
-    );
+    tell(pod, 'Marking for deletion');
     try {
       await markDisrupted(deps, pod);
       await api.delete(namespace, name, { preconditions: { uid: uidOf(pod) } });
@@ -43,7 +45,11 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
         for (const pod of pods.byIndex(INDEX.node, nameOf(node))) queue.add(keyOf(pod));
       };
       return [
-        pods.on({ add: wake, update: (_old, pod) => wake(pod) }),
+        pods.on({
+          add: wake,
+          update: (_old, pod) => wake(pod),
+          delete: (pod) => sentenced.delete(keyOf(pod)),
+        }),
         nodes.on({
           add: (node) => {
             if (noExecuteTaints(node.spec?.taints).length > 0) wakeAll(node);
@@ -65,10 +71,18 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
       const taints = noExecuteTaints(node.spec?.taints);
       firstSeen.keepOnly(nameOf(node), taints);
       const verdict = decideEviction(pod, taints, (taint) => firstSeen.of(nameOf(node), taint));
-      if (verdict.type === 'none') return;
+      if (verdict.type === 'none') {
+        if (sentenced.delete(key)) tell(pod, 'Cancelling deletion of');
+        return;
+      }
       const waitMs = verdict.atMs - deps.clock.now();
-      if (waitMs > 0) queue.addAfter(key, waitMs);
-      else await evict(pod);
+      if (waitMs > 0) {
+        sentenced.add(key);
+        queue.addAfter(key, waitMs);
+        return;
+      }
+      sentenced.delete(key);
+      await evict(pod);
     },
   });
 }

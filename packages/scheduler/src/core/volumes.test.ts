@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type {
+  CSIStorageCapacity,
   PersistentVolume,
   PersistentVolumeClaim,
   PersistentVolumeSpec,
@@ -8,7 +9,7 @@ import type {
   Volume,
 } from '@kubets/api';
 import { TestCluster, testNode, testPod } from '../testing/builders.ts';
-import { claimsOf, NO_VOLUME, NODE_CONFLICT, planFor, VOLUME_GONE } from './volumes.ts';
+import { claimsOf, NO_SPACE, NO_VOLUME, NODE_CONFLICT, planFor, VOLUME_GONE } from './volumes.ts';
 
 let cluster: TestCluster;
 beforeEach(() => {
@@ -180,5 +181,40 @@ describe('a claim that waits for its consumer', () => {
     };
     assert.deepEqual(planOn('b'), [[['c', 'v']], ['d']]);
     assert.deepEqual(planOn('a'), [[], ['c', 'd']]);
+  });
+});
+
+describe('a driver that tells how much it can still make', () => {
+  const capacity = (name: string, zone: string, more: Partial<CSIStorageCapacity>): void => {
+    cluster.state.volumes.capacities.set(`default/${name}`, {
+      metadata: { name, namespace: 'default' },
+      ...{ storageClassName: 'made', nodeTopology: { matchLabels: { zone } } },
+      ...more,
+    });
+  };
+  beforeEach(() => {
+    storageClass('made', { provisioner: 'd.io' });
+    claim('c', { spec: { storageClassName: 'made' } });
+    const metadata = { name: 'd.io' };
+    cluster.state.volumes.drivers.set('d.io', { metadata, spec: { storageCapacity: true } });
+  });
+
+  it('gets pods where it has enough', () => {
+    assert.deepEqual(cluster.reasons(pod('c'), 'a'), [NO_SPACE]);
+    capacity('east', 'east', { capacity: '512Mi' });
+    capacity('west', 'west', { capacity: '1Gi' });
+    assert.equal(cluster.choose(pod('c')), 'b');
+  });
+
+  it('makes no volume larger than it says', () => {
+    capacity('west', 'west', { capacity: '10Gi', maximumVolumeSize: '1Mi' });
+    assert.deepEqual(cluster.reasons(pod('c'), 'b'), [NO_SPACE]);
+    capacity('other', 'west', { capacity: '10Gi', storageClassName: 'other' });
+    assert.deepEqual(cluster.reasons(pod('c'), 'b'), [NO_SPACE]);
+  });
+
+  it('is asked for as much as is wanted where it does not', () => {
+    cluster.state.volumes.drivers.clear();
+    assert.ok(cluster.choose(pod('c')));
   });
 });

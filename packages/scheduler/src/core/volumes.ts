@@ -2,11 +2,16 @@
 import {
   BIND_COMPLETED,
   bestVolumeFor,
+  type CSIDriver,
   type CSINode,
+  type CSIStorageCapacity,
   isKeptFor,
+  labelSelectorOf,
+  matchesLabels,
   type NodeFacts,
   type PersistentVolume,
   type PersistentVolumeClaim,
+  quantityBytes,
   type StorageClass,
   storageClassOf,
   termMatcher,
@@ -27,6 +32,9 @@ export class VolumeCatalog {
   /** What the drivers of a node say of it, by the node's name. */
   readonly csiNodes = new Map<string, CSINode>();
   readonly attachments = new Map<string, VolumeAttachment>();
+  readonly drivers = new Map<string, CSIDriver>();
+  /** How much drivers can still make, and where. */
+  readonly capacities = new Map<string, CSIStorageCapacity>();
 }
 
 /** A claim of a pod that has no volume yet, and what its class is. */
@@ -54,6 +62,7 @@ export interface VolumePlan {
 
 export const NODE_CONFLICT = 'node(s) had volume node affinity conflict';
 export const NO_VOLUME = "node(s) didn't find available persistent volumes to bind";
+export const NO_SPACE = 'node(s) did not have enough free storage';
 export const VOLUME_GONE =
   'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
 
@@ -135,8 +144,9 @@ export function planFor(
         !keep.some((other) => other.volume === one && other.claim !== claim),
     );
     if (volume !== undefined) keep.push({ volume, claim });
-    else if (provisions(storageClass, node)) provision.push(claim);
-    else return NO_VOLUME;
+    else if (!provisions(storageClass, node)) return NO_VOLUME;
+    else if (!hasSpace(claim, { storageClass, node, catalog })) return NO_SPACE;
+    else provision.push(claim);
   }
   return { keep: keep.filter(({ volume, claim }) => !isKept(volume, claim)), provision };
 }
@@ -150,4 +160,23 @@ function provisions({ provisioner, allowedTopologies }: StorageClass, node: Node
   return allowedTopologies.some(({ matchLabelExpressions = [] }) =>
     matchLabelExpressions.every(({ key, values }) => values.includes(node.labels[key] ?? '')),
   );
+}
+
+/** Whether a driver that tells how much it can still make can make a volume for the claim where the node reaches it. */
+function hasSpace(
+  { spec }: PersistentVolumeClaim,
+  where: { storageClass: StorageClass; node: NodeFacts; catalog: VolumeCatalog },
+): boolean {
+  const { storageClass, node, catalog } = where;
+  const asked = spec?.resources?.requests?.storage;
+  const driver = catalog.drivers.get(storageClass.provisioner);
+  if (asked === undefined || driver?.spec.storageCapacity !== true) return true;
+  const bytes = quantityBytes(asked);
+  return [...catalog.capacities.values()].some((one) => {
+    const most = one.maximumVolumeSize ?? one.capacity;
+    const isLarge = most !== undefined && quantityBytes(most) >= bytes;
+    const isOfClass = one.storageClassName === storageClass.metadata.name;
+    if (!isOfClass || !isLarge || one.nodeTopology === undefined) return false;
+    return matchesLabels(labelSelectorOf(one.nodeTopology), node.labels);
+  });
 }

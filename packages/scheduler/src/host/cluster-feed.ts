@@ -85,6 +85,8 @@ export class ClusterFeed {
     this.#keep(watched.volumes, volumes.volumes);
     this.#keep(watched.storageClasses, volumes.classes);
     this.#keep(watched.csiNodes, volumes.csiNodes);
+    this.#keep(watched.drivers, volumes.drivers);
+    this.#keep(watched.capacities, volumes.capacities);
     this.#keep(watched.attachments, volumes.attachments);
     watched.pods.on({
       add: (pod) => this.#onPod(undefined, pod),

@@ -1,5 +1,7 @@
 import type {
+  CSIDriver,
   CSINode,
+  CSIStorageCapacity,
   KubeObject,
   Namespace,
   Node,
@@ -42,6 +44,8 @@ export class Watched implements WorkloadLookup {
   readonly volumes: Informer<PersistentVolume>;
   readonly storageClasses: Informer<StorageClass>;
   readonly csiNodes: Informer<CSINode>;
+  readonly drivers: Informer<CSIDriver>;
+  readonly capacities: Informer<CSIStorageCapacity>;
   /** Not waited for: a scheduler's role of before does not let it read them. */
   readonly attachments: Informer<VolumeAttachment>;
   readonly #services: Informer<Service>;
@@ -71,6 +75,8 @@ export class Watched implements WorkloadLookup {
     const storage = { ...options, gv: 'storage.k8s.io/v1' };
     this.storageClasses = new Informer({ ...storage, resource: 'storageclasses' });
     this.csiNodes = new Informer({ ...storage, resource: 'csinodes' });
+    this.drivers = new Informer({ ...storage, resource: 'csidrivers' });
+    this.capacities = new Informer({ ...storage, resource: 'csistoragecapacities' });
     this.attachments = new Informer({ ...storage, resource: 'volumeattachments' });
     const policy = { ...options, gv: 'policy/v1' };
     this.#budgets = new Informer({ ...policy, resource: 'poddisruptionbudgets' });
@@ -137,6 +143,8 @@ export class Watched implements WorkloadLookup {
       this.volumes,
       this.storageClasses,
       this.csiNodes,
+      this.drivers,
+      this.capacities,
     ];
   }
 }
