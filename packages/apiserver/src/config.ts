@@ -29,6 +29,11 @@ export const flags = {
   'etcd-cafile': flag.string({ default: '', help: 'CA of the store' }),
   'etcd-certfile': flag.string({ default: '', help: 'client certificate for the store' }),
   'etcd-keyfile': flag.string({ default: '', help: 'its private key' }),
+  'storage-backend': flag.string({ default: '', help: 'kind of the store: etcd3' }),
+  'storage-media-type': flag.string({
+    default: 'application/json',
+    help: 'form objects are stored in; always JSON: others of the stock server are taken, and told of',
+  }),
   'tls-cert-file': flag.string({
     default: '',
     help: 'serving certificate; default: one made for this server',

@@ -13,6 +13,7 @@ import { ApiServer } from './server.ts';
 import { servingTls } from './serving.ts';
 import { EtcdStore } from './storage/etcd-store.ts';
 import { StoreMetrics } from './storage/store-metrics.ts';
+import { asStored } from './storage/stored-form.ts';
 
 function storeTls(config: ApiServerConfig): TlsMaterial | undefined {
   const { etcdCertfile, etcdKeyfile, etcdCafile } = config;
@@ -34,6 +35,8 @@ await runMain({
     const { log, clock, random, metrics } = ctx;
     const tls = await servingTls(config, clock.now());
     const etcdTls = storeTls(config);
+    const note = asStored(config);
+    if (note !== undefined) log.warn({}, note);
     const endpoints = config.etcdServers;
     const store = new EtcdStore({
       endpoints,

@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CustomResourceDefinition, JSONSchemaProps, JsonObject } from '@kubets/api';
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  JSONSchemaProps,
+  JsonObject,
+} from '@kubets/api';
 import { openApiOf } from './open-api.ts';
 
 const NAME = 'com.example.v1.Widget';
 
-function published(dialect: 'v2' | 'v3', schema?: JSONSchemaProps): JsonObject {
+function published(
+  dialect: 'v2' | 'v3',
+  schema?: JSONSchemaProps,
+  more: Partial<CustomResourceDefinitionVersion> = {},
+): JsonObject {
   const version = {
     ...{ name: 'v1', served: true, storage: true },
+    ...more,
     ...(schema && { schema: { openAPIV3Schema: schema } }),
   };
   const crd: CustomResourceDefinition = {
@@ -84,5 +94,40 @@ describe('the schema of a custom kind', () => {
       },
     });
     assert.deepEqual(own(published('v3', schema)), schema);
+  });
+
+  it('names the fields objects are selected by, without the dot before them', () => {
+    const selectableFields = [{ jsonPath: '.spec.size' }, { jsonPath: '.spec.color' }];
+    for (const dialect of ['v2', 'v3'] as const) {
+      const shown = published(dialect, SIZED, { selectableFields });
+      assert.deepEqual(shown['x-kubernetes-selectable-fields'], [
+        { fieldPath: 'spec.size' },
+        { fieldPath: 'spec.color' },
+      ]);
+    }
+  });
+
+  it('says what embedded objects are made of', () => {
+    const embedded: JSONSchemaProps = {
+      type: 'object',
+      required: ['kind', 'spec'],
+      properties: { spec: { type: 'object' } },
+      'x-kubernetes-embedded-resource': true,
+    };
+    const open = { ...embedded, 'x-kubernetes-preserve-unknown-fields': true };
+    const schema: JSONSchemaProps = {
+      type: 'object',
+      properties: { one: embedded, many: { type: 'array', items: embedded }, open },
+    };
+    for (const dialect of ['v2', 'v3'] as const) {
+      const { one, many, open: any } = own(published(dialect, schema)).properties as JsonObject;
+      for (const shown of [one, (many as JsonObject).items] as JsonObject[]) {
+        assert.deepEqual(shown.required, ['kind', 'spec', 'apiVersion']);
+        const names = Object.keys(shown.properties as JsonObject);
+        assert.deepEqual(names.sort(), ['apiVersion', 'kind', 'metadata', 'spec']);
+      }
+      // Old clients take what version 2 says of properties for all that there may be.
+      assert.equal('properties' in (any as JsonObject), dialect === 'v3');
+    }
   });
 });

@@ -7,6 +7,8 @@ import {
 } from '@kubets/api';
 
 const PREFIXES = { v2: '#/definitions/', v3: '#/components/schemas/' } as const;
+type Dialect = keyof typeof PREFIXES;
+
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 
 /** `com.example.v1.Widget`: how documents name the kind. */
@@ -19,7 +21,7 @@ export function schemaName(crd: CustomResourceDefinition, version: string): stri
 export function openApiOf(
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  dialect: keyof typeof PREFIXES = 'v3',
+  dialect: Dialect = 'v3',
 ): Record<string, JsonObject> {
   const { group, names } = crd.spec;
   const name = schemaName(crd, version.name);
@@ -31,7 +33,7 @@ export function openApiOf(
   const items = { type: 'array', items: { $ref: prefix + name } };
   const metadata = { $ref: `${prefix}${META}ListMeta` };
   return {
-    [name]: { ...objectOf(version, dialect), ...identity(names.kind) },
+    [name]: { ...objectOf(version, dialect), ...identity(names.kind), ...selectableOf(version) },
     [`${name}List`]: {
       description: `${listKind} is a list of ${names.kind}`,
       type: 'object',
@@ -49,21 +51,45 @@ const HEAD = {
   kind: text('The kind of this object.'),
 };
 
-function objectOf(
-  version: CustomResourceDefinitionVersion,
-  dialect: keyof typeof PREFIXES,
-): JsonObject {
+function selectableOf({ selectableFields = [] }: CustomResourceDefinitionVersion): JsonObject {
+  if (selectableFields.length === 0) return {};
+  const fields = selectableFields.map(({ jsonPath }) => ({
+    fieldPath: jsonPath.replace(/^\./, ''),
+  }));
+  return { 'x-kubernetes-selectable-fields': fields };
+}
+
+function objectOf(version: CustomResourceDefinitionVersion, dialect: Dialect): JsonObject {
   const schema = version.schema?.openAPIV3Schema;
   const keepsAll = schema?.['x-kubernetes-preserve-unknown-fields'] === true;
   // Old clients take what version 2 says of properties for all that there may be.
   if (dialect === 'v2' && (schema === undefined || keepsAll)) return { type: 'object' };
   const shown = structuredClone(schema ?? { type: 'object' }) as JsonObject;
   const plain = dialect === 'v2' ? withoutVersion3(shown) : shown;
+  describeEmbedded(plain, dialect);
+  return { ...withHead(plain, dialect), type: 'object' };
+}
+
+/** With what every object has. */
+function withHead(schema: JsonObject, dialect: Dialect): JsonObject {
   const $ref = `${PREFIXES[dialect]}${META}ObjectMeta`;
   const description = "Standard object's metadata.";
   const metadata = dialect === 'v2' ? { description, $ref } : { description, allOf: [{ $ref }] };
-  const properties = isJsonObject(plain.properties) ? plain.properties : {};
-  return { ...plain, type: 'object', properties: { ...properties, ...HEAD, metadata } };
+  const properties = isJsonObject(schema.properties) ? schema.properties : {};
+  return { ...schema, properties: { ...properties, ...HEAD, metadata } };
+}
+
+/** Objects in objects have a head, too; in version 2 not those that may hold anything. */
+function describeEmbedded(schema: JsonObject, dialect: Dialect): void {
+  const { properties, items, additionalProperties, required } = schema;
+  const below = [items, additionalProperties];
+  if (isJsonObject(properties)) below.push(...Object.values(properties));
+  for (const one of below) if (isJsonObject(one)) describeEmbedded(one, dialect);
+  if (schema['x-kubernetes-embedded-resource'] !== true) return;
+  if (dialect === 'v2' && schema['x-kubernetes-preserve-unknown-fields'] === true) return;
+  const wanted = Array.isArray(required) ? required : [];
+  const missing = ['kind', 'apiVersion'].filter((name) => !wanted.includes(name));
+  Object.assign(schema, withHead(schema, dialect), { required: [...wanted, ...missing] });
 }
 
 /** What version 2 has no words for, or old clients stumble over: alternatives, nulls, open objects. */

@@ -155,6 +155,7 @@ describe('a value against its schema', () => {
 });
 
 describe('what has not changed', () => {
+  const ORDERED = [{ k: 1 }, { k: 2, v: 'xx' }, { k: 3 }];
   const schema: Schema = {
     type: 'object',
     required: ['r'],
@@ -166,6 +167,7 @@ describe('what has not changed', () => {
         type: 'array',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['k'],
+        maxItems: 2,
         items: { type: 'object', properties: { v: { type: 'string', maxLength: 1 } } },
       },
       whole: {
@@ -186,6 +188,19 @@ describe('what has not changed', () => {
       { r: 1, keyed: [{ k: 1 }, { k: 2, v: 'xx' }] },
       { r: 1, keyed: [{ k: 2, v: 'xx' }] },
       0,
+    ],
+    [
+      'but the order of such a list is no change, whatever is wrong with it',
+      { r: 1, a: 'x', keyed: ORDERED },
+      { r: 1, keyed: ORDERED.toReversed() },
+      0,
+    ],
+    ['its length is', { r: 1, keyed: [...ORDERED, { k: 4 }] }, { r: 1, keyed: ORDERED }, 1],
+    [
+      'and so is another item',
+      { r: 1, keyed: [{ k: 1 }, { k: 3 }, { k: 4 }] },
+      { r: 1, keyed: ORDERED },
+      1,
     ],
     [
       'atomic maps are one value',

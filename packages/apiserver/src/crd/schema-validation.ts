@@ -34,7 +34,7 @@ export function validateValue(
 }
 
 function check(errors: FieldError[], value: unknown, schema: Schema, at: At): void {
-  if (at.old !== undefined && isDeepStrictEqual(at.old.value, value)) return;
+  if (at.old !== undefined && isSame(value, at.old.value, schema)) return;
   if (!checkType(errors, value, schema, at.path) || value === null) return;
   checkComposed(errors, value, schema, at);
   if (typeof value === 'string') checkText(errors, value, schema, at.path);
@@ -147,6 +147,26 @@ function checkList(errors: FieldError[], list: unknown[], schema: Schema, at: At
   if (uniqueItems && list.some((a, i) => list.slice(0, i).some((b) => isDeepStrictEqual(a, b)))) {
     errors.push(invalid(path, '', "shouldn't contain duplicates"));
   }
+}
+
+/** Whether a value is what it was: the items of a list with keys may have changed places. */
+function isSame(value: unknown, old: unknown, schema: Schema): boolean {
+  if (isDeepStrictEqual(value, old)) return true;
+  if (Array.isArray(value) && Array.isArray(old)) {
+    if (schema['x-kubernetes-list-type'] !== 'map' || value.length !== old.length) return false;
+    const items = itemSchema(schema) ?? {};
+    return value.every((item) => {
+      const before = itemBefore(schema, item, { value: old });
+      return before !== undefined && isSame(item, before.value, items);
+    });
+  }
+  if (!isJsonObject(value) || !isJsonObject(old)) return false;
+  const names = Object.keys(value);
+  if (names.length !== Object.keys(old).length) return false;
+  return names.every(
+    (name) =>
+      Object.hasOwn(old, name) && isSame(value[name], old[name], memberSchema(schema, name) ?? {}),
+  );
 }
 
 /** The item before the change that stands for this one: only lists with keys can tell. */
