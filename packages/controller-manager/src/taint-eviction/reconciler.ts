@@ -1,5 +1,10 @@
 import { isNotFound, type Node, type Pod, type Taint } from '@kubets/api';
-import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
+import {
+  type Controller,
+  type ControllerDeps,
+  type KeyQueue,
+  queueController,
+} from '../host/controller.ts';
 import { INDEX } from '../host/informers.ts';
 import { sameJson } from '../objects/json.ts';
 import { formatTime, isDeleting, keyOf, nameOf, namespaceOf, uidOf } from '../objects/meta.ts';
@@ -36,33 +41,11 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
     queueName: 'noexec_taint_pod',
     deps,
     needs: [pods, nodes],
-    subscribe: (queue) => {
-      const wake = (pod: Pod): void => {
-        const node = nodes.get(pod.spec?.nodeName ?? '');
-        if (node && noExecuteTaints(node.spec?.taints).length > 0) queue.add(keyOf(pod));
-      };
-      const wakeAll = (node: Node): void => {
-        for (const pod of pods.byIndex(INDEX.node, nameOf(node))) queue.add(keyOf(pod));
-      };
-      return [
-        pods.on({
-          add: wake,
-          update: (_old, pod) => wake(pod),
-          delete: (pod) => sentenced.delete(keyOf(pod)),
-        }),
-        nodes.on({
-          add: (node) => {
-            if (noExecuteTaints(node.spec?.taints).length > 0) wakeAll(node);
-          },
-          update: (old, node) => {
-            const before = noExecuteTaints(old.spec?.taints);
-            const now = noExecuteTaints(node.spec?.taints);
-            if (!sameJson(before, now)) wakeAll(node);
-          },
-          delete: (node) => firstSeen.forget(nameOf(node)),
-        }),
-      ];
-    },
+    subscribe: (queue) =>
+      subscribe(deps, queue, {
+        podGone: (key) => sentenced.delete(key),
+        nodeGone: (name) => firstSeen.forget(name),
+      }),
     async reconcile(key, queue) {
       const pod = pods.get(key);
       if (!pod || isDeleting(pod)) return;
@@ -85,6 +68,39 @@ export function taintEvictionController(deps: ControllerDeps): Controller {
       await evict(pod);
     },
   });
+}
+
+/** Looks at pods as they change, and at all pods of a node when its taints do. */
+function subscribe(
+  { informers: { pods, nodes } }: ControllerDeps,
+  queue: KeyQueue,
+  gone: { podGone(key: string): void; nodeGone(name: string): void },
+): (() => void)[] {
+  const wake = (pod: Pod): void => {
+    const node = nodes.get(pod.spec?.nodeName ?? '');
+    if (node && noExecuteTaints(node.spec?.taints).length > 0) queue.add(keyOf(pod));
+  };
+  const wakeAll = (node: Node): void => {
+    for (const pod of pods.byIndex(INDEX.node, nameOf(node))) queue.add(keyOf(pod));
+  };
+  return [
+    pods.on({
+      add: wake,
+      update: (_old, pod) => wake(pod),
+      delete: (pod) => gone.podGone(keyOf(pod)),
+    }),
+    nodes.on({
+      add: (node) => {
+        if (noExecuteTaints(node.spec?.taints).length > 0) wakeAll(node);
+      },
+      update: (old, node) => {
+        const before = noExecuteTaints(old.spec?.taints);
+        const now = noExecuteTaints(node.spec?.taints);
+        if (!sameJson(before, now)) wakeAll(node);
+      },
+      delete: (node) => gone.nodeGone(nameOf(node)),
+    }),
+  ];
 }
 
 async function markDisrupted(deps: ControllerDeps, pod: Pod): Promise<void> {
