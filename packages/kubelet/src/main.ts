@@ -13,6 +13,7 @@ import { configuration } from './door/configuration.ts';
 import { Door } from './door/server.ts';
 import { UsagePages } from './door/usage-pages.ts';
 import { Fleet } from './host/fleet.ts';
+import { KubeletFigures, showPods } from './host/kubelet-figures.ts';
 import { machineUsage } from './host/node-usage.ts';
 import { ApiObjects } from './host/objects.ts';
 import { Meter } from './host/usage/meter.ts';
@@ -134,7 +135,9 @@ await runMain({
     const api = apiClient(ctx, config, clientTls(config, own));
     const fleet = new Fleet({ api, clock, random, log, nodeNames });
     const { port: doorPort, door } = await openDoor(ctx, config, { fleet, own });
+    showPods(ctx.metrics, { nodeNames, all: () => fleet.all() });
     const shared: Shared = {
+      figures: new KubeletFigures(ctx.metrics),
       ctx,
       config,
       api,

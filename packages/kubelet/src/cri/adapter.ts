@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@kubets/platform';
 import { LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID } from '../core/labels.ts';
 import { RuntimeFault } from '../errors.ts';
+import type { KubeletFigures } from '../host/kubelet-figures.ts';
 import { IMAGE_PULL_MS, RELIST_PERIOD_MS, RUNTIME_CALL_MS } from '../limits.ts';
 import type {
   ContainerRuntime,
@@ -42,6 +43,7 @@ export interface CriRuntimeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly relistPeriodMs?: number;
+  readonly figures?: KubeletFigures | undefined;
 }
 
 const MS_PER_SECOND = 1_000;
@@ -75,7 +77,9 @@ export class CriRuntime implements ContainerRuntime {
 
   constructor(options: CriRuntimeOptions) {
     this.#options = options;
-    this.#client = new CriClient(options.endpoint, () => options.clock.now());
+    const { endpoint, clock, figures } = options;
+    const now = (): number => clock.now();
+    this.#client = new CriClient(endpoint, now, (...call) => figures?.runtimeCall(...call));
   }
 
   async version(): Promise<{ name: string; version: string }> {
@@ -119,9 +123,14 @@ export class CriRuntime implements ContainerRuntime {
   }
 
   watchPods(onChange: (uid: string) => void): { stop(): void } {
-    const { clock, log, relistPeriodMs = RELIST_PERIOD_MS } = this.#options;
+    const { clock, log, figures, relistPeriodMs: periodMs = RELIST_PERIOD_MS } = this.#options;
     const list = () => this.#list({});
-    return startRelist({ list, uidOf: podUidOf, onChange, clock, log, periodMs: relistPeriodMs });
+    const onListed = (monotonicMs: number): void =>
+      figures?.relisted({
+        ...{ monotonicMs, atMs: clock.now() },
+        tookMs: clock.monotonicMs() - monotonicMs,
+      });
+    return startRelist({ list, uidOf: podUidOf, onChange, onListed, clock, log, periodMs });
   }
 
   async runSandbox(spec: SandboxSpec, handler: string): Promise<string> {

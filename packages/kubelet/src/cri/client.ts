@@ -58,13 +58,17 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+type OnCall = (method: string, tookMs: number, isFailed: boolean) => void;
+
 /** Calls the two CRI services on one socket. Rejects with {@link RuntimeFault}. */
 export class CriClient {
   readonly #runtime: Stub;
   readonly #images: Stub;
   readonly #now: () => number;
+  readonly #onCall: OnCall | undefined;
 
-  constructor(endpoint: string, now: () => number) {
+  /** @param onCall told of every call that has ended */
+  constructor(endpoint: string, now: () => number, onCall?: OnCall) {
     const tree = loadProto('cri/runtime.proto');
     const target = criTarget(endpoint);
     const insecure = credentials.createInsecure();
@@ -73,6 +77,7 @@ export class CriClient {
     this.#runtime = new runtime(target, insecure, OPTIONS);
     this.#images = new images(target, insecure, OPTIONS);
     this.#now = now;
+    this.#onCall = onCall;
   }
 
   runtime<T>(method: string, request: object, options?: CallOptions): Promise<T> {
@@ -96,10 +101,12 @@ export class CriClient {
         return;
       }
       const unary = (stub[method] as unknown as Unary).bind(stub);
-      const deadline = this.#now() + timeoutMs;
+      const startMs = this.#now();
+      const deadline = startMs + timeoutMs;
       const onAbort = (): void => call.cancel();
       const call = unary(request, { deadline }, (error, answer) => {
         signal?.removeEventListener('abort', onAbort);
+        this.#onCall?.(method, Math.max(0, this.#now() - startMs), error !== null);
         if (error === null) resolve(answer as T);
         else reject(faultOf(method, error));
       });

@@ -11,6 +11,8 @@ export interface RelistOptions {
   readonly list: () => Promise<Listing>;
   readonly uidOf: (labels: Readonly<Record<string, string>>) => string;
   readonly onChange: (uid: string) => void;
+  /** A listing has ended well; it began at that time of the monotonic clock. */
+  readonly onListed?: (startMs: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
   readonly periodMs: number;
@@ -50,8 +52,10 @@ export function startRelist(options: RelistOptions): { stop(): void } {
   let failing = false;
 
   const round = async (): Promise<void> => {
+    const startMs = clock.monotonicMs();
     try {
       const now = fingerprints(await options.list(), options.uidOf);
+      options.onListed?.(startMs);
       if (stopped) return;
       const changed = changedPods(known, now);
       known = now;

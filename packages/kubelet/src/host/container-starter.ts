@@ -3,7 +3,13 @@ import { errorMessage } from '@kubets/platform';
 import { containerSpec, SecurityError } from '../core/container-spec.ts';
 import type { DownwardFacts } from '../core/downward.ts';
 import type { ContainerStart } from '../core/plan.ts';
-import { graceSecondsOf, podText, uidOf } from '../core/pod.ts';
+import {
+  ephemeralContainers,
+  graceSecondsOf,
+  initContainers,
+  podText,
+  uidOf,
+} from '../core/pod.ts';
 import { RuntimeFault, StartFault, VolumeFault } from '../errors.ts';
 import type {
   ContainerMount,
@@ -15,6 +21,7 @@ import type {
 import { resolveEnv } from './container-env.ts';
 import type { PodDeps } from './deps.ts';
 import { HookFault, runHook } from './hooks.ts';
+import type { ContainerType } from './kubelet-figures.ts';
 
 export interface StartRequest {
   readonly pod: Pod;
@@ -39,6 +46,12 @@ export function durationText(ms: number): string {
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
 
+function typeOf(pod: Pod, { name }: Container): ContainerType {
+  const isNamed = (one: { name: string }): boolean => one.name === name;
+  if (initContainers(pod).some(isNamed)) return 'init_container';
+  return ephemeralContainers(pod).some(isNamed) ? 'ephemeral_container' : 'container';
+}
+
 /** Brings one container up: back-off, image, environment, files, create, start, postStart. */
 export class ContainerStarter {
   readonly #deps: PodDeps;
@@ -51,10 +64,18 @@ export class ContainerStarter {
   async start(request: StartRequest): Promise<void> {
     const { pod, item, signal } = request;
     this.#checkCrashes(request);
-    const image = await this.#deps.images.ensure(pod, item.container, signal);
-    const { spec } = await this.#prepare(request, image);
-    const id = await this.#create(request, spec);
-    await this.#run(request, id);
+    const { figures } = this.#deps;
+    const type = typeOf(pod, item.container);
+    try {
+      const image = await this.#deps.images.ensure(pod, item.container, signal);
+      const { spec } = await this.#prepare(request, image);
+      const id = await this.#create(request, spec);
+      await this.#run(request, id);
+      figures?.containerStarted(type);
+    } catch (error) {
+      if (error instanceof StartFault) figures?.containerFailed(type, error.reason);
+      throw error;
+    }
   }
 
   /** How long a container that just failed to start has to wait, by its back-offs. */

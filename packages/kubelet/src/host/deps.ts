@@ -7,6 +7,7 @@ import type { NodeMarks } from '../core/node-fit.ts';
 import type { ContainerRuntime, DnsConfig, ObjectSource, PodFiles, PodVolumes } from '../ports.ts';
 import type { Images } from './images.ts';
 import type { Killer } from './killer.ts';
+import type { KubeletFigures } from './kubelet-figures.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { Prober } from './probes/prober.ts';
 import type { Semaphore } from './semaphore.ts';
@@ -44,6 +45,7 @@ export interface PodDeps {
   readonly prober: Prober;
   readonly killer: Killer;
   readonly statuses: StatusSender;
+  readonly figures?: KubeletFigures | undefined;
   readonly crashes: FailureBackoff;
   /** Sandboxes and containers made at once. */
   readonly slots: Semaphore;

@@ -17,6 +17,7 @@ import type { NodeFacts, PodDeps } from './deps.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Images } from './images.ts';
 import { Killer } from './killer.ts';
+import type { KubeletFigures } from './kubelet-figures.ts';
 import { NodeAgent } from './node-agent.ts';
 import { PodEvents } from './pod-events.ts';
 import { PodWorkers } from './pod-workers.ts';
@@ -50,6 +51,8 @@ export interface KubeletNodeOptions extends NodeParts {
   readonly podCidr: string;
   readonly taints: readonly Taint[];
   readonly services: () => readonly Service[];
+  /** Where its work is counted; absent: nowhere. */
+  readonly figures?: KubeletFigures | undefined;
   readonly onReady: () => void;
 }
 
@@ -155,7 +158,7 @@ export class KubeletNode {
 
   #deps(events: PodEvents, trigger: (uid: string) => void): PodDeps {
     const { api, clock, log, runtime, runtimeName, facts, objects } = this.#options;
-    const { services, volumes, files } = this.#options;
+    const { services, volumes, files, figures } = this.#options;
     return {
       api,
       runtime,
@@ -172,6 +175,7 @@ export class KubeletNode {
       prober: this.#prober,
       killer: new Killer({ runtime, clock, log, events, onStopped: trigger }),
       statuses: this.#statuses,
+      figures,
       crashes: new FailureBackoff(),
       slots: new Semaphore(MAKING_AT_ONCE),
       neighbours: (pod) => this.workers.neighbours(pod),

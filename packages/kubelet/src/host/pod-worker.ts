@@ -21,6 +21,7 @@ import { ORPHAN_GRACE_SECONDS, POD_RESYNC_MS, POD_RETRY_MS, VOLUME_REFRESH_MS } 
 import type { RuntimePod } from '../ports.ts';
 import { ContainerStarter } from './container-starter.ts';
 import type { PodDeps } from './deps.ts';
+import type { LookKind } from './kubelet-figures.ts';
 import { PodEnder } from './pod-ender.ts';
 import { SandboxMaker } from './sandbox-maker.ts';
 
@@ -73,6 +74,10 @@ export class PodWorker {
   #pod: Pod;
   #end: EndReason | undefined;
   #verdict: Verdict | undefined;
+  readonly #seenAtMs: number;
+  #nextLook: LookKind = 'create';
+  /** Whether it was started here and has not run yet. */
+  #isStarting = false;
   #admitted = false;
   #refused = false;
   #deleteAgainAtMs = 0;
@@ -85,6 +90,7 @@ export class PodWorker {
   constructor(deps: PodDeps, pod: Pod, onRemoved: (uid: string) => void) {
     this.#deps = deps;
     this.#pod = pod;
+    this.#seenAtMs = deps.clock.monotonicMs();
     this.#onRemoved = onRemoved;
     this.#starter = new ContainerStarter(deps);
     this.#sandboxes = new SandboxMaker(deps);
@@ -105,6 +111,7 @@ export class PodWorker {
     // Files that show the pod itself follow it at once.
     if (showsItself(pod) && hasOtherMarks(this.#pod, pod)) this.#refreshAtMs = 0;
     this.#pod = pod;
+    if (this.#nextLook === 'sync') this.#nextLook = 'update';
     if (pod.metadata.deletionTimestamp !== undefined) this.end('deleted');
     else this.trigger();
   }
@@ -136,7 +143,7 @@ export class PodWorker {
     try {
       while (this.#again && !this.#stopped) {
         this.#again = false;
-        waitMs = await this.#look();
+        waitMs = await this.#timedLook();
       }
     } catch (error) {
       this.#report(error);
@@ -158,6 +165,18 @@ export class PodWorker {
       log.warn(facts, 'container runtime failed');
     } else {
       log.warn(facts, 'cannot sync pod');
+    }
+  }
+
+  async #timedLook(): Promise<number> {
+    const { clock, figures } = this.#deps;
+    const startMs = clock.monotonicMs();
+    const kind = this.#end === undefined ? this.#nextLook : 'kill';
+    this.#nextLook = 'sync';
+    try {
+      return await this.#look();
+    } finally {
+      figures?.looked(kind, clock.monotonicMs() - startMs);
     }
   }
 
@@ -208,6 +227,7 @@ export class PodWorker {
     const refusal = known ? undefined : await this.#refusal();
     const { events } = this.#deps;
     this.#admitted = true;
+    this.#isStarting = !known && refusal === undefined;
     if (refusal === undefined) return true;
     events.warn(this.#pod, refusal.reason, refusal.message);
     const { reason, message } = refusal;
@@ -259,6 +279,10 @@ export class PodWorker {
     });
     const status = this.#judged(computed);
     statuses.publish(this.#pod, status);
+    if (this.#isStarting && status.phase === 'Running') {
+      this.#isStarting = false;
+      this.#deps.figures?.podRuns(clock.monotonicMs() - this.#seenAtMs);
+    }
     return status;
   }
 

@@ -50,7 +50,7 @@ export class SandboxMaker {
 
   /** @throws RuntimeFault, after saying so in an event */
   async make(pod: Pod, attempt: number, signal: AbortSignal): Promise<void> {
-    const { runtime, files, volumes, events, slots } = this.#deps;
+    const { runtime, files, volumes, events, slots, figures } = this.#deps;
     // Volumes come first: a pod whose volumes are missing needs no network yet.
     await volumes.mount(pod);
     await files.prepareSandbox(pod);
@@ -61,8 +61,10 @@ export class SandboxMaker {
       checkHostname(spec.hostname);
       await slots.run(() => runtime.runSandbox(spec, handler));
       await files.weighPod(pod);
+      figures?.sandbox(true);
     } catch (error) {
       if (error instanceof RuntimeFault) {
+        figures?.sandbox(false);
         const why = `Failed to create pod sandbox: ${rpcText(error)}`;
         events.warn(pod, 'FailedCreatePodSandBox', why);
       }

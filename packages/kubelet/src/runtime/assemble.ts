@@ -10,6 +10,7 @@ import { parseResolvConf } from '../core/dns.ts';
 import type { MachineFacts, MachinePressure } from '../core/node-status.ts';
 import { CriRuntime } from '../cri/adapter.ts';
 import type { NodeFacts } from '../host/deps.ts';
+import type { KubeletFigures } from '../host/kubelet-figures.ts';
 import { downwardFacts, KubeletNode, type NodeParts } from '../host/kubelet-node.ts';
 import { NodeFiles } from '../host/node-files.ts';
 import { RealProbes } from '../host/probes/runner.ts';
@@ -41,6 +42,8 @@ export interface Shared {
   readonly objects: ObjectSource;
   readonly services: () => readonly Service[];
   readonly doorPort: number;
+  /** Where the work of all nodes is counted. */
+  readonly figures?: KubeletFigures;
 }
 
 function factsOf(shared: Shared, name: string, machine: MachineFacts): NodeFacts {
@@ -86,6 +89,7 @@ function assemble(shared: Shared, { facts, machine, pressure, parts }: Kind): Ku
     podCidr: config.hollowNodes > 0 ? '' : config.podCidr,
     taints: config.registerWithTaints.map(parseTaint),
     services,
+    figures: shared.figures,
     onReady: () => log.info({ node: facts.name }, 'node is ready'),
   });
 }
@@ -123,7 +127,9 @@ export function realNode(shared: Shared, name: string): { node: KubeletNode; run
   makeRoot(config.rootDir);
   const machine = readMachine(config.rootDir);
   const facts = factsOf(shared, name, machine);
-  const runtime = new CriRuntime({ endpoint: config.containerRuntimeEndpoint, clock, log });
+  const { figures } = shared;
+  const endpoint = config.containerRuntimeEndpoint;
+  const runtime = new CriRuntime({ endpoint, clock, log, figures });
   const tokens = new PodTokens(api, clock);
   const { podsDir, memoryDir, logsDir, ipamDir, bridge } = layout;
   const network = podNetwork(shared, name);

@@ -4,7 +4,7 @@ import { FakeApi } from '@kubets/client';
 import { type Clock, delay, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { parseResolvConf } from '../core/dns.ts';
 import type { NodeFacts } from '../host/deps.ts';
-import { KubeletNode, type NodeParts } from '../host/kubelet-node.ts';
+import { KubeletNode, type KubeletNodeOptions, type NodeParts } from '../host/kubelet-node.ts';
 import { ApiObjects } from '../host/objects.ts';
 import { simulatedFiles, simulatedProbes, simulatedVolumes } from '../simulated/parts.ts';
 import { SimulatedRuntime } from '../simulated/runtime.ts';
@@ -47,13 +47,16 @@ export interface TestNode {
   stop(): Promise<void>;
 }
 
+/** What may be other than usual. */
+type Overrides = NodeParts & Pick<KubeletNodeOptions, 'figures'>;
+
 interface World {
   readonly clock: Clock;
   readonly api: FakeApi;
   readonly runtime: SimulatedRuntime;
 }
 
-function makeNode({ clock, api, runtime }: World, overrides: Partial<NodeParts>): KubeletNode {
+function makeNode({ clock, api, runtime }: World, overrides: Partial<Overrides>): KubeletNode {
   return new KubeletNode({
     api,
     clock,
@@ -84,7 +87,7 @@ function makeNode({ clock, api, runtime }: World, overrides: Partial<NodeParts>)
 }
 
 /** Starts a node, tells it of all pods there are, and follows them. */
-async function begin(world: World, overrides: Partial<NodeParts>) {
+async function begin(world: World, overrides: Partial<Overrides>) {
   const node = makeNode(world, overrides);
   node.start();
   const pods = world.api.resource<Pod>('v1', 'pods');
@@ -105,7 +108,7 @@ async function begin(world: World, overrides: Partial<NodeParts>) {
  * @param own a clock and an API of one's own
  */
 export async function startTestNode(
-  overrides: Partial<NodeParts> = {},
+  overrides: Partial<Overrides> = {},
   own: { readonly clock?: Clock; readonly api?: FakeApi } = {},
 ): Promise<TestNode> {
   const clock = own.clock ?? systemClock;
