@@ -4,6 +4,7 @@ export { IndexedStore } from './cache/store.ts';
 export { TransportError } from './errors.ts';
 export { EventRecorder, type EventRecorderOptions } from './events/event-recorder.ts';
 export { ApiClient, type ApiClientOptions } from './grpc/api-client.ts';
+export { ClientFigures } from './grpc/client-figures.ts';
 export { ResourceClient } from './grpc/resource-client.ts';
 export { STATUS_TRAILER } from './grpc/wire.ts';
 export { LeaderElector, type LeaderElectorOptions } from './leader/leader-elector.ts';

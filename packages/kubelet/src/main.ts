@@ -1,5 +1,5 @@
 /** The kubelet process: flags → identity → API client → door → nodes → drain. */
-import { ApiClient } from '@kubets/client';
+import { ApiClient, ClientFigures } from '@kubets/client';
 import {
   type ClientTls,
   type Clock,
@@ -57,6 +57,7 @@ function apiClient(
   const api = new ApiClient({
     endpoints: config.apiservers,
     userAgent: 'kubelet',
+    figures: new ClientFigures(ctx.metrics),
     clock,
     random,
     log,

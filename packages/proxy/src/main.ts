@@ -1,4 +1,4 @@
-import { ApiClient } from '@kubets/client';
+import { ApiClient, ClientFigures } from '@kubets/client';
 import {
   ConfigError,
   flag,
@@ -125,7 +125,9 @@ await runMain({
     const backend = await chooseBackend(ctx, config);
     const announcer = announcerOf(config, backend, log);
     const endpoints = config.apiservers;
-    const api = new ApiClient({ endpoints, tls, userAgent: 'kubets-proxy', log, clock, random });
+    const figures = new ClientFigures(ctx.metrics);
+    const access = { endpoints, tls, userAgent: 'kubets-proxy', log, clock, random, figures };
+    const api = new ApiClient(access);
     ctx.onShutdown('api client', () => api.close());
     const health = new HealthServers({ isProxyHealthy: () => proxier.isHealthy(), log });
     const proxier: Proxier = new Proxier({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { ApiClient, EventRecorder, LeaderElector } from '@kubets/client';
+import { ApiClient, ClientFigures, EventRecorder, LeaderElector } from '@kubets/client';
 import { flag, loadTls, runMain } from '@kubets/platform';
 import {
   isConfiguration,
@@ -58,7 +58,7 @@ await runMain({
     });
     const access = {
       ...{ endpoints: config.apiservers, tls, userAgent: 'kubets-scheduler' },
-      ...{ log, clock, random },
+      ...{ log, clock, random, figures: new ClientFigures(ctx.metrics) },
     };
     const api = new ApiClient(access);
     ctx.onShutdown('api client', () => api.close());

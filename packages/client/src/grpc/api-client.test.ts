@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { type ConfigMap, isAlreadyExists, isConflict, isExpired, isNotFound } from '@kubets/api';
-import { type Random, seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { Metrics, type Random, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { Informer } from '../cache/informer.ts';
 import { TransportError } from '../errors.ts';
 import type { WatchEvent } from '../ports.ts';
 import { FakeApi } from '../testing/fake-api.ts';
 import { FakeDoor } from '../testing/fake-door.ts';
 import { ApiClient } from './api-client.ts';
+import { ClientFigures } from './client-figures.ts';
 
 const configMap = (name: string, data: Record<string, string> = {}): ConfigMap => ({
   apiVersion: 'v1',
@@ -86,6 +87,25 @@ describe('ApiClient', () => {
     assert.ok(Number(rest.resourceVersion) > 0);
     await api.delete('default', 'a', { propagationPolicy: 'Background' });
     assert.equal((await api.list('')).items.length, 2);
+  });
+
+  it('counts requests where it is told to', async () => {
+    const one = await door();
+    const registry = new Metrics();
+    const figures = new ClientFigures(registry);
+    const common = { userAgent: 'test/1', log: silentLogger, random: first };
+    const made = new ApiClient({ ...common, endpoints: [one.at], figures });
+    closers.push(() => made.close());
+    const api = maps(made);
+    await api.create(configMap('a', { n: '1' }));
+    await api.list('default');
+    await assert.rejects(api.get('default', 'none'));
+    const text = await registry.metrics();
+    const count = (code: string, method: string): string =>
+      `rest_client_requests_total{code="${code}",host="${one.at}",method="${method}"} 1\n`;
+    for (const line of [count('201', 'POST'), count('200', 'GET'), count('404', 'GET')]) {
+      assert.ok(text.includes(line), line);
+    }
   });
 
   it('carries subresources', async () => {

@@ -10,6 +10,7 @@ import {
 import type { Api, DiscoveredList } from '../ports.ts';
 import { Batcher } from './batcher.ts';
 import { Caller } from './caller.ts';
+import type { ClientFigures } from './client-figures.ts';
 import { EndpointPool } from './endpoints.ts';
 import { READ, ResourceClient } from './resource-client.ts';
 import { decodeObject } from './wire.ts';
@@ -25,6 +26,8 @@ export interface ApiClientOptions {
   readonly random?: Random;
   /** Asked for each request, so that a token may change. */
   readonly bearerToken?: () => string;
+  /** Where requests are counted; absent: nowhere. */
+  readonly figures?: ClientFigures;
 }
 
 /** The cluster's API over the component door, whichever apiserver answers. Errors are ApiError. */
@@ -39,7 +42,7 @@ export class ApiClient implements Api {
   constructor(options: ApiClientOptions) {
     const { clock = systemClock, random = systemRandom } = options;
     this.#pool = new EndpointPool({ ...options, clock, random });
-    this.#caller = new Caller(this.#pool, clock);
+    this.#caller = new Caller(this.#pool, clock, options.figures);
     this.#batcher = new Batcher(this.#caller);
     this.#log = options.log;
     this.#clock = clock;

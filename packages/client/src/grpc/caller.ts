@@ -1,7 +1,9 @@
 import type { ServiceError } from '@grpc/grpc-js';
+import { ApiError } from '@kubets/api';
 import { type Clock, delay } from '@kubets/platform';
 import { TransportError } from '../errors.ts';
 import { CONNECT_TRY_MS, ROUND_PAUSE_MS } from '../limits.ts';
+import { type ClientFigures, type Method, NO_ANSWER } from './client-figures.ts';
 import type { Endpoint, EndpointPool } from './endpoints.ts';
 import {
   errorOf,
@@ -10,6 +12,19 @@ import {
   type WireWrite,
   type WireWriteResult,
 } from './wire.ts';
+
+const METHODS: Readonly<Record<UnaryMethod, Method>> = {
+  Get: 'GET',
+  Create: 'POST',
+  Update: 'PUT',
+  Patch: 'PATCH',
+  Delete: 'DELETE',
+  Discover: 'GET',
+};
+const OK = 200;
+const CREATED = 201;
+
+const codeOf = (error: unknown): number => (error instanceof ApiError ? error.code : NO_ANSWER);
 
 /** How long requests may take. */
 export interface CallLimits {
@@ -28,16 +43,18 @@ export interface CallLimits {
 export class Caller {
   readonly #pool: EndpointPool;
   readonly #clock: Clock;
+  readonly #figures: ClientFigures | undefined;
 
-  constructor(pool: EndpointPool, clock: Clock) {
+  constructor(pool: EndpointPool, clock: Clock, figures?: ClientFigures) {
     this.#pool = pool;
     this.#clock = clock;
+    this.#figures = figures;
   }
 
   unary(method: UnaryMethod, request: object, limits: CallLimits): Promise<ObjectReply> {
-    return this.attempt(limits, (endpoint, deadlineMs) =>
-      this.#unaryOnce(endpoint, method, { request, deadlineMs, write: limits.write }),
-    );
+    const once = (endpoint: Endpoint, deadlineMs: number): Promise<ObjectReply> =>
+      this.#unaryOnce(endpoint, method, { request, deadlineMs, write: limits.write });
+    return this.attempt(limits, once, METHODS[method]);
   }
 
   /** Several creations in one message. @returns what became of each */
@@ -50,13 +67,17 @@ export class Caller {
           else resolve(reply?.results ?? []);
         });
       });
-    return this.attempt(limits, call);
+    return this.attempt(limits, call, 'POST');
   }
 
-  /** @param once one try on one endpoint; rejects with an ApiError */
+  /**
+   * @param once one try on one endpoint; rejects with an ApiError
+   * @param method what it is counted as; absent: it is not
+   */
   async attempt<R>(
     limits: CallLimits,
     once: (endpoint: Endpoint, deadlineMs: number) => Promise<R>,
+    method?: Method,
   ): Promise<R> {
     const endMs = this.#clock.now() + limits.deadlineMs;
     let last: unknown;
@@ -74,7 +95,7 @@ export class Caller {
         const patienceMs = (limits.tryMs ?? limits.deadlineMs) * 2 ** round;
         const tryMs = Math.min(endMs, this.#clock.now() + patienceMs);
         try {
-          const result = await once(next, tryMs);
+          const result = await this.#counted(next, method, once(next, tryMs));
           this.#pool.succeeded(next);
           return result;
         } catch (error) {
@@ -87,6 +108,26 @@ export class Caller {
     }
     if (last !== undefined) throw last;
     throw new TransportError('no apiserver can be reached', { ambiguous: false });
+  }
+
+  async #counted<R>(
+    { address }: Endpoint,
+    method: Method | undefined,
+    work: Promise<R>,
+  ): Promise<R> {
+    const figures = this.#figures;
+    if (figures === undefined || method === undefined) return work;
+    const startMs = this.#clock.monotonicMs();
+    try {
+      const result = await work;
+      const code = method === 'POST' ? CREATED : OK;
+      figures.ended(method, address, code, this.#clock.monotonicMs() - startMs);
+      return result;
+    } catch (error) {
+      const code = error instanceof TransportError ? NO_ANSWER : codeOf(error);
+      figures.ended(method, address, code, this.#clock.monotonicMs() - startMs);
+      throw error;
+    }
   }
 
   #unaryOnce(

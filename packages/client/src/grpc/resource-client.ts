@@ -15,7 +15,7 @@ import type {
 } from '../ports.ts';
 import type { Batcher } from './batcher.ts';
 import type { Caller, CallLimits } from './caller.ts';
-import type { EndpointPool } from './endpoints.ts';
+import type { Endpoint, EndpointPool } from './endpoints.ts';
 import { readList } from './list.ts';
 import { openWatch } from './watch.ts';
 import { decodeObject, encodeObject, type UnaryMethod, type WireRef } from './wire.ts';
@@ -62,9 +62,9 @@ export class ResourceClient<T extends KubeObject> implements ResourceApi<T> {
       parameters: options.parameters ?? {},
     };
     const { caller, pool, clock } = this.#parts;
-    return caller.attempt(LIST, (endpoint, deadlineMs) =>
-      readList<T>(endpoint, pool.metadata(), { request, deadlineMs, clock }),
-    );
+    const once = (endpoint: Endpoint, deadlineMs: number) =>
+      readList<T>(endpoint, pool.metadata(), { request, deadlineMs, clock });
+    return caller.attempt(LIST, once, 'GET');
   }
 
   create(object: T): Promise<T> {

@@ -1,6 +1,6 @@
 /** What every process of control loops is around them: its flags, its identity, the election, and the way it ends. */
 import { hostname } from 'node:os';
-import { ApiClient, LeaderElector, QueueMetrics } from '@kubets/client';
+import { ApiClient, ClientFigures, LeaderElector, QueueMetrics } from '@kubets/client';
 import { ConfigError, flag, loadTlsFlags, type ProcessContext } from '@kubets/platform';
 import { ControllerManager, type ManagerOptions } from '../host/manager.ts';
 
@@ -58,7 +58,8 @@ export function runControllers(
   if (config.apiservers.length === 0) throw new ConfigError('--apiservers is required');
   const tls = loadTlsFlags(config);
   const endpoints = config.apiservers;
-  const access = { endpoints, userAgent, log, clock, random, ...(tls ? { tls } : {}) };
+  const figures = new ClientFigures(ctx.metrics);
+  const access = { endpoints, userAgent, log, clock, random, figures, ...(tls ? { tls } : {}) };
   const api = new ApiClient(access);
   const queueMetrics = new QueueMetrics(ctx.metrics);
   const manager = new ControllerManager({ api, clock, random, log, queueMetrics, controllers });
