@@ -87,6 +87,7 @@ export {
   rankOf,
   type SubresourceDef,
 } from './registry.ts';
+export { returnsDeleted } from './returns-deleted.ts';
 export type { Decoded, FieldValidation } from './schema/decode.ts';
 export { checkDepth, checkDepthOf } from './schema/json-depth.ts';
 export { goJsonError } from './schema/json-error.ts';

@@ -242,6 +242,25 @@ export function describeField(field: FieldDef): string {
 
 /** Of query parameters, by name. */
 const PARAMETERS: Readonly<Record<string, string>> = {
+  command: 'The command, without a shell: once for each of its words.',
+  container: 'The container that is meant; may be left out where there is only one.',
+  follow: 'Whether the answer goes on with what is written later.',
+  insecureSkipTLSVerifyBackend:
+    'Whether a kubelet whose certificate cannot be checked is believed.',
+  limitBytes: 'Bytes after which the answer ends.',
+  path: 'The path below, as it is passed on.',
+  ports: 'Ports that are wanted.',
+  pretty: 'Whether the answer is laid out for people.',
+  previous: 'Whether the container that ended last is meant.',
+  sinceSeconds: 'Seconds before now at which the answer begins.',
+  stderr: 'Whether the standard error of the process is sent.',
+  stdin: 'Whether the standard input of the process is fed.',
+  stdout: 'Whether the standard output of the process is sent.',
+  tailLines: 'Lines from the end at which the answer begins.',
+  timestamps: 'Whether each line begins with its time.',
+  tty: 'Whether the process has a terminal.',
+  ignoreStoreReadErrorWithClusterBreakingPotential:
+    'Whether an object that cannot be read goes, too, whatever breaks.',
   allowWatchBookmarks: 'Lets a watch send bookmarks: events that only say how far it has come.',
   continue: 'Goes on with a list that was cut off by limit: the token its answer held.',
   dryRun: 'All: everything is checked and answered as if done, but nothing is stored.',

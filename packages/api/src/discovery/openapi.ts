@@ -3,33 +3,9 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf, type GroupVersion, type JsonObject } from '../meta.ts';
 import type { KindDef, KindRegistry } from '../registry.ts';
 import { baseName, type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
-import { describeField, describeItems, describeParameter, describeType } from './describe.ts';
-
-const PACKAGES: Readonly<Record<string, string>> = {
-  meta: 'io.k8s.apimachinery.pkg.apis.',
-  intstr: 'io.k8s.apimachinery.pkg.util.',
-  resource: 'io.k8s.apimachinery.pkg.api.',
-  runtime: 'io.k8s.apimachinery.pkg.',
-  apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.',
-  apiregistration: 'io.k8s.kube-aggregator.pkg.apis.',
-};
-
-/** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`: how documents name a type. */
-export function documentTypeName(typeName: string): string {
-  // Types that came at run time have a namespace of keys before their own name.
-  if (typeName.includes('/')) return typeName.slice(typeName.lastIndexOf('/') + 1);
-  const home = typeName.slice(0, typeName.indexOf('.'));
-  return (PACKAGES[home] ?? 'io.k8s.api.') + typeName;
-}
-
-/** How one of the two document versions writes references. */
-interface Dialect {
-  prefix: string;
-  v3: boolean;
-}
-
-const V2: Dialect = { prefix: '#/definitions/', v3: false };
-const V3: Dialect = { prefix: '#/components/schemas/', v3: true };
+import { describeField, describeItems, describeType } from './describe.ts';
+import { type Dialect, documentTypeName, V2, V3 } from './dialect.ts';
+import { kindPaths, PATCH_TYPE, subresourceTypes } from './operations.ts';
 
 const SPECIAL_TYPES: Readonly<Record<string, string>> = {
   time: 'meta.v1.Time',
@@ -162,146 +138,34 @@ function schemasFor(roots: Iterable<string>, d: Dialect): JsonObject {
   return Object.fromEntries([...out].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+const PATCH_SCHEMA: JsonObject = {
+  description: 'A change of an object, in one of the forms that the content type tells apart.',
+  type: 'object',
+};
+
 /** With the schemas that kinds bring along themselves. */
 function allSchemas(defs: readonly KindDef[], d: Dialect): JsonObject {
   const own = defs.map((def) => def.rules?.openApi?.(d.v3 ? 'v3' : 'v2') ?? {});
-  return Object.assign(schemasFor(rootsOf(defs), d), ...own) as JsonObject;
-}
-
-function queryParameter(name: string, type: string, d: Dialect): JsonObject {
-  const schema = d.v3 ? { schema: { type, uniqueItems: true } } : { type, uniqueItems: true };
-  const description = describeParameter(name);
-  return { ...(description === undefined ? {} : { description }), name, in: 'query', ...schema };
-}
-
-function pathParameter(name: string, d: Dialect): JsonObject {
-  const schema = d.v3 ? { schema: { type: 'string' } } : { type: 'string' };
-  return { name, in: 'path', required: true, ...schema };
-}
-
-const LIST_PARAMETERS: readonly [string, string][] = [
-  ['allowWatchBookmarks', 'boolean'],
-  ['continue', 'string'],
-  ['fieldSelector', 'string'],
-  ['labelSelector', 'string'],
-  ['limit', 'integer'],
-  ['resourceVersion', 'string'],
-  ['resourceVersionMatch', 'string'],
-  ['sendInitialEvents', 'boolean'],
-  ['timeoutSeconds', 'integer'],
-  ['watch', 'boolean'],
-];
-const WRITE_PARAMETERS: readonly [string, string][] = [
-  ['dryRun', 'string'],
-  ['fieldManager', 'string'],
-  ['fieldValidation', 'string'],
-];
-const DELETE_PARAMETERS: readonly [string, string][] = [
-  ['dryRun', 'string'],
-  ['gracePeriodSeconds', 'integer'],
-  ['orphanDependents', 'boolean'],
-  ['propagationPolicy', 'string'],
-];
-
-const PARAMETERS: Readonly<Record<string, readonly [string, string][]>> = {
-  list: LIST_PARAMETERS,
-  deletecollection: [...LIST_PARAMETERS, ...DELETE_PARAMETERS],
-  post: WRITE_PARAMETERS,
-  put: WRITE_PARAMETERS,
-  patch: [...WRITE_PARAMETERS, ['force', 'boolean']],
-  delete: DELETE_PARAMETERS,
-  get: [],
-};
-
-function responseSchema(typeName: string, d: Dialect): JsonObject {
-  const schema = { $ref: d.prefix + documentTypeName(typeName) };
-  const ok = d.v3 ? { content: { 'application/json': { schema } } } : { schema };
-  return { '200': { description: 'OK', ...ok }, '401': { description: 'Unauthorized' } };
-}
-
-/** What an operation works on: the kind it names and the type it answers. */
-interface Target {
-  gvk: { group: string; version: string; kind: string };
-  typeName: string;
-}
-
-function operation(action: string, target: Target, d: Dialect): JsonObject {
-  const parameters = (PARAMETERS[action] ?? []).map(([n, t]) => queryParameter(n, t, d));
-  const typeName = action === 'list' ? `${target.typeName}List` : target.typeName;
-  return {
-    ...(parameters.length > 0 ? { parameters } : {}),
-    responses: responseSchema(typeName, d),
-    'x-kubernetes-action': action,
-    'x-kubernetes-group-version-kind': target.gvk,
-  };
-}
-
-const COLLECTION_VERBS: readonly [verb: string, method: string, action: string][] = [
-  ['list', 'get', 'list'],
-  ['create', 'post', 'post'],
-  ['deletecollection', 'delete', 'deletecollection'],
-];
-const OBJECT_VERBS: readonly [verb: string, method: string, action: string][] = [
-  ['get', 'get', 'get'],
-  ['update', 'put', 'put'],
-  ['patch', 'patch', 'patch'],
-  ['delete', 'delete', 'delete'],
-  ['create', 'post', 'post'],
-];
-
-function operations(
-  verbs: readonly string[],
-  set: typeof COLLECTION_VERBS,
-  target: Target,
-  d: Dialect,
-): JsonObject {
-  const out: JsonObject = {};
-  for (const [verb, method, action] of set) {
-    if (verbs.includes(verb)) out[method] = operation(action, target, d);
-  }
-  return out;
-}
-
-function kindPaths(def: KindDef, d: Dialect): JsonObject {
-  const base = def.group === '' ? `/api/${def.version}` : `/apis/${def.apiVersion}`;
-  const home = def.namespaced ? `${base}/namespaces/{namespace}` : base;
-  const target = {
-    gvk: { group: def.group, version: def.version, kind: def.kind },
-    typeName: def.typeName,
-  };
-  const out: JsonObject = {};
-  const add = (path: string, ops: JsonObject) => {
-    if (Object.keys(ops).length === 0) return;
-    const parameters = [...path.matchAll(/\{(\w+)\}/g)].map((m) => pathParameter(m[1] ?? '', d));
-    out[path] = parameters.length > 0 ? { ...ops, parameters } : ops;
-  };
-  if (def.namespaced && def.verbs.includes('list')) {
-    add(`${base}/${def.resource}`, operations(['list'], COLLECTION_VERBS, target, d));
-  }
-  add(`${home}/${def.resource}`, operations(def.verbs, COLLECTION_VERBS, target, d));
-  const verbs = def.verbs.filter((v) => v !== 'create');
-  add(`${home}/${def.resource}/{name}`, operations(verbs, OBJECT_VERBS, target, d));
-  for (const [name, sub] of def.subresourceDefs) {
-    const gvk = {
-      group: sub.version ? (sub.group ?? '') : def.group,
-      version: sub.version ?? def.version,
-      kind: sub.kind,
-    };
-    const typeName = sub.kind === 'Scale' ? 'autoscaling.v1.Scale' : def.typeName;
-    const ops = operations(sub.verbs, OBJECT_VERBS, { gvk, typeName }, d);
-    add(`${home}/${def.resource}/{name}/${name}`, ops);
-  }
-  return out;
+  const patch = { [documentTypeName(PATCH_TYPE)]: PATCH_SCHEMA };
+  return Object.assign(schemasFor(rootsOf(defs), d), patch, ...own) as JsonObject;
 }
 
 const COMMON_TYPES = ['meta.v1.Status', 'meta.v1.DeleteOptions', 'meta.v1.WatchEvent'];
 
 function rootsOf(defs: readonly KindDef[]): string[] {
-  const scale = defs.some((d) => d.subresources.scale) ? ['autoscaling.v1.Scale'] : [];
   const meta = defs.some((d) => d.rules?.openApi) ? ['meta.v1.ObjectMeta', 'meta.v1.ListMeta'] : [];
   const own = defs.flatMap((d) => [d.typeName, `${d.typeName}List`]);
-  return [...own, ...scale, ...meta, ...COMMON_TYPES];
+  return [...own, ...defs.flatMap(subresourceTypes), ...meta, ...COMMON_TYPES];
 }
+
+const BEARER = {
+  BearerToken: {
+    description: 'Token of a bearer',
+    in: 'header',
+    name: 'authorization',
+    type: 'apiKey',
+  },
+};
 
 const INFO = { title: 'Kubernetes', version: 'v1.32.0' };
 
@@ -317,7 +181,7 @@ export function openApiV3Document(
     openapi: '3.0.0',
     info: INFO,
     paths,
-    components: { schemas: allSchemas(defs, V3) },
+    components: { schemas: allSchemas(defs, V3), securitySchemes: BEARER },
   };
 }
 
@@ -350,5 +214,7 @@ export function openApiV2(registry: KindRegistry): JsonObject {
     info: INFO,
     paths: Object.assign({}, ...defs.map((def) => kindPaths(def, V2))) as JsonObject,
     definitions: allSchemas(defs, V2),
+    securityDefinitions: BEARER,
+    security: [{ BearerToken: [] }],
   };
 }

@@ -162,6 +162,7 @@ const OPERATION: Shape = {
   consumes: [7, many(text)],
   parameters: [8, many(parameter)],
   responses: [9, responses],
+  schemes: [10, many(text)],
 };
 const operation = message(() => OPERATION, 13);
 

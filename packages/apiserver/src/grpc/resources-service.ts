@@ -13,6 +13,7 @@ import {
   type KindRegistry,
   managerOfUserAgent,
   pathNotFound,
+  returnsDeleted,
   unauthorized,
 } from '@kubets/api';
 import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
@@ -32,7 +33,6 @@ import type {
 import { authorizeRequest } from '../registry/access.ts';
 import type { Target, WriteContext } from '../registry/context.ts';
 import { deletedStatus, deleteOptionsFrom } from '../registry/delete-options.ts';
-import { returnsDeleted } from '../registry/kind-rules.ts';
 import { parsePatch } from '../registry/patch.ts';
 import type { Registry } from '../registry/registry.ts';
 import { plainBytes } from '../rest/encode.ts';

@@ -35,28 +35,12 @@ const CONDITIONAL_ONLY: ReadonlySet<string> = new Set([
   'storage.k8s.io/csistoragecapacities',
 ]);
 
-/** A delete answers with the object instead of a Status. */
-const RETURNS_DELETED: ReadonlySet<string> = new Set([
-  '/persistentvolumeclaims',
-  '/persistentvolumes',
-  '/pods',
-  '/podtemplates',
-  '/resourcequotas',
-  '/serviceaccounts',
-  '/services',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-]);
-
 /** Without a propagation policy dependents are kept (older behaviour that clients rely on). */
 const ORPHANS_BY_DEFAULT: ReadonlySet<string> = new Set(['/replicationcontrollers', 'batch/jobs']);
 
 export const createsOnUpdate = (def: KindDef): boolean => CREATE_ON_UPDATE.has(id(def));
 export const needsResourceVersion = (def: KindDef): boolean =>
   def.rules?.unstructured === true || CONDITIONAL_ONLY.has(id(def));
-export const returnsDeleted = (def: KindDef): boolean => RETURNS_DELETED.has(id(def));
 export const orphansByDefault = (def: KindDef): boolean => ORPHANS_BY_DEFAULT.has(id(def));
 
 /** Seconds after which objects of a kind vanish; undefined for nearly all. */

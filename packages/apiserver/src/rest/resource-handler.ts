@@ -7,6 +7,7 @@ import {
   methodNotAllowed,
   notFound,
   pathNotFound,
+  returnsDeleted,
   unsupportedMediaType,
 } from '@kubets/api';
 import type { Clock, Random, Tally } from '@kubets/platform';
@@ -17,7 +18,7 @@ import {
   deletedStatus,
   deleteOptionsFrom,
 } from '../registry/delete-options.ts';
-import { isSwitchedOff, returnsDeleted } from '../registry/kind-rules.ts';
+import { isSwitchedOff } from '../registry/kind-rules.ts';
 import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch, strictErrorsOf } from '../registry/patch.ts';
 import type { ListResult } from '../registry/read.ts';
