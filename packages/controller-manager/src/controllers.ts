@@ -1,3 +1,4 @@
+import { attachDetachController } from './attach-detach/reconciler.ts';
 import { type AutoscalerOptions, autoscalerController } from './autoscaler/reconciler.ts';
 import { bootstrapSigner, tokenCleaner } from './bootstrap/reconciler.ts';
 import {
@@ -114,6 +115,7 @@ const MAKERS: Readonly<Record<ControllerName, Make>> = {
   'pod-garbage-collector-controller': (deps, { terminatedPodThreshold }) =>
     podGcController(deps, { terminatedThreshold: terminatedPodThreshold }),
   'persistentvolume-binder-controller': (deps, { removeTree }) => volumeBinder(deps, removeTree),
+  'persistentvolume-attach-detach-controller': attachDetachController,
   'persistentvolume-expander-controller': volumeExpandController,
   'ephemeral-volume-controller': ephemeralVolumeController,
   'persistentvolumeclaim-protection-controller': claimProtection,

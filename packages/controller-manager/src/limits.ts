@@ -134,6 +134,12 @@ export const CSR_CLEAN_PERIOD_MS = 600_000;
 /** Wait before a serving certificate that does not fit its node is looked at again. */
 export const CSR_RECHECK_MS = 2_000;
 
+/** A silent node that does not let go of a volume for this long has it taken away. */
+export const DETACH_TIMEOUT_MS = 360_000;
+
+/** How often a volume that is still mounted is looked at. */
+export const DETACH_RETRY_MS = 5_000;
+
 /** Workers of each loop over certificate requests. */
 export const CSR_CONCURRENCY = 2;
 

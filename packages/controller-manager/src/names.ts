@@ -23,6 +23,7 @@ export const CONTROLLER_NAMES = {
   'namespace-controller': 'namespace',
   'node-ipam-controller': 'nodeipam',
   'node-lifecycle-controller': 'nodelifecycle',
+  'persistentvolume-attach-detach-controller': 'attachdetach',
   'persistentvolume-binder-controller': 'persistentvolume-binder',
   'persistentvolume-expander-controller': 'persistentvolume-expander',
   'persistentvolume-protection-controller': 'pv-protection',
@@ -45,12 +46,11 @@ export type ControllerName = keyof typeof CONTROLLER_NAMES;
 
 /**
  * Names the stock process takes for what this one does not do: another process of the cluster does it (the
- * cloud-controller-manager, the apiserver), it needs features that are off in 1.32, or attaches volumes of drivers.
+ * cloud-controller-manager, the apiserver), or it needs features that are off in 1.32.
  */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'cloud-node-lifecycle-controller': 'cloud-node-lifecycle',
   'node-route-controller': 'route',
-  'persistentvolume-attach-detach-controller': 'attachdetach',
   'resourceclaim-controller': 'resource-claim-controller',
   'selinux-warning-controller': 'selinux-warning',
   'service-cidr-controller': '',

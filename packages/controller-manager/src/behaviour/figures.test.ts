@@ -12,7 +12,7 @@ const STOCK_QUEUES = [
   ...['daemonset', 'deployment'],
   ...['disruption', 'endpoint', 'endpoint_slice', 'endpoint_slice_mirroring', 'ephemeral_volume'],
   ...['garbage_collector_attempt_to_delete', 'horizontalpodautoscaler', 'job', 'namespace'],
-  ...['node_lifecycle_controller', 'noexec_taint_pod', 'pvcprotection', 'pvprotection'],
+  ...['node_lifecycle_controller', 'noexec_taint_pod', 'pvcprotection', 'pvcs', 'pvprotection'],
   ...['replicaset', 'replicationmanager', 'resourcequota_primary', 'serviceaccount'],
   ...[
     'stale_pod_disruption',

@@ -5,6 +5,7 @@ import type {
   ConfigMap,
   ControllerRevision,
   CronJob,
+  CSIDriver,
   CustomResourceDefinition,
   DaemonSet,
   Deployment,
@@ -28,6 +29,7 @@ import type {
   ServiceAccount,
   StatefulSet,
   StorageClass,
+  VolumeAttachment,
 } from '@kubets/api';
 import { type Api, Informer, type InformerOptions } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
@@ -147,6 +149,14 @@ export class SharedInformers {
   /** Without everything but the tokens that were made for them. */
   get serviceAccounts(): Informer<ServiceAccount> {
     return this.#shared<ServiceAccount>('v1', 'serviceaccounts', { transform: trimAccount });
+  }
+
+  get csiDrivers(): Informer<CSIDriver> {
+    return this.#shared<CSIDriver>('storage.k8s.io/v1', 'csidrivers', {});
+  }
+
+  get volumeAttachments(): Informer<VolumeAttachment> {
+    return this.#shared<VolumeAttachment>('storage.k8s.io/v1', 'volumeattachments', {});
   }
 
   get clusterRoles(): Informer<ClusterRole> {

@@ -54,11 +54,11 @@ export function trimToNodes(slice: EndpointSlice): EndpointSlice {
   };
 }
 
-/** Those that claims are made for: hardly any pod has some. */
-function ownVolumes(volumes: Volume[] | undefined): Volume[] | undefined {
-  return volumes?.some(({ ephemeral }) => ephemeral !== undefined)
-    ? volumes.filter(({ ephemeral }) => ephemeral !== undefined)
-    : undefined;
+/** Those that are claims, or for which claims are made: most pods have none. */
+function claimVolumes(volumes: Volume[] | undefined): Volume[] | undefined {
+  const isClaim = ({ ephemeral, persistentVolumeClaim }: Volume): boolean =>
+    ephemeral !== undefined || persistentVolumeClaim !== undefined;
+  return volumes?.some(isClaim) ? volumes.filter(isClaim) : undefined;
 }
 
 /**
@@ -85,7 +85,7 @@ export function trimPod(pod: Pod): Pod {
       affinity: spec.affinity?.nodeAffinity
         ? { nodeAffinity: spec.affinity.nodeAffinity }
         : undefined,
-      volumes: ownVolumes(spec.volumes),
+      volumes: claimVolumes(spec.volumes),
       containers: spec.containers.map(({ name, ports }) => ({ name, ports })),
       initContainers: spec.initContainers
         ?.filter((c) => c.restartPolicy === 'Always')

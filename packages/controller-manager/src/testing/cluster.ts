@@ -28,6 +28,8 @@ const RESOURCES: Record<string, string> = {
   persistentvolumeclaims: 'v1',
   persistentvolumes: 'v1',
   storageclasses: 'storage.k8s.io/v1',
+  csidrivers: 'storage.k8s.io/v1',
+  volumeattachments: 'storage.k8s.io/v1',
   resourcequotas: 'v1',
   cronjobs: 'batch/v1',
   poddisruptionbudgets: 'policy/v1',
