@@ -200,12 +200,15 @@ export interface InterfaceUse {
   readonly sendDrops: number;
 }
 
-/** Of `/proc/PID/net/dev`: the interfaces of a process's network, without loopback. */
+/** Ends of pods' cables are counted in the pods. */
+const isCounted = (name: string): boolean => name !== 'lo' && !name.startsWith('veth');
+
+/** Of `/proc/PID/net/dev`: the interfaces of a process's network, without loopback and what leads to pods. */
 export function interfacesOf(text: string): InterfaceUse[] {
   const out: InterfaceUse[] = [];
   for (const line of text.split('\n')) {
     const [name, counts] = line.split(':');
-    if (counts === undefined || name === undefined || name.trim() === 'lo') continue;
+    if (counts === undefined || name === undefined || !isCounted(name.trim())) continue;
     const at = counts.trim().split(/\s+/).map(Number);
     out.push({
       name: name.trim(),

@@ -20,6 +20,9 @@ export interface StatsInput {
   readonly nowMs: number;
 }
 
+/** The one whose figures stand for the whole, where it is there. */
+const MAIN_INTERFACE = 'eth0';
+
 type Basic = Pick<ContainerUsage, 'atMs' | 'cpuNanoSeconds' | 'memoryWorkingSetBytes'>;
 
 const basics = (one: Basic): object => ({
@@ -51,9 +54,9 @@ function networkOf(interfaces: readonly InterfaceUse[], atMs: number): object {
     ...{ name: one.name, rxBytes: one.receivedBytes, rxErrors: one.receiveErrors },
     ...{ txBytes: one.sentBytes, txErrors: one.sendErrors },
   }));
-  const [first] = all;
-  if (first === undefined) return {};
-  return { network: { time: isoSeconds(atMs), ...first, interfaces: all } };
+  if (all.length === 0) return {};
+  const main = all.find(({ name }) => name === MAIN_INTERFACE);
+  return { network: { time: isoSeconds(atMs), ...main, interfaces: all } };
 }
 
 function measuredPart({ whole, containers, interfaces }: MeasuredPod, nowMs: number): object {

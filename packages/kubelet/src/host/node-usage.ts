@@ -11,7 +11,7 @@ const KIB = 1024;
 export function cpuNanosOf(stat: string): number {
   const fields = /^cpu +(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];
   const [user = 0, nice = 0, system = 0, , , irq = 0, soft = 0, steal = 0] = fields;
-  return ((user + nice + system + irq + soft + steal) / TICKS) * NANOS;
+  return (user + nice + system + irq + soft + steal) * (NANOS / TICKS);
 }
 
 /** Of `/proc/meminfo`: what could not be had by a new program. */

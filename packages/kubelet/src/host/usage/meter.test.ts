@@ -33,6 +33,7 @@ const NET_DEV = `Inter-|   Receive                                              
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
     lo:     100       1    0    0    0     0          0         0      100       1    0    0    0     0       0          0
   eth0:    1306      15    1    2    0     0          0         0      682       9    3    4    0     0       0          0
+veth14c0:   542       7    0    0    0     0          0         0     1166      13    0    0    0     0       0          0
 `;
 
 function runningPod(): Pod {
