@@ -148,6 +148,16 @@ describe('findPreemption', () => {
     assert.equal(outcome(cluster, urgent('2'), [budget('x', 0, ['guarded'])]), 'a: guarded');
   });
 
+  it('looks on until there is a node where no budget is broken', () => {
+    const names = Array.from({ length: 300 }, (_, i) => `n${i}`);
+    const cluster = new TestCluster(names.map((name) => testNode(name, { cpu: '1' })));
+    for (const name of names) {
+      const labels = { app: name === 'n123' ? 'free' : 'web' };
+      cluster.place(pod(`on-${name}`, { labels, priority: name === 'n123' ? 50 : 1 }), name);
+    }
+    assert.equal(outcome(cluster, urgent('1'), [budget('web', 0)]), 'n123: on-n123');
+  });
+
   it('frees host ports and anti-affinity as well as resources', () => {
     const cluster = new TestCluster([testNode('a')]);
     cluster.place(pod('port', { cpu: '100m', hostPorts: [80] }), 'a');

@@ -173,7 +173,9 @@ export function findPreemption(options: PreemptionOptions): PreemptionResult {
   const start = slots.length > 0 ? random.int(slots.length) : 0;
   let best: Candidate | undefined;
   let found = 0;
-  for (let step = 0; step < slots.length && found < wanted; step += 1) {
+  // As long as every one of them would break a budget, more are looked for.
+  const isEnough = (): boolean => found >= wanted && best?.violations === 0;
+  for (let step = 0; step < slots.length && !isEnough(); step += 1) {
     const slot = slots[(start + step) % slots.length] ?? 0;
     const result = victimsOn(slot, options, asker);
     if (!('victims' in result)) {
