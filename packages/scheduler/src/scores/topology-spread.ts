@@ -27,11 +27,18 @@ interface Counted {
 /** Domains of unequal number weigh differently, or many hosts would drown a few zones. */
 const weightOf = (domains: number): number => Math.log(domains + 2);
 
+type Labels = Readonly<Record<string, string>>;
+
+/** Does a node count at all? Not without every label the pod spreads by, unless it never asked. */
+type Counts = (labels: Labels) => boolean;
+
+/** @param slots nodes the pod may go to that count */
 function count(
   constraint: SpreadConstraint,
   pod: PodInfo,
   state: ClusterState,
   slots: readonly number[],
+  counts: Counts,
 ): Counted {
   const bySlot = new Map<number, number>();
   for (const group of state.groups.matching(pod.namespace, constraint.selector)) {
@@ -41,15 +48,15 @@ function count(
     return { constraint, bySlot, byValue: undefined, weight: weightOf(slots.length) };
   }
   const byValue = new Map<string, number>();
+  // Nodes without the label, where they count, are one more domain.
   for (const slot of slots) {
-    const value = state.table.entry(slot).labels[constraint.topologyKey];
-    if (value !== undefined) byValue.set(value, 0);
+    byValue.set(state.table.entry(slot).labels[constraint.topologyKey] ?? '', 0);
   }
   for (const [slot, pods] of bySlot) {
     const entry = state.table.entry(slot);
-    const value = entry.labels[constraint.topologyKey];
-    if (value === undefined || !byValue.has(value) || !countsFor(constraint, pod, entry)) continue;
-    byValue.set(value, (byValue.get(value) ?? 0) + pods);
+    const sum = byValue.get(entry.labels[constraint.topologyKey] ?? '');
+    if (sum === undefined || !counts(entry.labels) || !countsFor(constraint, pod, entry)) continue;
+    byValue.set(entry.labels[constraint.topologyKey] ?? '', sum + pods);
   }
   return { constraint, bySlot: undefined, byValue, weight: weightOf(byValue.size) };
 }
@@ -107,11 +114,14 @@ export function softTopologySpread(
         if (selector) constraints = soft.map((one) => withSelector(one, selector));
       }
       if (constraints.length === 0) return false;
-      const counted = constraints.map((constraint) => count(constraint, pod, state, slots));
+      const keys = constraints.map((one) => one.topologyKey);
+      const hasAll: Counts = (labels) => keys.every((key) => labels[key] !== undefined);
+      const counts: Counts = own || isStrict ? hasAll : () => true;
+      const counting = slots.filter((slot) => counts(state.table.entry(slot).labels));
+      const counted = constraints.map((one) => count(one, pod, state, counting, counts));
       for (const [at, slot] of slots.entries()) {
-        const { labels } = state.table.entry(slot);
-        const lacks = constraints.some(({ topologyKey }) => labels[topologyKey] === undefined);
-        scores[at] = (own || isStrict) && lacks ? Number.NaN : rawScore(counted, state, slot);
+        const ignored = !counts(state.table.entry(slot).labels);
+        scores[at] = ignored ? Number.NaN : rawScore(counted, state, slot);
       }
       normalise(scores, slots.length);
       return true;
