@@ -180,7 +180,7 @@ describe('configurations that are refused', () => {
       'of another kind',
       { ...config({}), kind: 'Secret' },
       400,
-      'invalid object type: v1, Kind=Secret',
+      'invalid object type: /v1, Kind=Secret',
     ],
     [
       'with an account of their own',

@@ -93,8 +93,9 @@ function checkConfig(by: ApplyBy, shape: Shape, config: JsonObject): void {
   const { def } = by;
   const { apiVersion, kind } = config;
   if (apiVersion !== def.apiVersion || kind !== def.kind) {
-    const gvk = `${String(apiVersion ?? '')}, Kind=${String(kind ?? '')}`;
-    throw badRequest(`invalid object type: ${gvk}`);
+    const version = String(apiVersion ?? '');
+    const named = version.includes('/') ? version : `/${version}`;
+    throw badRequest(`invalid object type: ${named}, Kind=${String(kind ?? '')}`);
   }
   const metadata = isJsonObject(config.metadata) ? config.metadata : {};
   if ((metadata.managedFields ?? undefined) !== undefined) {

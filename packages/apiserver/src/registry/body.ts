@@ -1,4 +1,5 @@
 /** From the JSON of a request body to a defaulted object of the expected kind. */
+
 import {
   apiVersionOf,
   badRequest,
@@ -17,6 +18,7 @@ import {
 } from '@kubets/api';
 import { typeNameOf } from '../protobuf/decode.ts';
 import type { Target, WriteContext } from './context.ts';
+import { unrecognizedText } from './unrecognized.ts';
 
 /** How the body of a request is read. */
 export interface BodyOptions {
@@ -95,17 +97,8 @@ function parsedBody(kind: KindDef, text: string): JsonObject {
 
 const jsonWord = (value: unknown): string => (typeof value === 'boolean' ? 'bool' : typeof value);
 
-const SUMMARY_BYTES = 30;
-
-/** The refusal of a body whose kind cannot even be told, with its beginning: as text when that might be JSON. */
 function unrecognized(kind: KindDef, why: string, text: string): Error {
-  const isText = text.startsWith('{');
-  const bytes = Buffer.from(text);
-  const start = bytes.subarray(0, SUMMARY_BYTES).toString(isText ? 'utf8' : 'hex');
-  const more = bytes.length > SUMMARY_BYTES ? ' ...' : '';
-  const summary = text === '' ? '<empty>' : start + more;
-  const what = `the object provided is unrecognized (must be of type ${kind.kind})`;
-  return badRequest(`${what}: ${why} (${summary})`);
+  return badRequest(unrecognizedText(kind.kind, why, Buffer.from(text)));
 }
 
 /** Where the stock server registers its kinds: its messages name the place. */

@@ -6,6 +6,7 @@ import type { AnyRequest } from '../ports.ts';
 import { refusal } from '../testing/scene.ts';
 import { mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
 
+const EXPECTED = { kind: 'ConfigMap', version: 'v1', isStrict: false };
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 describe('media types', () => {
@@ -15,27 +16,56 @@ describe('media types', () => {
   });
 
   it('JSON is the default', () => {
-    assert.equal(objectBody(undefined, bytes('{"a":1}')), '{"a":1}');
-    assert.equal(objectBody('application/json', bytes('{}')), '{}');
+    assert.equal(objectBody(undefined, bytes('{"a":1}'), EXPECTED), '{"a":1}');
+    assert.equal(objectBody('application/json', bytes('{}'), EXPECTED), '{}');
   });
 
   it('YAML is read as a value', () => {
-    assert.deepEqual(objectBody('application/yaml', bytes('a: [1, "2"]\n')), { a: [1, '2'] });
+    assert.deepEqual(objectBody('application/yaml', bytes('a: [1, "2"]\n'), EXPECTED), {
+      a: [1, '2'],
+    });
     assert.throws(
       () => yamlBody(bytes('a: [')),
-      refusal(400, 'BadRequest', /error converting YAML/),
+      refusal(400, 'BadRequest', /^yaml: did not find expected ',' or '\]'$/),
+    );
+  });
+
+  it('what is wrong with YAML is told in the stock parser’s words, with its beginning', () => {
+    const told = (text: string, isStrict = false): unknown => {
+      const expected = { ...EXPECTED, isStrict };
+      try {
+        return objectBody('application/yaml', bytes(text), expected);
+      } catch (error) {
+        return (error as Error).message.replace(/^.*ConfigMap\): | \([0-9a-f]+( \.\.\.)?\)$/g, '');
+      }
+    };
+    assert.equal(told('a: b\nc: [d\n'), "yaml: line 2: did not find expected ',' or ']'");
+    assert.equal(told('a: b: c\n'), 'yaml: mapping values are not allowed in this context');
+    assert.equal(told('a:\n\t- b\n'), 'yaml: line 2: found character that cannot start any token');
+    assert.deepEqual(told(''), {});
+    assert.deepEqual(told('a: 1\na: 2\n'), { a: 2 });
+    assert.equal(
+      told('a: 1\na: 2\n', true),
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: ' +
+        'yaml: unmarshal errors:\n  line 2: key "a" already set in map',
     );
   });
 
   it('others are refused', () => {
     for (const type of ['text/plain', 'application/xml', 'application/cbor']) {
-      assert.throws(() => objectBody(type, bytes('{}')), refusal(415, 'UnsupportedMediaType'));
+      assert.throws(
+        () => objectBody(type, bytes('{}'), EXPECTED),
+        refusal(415, 'UnsupportedMediaType'),
+      );
     }
   });
 
   it('protobuf has to be Kubernetes’ own', () => {
     const type = 'application/vnd.kubernetes.protobuf';
-    assert.throws(() => objectBody(type, bytes('{}')), refusal(400, 'BadRequest', /magic/));
+    assert.throws(
+      () => objectBody(type, bytes('{}'), EXPECTED),
+      refusal(400, 'BadRequest', /magic/),
+    );
   });
 });
 

@@ -13,7 +13,9 @@ import { yamlLibrary } from '@kubets/platform';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
+import { unrecognizedText } from '../registry/unrecognized.ts';
 import { checkYamlDepth } from './yaml-depth.ts';
+import { yamlProblem } from './yaml-problem.ts';
 
 const OBJECT_TYPES = [
   'application/json',
@@ -62,29 +64,71 @@ export function readBytes(request: AnyRequest): Promise<Buffer> {
   });
 }
 
+/** What a body should hold, for refusals; `isStrict`: a key given twice is one. */
+export interface ExpectedBody {
+  readonly kind: string;
+  readonly version: string;
+  readonly isStrict: boolean;
+}
+
 /**
  * The object a body holds: its JSON text, or the value of a YAML document.
  * @throws ApiError 415 for a media type that is neither
  */
-export function objectBody(contentType: string | undefined, bytes: Buffer): string | JsonObject {
+export function objectBody(
+  contentType: string | undefined,
+  bytes: Buffer,
+  expected: ExpectedBody,
+): string | JsonObject {
   const type = mediaTypeOf(contentType) || 'application/json';
   if (type === 'application/json') return bytes.toString('utf8');
-  if (type === 'application/yaml') return yamlBody(bytes) as JsonObject;
+  if (type === 'application/yaml') return yamlObject(bytes, expected);
   if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(bytes);
   throw unsupportedMediaType(OBJECT_TYPES);
 }
 
-/** @throws ApiError BadRequest */
-export function yamlBody(bytes: Buffer): unknown {
+function yamlObject(bytes: Buffer, { kind, version, isStrict }: ExpectedBody): JsonObject {
+  const { value, repeated } = yamlBody(bytes, (why) => unrecognizedText(kind, why, bytes));
+  if (isStrict && repeated.length > 0) {
+    const what = `${kind} in version ${goQuote(version)} cannot be handled as a ${kind}`;
+    throw badRequest(`${what}: strict decoding error: ${repeatedText(repeated)}`);
+  }
+  // A document without anything is an object without anything.
+  return (value ?? {}) as JsonObject;
+}
+
+/** A document's value, and a line for each key given twice, of which the last counts. */
+interface YamlBody {
+  readonly value: unknown;
+  readonly repeated: readonly string[];
+}
+
+/** @param refusal what to answer, given what is wrong. @throws ApiError BadRequest */
+export function yamlBody(bytes: Buffer, refusal = (why: string): string => why): YamlBody {
   const text = bytes.toString('utf8');
   checkYamlDepth(text);
+  const { LineCounter, parseDocument } = yamlLibrary();
+  const lineCounter = new LineCounter();
+  const parsed = parseDocument(text, { lineCounter, prettyErrors: false });
+  const repeated: string[] = [];
+  for (const error of parsed.errors) {
+    const { line } = lineCounter.linePos(error.pos[0]);
+    if (error.code !== 'DUPLICATE_KEY') throw badRequest(refusal(yamlProblem(error, line)));
+    const key = /^"?([^":\s]*)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
+    repeated.push(`  line ${line}: key ${goQuote(key)} already set in map`);
+  }
   try {
-    return yamlLibrary().parse(text);
-  } catch (error) {
-    const why = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
-    throw badRequest(`error converting YAML to JSON: yaml: ${why}`);
+    return { value: parsed.toJS(), repeated };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw badRequest(refusal(`yaml: ${why}`));
   }
 }
+
+const repeatedText = (repeated: readonly string[]): string =>
+  `yaml: unmarshal errors:\n${repeated.join('\n')}`;
+
+const CONVERTING = 'error converting YAML to JSON';
 
 /**
  * The configuration of an apply: YAML, which JSON is too.
@@ -97,38 +141,22 @@ export function appliedBody(
   warn: (text: string) => void,
 ): JsonObject {
   const text = bytes.toString('utf8');
-  const { document, repeated } = readYaml(text);
+  const { value: document, repeated } = readYaml(text);
   if (!isJsonObject(document)) {
     throw badRequest('error decoding YAML: the configuration is no object');
   }
   if (repeated.length === 0 || validation === 'Ignore') return document;
-  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${repeated.join('\n')}`;
+  const why = `${CONVERTING}: ${repeatedText(repeated)}`;
   if (validation === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
   warn(why);
   return document;
 }
 
 /** The value of a text, and a line for each key given twice. @throws ApiError BadRequest */
-function readYaml(text: string): { document: unknown; repeated: readonly string[] } {
-  const plain = plainJson(text);
-  if (plain !== undefined) return { document: plain, repeated: [] };
-  checkYamlDepth(text);
-  const { LineCounter, parseDocument } = yamlLibrary();
-  const lineCounter = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter, prettyErrors: false });
-  const repeated: string[] = [];
-  for (const { code, message, pos } of parsed.errors) {
-    if (code !== 'DUPLICATE_KEY') throw badRequest(`error decoding YAML: yaml: ${message}`);
-    const key = /^"?([^":\s]*)/.exec(text.slice(pos[0]))?.[1] ?? '';
-    const { line } = lineCounter.linePos(pos[0]);
-    repeated.push(`  line ${line}: key ${goQuote(key)} already set in map`);
-  }
-  try {
-    return { document: parsed.toJS(), repeated };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw badRequest(`error decoding YAML: yaml: ${why}`);
-  }
+function readYaml(text: string): YamlBody {
+  const value = plainJson(text);
+  if (value !== undefined) return { value, repeated: [] };
+  return yamlBody(Buffer.from(text), (why) => `error decoding YAML: ${CONVERTING}: ${why}`);
 }
 
 /** The value of a text that is JSON and gives no key twice; most clients send that, and it is read faster. */

@@ -1,6 +1,7 @@
 /** Requests for stored resources: from a checked request to the registry and back to bytes. */
 import {
   ApiError,
+  type FieldValidation,
   isExpired,
   type KindDef,
   managerOfUserAgent,
@@ -23,7 +24,14 @@ import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch, strictErrorsOf } from '../registry/patch.ts';
 import type { ListResult } from '../registry/read.ts';
 import type { Registry } from '../registry/registry.ts';
-import { appliedBody, mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
+import {
+  appliedBody,
+  type ExpectedBody,
+  mediaTypeOf,
+  objectBody,
+  readBytes,
+  yamlBody,
+} from './body.ts';
 import { type EncodeContext, encodeList, encodeObject, includeOf, plainBytes } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
@@ -135,7 +143,7 @@ export class ResourceHandler {
 
   async #create(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'CreateOptions');
-    const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
+    const json = objectBody(typeOf(r), await readBytes(r.request), expected(r.def, options));
     r.audit?.requested(json);
     const { validation } = options;
     const ctx = writeContext(r, options, options.sent);
@@ -145,7 +153,7 @@ export class ResourceHandler {
 
   async #update(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'UpdateOptions');
-    const json = objectBody(r.request.headers['content-type'], await readBytes(r.request));
+    const json = objectBody(typeOf(r), await readBytes(r.request), expected(r.def, options));
     r.audit?.requested(json);
     const { validation } = options;
     const ctx = writeContext(r, options, options.sent);
@@ -208,9 +216,9 @@ export class ResourceHandler {
   async #deleteBody(r: ResourceRequest): Promise<DeleteOptions | undefined> {
     const bytes = await readBytes(r.request);
     if (bytes.length === 0) return undefined;
-    const body = objectBody(r.request.headers['content-type'], bytes);
+    const body = objectBody(typeOf(r), bytes, DELETE_OPTIONS);
     r.audit?.requested(body);
-    const parsed = typeof body === 'string' ? yamlBody(Buffer.from(body)) : body;
+    const parsed = typeof body === 'string' ? yamlBody(Buffer.from(body)).value : body;
     return deleteOptionsFrom(parsed);
   }
 
@@ -246,6 +254,16 @@ const PLAIN: EncodeContext = {
   includeObject: '',
   nowMs: 0,
 };
+
+const expected = (
+  { kind, version }: KindDef,
+  { validation }: { validation: FieldValidation },
+): ExpectedBody => ({ kind, version, isStrict: validation === 'Strict' });
+
+const DELETE_OPTIONS: ExpectedBody = { kind: 'DeleteOptions', version: 'v1', isStrict: false };
+
+const typeOf = ({ request }: ResourceRequest): string | undefined =>
+  request.headers['content-type'];
 
 function targetOf(r: ResourceRequest): Target {
   const { info, def } = r;

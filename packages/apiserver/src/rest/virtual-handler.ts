@@ -54,12 +54,14 @@ export async function serveVirtual(
   if (virtual.warning !== undefined) r.warnings.push(virtual.warning);
   const hasBody = info.verb === 'create';
   const { dryRun, validation, fieldManager } = writeOptionsOf(query, 'CreateOptions');
+  const def = bodyDef(virtual, kinds);
+  const { kind = '', version = '' } = def ?? {};
+  const expected = { kind, version, isStrict: validation === 'Strict' };
   const body = hasBody
-    ? objectBody(request.headers['content-type'], await readBytes(request))
+    ? objectBody(request.headers['content-type'], await readBytes(request), expected)
     : undefined;
   if (body !== undefined) r.audit?.requested(body);
   const object = body === undefined ? undefined : virtualBody(virtual, kinds, body, validation);
-  const def = bodyDef(virtual, kinds);
   if (object !== undefined && def !== undefined) {
     defaultObject(def, object);
     const agent = String(request.headers['user-agent'] ?? '');
