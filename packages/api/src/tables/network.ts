@@ -4,6 +4,9 @@ import type {
   Endpoints,
   Ingress,
   IngressClass,
+  IngressLoadBalancerStatus,
+  IngressRule,
+  LoadBalancerStatus,
   NetworkPolicy,
   Service,
 } from '../generated/types.ts';
@@ -18,13 +21,19 @@ import {
   UNSET,
 } from './cells.ts';
 
+/** Where a load balancer can be reached: each address or name once, in order. */
+function balancerTexts(status: LoadBalancerStatus | IngressLoadBalancerStatus | undefined) {
+  const all = (status?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '');
+  return [...new Set(all.filter((text) => text !== ''))].sort();
+}
+
 function externalText(service: Service): string {
   const spec = service.spec ?? {};
   const external = spec.externalIPs ?? [];
   if (spec.type === 'ExternalName') return spec.externalName ?? '';
   if (spec.type !== 'LoadBalancer') return external.join(',') || NONE;
-  const balancer = (service.status?.loadBalancer?.ingress ?? []).map((i) => i.ip || i.hostname);
-  return [...new Set([...balancer, ...external])].filter((t) => t).join(',') || '<pending>';
+  const all = [...balancerTexts(service.status?.loadBalancer), ...external];
+  return all.join(',') || '<pending>';
 }
 
 function portsText(service: Service): string {
@@ -56,30 +65,43 @@ export function endpointsCells(e: Endpoints, nowMs: number): Cell[] {
       all.push(...(subset.addresses ?? []).map((a) => hostPort(a.ip, port.port)));
     }
   }
-  const text = all.length === 0 ? NONE : firstFew(all, 3);
+  const text = (e.subsets ?? []).length === 0 ? NONE : firstFew(all, 3);
   return [e.metadata.name ?? '', text, since(e.metadata.creationTimestamp, nowMs)];
 }
 
 export function endpointSliceCells(s: EndpointSlice, nowMs: number): Cell[] {
-  const ports = (s.ports ?? []).map((p) => (p.port === undefined ? '*' : String(p.port)));
+  const ports = (s.ports ?? []).map(({ port, name }) => String(port ?? name ?? '*'));
   const addresses = (s.endpoints ?? []).flatMap((e) => e.addresses ?? []);
   return [
     s.metadata.name ?? '',
     s.addressType,
-    ports.length === 0 ? UNSET : firstFew(ports, 3),
-    addresses.length === 0 ? UNSET : firstFew(addresses, 3),
+    firstFew(ports, 3) || UNSET,
+    firstFew(addresses, 3) || UNSET,
     since(s.metadata.creationTimestamp, nowMs),
   ];
 }
 
+/** The first hosts; every rule behind those counts, with a host or without. */
+function hostsText(rules: readonly IngressRule[]): string {
+  const isNamed = ({ host }: IngressRule): boolean => (host ?? '') !== '';
+  const last = rules.findIndex(
+    (_, i) => rules.slice(0, i + 1).filter(isNamed).length === MAX_HOSTS,
+  );
+  const shown = last < 0 ? rules : rules.slice(0, last + 1);
+  const hosts = shown.filter(isNamed).map(({ host }) => host);
+  if (hosts.length === 0) return '*';
+  if (shown.length === rules.length) return hosts.join(',');
+  return `${hosts.join(',')} + ${rules.length - MAX_HOSTS} more...`;
+}
+
+const MAX_HOSTS = 3;
+
 export function ingressCells(i: Ingress, nowMs: number): Cell[] {
-  const hosts = (i.spec?.rules ?? []).map((r) => r.host ?? '').filter((h) => h !== '');
-  const addresses = (i.status?.loadBalancer?.ingress ?? []).map((a) => a.ip || a.hostname || '');
   return [
     i.metadata.name ?? '',
     i.spec?.ingressClassName ?? NONE,
-    hosts.length === 0 ? '*' : firstFew(hosts, 3),
-    addresses.filter((a) => a !== '').join(','),
+    hostsText(i.spec?.rules ?? []),
+    balancerTexts(i.status?.loadBalancer).join(','),
     (i.spec?.tls ?? []).length > 0 ? '80, 443' : '80',
     since(i.metadata.creationTimestamp, nowMs),
   ];

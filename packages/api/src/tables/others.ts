@@ -9,9 +9,11 @@ import type {
   FlowSchema,
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerV1,
+  LabelSelector,
   Lease,
   MetricSpec,
   MetricStatus,
+  ParamRef,
   PodDisruptionBudget,
   PriorityClass,
   PriorityLevelConfiguration,
@@ -192,13 +194,29 @@ export function admissionPolicyCells(p: ValidatingAdmissionPolicy, nowMs: number
   ];
 }
 
+/** Which objects parametrise a policy; whether they lie in a namespace cannot be told from here. */
+function paramText(ref: ParamRef | undefined): string {
+  if (ref?.name) return `${ref.namespace || '*'}/${ref.name}`;
+  return ref?.selector ? selectorDump(ref.selector) : UNSET;
+}
+
+/** A selector as its message prints itself. */
+function selectorDump({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const labels = Object.keys(matchLabels).sort();
+  const pairs = labels.map((key) => `${key}: ${matchLabels[key]},`).join('');
+  const terms = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  const expressions = `[]LabelSelectorRequirement{${terms.join('')}}`;
+  return `&LabelSelector{MatchLabels:map[string]string{${pairs}},MatchExpressions:${expressions},}`;
+}
+
 export function admissionBindingCells(b: ValidatingAdmissionPolicyBinding, nowMs: number): Cell[] {
-  const ref = b.spec?.paramRef;
-  const name = ref?.namespace ? `${ref.namespace}/${ref.name ?? '*'}` : (ref?.name ?? '*');
   return [
     b.metadata.name ?? '',
     b.spec?.policyName ?? '',
-    ref ? name : UNSET,
+    paramText(b.spec?.paramRef),
     since(b.metadata.creationTimestamp, nowMs),
   ];
 }

@@ -55,6 +55,75 @@ describe('rows', () => {
     [
       'v1',
       'Service',
+      {
+        spec: { type: 'LoadBalancer', externalIPs: ['1.1.1.1', '0.0.0.1'] },
+        status: {
+          loadBalancer: { ingress: [{ ip: '9.9.9.9' }, { hostname: 'b' }, { ip: '1.1.1.1' }] },
+        },
+      },
+      [
+        'x',
+        'LoadBalancer',
+        '<none>',
+        '1.1.1.1,9.9.9.9,b,1.1.1.1,0.0.0.1',
+        '<none>',
+        '5m',
+        '<none>',
+      ],
+    ],
+    [
+      'v1',
+      'Endpoints',
+      { subsets: [{ notReadyAddresses: [{ ip: '1.1.1.1' }], ports: [{ port: 1 }] }] },
+      ['x', '', '5m'],
+    ],
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      { addressType: 'IPv4', endpoints: [], ports: [{ name: 'a' }, { name: '', port: 2 }, {}] },
+      ['x', 'IPv4', 'a,2,*', '<unset>', '5m'],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'Ingress',
+      {
+        spec: { rules: [{}, { host: 'a' }, { host: 'b' }, { host: 'c' }, {}] },
+        status: {
+          loadBalancer: { ingress: [{ hostname: 'z' }, { ip: '1.2.3.4' }, { hostname: 'z' }] },
+        },
+      },
+      ['x', '<none>', 'a,b,c + 2 more...', '1.2.3.4,z', '80', '5m'],
+    ],
+    [
+      'admissionregistration.k8s.io/v1',
+      'ValidatingAdmissionPolicyBinding',
+      { spec: { policyName: 'p', paramRef: { name: 'a' } } },
+      ['x', 'p', '*/a', '5m'],
+    ],
+    [
+      'admissionregistration.k8s.io/v1',
+      'ValidatingAdmissionPolicyBinding',
+      {
+        spec: {
+          policyName: 'p',
+          paramRef: {
+            selector: {
+              matchLabels: { b: '1', a: '2' },
+              matchExpressions: [{ key: 'k', operator: 'In', values: ['x', 'y'] }],
+            },
+          },
+        },
+      },
+      [
+        'x',
+        'p',
+        '&LabelSelector{MatchLabels:map[string]string{a: 2,b: 1,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}',
+        '5m',
+      ],
+    ],
+    [
+      'v1',
+      'Service',
       { spec: { type: 'LoadBalancer' } },
       ['x', 'LoadBalancer', '<none>', '<pending>', '<none>', '5m', '<none>'],
     ],
