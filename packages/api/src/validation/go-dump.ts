@@ -51,6 +51,47 @@ export function goResources(resources: Record<string, string> | undefined | null
   return new GoText(`core.ResourceList{${body.join(', ')}}`);
 }
 
+/** `[]T{…}`, with each item written by `each`; `[]T(nil)` when there is no list. */
+export function goList<T>(
+  type: string,
+  list: readonly T[] | undefined,
+  each: (item: T) => string,
+): string {
+  return list ? `[]${type}{${list.map(each).join(', ')}}` : `[]${type}(nil)`;
+}
+
+/** What is known of an address in memory: that it is one. */
+const SOMEWHERE = '0xc000000000';
+
+/** `(*T)(0x…)`, or `(*T)(nil)`. */
+export const goPointer = (type: string, value: unknown): string =>
+  `(*${type})(${value === undefined || value === null ? 'nil' : SOMEWHERE})`;
+
+interface Requirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[] | undefined;
+}
+
+interface NodeTerm {
+  readonly matchExpressions?: readonly Requirement[] | undefined;
+  readonly matchFields?: readonly Requirement[] | undefined;
+}
+
+function nodeTermText(term: NodeTerm | undefined): string {
+  const type = 'core.NodeSelectorRequirement';
+  const each = ({ key, operator, values }: Requirement): string =>
+    `${type}{Key:${goQuote(key)}, Operator:${goQuote(operator)}, Values:${goStrings(values).text}}`;
+  const expressions = goList(type, term?.matchExpressions, each);
+  const fields = goList(type, term?.matchFields, each);
+  return `core.NodeSelectorTerm{MatchExpressions:${expressions}, MatchFields:${fields}}`;
+}
+
+export const goNodeTerm = (term: NodeTerm | undefined): GoText => new GoText(nodeTermText(term));
+
+export const goNodeTerms = (terms: readonly NodeTerm[]): GoText =>
+  new GoText(goList('core.NodeSelectorTerm', terms, nodeTermText));
+
 /** A structure whose dump tells nothing a client could use: its type and its JSON. */
 export function goDump(type: string, value: unknown): GoText {
   return new GoText(value === undefined ? `(*${type})(nil)` : `${type}${JSON.stringify(value)}`);

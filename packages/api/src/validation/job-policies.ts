@@ -17,7 +17,7 @@ import type {
   SuccessPolicyRule,
 } from '../generated/types.ts';
 import { addMessages, type Errors, notNegative } from './common.ts';
-import { goDump } from './go-dump.ts';
+import { goList, goPointer } from './go-dump.ts';
 import { countIndexes, IndexesError } from './job-indexes.ts';
 import { qualifiedName } from './names.ts';
 
@@ -44,8 +44,8 @@ function oneOfValues(
   else if (!set.includes(value)) errors.push(notSupported(path, value, set));
 }
 
-const goInts = (list: readonly number[]): GoText =>
-  new GoText(list.length === 0 ? '[]int32(nil)' : `[]int32{${list.join(', ')}}`);
+const goInts = (list: readonly number[] | undefined): GoText =>
+  new GoText(goList('int32', list, String));
 
 function validateExitCodes(
   errors: Errors,
@@ -61,7 +61,7 @@ function validateExitCodes(
   const values = on.values ?? [];
   const at = `${path}.values`;
   if (values.length === 0)
-    errors.push(invalid(at, goInts(values), 'at least one value is required'));
+    errors.push(invalid(at, goInts(on.values), 'at least one value is required'));
   if (values.length > MAX_EXIT_CODES) errors.push(tooMany(at, values.length, MAX_EXIT_CODES));
   const seen = new Set<number>();
   for (const [i, code] of values.entries()) {
@@ -163,7 +163,12 @@ export function validateSuccessPolicy(errors: Errors, path: string, spec: JobSpe
   if (!spec.successPolicy) return;
   const at = `${path}.successPolicy`;
   if (spec.completionMode !== 'Indexed') {
-    const dump = goDump('batch.SuccessPolicy', spec.successPolicy);
+    const rule = 'batch.SuccessPolicyRule';
+    const all = goList(rule, spec.successPolicy.rules, ({ succeededIndexes, succeededCount }) => {
+      const indexes = goPointer('string', succeededIndexes);
+      return `${rule}{SucceededIndexes:${indexes}, SucceededCount:${goPointer('int32', succeededCount)}}`;
+    });
+    const dump = new GoText(`batch.SuccessPolicy{Rules:${all}}`);
     errors.push(invalid(at, dump, 'requires indexed completion mode'));
     return;
   }

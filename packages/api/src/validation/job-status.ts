@@ -3,10 +3,11 @@
  * status makes sense (upstream's feature `JobManagedBy`); what has not changed is not held against a change.
  */
 import { semanticEqual } from '../equal.ts';
-import { duplicate, invalid, OMITTED, required } from '../field-error.ts';
+import { duplicate, GoText, invalid, OMITTED, required } from '../field-error.ts';
 import type { Job } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import { type Errors, notNegative } from './common.ts';
-import { goDump } from './go-dump.ts';
+import { goList } from './go-dump.ts';
 import { countIndexes, IndexesError, sharedIndex } from './job-indexes.ts';
 
 const COUNTS = ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const;
@@ -114,8 +115,11 @@ function validateFinished(errors: Errors, o: Look): void {
   const uncounted = (pods?.failed ?? []).length + (pods?.succeeded ?? []).length;
   if (o.changed('Finished', 'uncountedTerminatedPods') && uncounted > 0) {
     const why = 'uncountedTerminatedPods needs to be empty for finished job';
-    const dump = goDump('batch.UncountedTerminatedPods', pods);
-    errors.push(invalid('status.uncountedTerminatedPods', dump, why));
+    const [succeeded, failed] = [pods?.succeeded, pods?.failed].map((list) =>
+      goList('types.UID', list, goQuote),
+    );
+    const dump = `batch.UncountedTerminatedPods{Succeeded:${succeeded}, Failed:${failed}}`;
+    errors.push(invalid('status.uncountedTerminatedPods', new GoText(dump), why));
   }
 }
 

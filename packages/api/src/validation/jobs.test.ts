@@ -35,7 +35,7 @@ const cases: readonly [spec: object, ...complaints: string[]][] = [
     `${AT}.action: Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set`,
     `${AT}.onExitCodes.operator: Required value: valid values: ["In" "NotIn"]`,
     `${AT}.onExitCodes.containerName: Invalid value: "x": must be one of the container or initContainer names in the pod template`,
-    `${AT}.onExitCodes.values: Invalid value: []int32(nil): at least one value is required`,
+    `${AT}.onExitCodes.values: Invalid value: []int32{}: at least one value is required`,
     `${AT}.onPodConditions[0].status: Unsupported value: "Maybe": supported values: "False", "True", "Unknown"`,
     `${AT}: Invalid value: specifying both OnExitCodes and OnPodConditions is not supported`,
   ],
@@ -76,7 +76,7 @@ const cases: readonly [spec: object, ...complaints: string[]][] = [
   ],
   [
     { successPolicy: { rules: [] } },
-    'spec.successPolicy: Invalid value: batch.SuccessPolicy{"rules":[]}: requires indexed completion mode',
+    'spec.successPolicy: Invalid value: batch.SuccessPolicy{Rules:[]batch.SuccessPolicyRule{}}: requires indexed completion mode',
   ],
   [
     ends(),

@@ -28,7 +28,7 @@ describe('quotas and limits', () => {
         },
       },
       [
-        'spec.scopeSelector.matchExpressions: Invalid value: core.ScopeSelector{"matchExpressions":[{"scopeName":"BestEffort","operator":"In"}]}: unsupported scope applied to resource',
+        'spec.scopeSelector.matchExpressions: Invalid value: core.ScopeSelector{MatchExpressions:[]core.ScopedResourceSelectorRequirement{core.ScopedResourceSelectorRequirement{ScopeName:"BestEffort", Operator:"In", Values:[]string(nil)}}}: unsupported scope applied to resource',
         'spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be \'Exists\' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity',
         "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
       ],

@@ -1,5 +1,13 @@
 /** What a pod and its containers may do on their node: identities, profiles, privileges. */
-import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../field-error.ts';
+import {
+  duplicate,
+  forbidden,
+  GoText,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '../field-error.ts';
 import type {
   AppArmorProfile,
   PodSecurityContext,
@@ -7,8 +15,9 @@ import type {
   SecurityContext,
   WindowsSecurityContextOptions,
 } from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import { addMessages, type Errors } from './common.ts';
-import { goDump } from './go-dump.ts';
+import { goPointer } from './go-dump.ts';
 import { dns1123Subdomain } from './names.ts';
 import { localPath } from './pod-volumes.ts';
 
@@ -133,7 +142,9 @@ export function validateSeccomp(
     } else localPath(errors, `${path}.localhostProfile`, profile.localhostProfile);
   } else if (profile.localhostProfile !== undefined) {
     const why = 'can only be set when seccomp type is Localhost';
-    errors.push(invalid(`${path}.localhostProfile`, goDump('core.SeccompProfile', profile), why));
+    const pointer = goPointer('string', profile.localhostProfile);
+    const text = `core.SeccompProfile{Type:${goQuote(profile.type)}, LocalhostProfile:${pointer}}`;
+    errors.push(invalid(`${path}.localhostProfile`, new GoText(text), why));
   }
 }
 

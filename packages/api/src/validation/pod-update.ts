@@ -4,7 +4,7 @@ import { duplicate, forbidden, GoText, invalid } from '../field-error.ts';
 import type { Container, Pod, PodSpec, Toleration } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { addMessages, type Errors, IMMUTABLE, requireText, validateIp } from './common.ts';
-import { goDump, goLabels } from './go-dump.ts';
+import { goLabels, goList, goNodeTerm, goNodeTerms } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
 import { APP_ARMOR, MIRROR, validatePodAnnotations } from './pod-annotations.ts';
 
@@ -123,7 +123,7 @@ function onlyNarrowed(errors: Errors, now: PodSpec, old: PodSpec): void {
   const terms = now.affinity?.nodeAffinity?.[REQUIRED]?.nodeSelectorTerms ?? [];
   if (terms.length !== (was.nodeSelectorTerms ?? []).length) {
     const why = `no additions/deletions to non-empty NodeSelectorTerms list are allowed`;
-    errors.push(invalid(at, goDump('[]core.NodeSelectorTerm', terms), why));
+    errors.push(invalid(at, goNodeTerms(terms), why));
     return;
   }
   const starts = (a: readonly unknown[] | undefined, b: readonly unknown[] | undefined) =>
@@ -135,7 +135,7 @@ function onlyNarrowed(errors: Errors, now: PodSpec, old: PodSpec): void {
       starts(terms[i]?.matchFields, term.matchFields);
     if (narrowed && !(empty && !semanticEqual(terms[i], term))) return;
     const why = 'only additions are allowed (no mutations or deletions)';
-    errors.push(invalid(`${at}[${i}]`, goDump('core.NodeSelectorTerm', terms[i]), why));
+    errors.push(invalid(`${at}[${i}]`, goNodeTerm(terms[i]), why));
   });
 }
 
@@ -246,15 +246,15 @@ function validateAddresses(errors: Errors, path: string, ips: { ip: string }[] |
     validateIp(errors, `${path}[${i}]`, ip);
   });
   if (list.length < 2) return;
+  const type = path.endsWith('podIPs') ? 'core.PodIP' : 'core.HostIP';
   const families = new Set(list.map(({ ip }) => (ip.includes(':') ? 6 : 4)));
   if (families.size < 2 || list.length > 2) {
     const why = 'may specify no more than one IP for each IP family';
-    const type = path.endsWith('podIPs') ? '[]core.PodIP' : '[]core.HostIP';
-    errors.push(invalid(path, goDump(type, list), why));
+    const shown = new GoText(goList(type, list, ({ ip }) => `${type}{IP:${goQuote(ip)}}`));
+    errors.push(invalid(path, shown, why));
   }
   list.forEach((entry, i) => {
     if (list.findIndex((e) => e.ip === entry.ip) === i) return;
-    const type = path.endsWith('podIPs') ? 'core.PodIP' : 'core.HostIP';
     errors.push(duplicate(`${path}[${i}]`, new GoText(`${type}{IP:${goQuote(entry.ip)}}`)));
   });
 }

@@ -1,9 +1,15 @@
 /** Limit ranges and resource quotas. */
 import { forbidden, GoText, invalid, required } from '../field-error.ts';
-import type { LimitRange, LimitRangeItem, ResourceQuota } from '../generated/types.ts';
+import type {
+  LimitRange,
+  LimitRangeItem,
+  ResourceQuota,
+  ScopeSelector,
+} from '../generated/types.ts';
+import { goQuote } from '../go-text.ts';
 import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, IMMUTABLE, UniqueNames } from './common.ts';
-import { goDump, goQuantity, goStrings } from './go-dump.ts';
+import { goList, goQuantity, goStrings } from './go-dump.ts';
 import { qualifiedName } from './names.ts';
 import {
   overcommits,
@@ -190,6 +196,15 @@ function reportClashes(errors: Errors, set: ReadonlySet<string>, shown: GoText):
 const ONLY_EXISTS =
   "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
 
+function selectorText({ matchExpressions }: ScopeSelector): GoText {
+  const type = 'core.ScopedResourceSelectorRequirement';
+  const all = goList(type, matchExpressions, ({ scopeName, operator, values }) => {
+    const listed = goStrings(values).text;
+    return `${type}{ScopeName:${goQuote(scopeName)}, Operator:${goQuote(operator)}, Values:${listed}}`;
+  });
+  return new GoText(`core.ScopeSelector{MatchExpressions:${all}}`);
+}
+
 function validateScopeSelector(errors: Errors, quota: ResourceQuota): void {
   const selector = quota.spec?.scopeSelector;
   if (!selector) return;
@@ -200,7 +215,7 @@ function validateScopeSelector(errors: Errors, quota: ResourceQuota): void {
       errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
     }
     for (const _ of countedNames(quota).filter((n) => !fits(n, scopeName))) {
-      const shown = goDump('core.ScopeSelector', selector);
+      const shown = selectorText(selector);
       errors.push(invalid(path, shown, 'unsupported scope applied to resource'));
     }
     const valued = scopeName === 'PriorityClass' || !QUOTA_SCOPES.has(scopeName);

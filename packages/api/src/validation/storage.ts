@@ -27,10 +27,11 @@ import {
   requireText,
   validateSelector,
 } from './common.ts';
-import { goDump, goStrings } from './go-dump.ts';
+import { goPointer, goStrings } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
 import { validateVolumeSpec } from './storage-claims.ts';
 import { validateDriverName } from './volume-sources.ts';
+import { goSelector } from './workloads.ts';
 
 /** Tokens for drivers live ten minutes at least. */
 const MIN_TOKEN_SECONDS = 600;
@@ -138,12 +139,21 @@ export function validateCsiNode(errors: Errors, node: CSINode): void {
   });
 }
 
+type NodeDriver = NonNullable<NonNullable<CSINode['spec']>['drivers']>[number];
+
+function driverText({ name, nodeID, topologyKeys, allocatable }: NodeDriver): GoText {
+  const keys = goStrings(topologyKeys).text;
+  const limits = goPointer('storage.VolumeNodeResources', allocatable);
+  const names = `Name:${goQuote(name)}, NodeID:${goQuote(nodeID)}`;
+  return new GoText(`storage.CSINodeDriver{${names}, TopologyKeys:${keys}, Allocatable:${limits}}`);
+}
+
 /** A driver's entry comes and goes; it never changes. */
 export function validateCsiNodeUpdate(errors: Errors, node: CSINode, old: CSINode): void {
   for (const was of old.spec?.drivers ?? []) {
     for (const now of node.spec?.drivers ?? []) {
       if (now.name !== was.name || semanticEqual(now, was)) continue;
-      errors.push(invalid('CSINodeDriver', goDump('storage.CSINodeDriver', now), IMMUTABLE));
+      errors.push(invalid('CSINodeDriver', driverText(now), IMMUTABLE));
     }
   }
 }
@@ -251,7 +261,7 @@ export function validateStorageCapacityUpdate(
   old: CSIStorageCapacity,
 ): void {
   if (!semanticEqual(c.nodeTopology, old.nodeTopology)) {
-    errors.push(invalid('nodeTopology', goDump('v1.LabelSelector', c.nodeTopology), IMMUTABLE));
+    errors.push(invalid('nodeTopology', goSelector(c.nodeTopology), IMMUTABLE));
   }
   if (c.storageClassName !== old.storageClassName) {
     errors.push(invalid('storageClassName', c.storageClassName, IMMUTABLE));
