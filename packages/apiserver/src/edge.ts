@@ -7,6 +7,7 @@ import { createAdmission } from './admission/chain.ts';
 import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
 import { PolicyTypeChecks } from './admission/policy/type-check-task.ts';
+import type { WebhookFigures } from './admission/webhooks/figures.ts';
 import { authorizationModes } from './auth/authorization-config.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
 import { authenticationOf, frontProxyOf, optionalFile } from './auth/from-config.ts';
@@ -52,6 +53,7 @@ export interface EdgeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly webhookFigures?: WebhookFigures | undefined;
 }
 
 export interface Edge {
@@ -87,6 +89,7 @@ export function createEdge(o: EdgeOptions): Edge {
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     ...controlConfigOf(config.admissionControlConfigFile),
     restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
+    webhookFigures: o.webhookFigures,
     disabled: config.disableAdmissionPlugins,
     tolerationSeconds: {
       notReady: config.defaultNotReadyTolerationSeconds,

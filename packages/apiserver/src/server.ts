@@ -14,6 +14,7 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { POLICY_RULES, WEBHOOK_RULES } from './admission/policy/policy-rules.ts';
+import { WebhookFigures } from './admission/webhooks/figures.ts';
 import { ApiServices, availability, extensionRoutes, withExtensions } from './aggregation/index.ts';
 import type { Auditor } from './audit/auditor.ts';
 import { auditorOf } from './audit/from-config.ts';
@@ -120,6 +121,7 @@ export class ApiServer {
         log,
       },
       discovery: withExtensions(local, this.#services),
+      webhookFigures: new WebhookFigures(options.metrics),
       health: [{ name: 'etcd', check: () => this.checkStore(), liveness: true }],
     });
     registry = new Registry({

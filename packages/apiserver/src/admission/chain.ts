@@ -48,6 +48,7 @@ import {
   taintNodesByCondition,
 } from './tolerations.ts';
 import { objectWarnings } from './warnings.ts';
+import type { WebhookFigures } from './webhooks/figures.ts';
 import { mutatingWebhooks, validatingWebhooks } from './webhooks/plugins.ts';
 
 /** What admission needs, and which plugins the administrator switched. */
@@ -60,6 +61,8 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Logger;
+  /** Where webhooks are counted; absent: nowhere. */
+  readonly webhookFigures?: WebhookFigures | undefined;
   /** How long pods stay on nodes that are away; default: five minutes. */
   readonly tolerationSeconds?: TolerationSeconds;
   /** What the administrator says of pods where no label does. */
@@ -183,7 +186,8 @@ class Stage {
 
 function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
   const { store, authorizer, kinds = builtinKinds, clock, log } = o;
-  const webhooks = { store, authorizer, kinds, clock, newUid: randomUUID, log };
+  const figures = o.webhookFigures;
+  const webhooks = { store, authorizer, kinds, clock, newUid: randomUUID, log, figures };
   return [
     namespaceLifecycle(store),
     limitRanger(store),

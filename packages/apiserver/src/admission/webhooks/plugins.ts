@@ -23,6 +23,7 @@ import { shownIn, takeBack } from '../equivalents.ts';
 import { Rounds } from '../round.ts';
 import { filled, refuse } from '../support.ts';
 import { callWebhook } from './call.ts';
+import type { WebhookFigures } from './figures.ts';
 import { type Webhook, webhookMatches } from './match.ts';
 import { applyPatch, operationsOf } from './patch.ts';
 import { Reinvocations } from './reinvocations.ts';
@@ -38,6 +39,8 @@ export interface WebhookOptions {
   /** Where other versions of a kind are found. */
   readonly kinds: KindRegistry;
   readonly log?: Logger | undefined;
+  /** Where they are counted; absent: nowhere. */
+  readonly figures?: WebhookFigures | undefined;
 }
 
 type Configuration = KubeObject & { webhooks?: Webhook[] | undefined };
@@ -182,6 +185,11 @@ async function ask(
   o: WebhookOptions & { mayPatch: boolean },
 ): Promise<WebhookResponse | undefined> {
   checkDryRun(hook, a);
+  const type = o.mayPatch ? 'admit' : 'validating';
+  const which = { name: hook.name, type, operation: a.operation } as const;
+  const startMs = o.clock.monotonicMs();
+  const end = (error?: unknown): void =>
+    o.figures?.ended(which, o.clock.monotonicMs() - startMs, error);
   let response: WebhookResponse;
   try {
     const version = reviewVersionOf(hook);
@@ -189,15 +197,22 @@ async function ask(
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
     const text = `failed calling webhook ${JSON.stringify(hook.name)}: ${error.message}`;
-    if (hook.failurePolicy !== 'Ignore') throw internal(text);
+    if (hook.failurePolicy !== 'Ignore') {
+      end(error);
+      throw internal(text);
+    }
+    end();
+    o.figures?.failedOpen(which);
     o.log?.warn({ webhook: hook.name, err: error.message }, 'a webhook failed and is ignored');
     return undefined;
   }
+  const refusal = response.allowed ? undefined : denial(hook, response);
+  end(refusal);
   for (const warning of response.warnings ?? []) a.addWarning(warning);
   for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) {
     a.addAuditAnnotation?.(`${hook.name}/${key}`, value);
   }
-  if (!response.allowed) throw denial(hook, response);
+  if (refusal !== undefined) throw refusal;
   return response;
 }
 

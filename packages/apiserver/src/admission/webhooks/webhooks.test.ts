@@ -10,11 +10,12 @@ import {
   type KubeObject,
   type RuleWithOperations,
 } from '@kubets/api';
-import { type Clock, systemClock } from '@kubets/platform';
+import { type Clock, Metrics, systemClock } from '@kubets/platform';
 import { admission, FakeStore, failure, user } from '../../edge-testing.ts';
 import type { AdmissionAttributes, AdmissionPlugin, Authorizer } from '../../ports.ts';
 import { SERVER_CERT, SERVER_KEY, TEST_CA } from '../../streaming/testing-certificates.ts';
 import { chainOf } from '../chain.ts';
+import { WebhookFigures } from './figures.ts';
 import { ruleMatches, webhookMatches } from './match.ts';
 import { mutatingWebhooks, validatingWebhooks } from './plugins.ts';
 
@@ -110,12 +111,17 @@ async function create(
     warnings?: string[];
     clock?: Clock;
     before?: AdmissionPlugin[];
+    registry?: Metrics;
   } = {},
 ): Promise<void> {
-  const { clock = systemClock, before: _before, ...rest } = o;
+  const { clock = systemClock, before: _before, registry = new Metrics(), ...rest } = o;
   let uids = 0;
   const common = { store, clock, authorizer: NOBODY_MAY, kinds: builtinKinds };
-  const options = { ...common, newUid: () => `uid-${++uids}` };
+  const options = {
+    ...common,
+    newUid: () => `uid-${++uids}`,
+    figures: new WebhookFigures(registry),
+  };
   const attributes = admission('CREATE', one, { user: user('joe', 'dev'), ...rest });
   const chain = chainOf([
     ...(o.before ?? []),
@@ -390,6 +396,37 @@ describe('a webhook that cannot be asked', () => {
     const clientConfig = { url: 'https://127.0.0.1:1/x' };
     configure('Validating', { clientConfig, failurePolicy: 'Ignore' });
     await create(object());
+  });
+
+  it('is counted', async () => {
+    const counts = async (): Promise<string[]> => {
+      const registry = new Metrics();
+      await create(object(), { registry }).catch(() => undefined);
+      const lines = (await registry.metrics()).split('\n');
+      return lines
+        .filter((line) => /_count\{|_total\{/.test(line))
+        .map((line) => line.replace('apiserver_admission_webhook_', ''))
+        .sort();
+    };
+    const at = 'name="c.example.com",type="validating"';
+    const which = `${at},operation="CREATE"`;
+    configure('Validating', {});
+    assert.deepEqual(await counts(), [
+      `admission_duration_seconds_count{${which},rejected="false"} 1`,
+      `request_total{${which},code="200",rejected="false"} 1`,
+    ]);
+    answer = () => ({ allowed: false, status: { code: 403 } });
+    assert.deepEqual(await counts(), [
+      `admission_duration_seconds_count{${which},rejected="true"} 1`,
+      `rejection_count{${which},error_type="no_error",rejection_code="403"} 1`,
+      `request_total{${which},code="403",rejected="true"} 1`,
+    ]);
+    const clientConfig = { url: 'https://127.0.0.1:1/x' };
+    configure('Validating', { clientConfig, failurePolicy: 'Ignore' });
+    assert.ok((await counts()).includes(`fail_open_count{${at}} 1`));
+    configure('Validating', { clientConfig });
+    const failed = `rejection_count{${which},error_type="calling_webhook_error",rejection_code="0"} 1`;
+    assert.ok((await counts()).includes(failed));
   });
 
   it('is given up after its time', async () => {
