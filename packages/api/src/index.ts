@@ -139,7 +139,7 @@ export {
 } from './time.ts';
 export { validateLabels } from './validation/common.ts';
 export type { UpdateOptions, ValidationOptions } from './validation/index.ts';
-export { validateAnnotations } from './validation/metadata.ts';
+export { validateAnnotations, validateMetadata } from './validation/metadata.ts';
 export * as names from './validation/names.ts';
 export * as nameRules from './validation/names.ts';
 export {

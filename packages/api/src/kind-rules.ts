@@ -22,6 +22,8 @@ export interface RulesColumn {
 /** How a kind whose schema came at run time shows, reads and changes its replica count. */
 export interface ScaleRules {
   of(object: KubeObject): Scale;
+  /** Where the replicas should be and are not. */
+  missing(object: KubeObject): string | undefined;
   /** A copy with the replicas of the scale. */
   apply(object: KubeObject, scale: Scale): KubeObject;
 }

@@ -222,7 +222,9 @@ describe('custom resources', () => {
         group: 'example.com',
         scope: 'Namespaced',
         names: { plural: 'widgets', kind: 'Widget' },
-        versions: [{ ...version, schema: { openAPIV3Schema: schema } }],
+        versions: [
+          { ...version, schema: { openAPIV3Schema: schema }, subresources: { status: {} } },
+        ],
       },
     };
     assert.equal((await ask(first, 'POST', DEFINITIONS, { body })).status, 201);
@@ -236,6 +238,16 @@ describe('custom resources', () => {
     const [item] = json.items as { kind: string; size: number }[];
     assert.deepEqual([json.kind, item?.kind, item?.size], ['WidgetList', 'Widget', 2]);
     assert.equal((json.metadata as { continue: string }).continue, '');
+    const removed = await ask(first, 'DELETE', `${WIDGETS}/a/status`);
+    const unsupported = 'delete is not supported on resources of kind "widgets.example.com"';
+    assert.deepEqual([removed.status, removed.json.message], [405, unsupported]);
+    const patch = { body: {}, headers: { 'content-type': 'text/plain' } };
+    const form = await ask(first, 'PATCH', `${WIDGETS}/a`, patch);
+    assert.equal(form.status, 415);
+    assert.match(
+      String(form.json.message),
+      /accepted media types include: application\/json-patch/,
+    );
     const groups = await ask(second, 'GET', '/apis/example.com');
     assert.equal(groups.json.kind, 'APIGroup');
     const documents = await ask(first, 'GET', '/openapi/v3/apis/example.com/v1');
@@ -243,8 +255,8 @@ describe('custom resources', () => {
     assert.ok(schemas['com.example.v1.Widget']);
     const nothing = '404 page not found\n';
     assert.equal((await ask(first, 'GET', '/apis/example.com/v1/gadgets')).json.text, nothing);
-    const status = await ask(first, 'GET', `${WIDGETS}/a/status`);
-    assert.equal(status.json.message, 'widgets.example.com "a" not found');
+    const scale = await ask(first, 'GET', `${WIDGETS}/a/scale`);
+    assert.equal(scale.json.message, 'widgets.example.com "a" not found');
     assert.equal((await ask(first, 'DELETE', `${DEFINITIONS}/widgets.example.com`)).status, 200);
     for (const at of [first, second]) {
       assert.equal((await until(at, WIDGETS, 404)).json.text, nothing);

@@ -290,6 +290,29 @@ describe('objects', () => {
       server.create('b', { spec: { n: -1 } }),
       refusal(422, 'Invalid', /\.spec\.n: Invalid value: -1: should be a non-negative integer/),
     );
+    await assert.rejects(
+      server.merge('a', { spec: { replicas: -1 } }, 'scale'),
+      refusal(422, 'Invalid', /^Widget\S* "a" is invalid: \.spec\.n: Invalid value: -1: should be/),
+    );
+  });
+
+  it('have no scale as long as nobody has said how many', async () => {
+    const scale = { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' };
+    await server.define(definition(OPEN, { subresources: { scale } }));
+    await server.create('a', { spec: {} });
+    const target = server.widget('a', { subresource: 'scale' });
+    const missing = /^Internal error occurred: the spec replicas field ".spec.n" does not exist$/;
+    await assert.rejects(server.registry.get(target, ''), refusal(500, 'InternalError', missing));
+    await assert.rejects(
+      server.merge('a', { metadata: { labels: { a: 'b' } } }, 'scale'),
+      refusal(400, 'BadRequest', /^the spec replicas field ".spec.n" cannot be empty$/),
+    );
+    const shown = await server.merge('a', { spec: { replicas: 0 } }, 'scale');
+    assert.deepEqual(shown.spec, {});
+    await assert.rejects(
+      server.registry.get(server.widget('zz', { subresource: 'scale' }), ''),
+      refusal(404, 'NotFound', /^widgets\.\S+ "zz" not found$/),
+    );
   });
 
   it('of another kind are refused', async () => {

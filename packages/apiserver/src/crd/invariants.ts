@@ -1,6 +1,13 @@
 /** What a schema's extensions promise beyond types: keys of lists occur once, embedded objects are objects. */
 import { isDeepStrictEqual } from 'node:util';
-import { fieldErrors, isJsonObject, type JsonObject, names } from '@kubets/api';
+import {
+  fieldErrors,
+  isJsonObject,
+  type JsonObject,
+  names,
+  type ObjectMeta,
+  validateMetadata,
+} from '@kubets/api';
 import { shown } from './go-values.ts';
 import { join } from './schema-validation.ts';
 import { itemSchema, memberSchema, type Schema } from './structural.ts';
@@ -76,5 +83,16 @@ function objectErrors(value: JsonObject, path: string): FieldError[] {
       errors.push(fieldErrors.invalid(join(path, 'kind'), kind, text));
     }
   }
+  if (isJsonObject(value.metadata)) errors.push(...metadataErrors(value.metadata, path));
   return errors;
+}
+
+/** Metadata as of any object; only that there may be no name. */
+function metadataErrors(metadata: ObjectMeta, path: string): FieldError[] {
+  const named = { ...metadata, name: metadata.name || 'nameless' };
+  const rules = { name: names.pathSegmentName, namespaced: Boolean(metadata.namespace) };
+  return validateMetadata(named, rules).map(
+    ({ type, field, badValue, detail }) =>
+      new fieldErrors.FieldError(type, join(path, field), badValue, detail),
+  );
 }

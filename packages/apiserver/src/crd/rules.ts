@@ -114,7 +114,9 @@ function decode(json: string | JsonObject, schema: Schema): DecodedBody {
     if (read.object.creationTimestamp === null) delete read.object.creationTimestamp;
     object.metadata = read.object;
   } else delete object.metadata;
-  unknownFields.push(...readEmbedded(object, schema), ...prune(object, schema, true));
+  const embedded = readEmbedded(object, schema);
+  typeErrors.push(...embedded.typeErrors);
+  unknownFields.push(...embedded.unknownFields, ...prune(object, schema, true));
   dropNulls(object, schema);
   const repeated = text === undefined ? [] : duplicateFields(text);
   const kept = object as unknown as KubeObject;

@@ -38,6 +38,10 @@ export function scaleRules(paths: Paths): ScaleRules {
       };
       return scale;
     },
+    missing(object) {
+      const found = findAll(object, parseJsonPath(paths.specReplicasPath) ?? []);
+      return found.length === 0 ? paths.specReplicasPath : undefined;
+    },
     apply(object, scale) {
       const out = structuredClone(object);
       setAt(out, parseJsonPath(paths.specReplicasPath) ?? [], scale.spec?.replicas ?? 0);

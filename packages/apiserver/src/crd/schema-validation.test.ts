@@ -289,6 +289,15 @@ describe('embedded objects', () => {
       { apiVersion: 'a/b/c', kind: 'Pod' },
       ['f[0].apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c'],
     ],
+    [{ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'a', labels: { b: 'c' } } }, []],
+    [
+      { apiVersion: 'v1', kind: 'Pod', metadata: { name: '..', namespace: 'A', generation: -1 } },
+      [
+        `f[0].metadata.name: Invalid value: "..": may not be '..'`,
+        `f[0].metadata.namespace: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+        'f[0].metadata.generation: Invalid value: -1: must be greater than or equal to 0',
+      ],
+    ],
   ];
   for (const [value, wanted] of rows) {
     it(JSON.stringify(value), () => {

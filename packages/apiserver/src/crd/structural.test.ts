@@ -160,7 +160,24 @@ describe('metadata of embedded objects', () => {
       properties: { t: { ...keep, 'x-kubernetes-embedded-resource': true } },
     };
     const value = { t: { metadata: { name: 'x', junk: 1, labels: { a: 'b' } } } };
-    assert.deepEqual(readEmbedded(value, schema), ['t.metadata.junk']);
+    assert.deepEqual(readEmbedded(value, schema).unknownFields, ['t.metadata.junk']);
     assert.deepEqual(value, { t: { metadata: { name: 'x', labels: { a: 'b' } } } });
+  });
+
+  it('is refused when it cannot be read', () => {
+    const schema: Schema = { items: { ...keep, 'x-kubernetes-embedded-resource': true } };
+    const said = (one: object) => readEmbedded([one], schema, 'f').typeErrors;
+    assert.deepEqual(said({ metadata: { namespace: 42 } }), [
+      'f[0].metadata: Invalid value: map[string]interface {}{"namespace":42}: ' +
+        'json: cannot unmarshal number into Go struct field ObjectMeta.namespace of type string',
+    ]);
+    assert.deepEqual(said({ metadata: 'x' }), [
+      'f[0].metadata: Invalid value: "x": ' +
+        'json: cannot unmarshal string into Go value of type v1.ObjectMeta',
+    ]);
+    assert.deepEqual(said({ kind: 1 }), ['f[0].kind: Invalid value: 1: must be a string']);
+    const empty = { metadata: null };
+    assert.deepEqual(said(empty), []);
+    assert.deepEqual(empty, { metadata: {} });
   });
 });

@@ -1,5 +1,12 @@
 /** Bringing a custom object to its schema: unknown fields dropped, embedded metadata read, nulls and defaults. */
-import { decodeType, isJsonObject, type JSONSchemaProps, type JsonObject } from '@kubets/api';
+import {
+  decodeType,
+  fieldErrors,
+  isJsonObject,
+  type JSONSchemaProps,
+  type JsonObject,
+} from '@kubets/api';
+import { shown } from './go-values.ts';
 
 export type Schema = JSONSchemaProps;
 
@@ -68,28 +75,59 @@ function pruneInto(
 }
 
 /** Reads the metadata of embedded objects, in place. @returns paths of fields metadata does not have */
-export function readEmbedded(value: unknown, schema: Schema | undefined, path = ''): string[] {
-  if (schema === undefined) return [];
-  if (Array.isArray(value)) {
-    return value.flatMap((item, i) => readEmbedded(item, itemSchema(schema), `${path}[${i}]`));
-  }
-  if (!isJsonObject(value)) return [];
-  const unknown: string[] = [];
-  if (schema['x-kubernetes-embedded-resource'] && isJsonObject(value.metadata)) {
-    const { object, unknownFields } = readMetadata(value.metadata);
-    value.metadata = object;
-    unknown.push(...unknownFields.map((field) => child(path, `metadata.${field}`)));
-  }
-  for (const [name, member] of Object.entries(value)) {
-    unknown.push(...readEmbedded(member, memberSchema(schema, name), child(path, name)));
-  }
-  return unknown;
+export function readEmbedded(value: unknown, schema: Schema | undefined, path = ''): Reading {
+  const reading: Reading = { unknownFields: [], typeErrors: [] };
+  readObjects(reading, value, schema, path);
+  return reading;
 }
 
-function readMetadata(value: JsonObject) {
-  const { object, unknownFields } = decodeType('meta.v1.ObjectMeta', value);
-  if (object.creationTimestamp === null) delete object.creationTimestamp;
-  return { object, unknownFields };
+/** What was found while embedded objects were read. */
+export interface Reading {
+  readonly unknownFields: string[];
+  readonly typeErrors: string[];
+}
+
+function readObjects(
+  reading: Reading,
+  value: unknown,
+  schema: Schema | undefined,
+  path: string,
+): void {
+  if (schema === undefined) return;
+  if (Array.isArray(value)) {
+    const items = itemSchema(schema);
+    value.forEach((item, i) => {
+      readObjects(reading, item, items, `${path}[${i}]`);
+    });
+    return;
+  }
+  if (!isJsonObject(value)) return;
+  if (schema['x-kubernetes-embedded-resource']) readHead(reading, value, path);
+  for (const [name, member] of Object.entries(value)) {
+    readObjects(reading, member, memberSchema(schema, name), child(path, name));
+  }
+}
+
+function readHead(reading: Reading, object: JsonObject, path: string): void {
+  const refuse = (name: string, why: string): void => {
+    const error = fieldErrors.invalid(child(path, name), shown(object[name]), why);
+    reading.typeErrors.push(String(error));
+  };
+  for (const name of ['apiVersion', 'kind']) {
+    const value = object[name];
+    if (value !== undefined && typeof value !== 'string') refuse(name, 'must be a string');
+  }
+  if (object.metadata === undefined) return;
+  const read = decodeType('meta.v1.ObjectMeta', object.metadata ?? {});
+  const [first] = read.typeErrors;
+  if (first !== undefined) {
+    refuse('metadata', first);
+    return;
+  }
+  if (read.object.creationTimestamp === null) delete read.object.creationTimestamp;
+  object.metadata = read.object;
+  const unknown = read.unknownFields.map((field) => child(path, `metadata.${field}`));
+  reading.unknownFields.push(...unknown);
 }
 
 const isStrayNull = (value: unknown, schema: Schema): boolean =>

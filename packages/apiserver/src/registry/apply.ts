@@ -19,7 +19,7 @@ import {
   type WriteContext,
   writeBy,
 } from './context.ts';
-import { rescaled, shownScale } from './scale.ts';
+import { rescaled, scaleBefore, shownScale } from './scale.ts';
 import { updateObject } from './update.ts';
 
 export interface ApplyRequest {
@@ -89,7 +89,7 @@ async function rescale(
 ): Promise<ObjectResult> {
   const { def } = target;
   const change = (present: KubeObject): KubeObject => {
-    const live = { scale: shownScale(def, present), object: present };
+    const live = { scale: scaleBefore(def, present), object: present };
     const { scale, keepOwners } = applyScale(by, bodyKind(target), live, request.config);
     const object = rescaled(def, present, scale);
     keepOwners(object);

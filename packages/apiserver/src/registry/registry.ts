@@ -40,7 +40,14 @@ import { evictPod } from './eviction.ts';
 import type { ListOptions } from './list-options.ts';
 import { type PatchRequest, patched } from './patch.ts';
 import { getObject, type ListResult, listObjects } from './read.ts';
-import { rescaled, scaleResource, scaleWindow, shownScale } from './scale.ts';
+import {
+  readScale,
+  rescaled,
+  scaleBefore,
+  scaleResource,
+  scaleWindow,
+  shownScale,
+} from './scale.ts';
 import { type UpdateOptions, updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -71,7 +78,7 @@ export class Registry {
     if (subresource === 'scale') {
       const scaled = { ...target, def };
       const object = await this.#scalable(scaled, resourceVersion);
-      return shownScale(def, object) as KubeObject;
+      return readScale(def, object) as KubeObject;
     }
     return getObject(this.deps, target, resourceVersion);
   }
@@ -166,7 +173,7 @@ export class Registry {
   ): Promise<ObjectResult> {
     const { def } = target;
     const transform: Transform = (present) => {
-      const before = shownScale(def, present);
+      const before = scaleBefore(def, present);
       const after = change(cloneJson(before));
       const object = rescaled(def, present, after);
       trackScale(writeBy(this.deps, target, ctx), bodyKind(target), { before, after }, object);

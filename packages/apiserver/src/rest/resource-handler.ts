@@ -6,6 +6,7 @@ import {
   type KindDef,
   managerOfUserAgent,
   methodNotAllowed,
+  methodNotSupported,
   notFound,
   pathNotFound,
   returnsDeleted,
@@ -165,10 +166,10 @@ export class ResourceHandler {
     const mediaType = mediaTypeOf(r.request.headers['content-type']);
     if (mediaType === APPLY_TYPE) return this.#apply(r);
     const type = PATCH_TYPES[mediaType];
-    if (type === undefined) throw unsupportedPatch();
-    if (type === 'strategic' && r.def.rules?.unstructured) {
+    if (r.def.rules?.unstructured && (type === undefined || type === 'strategic')) {
       throw unsupportedMediaType(UNSTRUCTURED_PATCHES);
     }
+    if (type === undefined) throw unsupportedPatch();
     const options = writeOptionsOf(r.query, 'PatchOptions');
     const text = (await readBytes(r.request)).toString('utf8');
     r.audit?.requested(text);
@@ -305,8 +306,8 @@ function checkVerb(r: ResourceRequest): void {
     const sub = def.subresourceDefs.get(subresource);
     if (sub === undefined && def.rules?.unstructured) throw notFound(def, name);
     if (sub === undefined || isSwitchedOff(def, subresource)) throw pathNotFound();
-    if (!sub.verbs.includes(verb)) throw methodNotAllowed();
-    return;
+    if (sub.verbs.includes(verb)) return;
+    throw def.rules?.unstructured ? methodNotSupported(def, verb) : methodNotAllowed();
   }
   const named = verb === 'get' || verb === 'update' || verb === 'patch' || verb === 'delete';
   if (
