@@ -16,7 +16,7 @@ const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize
 /** Reads a request line. Never throws: what is no resource path is a non-resource request. */
 export function requestInfoOf(method: string, path: string, query: URLSearchParams): RequestInfo {
   const plain = nonResource(method, path);
-  const parts = path.replace(/^\//, '').replace(/\/$/, '').split('/').map(decoded);
+  const parts = path.replace(/^\//, '').replace(/\/$/, '').split('/').map(decodedSegment);
   const [root] = parts;
   if (root === 'api' && parts.length >= 3) {
     return resourceInfo(plain, { group: '', version: parts[1] ?? '', rest: parts.slice(2) }, query);
@@ -96,7 +96,8 @@ function isWatch(query: URLSearchParams): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
-function decoded(part: string): string {
+/** A part of a path as it was meant; as it is when it cannot be read. */
+export function decodedSegment(part: string): string {
   if (!part.includes('%')) return part;
   try {
     return decodeURIComponent(part);

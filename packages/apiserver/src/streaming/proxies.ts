@@ -4,10 +4,10 @@ import {
   type Pod,
   type Service,
   serviceUnavailable,
-  unclassified,
 } from '@kubets/api';
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { GVR } from '../resources.ts';
+import { decodedSegment } from '../rest/request-info.ts';
 import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
 import { adapted } from './proxied-answer.ts';
 import { bodyOf, copyAnswer, forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
@@ -64,8 +64,9 @@ export function proxies(
     resource,
     subresource: 'proxy',
     async handle(stream, response) {
+      const backend = await find(stream);
       if (redirected(stream, response)) return;
-      await relayRequest(client, await find(stream), { stream, response });
+      await relayRequest(client, backend, { stream, response });
     },
     async upgrade(stream, socket, head) {
       const backend = await find(stream);
@@ -140,11 +141,13 @@ function splitPath(stream: StreamRequest): ProxyPath {
   const url = stream.request.url ?? '/';
   const end = url.indexOf('?');
   const [path, query] = end < 0 ? [url, ''] : [url.slice(0, end), url.slice(end)];
-  const marker = `/${stream.info.name}/proxy`;
-  const decoded = path.includes(marker) ? marker : `/${encodeURIComponent(stream.info.name)}/proxy`;
-  const at = path.indexOf(decoded);
-  if (at < 0) throw unclassified(`cannot find the proxied path in ${path}`);
-  const prefix = path.slice(0, at + decoded.length);
+  const segments = path.split('/');
+  const { name } = stream.info;
+  // Which characters are escaped is the client's choice.
+  const isName = (one: string): boolean => decodedSegment(one) === name;
+  const at = segments.findIndex((one, i) => segments[i + 1] === 'proxy' && isName(one));
+  if (at < 0) throw badRequest(`cannot find the proxied path in ${path}`);
+  const prefix = segments.slice(0, at + 2).join('/');
   return { prefix, rest: path.slice(prefix.length), query };
 }
 

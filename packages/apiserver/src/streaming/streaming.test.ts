@@ -381,6 +381,19 @@ describe('the proxies', () => {
     assert.equal(asked?.headers['x-own'], 'kept');
   });
 
+  it('are found whichever characters of a name are escaped', async () => {
+    for (const name of ['%6e', '%5Cb9";:;1:', 'N']) {
+      const { status } = await t.get(`/api/v1/nodes/${name}/proxy/x`);
+      assert.ok([200, 400, 404].includes(status ?? 0), `${name}: ${status}`);
+    }
+    assert.equal((await t.get('/api/v1/nodes/%6e/proxy/x')).status, 200);
+  });
+
+  it('to what is not there are not redirected', async () => {
+    assert.equal((await t.get('/api/v1/nodes/other/proxy')).status, 404);
+    assert.equal((await t.get('/api/v1/nodes/n/proxy')).status, 301);
+  });
+
   it('to a node reach no other port', async () => {
     assert.equal((await t.get('/api/v1/nodes/n:22/proxy/')).status, 400);
     assert.equal((await t.get(`/api/v1/nodes/n:${t.kubeletPort}/proxy/`)).status, 200);
