@@ -148,6 +148,7 @@ export class ContainerTarget implements Target {
       'initial-advertise-peer-urls': this.peerUrl(name),
       'initial-cluster': this.members.map((one) => `${one.name}=${this.peerUrl(one.name)}`).join(),
       'initial-cluster-token': this.#id,
+      'snapshot-count': String(LIMITS.logEntries),
       ...change.flags,
     };
     const program =

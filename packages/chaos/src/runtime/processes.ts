@@ -147,6 +147,7 @@ export class ProcessTarget implements Target {
       'initial-advertise-peer-urls': peerUrl,
       'initial-cluster': this.#places.map((p) => `${p.name}=${p.peerUrl}`).join(','),
       'initial-cluster-token': this.ground.dir,
+      'snapshot-count': String(LIMITS.logEntries),
       ...certificateFlags(this.#certificates.get(name)),
       ...change.flags,
     };

@@ -77,11 +77,14 @@ export const PLANTED: readonly Planted[] = [
     ...{ kind: 'kill', victim: 'any', holdMs: 0, within: 10 },
   },
   {
-    name: 'durable-too-early',
-    what: 'the state claims to be on disk and is not written at all',
-    file: 'storage/level-storage.ts',
-    find: "    await batch.write({ sync: true });\n    failpoint('storage.afterWrite');",
-    replace: "    await Promise.resolve(batch);\n    failpoint('storage.afterWrite');",
-    ...{ kind: 'power-loss', victim: 'any', holdMs: 0, within: 6 },
+    name: 'forgotten-tail',
+    what: 'a member that starts takes the end of its log, a few whole entries, for a write that was not finished',
+    file: 'wal/wal.ts',
+    find: 'const { recovered, isStale } = decrypted(assemble(parts), options.vault);',
+    replace: `const { recovered: all, isStale } = decrypted(assemble(parts), options.vault);
+    const entries = all.entries.length < 50 ? all.entries : all.entries.slice(0, -5);
+    const commit = Math.min(all.hardState.commit, entries.at(-1)?.index ?? 0);
+    const recovered = { ...all, entries, hardState: { ...all.hardState, commit } };`,
+    ...{ kind: 'blackout', victim: 'leader', holdMs: 0, within: 3 },
   },
 ];
