@@ -4,7 +4,7 @@ export const LIMITS = {
   faults: 100_000,
   /** Members of a cluster the tool starts. */
   members: 7,
-  /** Entries a member keeps in its log: so few that logs are cut, and members that come back are sent snapshots, while a run lasts. */
+  /** Entries a member keeps in its log: so few that logs are cut and snapshots sent while a run lasts. */
   logEntries: 1_000,
   /** A client's request, from sending to giving up on the answer. */
   requestMs: 1_500,
