@@ -311,3 +311,24 @@ describe('shuffle sharding', () => {
     assert.ok(Math.min(...loads) > 50 && Math.max(...loads) < 150, loads.join(' '));
   });
 });
+
+describe('what a flow does now', () => {
+  it('is known while requests run and wait, also after another configuration', async () => {
+    const limited = { limitResponse: QUEUES };
+    const fairness = fairnessOf(1, limited);
+    const now = () => fairness.flows.find(({ schema }) => schema.name === 'all')?.now;
+    const first = enter(fairness, user('a'));
+    const second = enter(fairness, user('b'));
+    assert.deepEqual(now(), { executing: 1, seats: 1, waiting: 1 });
+    fairness.configure(...setting({ nominalConcurrencyShares: 10, ...limited }));
+    fairness.leave((await first) as Ticket);
+    assert.deepEqual(now(), { executing: 1, seats: 1, waiting: 0 });
+    fairness.leave(await second);
+    assert.deepEqual(now(), { executing: 0, seats: 0, waiting: 0 });
+    enter(fairness, user('a'));
+    const late = Promise.resolve(enter(fairness, user('b'))).catch(() => undefined);
+    clock.advance(MAX_QUEUE_WAIT_MS);
+    await late;
+    assert.deepEqual(now(), { executing: 1, seats: 1, waiting: 0 });
+  });
+});

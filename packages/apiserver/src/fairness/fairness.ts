@@ -34,6 +34,8 @@ export interface Flow {
   /** Tickets for requests that found a seat at once, by width: they are all alike. */
   readonly tickets: readonly Ticket[];
   dispatched: number;
+  /** What its requests do now; the same while the schema is, however often it is configured. */
+  readonly now: { executing: number; seats: number; waiting: number };
   readonly rejected: Record<RejectReason, number>;
 }
 
@@ -113,6 +115,8 @@ export class Fairness {
     const { level } = flow;
     level.inUse -= level.config.exempt ? 0 : width;
     level.executing -= 1;
+    flow.now.executing -= 1;
+    flow.now.seats -= width;
     if (queued !== undefined) level.finish(queued, width);
     this.#dispatch();
   }
@@ -121,6 +125,8 @@ export class Fairness {
     const { level } = flow;
     level.inUse += level.config.exempt ? 0 : width;
     level.executing += 1;
+    flow.now.executing += 1;
+    flow.now.seats += width;
     flow.dispatched += 1;
     const known = queued === undefined ? flow.tickets[width - 1] : undefined;
     return known ?? { flow, width, ...(queued && { queued }) };
@@ -141,6 +147,7 @@ export class Fairness {
     };
     const onGone = (): void => giveUp('cancelled');
     const settle = (ran: boolean): void => {
+      flow.now.waiting -= 1;
       timer?.cancel();
       gone?.removeEventListener('abort', onGone);
       onWaited?.(flow, clock.monotonicMs() - sinceMs, ran);
@@ -159,6 +166,7 @@ export class Fairness {
       flow.rejected[reason] += 1;
       throw refusal();
     }
+    flow.now.waiting += 1;
     timer = clock.setTimeout(() => giveUp('time-out'), MAX_QUEUE_WAIT_MS);
     gone?.addEventListener('abort', onGone, { once: true });
     // Seats may be free that the ones before had no use for.
@@ -217,6 +225,7 @@ function flowOf(schema: CompiledSchema, level: Level, before: Flow | undefined):
     ...{ schema, level, tickets },
     dispatched: before?.dispatched ?? 0,
     rejected: before?.rejected ?? rejected,
+    now: before?.now ?? { executing: 0, seats: 0, waiting: 0 },
   };
   for (let width = 1; width <= MAX_REQUEST_SEATS; width += 1) tickets.push({ flow, width });
   return flow;

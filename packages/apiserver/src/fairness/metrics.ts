@@ -72,9 +72,18 @@ export class FairnessMetrics {
           }
         },
       });
-    gauge('current_inqueue_requests', 'Requests that wait.', (level) => level.waiting);
-    gauge('current_executing_requests', 'Requests that run.', (level) => level.executing);
-    gauge('current_executing_seats', 'Seats in use.', (level) => level.inUse);
+    const ofFlows = (name: string, help: string, read: (now: Flow['now']) => number): Gauge =>
+      new Gauge({
+        name: `${PREFIX}${name}`,
+        ...{ help, labelNames, registers },
+        collect() {
+          this.reset();
+          for (const flow of fairness.flows) this.set(labels(flow), read(flow.now));
+        },
+      });
+    ofFlows('current_inqueue_requests', 'Requests that wait.', ({ waiting }) => waiting);
+    ofFlows('current_executing_requests', 'Requests that run.', ({ executing }) => executing);
+    ofFlows('current_executing_seats', 'Seats in use.', ({ seats }) => seats);
     gauge('nominal_limit_seats', 'Seats by the share.', ({ config }) => config.nominal);
     gauge('lower_limit_seats', 'Seats nobody may borrow.', ({ config }) => config.reserved);
     gauge('upper_limit_seats', 'Seats with what may be borrowed.', ({ config }) => config.most);
