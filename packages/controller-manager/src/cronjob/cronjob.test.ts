@@ -49,7 +49,7 @@ describe('a schedule', () => {
     'x * * * *',
     '5-3 * * * *',
     '*/0 * * * *',
-    '@every 0s',
+    '@every hour',
     '@often',
   ]) {
     it(`refuses "${text}"`, () => assert.throws(() => parseSchedule(text), ScheduleError));
@@ -59,10 +59,11 @@ describe('a schedule', () => {
     const berlin = parseSchedule('30 2 * * *', 'Europe/Berlin');
     assert.equal(iso(berlin.next(ms('2026-01-02T00:00'))), '2026-01-02T01:30');
     assert.equal(iso(berlin.next(ms('2026-07-02T00:00'))), '2026-07-02T00:30');
-    // 29 March 2026, 02:00 to 03:00 does not happen; 25 October, it happens twice: once is enough.
+    // 29 March 2026, 02:00 to 03:00 does not happen; 25 October, it happens twice.
     assert.equal(iso(berlin.next(ms('2026-03-28T12:00'))), '2026-03-30T00:30');
     assert.equal(iso(berlin.next(ms('2026-10-24T12:00'))), '2026-10-25T00:30');
-    assert.equal(iso(berlin.next(ms('2026-10-25T00:30'))), '2026-10-26T01:30');
+    assert.equal(iso(berlin.next(ms('2026-10-25T00:30'))), '2026-10-25T01:30');
+    assert.equal(iso(berlin.next(ms('2026-10-25T01:30'))), '2026-10-26T01:30');
     assert.throws(() => parseSchedule('* * * * *', 'Mars/Olympus'), ScheduleError);
   });
 
@@ -219,6 +220,34 @@ describe('a cron job', () => {
     await cluster.settle();
     assert.ok(cluster.events().includes(`MissingJob: Active job went missing: ${name}`));
     assert.deepEqual(cluster.get<CronJob>('cronjobs', 'c').status?.active ?? [], []);
+    await cluster.stop();
+  });
+
+  it('goes by UTC where it does not know the zone, and by a zone in the schedule', async () => {
+    const cluster = new TestCluster({ controllers: (deps) => [cronJobController(deps)] });
+    await cluster.start();
+    const specs: [string, Partial<CronJobSpec>][] = [
+      ['a', { timeZone: 'Mars/Olympus' }],
+      ['b', { schedule: 'TZ=Asia/Tokyo * * * * *' }],
+      ['c', { schedule: 'now and then' }],
+    ];
+    for (const [name, spec] of specs) {
+      await cluster.create('cronjobs', { ...cron(spec), metadata: { name, namespace: 'default' } });
+    }
+    await cluster.pass(61_000);
+    const runs = cluster.names('jobs').map((name) => name.slice(0, 1));
+    assert.deepEqual(runs.sort(), ['a', 'b']);
+    const events = cluster.events();
+    for (const start of [
+      'UnknownTimeZone: invalid timeZone: "Mars/Olympus": unknown time zone Mars/Olympus',
+      'UnsupportedSchedule: CRON_TZ or TZ used in schedule "TZ=Asia/Tokyo * * * * *" is not officially supported, see ',
+      'UnparseableSchedule: unparseable schedule: "now and then" : expected exactly 5 fields, found 3: [now and then]',
+    ]) {
+      assert.ok(
+        events.some((event) => event.startsWith(start)),
+        events.join('\n'),
+      );
+    }
     await cluster.stop();
   });
 

@@ -1,5 +1,6 @@
 import {
   type CronJob,
+  goQuote,
   isAlreadyExists,
   isNotFound,
   type Job,
@@ -16,12 +17,22 @@ import {
 import { INDEX } from '../host/informers.ts';
 import { failureText, isNamespaceTerminating } from '../host/pod-control.ts';
 import { sameJson } from '../objects/json.ts';
-import { controllerRefOf, keyOf, nameOf, namespaceOf, uidOf } from '../objects/meta.ts';
+import {
+  controllerRefOf,
+  createdMs,
+  keyOf,
+  nameOf,
+  namespaceOf,
+  parseTime,
+  uidOf,
+} from '../objects/meta.ts';
 import { CRON_JOB_KIND, type CronPlan, decideCronJob } from './decide.ts';
-import { parseSchedule, type Schedule, ScheduleError } from './schedule.ts';
+import { isKnownZone, parseSchedule, type Schedule, ScheduleError } from './schedule.ts';
 
 const MISSED_MANY =
   'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew';
+const UNSUPPORTED =
+  'not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details';
 const HELD = 'Not starting job because prior execution is running and concurrency policy is Forbid';
 
 /** Starts Jobs on their schedule and keeps a few of the ended ones. */
@@ -89,11 +100,23 @@ class CronLoop {
 
   /** A schedule nobody can read waits for its next edit: trying again would not help. */
   #scheduleOf(cronJob: CronJob): Schedule | undefined {
+    const { schedule = '', timeZone } = cronJob.spec ?? {};
+    const [hasZone, quoted] = [schedule.includes('TZ'), goQuote(schedule)];
+    if (hasZone) {
+      const message = `CRON_TZ or TZ used in schedule ${quoted} is ${UNSUPPORTED}`;
+      this.#event(cronJob, 'Warning', 'UnsupportedSchedule', message);
+    }
+    const isUnknown = !hasZone && timeZone !== undefined && !isKnownZone(timeZone);
+    if (isUnknown) {
+      const message = `invalid timeZone: ${goQuote(timeZone)}: unknown time zone ${timeZone}`;
+      this.#event(cronJob, 'Warning', 'UnknownTimeZone', message);
+    }
+    const anchorMs = parseTime(cronJob.status?.lastScheduleTime) || createdMs(cronJob);
     try {
-      return parseSchedule(cronJob.spec?.schedule ?? '', cronJob.spec?.timeZone ?? 'UTC');
+      return parseSchedule(schedule, isUnknown ? undefined : timeZone, anchorMs);
     } catch (error) {
       if (!(error instanceof ScheduleError)) throw error;
-      const message = `unparseable schedule: ${error.message}`;
+      const message = `unparseable schedule: ${quoted} : ${error.message}`;
       this.#event(cronJob, 'Warning', 'UnparseableSchedule', message);
       return undefined;
     }
