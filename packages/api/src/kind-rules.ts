@@ -2,6 +2,7 @@
 import type { FieldError } from './field-error.ts';
 import type { Scale } from './generated/types.ts';
 import type { JsonObject, KubeObject } from './meta.ts';
+import type { ExpressionCheck } from './validation/expressions.ts';
 
 /** A body as a kind's own decoder reads it. */
 export interface DecodedBody {
@@ -42,6 +43,8 @@ export interface KindRules {
   prepareForUpdate?(object: KubeObject, old: KubeObject, subresource: string): void;
   /** What is wrong with a name, in place of the rule for all kinds. */
   nameMessages?(name: string): string[];
+  /** What is wrong with an expression of an object. */
+  readonly expressionProblem?: ExpressionCheck;
   /** Further errors. */
   validateCreate?(object: KubeObject): FieldError[];
   /** Further errors. `warn` is told what is wrong but may stay. */

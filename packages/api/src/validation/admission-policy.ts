@@ -1,4 +1,4 @@
-/** Validating admission policies and their bindings. Their expressions are checked where they can be compiled. */
+/** Validating admission policies and their bindings. */
 import { duplicate, forbidden, invalid, notSupported, required } from '../field-error.ts';
 import type {
   MatchResources,
@@ -7,8 +7,10 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../generated/types.ts';
+import type { ObjectRules } from './change-check.ts';
 import { addMessages, type Errors, requireText, validateSelector } from './common.ts';
 import { validateConditions } from './conditions.ts';
+import { type ExpressionScope, validateExpression } from './expressions.ts';
 import { goStrings } from './go-dump.ts';
 import {
   validateAuditAnnotations,
@@ -66,13 +68,21 @@ type Validation = NonNullable<
   NonNullable<ValidatingAdmissionPolicy['spec']>['validations']
 >[number];
 
-function validateValidation(errors: Errors, path: string, v: Validation): void {
-  if (v.expression.trim() === '') {
-    errors.push(required(`${path}.expression`, 'expression is not specified'));
-  }
+function validateValidation(
+  errors: Errors,
+  path: string,
+  v: Validation,
+  scope: ExpressionScope,
+): void {
+  const source = `${path}.expression`;
+  if (v.expression.trim() === '') errors.push(required(source, 'expression is not specified'));
+  else validateExpression(errors, source, v.expression, { ...scope, place: 'validation' });
   if (v.messageExpression && v.messageExpression.trim() === '') {
     const why = 'must be non-empty if specified';
     errors.push(invalid(`${path}.messageExpression`, v.messageExpression, why));
+  } else if (v.messageExpression) {
+    const of = { ...scope, place: 'message' } as const;
+    validateExpression(errors, `${path}.messageExpression`, v.messageExpression, of);
   }
   const message = v.message ?? '';
   if (message !== '' && message.trim() === '') {
@@ -86,8 +96,13 @@ function validateValidation(errors: Errors, path: string, v: Validation): void {
   }
 }
 
-export function validateAdmissionPolicy(errors: Errors, policy: ValidatingAdmissionPolicy): void {
+export function validateAdmissionPolicy(
+  errors: Errors,
+  policy: ValidatingAdmissionPolicy,
+  { expression }: ObjectRules,
+): void {
   const spec = policy.spec ?? {};
+  const scope = { check: expression, hasParams: spec.paramKind !== undefined };
   optionOf(errors, 'spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']);
   validateParamKind(errors, 'spec.paramKind', spec.paramKind);
   if (!spec.matchConstraints) errors.push(required('spec.matchConstraints'));
@@ -97,17 +112,17 @@ export function validateAdmissionPolicy(errors: Errors, policy: ValidatingAdmiss
       errors.push(required('spec.matchConstraints.resourceRules'));
     }
   }
-  validateMatchConditions(errors, 'spec.matchConditions', spec.matchConditions);
-  validateVariables(errors, 'spec.variables', spec.variables);
+  validateMatchConditions(errors, 'spec.matchConditions', spec.matchConditions, scope);
+  validateVariables(errors, 'spec.variables', spec.variables, scope);
   if ((spec.validations ?? []).length + (spec.auditAnnotations ?? []).length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item';
     errors.push(required('spec.validations', why), required('spec.auditAnnotations', why));
   }
   (spec.validations ?? []).forEach((v, i) => {
-    validateValidation(errors, `spec.validations[${i}]`, v);
+    validateValidation(errors, `spec.validations[${i}]`, v, scope);
   });
-  const name = policy.metadata.name ?? '';
-  validateAuditAnnotations(errors, 'spec.auditAnnotations', spec.auditAnnotations, name);
+  const named = { ...scope, policy: policy.metadata.name ?? '' };
+  validateAuditAnnotations(errors, 'spec.auditAnnotations', spec.auditAnnotations, named);
 }
 
 function validateParamRef(errors: Errors, path: string, ref: ParamRef | undefined): void {

@@ -8,7 +8,7 @@ import { validateApiService, validateApiServiceStatus } from './api-service.ts';
 import * as autoscaling from './autoscaling.ts';
 import * as batch from './batch.ts';
 import * as certificates from './certificates.ts';
-import { ChangeCheck, type ChangeRules } from './change-check.ts';
+import { ChangeCheck, type ChangeRules, type ObjectRules } from './change-check.ts';
 import type { Errors } from './common.ts';
 import * as core from './core.ts';
 import * as endpoints from './endpoints.ts';
@@ -258,8 +258,9 @@ function rulesOf(def: KindDef): KindRules {
   return RULES[`${def.group}/${def.kind}`] ?? {};
 }
 
-function podRules(options: ValidationOptions): PodRules {
-  return { allowPrivileged: options.allowPrivileged ?? true };
+function objectRules(def: KindDef, options: ValidationOptions): ObjectRules {
+  const expression = def.rules?.expressionProblem;
+  return { allowPrivileged: options.allowPrivileged ?? true, expression };
 }
 
 /** Everything wrong with a new object, in the stock server's order; empty when it is fine. */
@@ -274,7 +275,7 @@ export function validateCreate(
   if (!takesBareFinalizers(def.group, def.rules?.unstructured === true)) {
     errors.push(...validateBareFinalizers(object.metadata));
   }
-  rules.object?.(errors, object as never, podRules(options));
+  rules.object?.(errors, object as never, objectRules(def, options));
   rules.create?.(errors, object as never);
   if (errors.length === 0) errors.push(...validatePathName(object.metadata.name));
   return errors;
@@ -293,7 +294,12 @@ export function validateUpdate(
   const o: UpdateOptions = typeof options === 'string' ? { subresource: options } : options;
   const key = `${def.group}/${def.kind}`;
   const takesBare = takesBareFinalizers(def.group, def.rules?.unstructured === true);
-  const check = new ChangeCheck(rulesOf(def), { object, old, pods: podRules(o), takesBare });
+  const check = new ChangeCheck(rulesOf(def), {
+    object,
+    old,
+    rules: objectRules(def, o),
+    takesBare,
+  });
   const { errors } = check;
   if (o.subresource === undefined) check.run(mainOrder(key));
   else if (o.subresource === 'status') check.run(statusOrder(key));

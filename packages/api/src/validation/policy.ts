@@ -10,6 +10,7 @@ import type {
   RuntimeClass,
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
+import type { ObjectRules } from './change-check.ts';
 import {
   addMessages,
   type Errors,
@@ -228,16 +229,18 @@ function validateWebhook(errors: Errors, path: string, hook: Webhook): void {
   if (versions.length > 0 && !versions.some((v) => v === 'v1' || v === 'v1beta1')) {
     errors.push(invalid(at, goStrings(versions), 'must include at least one of v1, v1beta1'));
   }
-  validateMatchConditions(errors, `${path}.matchConditions`, hook.matchConditions);
 }
 
 export function validateWebhooks(
   errors: Errors,
   c: ValidatingWebhookConfiguration | MutatingWebhookConfiguration,
+  { expression }: ObjectRules,
 ): void {
   const names = new UniqueNames();
+  const scope = { check: expression, hasParams: false };
   (c.webhooks ?? []).forEach((hook, i) => {
     validateWebhook(errors, `webhooks[${i}]`, hook);
+    validateMatchConditions(errors, `webhooks[${i}].matchConditions`, hook.matchConditions, scope);
     if (hook.name) names.add(errors, `webhooks[${i}].name`, hook.name);
   });
 }

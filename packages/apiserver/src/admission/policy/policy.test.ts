@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { builtinKinds, type KubeObject, type ValidatingAdmissionPolicySpec } from '@kubets/api';
+import {
+  builtinKind,
+  builtinKinds,
+  type KubeObject,
+  type ValidatingAdmissionPolicySpec,
+  validateCreate,
+} from '@kubets/api';
 import { admission, FakeStore, failure } from '../../edge-testing.ts';
 import type { AuthorizationAttributes, Authorizer } from '../../ports.ts';
 import { validatingPolicies } from './plugin.ts';
@@ -410,8 +416,12 @@ describe('parameters', () => {
 });
 
 describe('writing a policy', () => {
-  const errors = (spec: ValidatingAdmissionPolicySpec): string[] =>
-    (POLICY_RULES.validateCreate?.({ metadata: {}, spec }) ?? []).map(String);
+  const errors = (spec: ValidatingAdmissionPolicySpec): string[] => {
+    const kind = builtinKind('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy');
+    const object = { metadata: { name: 'p' }, spec } as KubeObject;
+    const all = validateCreate({ ...kind, rules: POLICY_RULES }, object).map(String);
+    return all.filter((text) => text.includes('xpression'));
+  };
 
   it('is fine with expressions that compile', () => {
     const validations = [{ expression: 'has(object.a)', messageExpression: "'x'" }];
@@ -437,22 +447,48 @@ describe('writing a policy', () => {
       matchConditions: [{ name: 'm', expression: 'nope' }],
       variables: [{ name: 'v', expression: '1 +' }],
     });
-    assert.match(found[0] ?? '', /^spec\.variables\[0\]\.expression: .*mismatched input '<EOF>'/s);
-    assert.match(found[1] ?? '', /undeclared reference to 'nope' \(in container ''\)/);
+    assert.match(found[0] ?? '', /undeclared reference to 'nope' \(in container ''\)/);
+    assert.match(found[1] ?? '', /^spec\.variables\[0\]\.expression: .*mismatched input '<EOF>'/s);
+  });
+
+  it('tells of each part in turn, of its expressions first', () => {
+    const found = errors({
+      validations: [
+        { expression: '1', messageExpression: '2', message: ' ' },
+        { expression: ' ', messageExpression: ' ' },
+      ],
+      auditAnnotations: [{ key: 'a', valueExpression: '1' }],
+    });
+    assert.deepEqual(
+      found.map((text) => text.split(':')[0]),
+      [
+        'spec.validations[0].expression',
+        'spec.validations[0].messageExpression',
+        'spec.validations[1].expression',
+        'spec.validations[1].messageExpression',
+        'spec.auditAnnotations[0].valueExpression',
+      ],
+    );
   });
 });
 
 it('writing a webhook compiles its conditions', () => {
   const webhooks = [
     {
+      name: 'a.b.c',
       matchConditions: [
         { name: 'a', expression: 'true' },
         { name: 'b', expression: '1' },
       ],
     },
   ];
-  const errors = WEBHOOK_RULES.validateCreate?.({ metadata: {}, webhooks } as KubeObject) ?? [];
-  assert.deepEqual(errors.map(String), [
-    'webhooks[0].matchConditions[1].expression: Invalid value: "1": must evaluate to bool but got int',
-  ]);
+  const kind = builtinKind('admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration');
+  const object = { metadata: { name: 'w' }, webhooks } as unknown as KubeObject;
+  const errors = validateCreate({ ...kind, rules: WEBHOOK_RULES }, object).map(String);
+  assert.deepEqual(
+    errors.filter((text) => text.includes('matchConditions')),
+    [
+      'webhooks[0].matchConditions[1].expression: Invalid value: "1": must evaluate to bool but got int',
+    ],
+  );
 });
