@@ -17,6 +17,7 @@ import { KubeletFigures, showPods } from './host/kubelet-figures.ts';
 import { machineUsage } from './host/node-usage.ts';
 import { ApiObjects } from './host/objects.ts';
 import { Meter } from './host/usage/meter.ts';
+import { showVolumes } from './host/volumes/volume-figures.ts';
 import { nodeLayout } from './layout.ts';
 import { realNode, type Shared, simulatedNode } from './runtime/assemble.ts';
 import { defaultAddress, readMachine } from './runtime/machine.ts';
@@ -137,6 +138,7 @@ await runMain({
     const fleet = new Fleet({ api, clock, random, log, nodeNames });
     const { port: doorPort, door } = await openDoor(ctx, config, { fleet, own });
     showPods(ctx.metrics, { nodeNames, all: () => fleet.all() });
+    showVolumes({ registry: ctx.metrics, claims: () => fleet.claims() });
     const shared: Shared = {
       figures: new KubeletFigures(ctx.metrics),
       ctx,

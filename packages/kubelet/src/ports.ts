@@ -288,6 +288,15 @@ export interface PodVolumes {
   unmount(podUid: string): Promise<void>;
   /** Uids of pods that still have something on disk. */
   mounted(): Promise<string[]>;
+  /** Volumes behind claims that pods of the node have, as far as their space can be measured. */
+  claims?(): Iterable<ClaimPlace>;
+}
+
+/** Where the volume of a claim is on the host. */
+export interface ClaimPlace {
+  readonly namespace: string;
+  readonly claim: string;
+  readonly path: string;
 }
 
 /** Reads the objects a pod refers to. */

@@ -2,7 +2,7 @@ import type { Pod, Service } from '@kubets/api';
 import { type Api, Informer } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import { specOf } from '../core/pod.ts';
-import type { ContainerRuntime, DoorPod } from '../ports.ts';
+import type { ClaimPlace, ContainerRuntime, DoorPod } from '../ports.ts';
 import type { KubeletNode } from './kubelet-node.ts';
 import type { ProbeCount } from './probes/prober.ts';
 
@@ -76,6 +76,11 @@ export class Fleet {
     return [...this.#members].flatMap(([nodeName, { node, runtime }]) =>
       node.workers.pods().map((pod) => ({ pod, nodeName, runtime })),
     );
+  }
+
+  /** Where the volumes of all pods' claims are. */
+  *claims(): Iterable<ClaimPlace> {
+    for (const { node } of this.#members.values()) yield* node.claims();
   }
 
   /** How the probes of all pods went. */

@@ -7,6 +7,7 @@ import type { MachineFacts, MachinePressure } from '../core/node-status.ts';
 import { specOf } from '../core/pod.ts';
 import { MAKING_AT_ONCE, POD_RETRY_MS } from '../limits.ts';
 import type {
+  ClaimPlace,
   ContainerRuntime,
   ObjectSource,
   PodFiles,
@@ -97,6 +98,11 @@ export class KubeletNode {
       maxPods: facts.maxPods,
     });
     this.workers.connect(this.#deps(events, trigger));
+  }
+
+  /** Where the volumes of its pods' claims are. */
+  claims(): Iterable<ClaimPlace> {
+    return this.#options.volumes.claims?.() ?? [];
   }
 
   /** How the probes of its pods went. */

@@ -28,7 +28,7 @@ import {
 } from '../../core/payload.ts';
 import { nameOf, namespaceOf, specOf, uidOf } from '../../core/pod.ts';
 import { VolumeFault } from '../../errors.ts';
-import type { ObjectSource, PodVolumes } from '../../ports.ts';
+import type { ClaimPlace, ObjectSource, PodVolumes } from '../../ports.ts';
 import { mountsBelow } from '../mounts.ts';
 import { isMountPoint, type MemoryFolder } from './memory-folder.ts';
 import { writePayload } from './payload-writer.ts';
@@ -94,6 +94,8 @@ async function checkHostPath({ path, type = '' }: HostPathVolumeSource): Promise
 /** Real volumes below the kubelet's root: `pods/UID/volumes/NAME`. */
 export class NodeVolumes implements PodVolumes {
   readonly #options: NodeVolumesOptions;
+  /** By the pods' uids. */
+  readonly #claims = new Map<string, ClaimPlace[]>();
 
   constructor(options: NodeVolumesOptions) {
     this.#options = options;
@@ -101,6 +103,7 @@ export class NodeVolumes implements PodVolumes {
 
   async mount(pod: Pod): Promise<ReadonlyMap<string, string>> {
     const paths = new Map<string, string>();
+    this.#claims.delete(uidOf(pod));
     for (const volume of specOf(pod).volumes ?? []) {
       try {
         paths.set(volume.name, await this.#mountOne(pod, volume));
@@ -120,6 +123,7 @@ export class NodeVolumes implements PodVolumes {
   }
 
   async unmount(podUid: string): Promise<void> {
+    this.#claims.delete(podUid);
     this.#options.tokens.forget(podUid);
     const dir = this.#volumesDir(podUid);
     for (const point of mountsBelow(dir, await readFile('/proc/self/mountinfo', 'utf8'))) {
@@ -127,6 +131,10 @@ export class NodeVolumes implements PodVolumes {
     }
     await rm(dir, { recursive: true, force: true });
     await rm(join(this.#options.memory.path, podUid), { recursive: true, force: true });
+  }
+
+  *claims(): Iterable<ClaimPlace> {
+    for (const places of this.#claims.values()) yield* places;
   }
 
   async mounted(): Promise<string[]> {
@@ -235,6 +243,11 @@ export class NodeVolumes implements PodVolumes {
     return files;
   }
 
+  #noteClaim(pod: Pod, claim: string, path: string): void {
+    const places = this.#claims.get(uidOf(pod)) ?? [];
+    this.#claims.set(uidOf(pod), [...places, { namespace: namespaceOf(pod), claim, path }]);
+  }
+
   /** A claim leads to a volume; volumes that are folders of this node can be used as they are. */
   async #claim(pod: Pod, claimName: string): Promise<string> {
     const { api } = this.#options;
@@ -246,7 +259,10 @@ export class NodeVolumes implements PodVolumes {
       if (!name) throw new VolumeFault(`persistentvolumeclaim "${claimName}" is not bound`);
       const { hostPath, local } = (await volumes.get('', name)).spec ?? {};
       if (hostPath !== undefined) return await checkHostPath(hostPath);
-      if (local !== undefined) return local.path;
+      if (local !== undefined) {
+        this.#noteClaim(pod, claimName, local.path);
+        return local.path;
+      }
       throw new VolumeFault(`volume "${name}" is of a kind this node cannot mount`);
     } catch (error) {
       if (!isNotFound(error)) throw error;

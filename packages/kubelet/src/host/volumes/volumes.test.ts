@@ -277,6 +277,9 @@ describe('NodeVolumes', () => {
     });
     const claim = withVolume({ persistentVolumeClaim: { claimName: 'c' } });
     assert.equal(await mount(claim), '/mnt/disk');
+    assert.deepEqual([...volumes.claims()], [{ namespace: 'shop', claim: 'c', path: '/mnt/disk' }]);
+    await volumes.unmount('uid-1');
+    assert.deepEqual([...volumes.claims()], []);
   });
 
   it('leads a claim that a pod has for itself to a folder of the node', async () => {
