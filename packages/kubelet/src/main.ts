@@ -40,6 +40,7 @@ async function ownCertificates(
     addresses: [config.nodeIp || defaultAddress()],
   });
   await own.ensureClient();
+  own.show(ctx.metrics);
   return own;
 }
 

@@ -11,6 +11,7 @@ import {
 } from '@kubets/platform';
 import type { KeyPairPem } from '@kubets/platform/pki';
 import { CERTIFICATE_LOOK_MS, CERTIFICATE_RETRY_MAX_MS, CERTIFICATE_RETRY_MS } from '../limits.ts';
+import type { KeptCertificate } from './certificate-figures.ts';
 import { fits, isValid, renewAtMs, type WantedIdentity } from './schedule.ts';
 
 export interface KeeperOptions {
@@ -27,13 +28,14 @@ export interface KeeperOptions {
 }
 
 /** Replaces a certificate at 70–90 % of its life, or at once when there is none that fits. Failures are tried again. */
-export class CertificateKeeper {
+export class CertificateKeeper implements KeptCertificate {
   readonly #options: KeeperOptions;
   readonly #spread: number;
   readonly #backoff: Backoff;
   #timer: Timer | undefined;
   #isLooking = false;
   #stopped = false;
+  #failures = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -49,6 +51,15 @@ export class CertificateKeeper {
     if (pair === undefined) return undefined;
     const facts = certificateFacts(pair.cert);
     return isValid(facts, clock.now()) && fits(facts, wanted) ? pair : undefined;
+  }
+
+  untilMs(): number | undefined {
+    const pair = this.current();
+    return pair === undefined ? undefined : certificateFacts(pair.cert).notAfterMs;
+  }
+
+  failures(): number {
+    return this.#failures;
   }
 
   /** Looks now, and in time from now on. */
@@ -97,6 +108,7 @@ export class CertificateKeeper {
       log.info({ certificate: name, until }, 'certificate renewed');
       return 0;
     } catch (error) {
+      this.#failures += 1;
       const waitMs = Math.round(this.#backoff.nextMs());
       log.warn({ certificate: name, waitMs, error: errorMessage(error) }, 'no new certificate yet');
       return waitMs;

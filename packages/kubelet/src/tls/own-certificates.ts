@@ -6,6 +6,7 @@ import {
   type Clock,
   ConfigError,
   errorMessage,
+  type FamilyRegistry,
   type Logger,
   loadCa,
   type Random,
@@ -13,6 +14,7 @@ import {
 import type { KeyPairPem } from '@kubets/platform/pki';
 import { readBootstrapConfig } from './bootstrap-config.ts';
 import { bootstrapRequests } from './bootstrap-requests.ts';
+import { showCertificates } from './certificate-figures.ts';
 import { CertificateKeeper } from './keeper.ts';
 import { readPairFile, writePairFile } from './pair-file.ts';
 import {
@@ -116,6 +118,12 @@ export class OwnCertificates {
     this.#users = users;
     this.#client.start();
     this.#server.start();
+  }
+
+  /** Makes it known how long they last. */
+  show(registry: FamilyRegistry): void {
+    const { clock } = this.#options;
+    showCertificates({ registry, clock, client: this.#client, server: this.#server });
   }
 
   stop(): void {

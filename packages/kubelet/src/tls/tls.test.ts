@@ -127,6 +127,8 @@ test('a certificate for another address is replaced at once, failures are tried 
   await passUntil(clock, () => shown.length === 1, 1_000, isAsking);
   assert.ok(clock.now() - NOW_MS < 60_000);
   assert.deepEqual(certificateFacts(shown[0]?.cert ?? '').hosts, ['192.0.2.8']);
+  assert.equal(keeper.failures(), 3);
+  assert.equal(keeper.untilMs(), certificateFacts(shown[0]?.cert ?? '').notAfterMs);
   keeper.stop();
 });
 
