@@ -98,7 +98,7 @@ export const flags = {
     min: 0,
     help: 'how long pods that do not say stay on a node that cannot be reached',
   }),
-  'allow-privileged': flag.bool({ default: true, help: 'let pods be privileged' }),
+  'allow-privileged': flag.bool({ default: false, help: 'let pods be privileged' }),
   ...securityFlags,
 } as const;
 

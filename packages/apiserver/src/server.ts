@@ -129,6 +129,7 @@ export class ApiServer {
       admission: this.#edge.admission,
       hooks: this.#edge.hooks,
       newUid: randomUUID,
+      allowPrivileged: config.allowPrivileged,
     });
     this.#definitions = new Definitions({
       ...{ store: this.objects, kinds: this.#kinds, clock, log },

@@ -55,7 +55,7 @@ function apparmorText(profile: AppArmorProfile | undefined): string | undefined 
     case 'Unconfined':
       return 'unconfined';
     case 'Localhost':
-      return `localhost/${profile.localhostProfile ?? ''}`;
+      return profile.localhostProfile && `localhost/${profile.localhostProfile}`;
     default:
       return undefined;
   }

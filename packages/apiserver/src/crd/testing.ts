@@ -77,6 +77,7 @@ export class CrdServer {
       ...{ store, caches, kinds, clock, random, newUid, log },
       admission: NO_ADMISSION,
       hooks: [],
+      allowPrivileged: true,
     });
     this.objects = new InternalStore({
       registry: () => this.registry,

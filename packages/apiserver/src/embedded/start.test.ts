@@ -112,6 +112,24 @@ it('two servers in one process know nothing of each other', async () => {
   await Promise.all([one.stop(), two.stop()]);
 });
 
+it('pods are privileged where the server is told to let them, and only there', async () => {
+  const containers = [{ name: 'c', image: 'i', securityContext: { privileged: true } }];
+  const metadata = { name: 'p', namespace: 'default' };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers } };
+  const pods = { group: '', version: 'v1', resource: 'pods' };
+  const strict = await startApiServer();
+  const lax = await startApiServer({ flags: ['--allow-privileged'] });
+  try {
+    await assert.rejects(
+      () => strict.objects.create(pods, pod),
+      /securityContext\.privileged: Forbidden: disallowed by cluster policy/,
+    );
+    await lax.objects.create(pods, pod);
+  } finally {
+    await Promise.all([strict.stop(), lax.stop()]);
+  }
+});
+
 it('a flag nobody knows is refused', async () => {
   await assert.rejects(() => startApiServer({ flags: ['--no-such-flag=1'] }), ConfigError);
 });

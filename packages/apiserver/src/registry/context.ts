@@ -23,6 +23,8 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly newUid: () => string;
+  /** Whether pods may be privileged. */
+  readonly allowPrivileged: boolean;
   readonly log: Logger;
 }
 

@@ -74,7 +74,7 @@ async function createOnce(
   let stored = false;
   try {
     prepareForCreate(def, object);
-    const errors = validateCreate(def, object);
+    const errors = validateCreate(def, object, { allowPrivileged: deps.allowPrivileged });
     const finalName = object.metadata.name ?? '';
     if (errors.length > 0) throw invalid(def, finalName, errors);
     const complete = { ...target, name: finalName };

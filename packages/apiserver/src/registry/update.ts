@@ -174,7 +174,9 @@ async function attemptUpdate(
     const change = { object, old: oldObject, subresource: target.subresource };
     stampTimes(def, change, rfc3339(deps.clock.now()));
     const options = { ...(target.subresource && { subresource: target.subresource }) };
-    const errors = validateUpdate(def, object, oldObject, { ...options, warn: ctx.warn });
+    const { allowPrivileged } = deps;
+    const about = { ...options, warn: ctx.warn, allowPrivileged };
+    const errors = validateUpdate(def, object, oldObject, about);
     if (errors.length > 0) throw invalid(def, target.name, errors);
     const seen = { object: window.of(object), oldObject: shown.oldObject };
     const validated = deps.admission.validate(admissionOf(target, 'UPDATE', seen, ctx));

@@ -61,6 +61,7 @@ export function testRegistry(o: TestRegistryOptions = {}): TestRegistry {
     clock,
     random,
     newUid,
+    allowPrivileged: true,
     log,
   });
   const warnings: string[] = [];
