@@ -29,6 +29,7 @@ import {
 import { isManaged, podMatcher } from './pods.ts';
 import { decideSlices, MANAGED_BY_LABEL, MANAGER } from './slices.ts';
 import { decideEndpoints } from './subsets.ts';
+import { stamped, TriggerTimes } from './trigger-time.ts';
 import { writeSlices } from './write-slices.ts';
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
@@ -73,6 +74,7 @@ function matters(old: Pod, pod: Pod): boolean {
 export function endpointSliceController(deps: ControllerDeps): Controller {
   const { services, pods, endpointSlices, nodes } = deps.informers;
   const api = deps.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
+  const triggers = new TriggerTimes();
   const enqueue =
     (queue: KeyQueue) =>
     (service: Service): void =>
@@ -88,7 +90,11 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
         for (const key of serviceKeyOf(slice)) queue.add(key);
       };
       return [
-        services.on({ add: enqueue(queue), update: (_old, service) => enqueue(queue)(service) }),
+        services.on({
+          add: enqueue(queue),
+          update: (_old, service) => enqueue(queue)(service),
+          delete: (service) => triggers.forget(keyOf(service)),
+        }),
         onPods(deps, queue),
         endpointSlices.on({ update: (_old, slice) => wakeOwner(slice), delete: wakeOwner }),
       ];
@@ -96,13 +102,24 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
     async reconcile(key) {
       const service = services.get(key);
       if (!service || isDeleting(service) || !isManaged(service)) return;
+      const candidates = pods.byIndex(INDEX.namespace, namespaceOf(service));
       const changes = decideSlices({
         service,
-        pods: pods.byIndex(INDEX.namespace, namespaceOf(service)),
+        pods: candidates,
         slices: endpointSlices.byIndex(INDEX.service, key).filter(isOurs),
         zoneOf: (node) => zoneOf(nodes.get(node)),
       });
-      await writeSlices(api, changes, { uid: uidOf(service), manager: MANAGER });
+      const triggerMs = triggers.look(key, service, candidates);
+      const stamp = (slice: EndpointSlice): EndpointSlice => stamped(slice, triggerMs);
+      await writeSlices(
+        api,
+        {
+          ...changes,
+          create: changes.create.map(stamp),
+          update: changes.update.map(stamp),
+        },
+        { uid: uidOf(service), manager: MANAGER },
+      );
     },
   });
 }
@@ -121,6 +138,7 @@ function serviceKeyOf(slice: EndpointSlice): string[] {
 export function endpointsController(deps: ControllerDeps): Controller {
   const { services, pods, endpoints } = deps.informers;
   const api = deps.api.resource<Endpoints>('v1', 'endpoints');
+  const triggers = new TriggerTimes();
   const wakeIfServed = (key: string, queue: KeyQueue): void => {
     if (services.get(key)) queue.add(key);
   };
@@ -150,15 +168,17 @@ export function endpointsController(deps: ControllerDeps): Controller {
       const service = services.get(key);
       const present = endpoints.get(key);
       if (!service) {
+        triggers.forget(key);
         if (present) await deleteLeftover(api, key, present);
         return;
       }
       if (isDeleting(service) || !isManaged(service)) return;
       const candidates = pods.byIndex(INDEX.namespace, namespaceOf(service));
       const next = decideEndpoints(service, candidates, present);
+      const triggerMs = triggers.look(key, service, candidates);
       if (!next) return;
-      if (present) await api.update(next);
-      else await createEndpoints(api, next);
+      if (present) await api.update(stamped(next, triggerMs));
+      else await createEndpoints(api, stamped(next, triggerMs));
     },
   });
 }
