@@ -73,6 +73,7 @@ describe('services', () => {
 
   it('show their pods, ready or not, and forget them', async () => {
     await start(both);
+    cluster.addNode({ metadata: { name: 'n1' } });
     await cluster.create('services', web());
     await cluster.settle();
     assert.deepEqual(cluster.get<Endpoints>('endpoints', 'web').subsets ?? [], []);

@@ -28,6 +28,7 @@ describe('services on slow watches', () => {
         seed,
       });
       await cluster.start();
+      cluster.addNode({ metadata: { name: 'n' } });
       const { apiVersion, kind, spec } = service('web');
       const metadata = { name: 'web', namespace: 'default' };
       await cluster.create<Service>('services', {

@@ -28,6 +28,7 @@ function slicesFor(
     pods,
     slices,
     zoneOf: (n) => (n === 'n1' ? 'z1' : undefined),
+    hasNode: (n) => n !== 'gone',
   });
 }
 
@@ -245,6 +246,19 @@ describe('slices', () => {
       [changes.create.length, changes.update.length, changes.delete.length],
       [0, 1, 0],
     );
+  });
+});
+
+describe('pods on nodes that are gone', () => {
+  const pods = [webPod('10.0.0.1'), webPod('10.0.0.2', { node: 'gone' })];
+
+  it('are in no slice', () => {
+    assert.deepEqual(addresses(slicesFor(service('web'), pods).create), ['10.0.0.1']);
+  });
+
+  it('are, where all addresses are published', () => {
+    const web = service('web', { publishNotReadyAddresses: true });
+    assert.deepEqual(addresses(slicesFor(web, pods).create), ['10.0.0.1', '10.0.0.2']);
   });
 });
 

@@ -7,7 +7,7 @@ import {
   type Pod,
   type Service,
 } from '@kubets/api';
-import { StaleCacheError } from '../errors.ts';
+import { StaleCacheError, UnfinishedError } from '../errors.ts';
 import {
   type Controller,
   type ControllerDeps,
@@ -22,12 +22,13 @@ import {
   isDeleting,
   keyOf,
   labelsOf,
+  nameOf,
   namespaceOf,
   splitKey,
   uidOf,
 } from '../objects/meta.ts';
 import { isManaged, podMatcher } from './pods.ts';
-import { decideSlices, MANAGED_BY_LABEL, MANAGER } from './slices.ts';
+import { decideSlices, MANAGED_BY_LABEL, MANAGER, type SliceView, strayPod } from './slices.ts';
 import { decideEndpoints } from './subsets.ts';
 import { stamped, TriggerTimes } from './trigger-time.ts';
 import { writeSlices } from './write-slices.ts';
@@ -103,12 +104,14 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
       const service = services.get(key);
       if (!service || isDeleting(service) || !isManaged(service)) return;
       const candidates = pods.byIndex(INDEX.namespace, namespaceOf(service));
-      const changes = decideSlices({
+      const view: SliceView = {
         service,
         pods: candidates,
         slices: endpointSlices.byIndex(INDEX.service, key).filter(isOurs),
         zoneOf: (node) => zoneOf(nodes.get(node)),
-      });
+        hasNode: (node) => nodes.get(node) !== undefined,
+      };
+      const changes = decideSlices(view);
       const triggerMs = triggers.look(key, service, candidates);
       const stamp = (slice: EndpointSlice): EndpointSlice => stamped(slice, triggerMs);
       await writeSlices(
@@ -120,6 +123,8 @@ export function endpointSliceController(deps: ControllerDeps): Controller {
         },
         { uid: uidOf(service), manager: MANAGER },
       );
+      const stray = strayPod(view);
+      if (stray) throw new UnfinishedError(`pod ${nameOf(stray)} is on a node that is not there`);
     },
   });
 }

@@ -47,6 +47,19 @@ export interface SliceView {
   slices: readonly EndpointSlice[];
   /** Zone of a node, when the cluster has zones. */
   zoneOf(node: string): string | undefined;
+  hasNode(node: string): boolean;
+}
+
+/** Nobody can reach a pod whose node is gone; a Service that publishes all addresses shows it still. */
+function isStray({ service, hasNode }: SliceView, pod: Pod): boolean {
+  const node = pod.spec?.nodeName;
+  return Boolean(node) && service.spec?.publishNotReadyAddresses !== true && !hasNode(node ?? '');
+}
+
+/** A pod left out because its node is not there, or not seen yet. */
+export function strayPod(view: SliceView): Pod | undefined {
+  const isSelected = podMatcher(view.service);
+  return view.pods.find((pod) => isStray(view, pod) && isSelected(pod) && canServe(pod));
 }
 
 interface Group {
@@ -84,7 +97,7 @@ function groupEndpoints(view: SliceView): Map<string, Group> {
   const { service } = view;
   const isSelected = podMatcher(service);
   for (const pod of view.pods) {
-    if (!isSelected(pod) || !canServe(pod)) continue;
+    if (!isSelected(pod) || !canServe(pod) || isStray(view, pod)) continue;
     const ports = resolvePorts(service, pod);
     for (const family of familiesOf(service)) {
       const addresses = addressesOf(pod, family);
