@@ -156,7 +156,8 @@ describe('the end of a definition', () => {
     assert.deepEqual(crd.metadata.finalizers, [CLEANUP_FINALIZER]);
     assert.equal(conditionOf(crd, 'Terminating')?.reason, 'InstanceDeletionPending');
     assert.equal(crd.metadata.deletionGracePeriodSeconds, undefined);
-    await server.until((now) => now?.metadata.deletionTimestamp !== undefined);
+    const begun = 'InstanceDeletionInProgress';
+    await server.until((now) => conditionOf(now ?? crd, 'Terminating')?.reason === begun);
     await assert.rejects(server.create('b'), refusal(405, 'MethodNotAllowed', /terminating$/));
     await server.merge('a', { metadata: { finalizers: null } });
     await server.until((now) => now === undefined);

@@ -178,6 +178,7 @@ export class Definitions implements BackgroundTask {
   /** Deletes what the definition defined; when all is gone lets the definition go. */
   async #cleanUp(crd: Definition): Promise<void> {
     if (!(crd.metadata.finalizers ?? []).includes(CLEANUP_FINALIZER)) return;
+    await this.#begin(crd);
     const left = isEstablished(crd) ? await this.#deleteInstances(crd) : 0;
     if (left > 0) {
       const message = `could not confirm zero CustomResources remaining: ${left} left`;
@@ -196,6 +197,14 @@ export class Definitions implements BackgroundTask {
     const { finalizers = [] } = cleaned.metadata;
     cleaned.metadata.finalizers = finalizers.filter((one) => one !== CLEANUP_FINALIZER);
     await this.#o.store.update(DEFINITIONS, cleaned);
+  }
+
+  async #begin(crd: Definition): Promise<void> {
+    const known = crd.status?.conditions?.find(({ type }) => type === BEGUN.type);
+    if (known?.reason === BEGUN.reason) return;
+    const next = structuredClone(crd);
+    setCondition(next, BEGUN, this.#now());
+    await this.#o.store.update(DEFINITIONS, next, 'status');
   }
 
   /** @returns how many are still there, held by finalizers */
@@ -217,6 +226,13 @@ export class Definitions implements BackgroundTask {
     return rfc3339(this.#o.clock.now());
   }
 }
+
+const BEGUN = {
+  type: 'Terminating',
+  status: 'True',
+  reason: 'InstanceDeletionInProgress',
+  message: 'CustomResource deletion is in progress',
+};
 
 const DONE = {
   type: 'Terminating',
