@@ -32,3 +32,5 @@ export const HEALTH_REQUEST_MS = 5_000;
 export const MAX_HEALTH_CONNECTIONS = 64;
 /** Rules that could not be loaded for this long make the node unhealthy to load balancers; the stock proxy's two full periods. */
 export const HEALTH_PATIENCE_MS = 2 * FULL_SYNC_MS;
+/** Changes whose way into the rules is measured at once; more are not, while loads fail. */
+export const MAX_TRIGGERS = 4_096;

@@ -32,7 +32,15 @@ class World {
   readonly services = this.api.resource<Service>('v1', 'services');
   readonly slices = this.api.resource<EndpointSlice>('discovery.k8s.io/v1', 'endpointslices');
   readonly told: (readonly HealthPort[])[] = [];
+  readonly triggers: (number | undefined)[] = [];
   readonly proxier = new Proxier({
+    figures: {
+      changed: (what, triggeredAtMs) => {
+        if (what === 'endpoints') this.triggers.push(triggeredAtMs);
+      },
+      begun: () => {},
+      synced: () => {},
+    },
     health: { apply: async (ports) => void this.told.push(ports) },
     api: this.api,
     backend: this.backend,
@@ -82,6 +90,24 @@ describe('Proxier', () => {
     assert.equal(first?.full, true);
     assert.equal(first?.ports[0]?.endpoints[0]?.ip, '10.244.0.2');
     assert.equal(world.proxier.problem(), undefined);
+    await world.proxier.stop();
+  });
+
+  it('tells since when a slice was out of date, once', async () => {
+    const world = await new World().start();
+    const slice = await world.slices.create({
+      metadata: {
+        ...{ name: 'web-1', namespace: 'default' },
+        annotations: {
+          'endpoints.kubernetes.io/last-change-trigger-time': '2026-01-01T00:00:05Z',
+        },
+      },
+      addressType: 'IPv4',
+      endpoints: [],
+    });
+    await world.slices.update({ ...slice, endpoints: [{ addresses: ['10.244.0.2'] }] });
+    await world.pass(100);
+    assert.deepEqual(world.triggers, [Date.parse('2026-01-01T00:00:05Z'), undefined]);
     await world.proxier.stop();
   });
 

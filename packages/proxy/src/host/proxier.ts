@@ -21,8 +21,11 @@ const SELECTOR = '!service.kubernetes.io/headless,!service.kubernetes.io/service
 
 /** Told of what a proxier does. */
 export interface ProxierFigures {
-  /** Something changed that rules are made of. */
-  changed(what: 'services' | 'endpoints'): void;
+  /**
+   * Something changed that rules are made of.
+   * @param triggeredAtMs when that was, in milliseconds since the epoch, where it is known
+   */
+  changed(what: 'services' | 'endpoints', triggeredAtMs?: number): void;
   /** A load of what has changed until now begins. */
   begun(): void;
   /** A load has ended. @param load.full whether it was one of all rules */
@@ -42,6 +45,17 @@ export interface ProxierOptions {
   readonly log: Logger;
   /** Absent: nobody is told. */
   readonly figures?: ProxierFigures;
+}
+
+const TRIGGER_TIME_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time';
+
+const triggerOf = (slice: EndpointSlice): string | undefined =>
+  slice.metadata.annotations?.[TRIGGER_TIME_ANNOTATION];
+
+/** When the change happened that a slice was written for. */
+function triggeredAt(slice: EndpointSlice): number | undefined {
+  const ms = Date.parse(triggerOf(slice) ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** Follows services and endpoints, and brings every change into force: soon, together, and again when it failed. */
@@ -77,15 +91,20 @@ export class Proxier {
 
   start(): void {
     const changed = (): void => this.#schedule(this.#lastMs + MIN_SYNC_MS);
-    const on = (what: 'services' | 'endpoints') => {
-      const noted = (): void => {
-        this.#options.figures?.changed(what);
-        changed();
-      };
-      return { add: noted, update: noted, delete: noted };
+    const noted = (what: 'services' | 'endpoints', triggeredAtMs?: number): void => {
+      this.#options.figures?.changed(what, triggeredAtMs);
+      changed();
     };
-    this.#services.on(on('services'));
-    this.#slices.on(on('endpoints'));
+    const service = (): void => noted('services');
+    this.#services.on({ add: service, update: service, delete: service });
+    this.#slices.on({
+      add: (slice) => noted('endpoints', triggeredAt(slice)),
+      update: (old, slice) => {
+        const isNew = triggerOf(old) !== triggerOf(slice);
+        noted('endpoints', isNew ? triggeredAt(slice) : undefined);
+      },
+      delete: () => noted('endpoints'),
+    });
     this.#services.start();
     this.#slices.start();
     void Promise.all([this.#services.whenSynced(), this.#slices.whenSynced()]).then(changed);

@@ -33,3 +33,26 @@ it('loads and changes are counted under the stock names', async () => {
   assert.equal(await value('full_proxy_rules_duration_seconds_count'), 1);
   assert.equal(await value('partial_proxy_rules_duration_seconds_sum'), 0.03);
 });
+
+it('the way of a change into the rules is measured once they are loaded', async () => {
+  const registry = new Metrics();
+  let nowMs = 10_000;
+  const figures = instrument(registry, { mode: 'iptables', now: () => nowMs });
+  const total = async (): Promise<string[]> =>
+    (await registry.metrics())
+      .split('\n')
+      .filter((line) => /^kubeproxy_network_programming_duration_seconds_(sum|count)/.test(line))
+      .map((line) => line.split(' ').at(-1) ?? '');
+  figures.changed('endpoints', 9_000); // Before this process.
+  figures.changed('endpoints', 11_000);
+  figures.changed('endpoints');
+  nowMs = 12_000;
+  figures.begun();
+  figures.synced({ ok: false, tookMs: 10, full: false });
+  assert.deepEqual(await total(), ['0', '0']);
+  nowMs = 13_000;
+  figures.begun();
+  figures.changed('endpoints', 12_500); // For the next load.
+  figures.synced({ ok: true, tookMs: 10, full: false });
+  assert.deepEqual(await total(), ['2', '1']);
+});
