@@ -89,7 +89,7 @@ export {
 } from './registry.ts';
 export { returnsDeleted } from './returns-deleted.ts';
 export type { Decoded, FieldValidation } from './schema/decode.ts';
-export { checkDepth, checkDepthOf } from './schema/json-depth.ts';
+export { isTooDeep, TOO_DEEP } from './schema/json-depth.ts';
 export { goJsonError } from './schema/json-error.ts';
 export type { FieldDef, TypeDef, TypeRef } from './schema/schema.ts';
 export {

@@ -9,7 +9,7 @@ import { isJsonObject, type JsonObject, type KubeObject } from '../meta.ts';
 import { parseQuantity, QuantityError } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
 import { formatMicroTime, formatTime, isPlainTime, parseTime, TimeError } from '../time.ts';
-import { checkDepthOf } from './json-depth.ts';
+import { isTooDeep, TOO_DEEP } from './json-depth.ts';
 import { goJsonError } from './json-error.ts';
 import { findDuplicateFields } from './json-scan.ts';
 import {
@@ -268,7 +268,7 @@ function isOmitted(value: unknown, field: FieldDef): boolean {
 }
 
 function decodeValue(walk: Walk, place: Place, value: unknown, ref: TypeRef): unknown {
-  if (place.depth > MAX_JSON_DEPTH) throw badRequest('exceeded max depth');
+  if (place.depth > MAX_JSON_DEPTH) throw badRequest(TOO_DEEP);
   switch (ref.kind) {
     case 'struct': {
       const type = findType(ref.name);
@@ -351,14 +351,13 @@ export function duplicateFields(text: string): string[] {
 
 /** `JSON.parse`, with the message of an unreadable body. */
 export function parseJson(text: string): unknown {
-  let value: unknown;
+  const what = "couldn't get version/kind; json parse error: ";
+  if (isTooDeep(text)) throw badRequest(what + TOO_DEEP);
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    throw badRequest(`couldn't get version/kind; json parse error: ${goJsonError(text)}`);
+    throw badRequest(what + goJsonError(text));
   }
-  checkDepthOf(text, value);
-  return value;
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';

@@ -1,29 +1,46 @@
 /** How deep JSON may nest. What works on objects is recursive; deeper ones would end it with a full stack. */
-import { badRequest } from '../errors.ts';
 import { MAX_JSON_DEPTH } from '../limits.ts';
 
-/** Refuses what nests deeper than anything in the schema does. @throws ApiError BadRequest */
-export function checkDepth(value: unknown): void {
-  walk(value, 0);
+/** What Go's scanner says of it. */
+export const TOO_DEEP = 'exceeded max depth';
+
+/** Whether a text nests too deep. To be asked before it is parsed: some megabytes of brackets take the parser seconds. */
+export function isTooDeep(text: string): boolean {
+  return hasManyBrackets(text) && depthReaches(text);
 }
 
-function walk(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (depth >= MAX_JSON_DEPTH) throw badRequest('exceeded max depth');
-  if (Array.isArray(value)) for (const item of value) walk(item, depth + 1);
-  else
-    for (const key of Object.keys(value)) walk((value as Record<string, unknown>)[key], depth + 1);
-}
-
-/** {@link checkDepth} for the value of a text: nothing is walked when the text has too few brackets to nest that deep. */
-export function checkDepthOf(text: string, value: unknown): void {
+/** Nearly every text has too few brackets to nest that deep. */
+function hasManyBrackets(text: string): boolean {
   let open = 0;
-  for (let i = 0; i < text.length && open < MAX_JSON_DEPTH; i += 1) {
+  for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) open += 1;
+    if (code !== OPEN_BRACE && code !== OPEN_BRACKET) continue;
+    open += 1;
+    if (open > MAX_JSON_DEPTH) return true;
   }
-  if (open >= MAX_JSON_DEPTH) checkDepth(value);
+  return false;
 }
 
-const OPEN_BRACE = 0x7b;
+function depthReaches(text: string): boolean {
+  let depth = 0;
+  let isInText = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (isInText) {
+      if (code === BACKSLASH) i += 1;
+      else if (code === QUOTE) isInText = false;
+    } else if (code === QUOTE) isInText = true;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      depth += 1;
+      if (depth > MAX_JSON_DEPTH) return true;
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth -= 1;
+  }
+  return false;
+}
+
+const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;

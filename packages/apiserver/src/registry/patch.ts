@@ -6,7 +6,6 @@ import {
   applyStrategicMergePatch,
   badRequest,
   builtinKinds,
-  checkDepthOf,
   decodeObject,
   decodeStrict,
   decodeType,
@@ -18,10 +17,12 @@ import {
   goValue,
   invalid,
   isJsonObject,
+  isTooDeep,
   type JsonObject,
   type KindDef,
   type KubeObject,
   requestTooLarge,
+  TOO_DEEP,
 } from '@kubets/api';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
 import { bodyKind, checkPlace, notRegistered } from './body.ts';
@@ -48,13 +49,13 @@ const GO_PATCH_TYPE: Readonly<Record<PatchType, string>> = {
 export function parsePatch(type: PatchType, text: string): unknown {
   // Upstream puts no words of its own before those of the decoder when the patch is strategic.
   const what = type === 'strategic' ? '' : 'error decoding patch: ';
+  if (isTooDeep(text)) throw badRequest(what + TOO_DEEP);
   let patch: unknown;
   try {
     patch = JSON.parse(text);
   } catch {
     throw badRequest(what + goJsonError(text));
   }
-  checkDepthOf(text, patch);
   const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
   if (!fits) {
     const seen = Array.isArray(patch) ? 'array' : patch === null ? 'null' : typeof patch;
