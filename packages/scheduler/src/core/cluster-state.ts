@@ -1,7 +1,7 @@
 import type { Namespace, Node } from '@kubets/api';
 import { ImageIndex } from './image-index.ts';
 import { type NodeEntry, NodeTable } from './node-table.ts';
-import { GroupCounter, LabelGroups, labelsKey } from './pod-groups.ts';
+import { GroupCounter, LabelGroups, labelsKey, type PodGroup } from './pod-groups.ts';
 import type { HostPort, PodInfo } from './pod-info.ts';
 import type { PodAffinities } from './pod-terms.ts';
 import { ResourceNames } from './resources.ts';
@@ -29,7 +29,10 @@ const hasTerms = ({ required, requiredAnti, preferred, preferredAnti }: PodAffin
 export class ClusterState {
   readonly names = new ResourceNames();
   readonly table = new NodeTable(this.names);
+  /** Pods that stay. */
   readonly groups = new LabelGroups();
+  /** Pods on their way out: neighbours still, for those who mind, and counted by no spread. */
+  readonly leaving = new LabelGroups();
   readonly volumes = new VolumeCatalog();
   readonly images = new ImageIndex();
   /** How many pods use a claim, by its key. */
@@ -72,6 +75,18 @@ export class ClusterState {
     this.table.dropNode(name);
   }
 
+  /** Every group of pods with their namespace, those that leave included. */
+  *neighbours(): Generator<{
+    namespace: string;
+    group: PodGroup<Readonly<Record<string, string>>>;
+  }> {
+    for (const groups of [this.groups, this.leaving]) {
+      for (const namespace of groups.namespaces()) {
+        for (const group of groups.groupsIn(namespace)) yield { namespace, group };
+      }
+    }
+  }
+
   /** The node a pod is counted on. */
   nodeOf(uid: string): string | undefined {
     return this.#pods.get(uid)?.node;
@@ -89,7 +104,7 @@ export class ClusterState {
     entry.pods.set(pod.uid, pod);
     this.occupy(entry, pod);
     if (pod.hasClaims) this.#countClaims(pod, 1);
-    if (!pod.terminating) this.groups.add(pod.namespace, pod.labels, entry.slot);
+    this.#groupsOf(pod).add(pod.namespace, pod.labels, entry.slot);
     if (!hasTerms(pod.affinities)) return;
     const { namespace, labels, affinities } = pod;
     this.affinityGroups.add(affinityKey(pod), entry.slot, () => ({
@@ -132,10 +147,14 @@ export class ClusterState {
     entry.pods.delete(uid);
     this.vacate(entry, pod);
     if (pod.hasClaims) this.#countClaims(pod, -1);
-    if (!pod.terminating) this.groups.remove(pod.namespace, pod.labels, entry.slot);
+    this.#groupsOf(pod).remove(pod.namespace, pod.labels, entry.slot);
     if (hasTerms(pod.affinities)) this.affinityGroups.remove(affinityKey(pod), entry.slot);
     this.table.release(entry);
     return node;
+  }
+
+  #groupsOf(pod: PodInfo): ClusterState['groups'] {
+    return pod.terminating ? this.leaving : this.groups;
   }
 
   #countClaims(pod: PodInfo, sign: 1 | -1): void {

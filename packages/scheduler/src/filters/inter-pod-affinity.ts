@@ -42,13 +42,13 @@ function matchingDomains(
   const domains: Domains = new Map();
   const selects = (term: AffinityTerm, namespace: string, labels: PodInfo['labels']): boolean =>
     termSelects(term, namespace, labels, state.namespaceLabels);
-  for (const namespace of state.groups.namespaces()) {
-    for (const { facts, counts } of state.groups.groupsIn(namespace)) {
-      if (together && !terms.every((term) => selects(term, namespace, facts))) continue;
-      for (const term of terms) {
-        if (!together && !selects(term, namespace, facts)) continue;
-        addDomains(domains, term.topologyKey, counts, state);
-      }
+  if (terms.length === 0) return domains;
+  for (const { namespace, group } of state.neighbours()) {
+    const { facts, counts } = group;
+    if (together && !terms.every((term) => selects(term, namespace, facts))) continue;
+    for (const term of terms) {
+      if (!together && !selects(term, namespace, facts)) continue;
+      addDomains(domains, term.topologyKey, counts, state);
     }
   }
   return domains;

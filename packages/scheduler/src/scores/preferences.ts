@@ -86,17 +86,15 @@ function addWeight(
 function ownWishes(weights: Weights, pod: PodInfo, state: ClusterState): void {
   const { preferred, preferredAnti } = pod.affinities;
   if (preferred.length + preferredAnti.length === 0) return;
-  for (const namespace of state.groups.namespaces()) {
-    for (const { facts, counts } of state.groups.groupsIn(namespace)) {
-      const apply = (terms: readonly AffinityTerm[], factor: number): void => {
-        for (const term of terms) {
-          if (!termSelects(term, namespace, facts, state.namespaceLabels)) continue;
-          addWeight(weights, term, state, { counts, factor });
-        }
-      };
-      apply(preferred, 1);
-      apply(preferredAnti, -1);
-    }
+  for (const { namespace, group } of state.neighbours()) {
+    const apply = (terms: readonly AffinityTerm[], factor: number): void => {
+      for (const term of terms) {
+        if (!termSelects(term, namespace, group.facts, state.namespaceLabels)) continue;
+        addWeight(weights, term, state, { counts: group.counts, factor });
+      }
+    };
+    apply(preferred, 1);
+    apply(preferredAnti, -1);
   }
 }
 
@@ -134,7 +132,10 @@ export function interPodPreferences(args: PluginArgs['interPod']): ScorePlugin {
     for (const [at, slot] of slots.entries()) {
       const { labels } = state.table.entry(slot);
       let sum = 0;
-      for (const [key, values] of weights) sum += values.get(labels[key] ?? '') ?? 0;
+      for (const [key, values] of weights) {
+        const value = labels[key];
+        if (value !== undefined) sum += values.get(value) ?? 0;
+      }
       scores[at] = sum;
       least = Math.min(least, sum);
       most = Math.max(most, sum);
