@@ -142,7 +142,8 @@ export function interPodPreferences(args: PluginArgs['interPod']): ScorePlugin {
     }
     for (let at = 0; at < slots.length; at += 1) {
       const above = (scores[at] ?? 0) - least;
-      scores[at] = most > least ? Math.floor((MAX_NODE_SCORE * above) / (most - least)) : 0;
+      // Divided first, as the stock scheduler does: 29 of 100 are 28.
+      scores[at] = most > least ? Math.floor(MAX_NODE_SCORE * (above / (most - least))) : 0;
     }
     return true;
   };
