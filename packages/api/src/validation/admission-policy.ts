@@ -102,7 +102,8 @@ export function validateAdmissionPolicy(
   { expression }: ObjectRules,
 ): void {
   const spec = policy.spec ?? {};
-  const scope = { check: expression, hasParams: spec.paramKind !== undefined };
+  const hasParams = spec.paramKind !== undefined;
+  const scope = { check: expression, hasParams, look: {} };
   optionOf(errors, 'spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']);
   validateParamKind(errors, 'spec.paramKind', spec.paramKind);
   if (!spec.matchConstraints) errors.push(required('spec.matchConstraints'));

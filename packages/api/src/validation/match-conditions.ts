@@ -56,7 +56,11 @@ export function validateVariables(
     }
     const source = `${path}[${i}].expression`;
     if (expression.trim() === '') errors.push(required(source, 'expression is not specified'));
-    else validateExpression(errors, source, expression, { ...scope, place: 'variable' });
+    else
+      validateExpression(errors, source, expression, {
+        ...scope,
+        ...{ place: 'variable', variable: name },
+      });
   }
 }
 

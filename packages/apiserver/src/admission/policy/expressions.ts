@@ -8,7 +8,16 @@ import {
   type Expression,
 } from '../../cel/engine.ts';
 import { AUTHORIZER_TYPE } from '../../cel/library/authorization.ts';
-import { DYN, type Kind, type Type, typeText } from '../../cel/types.ts';
+import {
+  DYN,
+  inner,
+  type Kind,
+  listOf,
+  mapOf,
+  objectType,
+  type Type,
+  typeText,
+} from '../../cel/types.ts';
 import { NamedValues } from '../../cel/values.ts';
 
 /** Names that expressions of policies and webhooks may use everywhere. */
@@ -21,8 +30,31 @@ export type Place = 'condition' | 'validation' | 'message' | 'value' | 'variable
 export interface Surroundings {
   /** Whether the policy has parameters. */
   readonly hasParams: boolean;
-  /** Whether there are variables: webhooks have none. */
-  readonly isPolicy: boolean;
+  /** Those of a policy: webhooks have none. */
+  readonly variables?: VariableTypes;
+}
+
+/** The types of a policy's variables. */
+export class VariableTypes {
+  readonly #fields = new Map<string, Type>();
+  readonly type = objectType('kubernetes.variables', () => this.#fields);
+
+  /** Makes a variable known to the expressions that follow. One that does not compile may be anything. */
+  add(name: string, type: Type = DYN): void {
+    this.#fields.set(name, kept(type));
+  }
+}
+
+const PLAIN: ReadonlySet<Kind> = new Set([
+  ...(['bool', 'int', 'uint', 'double', 'string', 'bytes'] as const),
+  ...(['null', 'duration', 'timestamp'] as const),
+]);
+
+/** What the stock server keeps of the type of a variable: of objects and optionals nothing. */
+function kept(type: Type): Type {
+  if (type.kind === 'list') return listOf(kept(inner(type)));
+  if (type.kind === 'map') return mapOf(kept(inner(type)), kept(inner(type, 1)));
+  return PLAIN.has(type.kind) ? type : DYN;
 }
 
 const WANTED: Readonly<Record<Place, readonly Kind[]>> = {
@@ -36,10 +68,11 @@ const WANTED: Readonly<Record<Place, readonly Kind[]>> = {
 type Facts = Readonly<Record<string, unknown>>;
 
 /** The names an expression may use, and their types where there is no other. */
-export function namesAt(place: Place, { hasParams, isPolicy }: Surroundings): Environment {
+export function namesAt(place: Place, { hasParams, variables }: Surroundings): Environment {
   const names = new Map<string, Type>(ALWAYS.map((name) => [name, DYN]));
   if (hasParams) names.set('params', DYN);
-  if (isPolicy) names.set('variables', DYN);
+  // Conditions are asked before there are variables.
+  if (variables !== undefined && place !== 'condition') names.set('variables', variables.type);
   // A message may not tell about the rights of users.
   if (place !== 'message') names.set('authorizer', AUTHORIZER_TYPE);
   return names;
@@ -88,6 +121,11 @@ class Source {
   constructor(text: string, place: Place, around: Surroundings) {
     this.#text = text;
     this.#compiled = compiledOr(text, place, around);
+  }
+
+  /** Undefined when it does not compile. */
+  get type(): Type | undefined {
+    return typeof this.#compiled === 'string' ? undefined : this.#compiled.type;
   }
 
   /** @throws ExpressionError */
@@ -181,12 +219,14 @@ export class CompiledPolicy {
   readonly #annotations: readonly { readonly key: string; readonly source: Source }[];
 
   constructor(spec: ValidatingAdmissionPolicySpec) {
-    const around = { hasParams: spec.paramKind !== undefined, isPolicy: true };
+    const variables = new VariableTypes();
+    const around = { hasParams: spec.paramKind !== undefined, variables };
     this.#conditions = new Conditions(spec.matchConditions ?? [], around);
-    this.#variables = (spec.variables ?? []).map(({ name, expression }) => ({
-      name,
-      source: new Source(expression, 'variable', around),
-    }));
+    this.#variables = (spec.variables ?? []).map(({ name, expression }) => {
+      const source = new Source(expression, 'variable', around);
+      variables.add(name, source.type);
+      return { name, source };
+    });
     this.#validations = (spec.validations ?? []).map((one) => ({
       expression: new Source(one.expression, 'validation', around),
       messageExpression: one.messageExpression

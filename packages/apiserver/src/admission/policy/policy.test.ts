@@ -451,6 +451,34 @@ describe('writing a policy', () => {
     assert.match(found[1] ?? '', /^spec\.variables\[0\]\.expression: .*mismatched input '<EOF>'/s);
   });
 
+  it('knows the types of variables, from where they are defined', () => {
+    const variables = [
+      { name: 'later', expression: 'variables.list' },
+      { name: 'list', expression: "['1', '2']" },
+      { name: 'odd', expression: 'nope' },
+      { name: 'open', expression: 'object.?metadata' },
+    ];
+    const validations = [
+      { expression: 'variables.list[0] == 1' },
+      { expression: "variables.list[0] == '1'" },
+      { expression: 'variables.none == 1' },
+      { expression: 'variables.odd == 1 && variables.open.name == 1' },
+    ];
+    const matchConditions = [{ name: 'm', expression: "variables.list[0] == '1'" }];
+    const found = errors({ variables, validations, matchConditions });
+    const wanted = [
+      /^spec\.matchConditions\[0\]\.expression: .*undeclared reference to 'variables'/s,
+      /^spec\.variables\[0\]\.expression: .*undefined field 'list'/s,
+      /^spec\.variables\[2\]\.expression: .*undeclared reference to 'nope'/s,
+      /^spec\.validations\[0\]\.expression: .*no matching overload for '_==_' applied to '\(string, int\)'/s,
+      /^spec\.validations\[2\]\.expression: .*undefined field 'none'/s,
+    ];
+    assert.equal(found.length, wanted.length, found.join('\n'));
+    wanted.forEach((pattern, i) => {
+      assert.match(found[i] ?? '', pattern);
+    });
+  });
+
   it('tells of each part in turn, of its expressions first', () => {
     const found = errors({
       validations: [

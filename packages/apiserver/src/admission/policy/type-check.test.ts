@@ -33,6 +33,10 @@ const policy = (
     spec: {
       ...(o.hasParams && { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }),
       matchConstraints: { resourceRules: [{ operations: ['CREATE'], ...rule }] },
+      variables: [
+        { name: 'size', expression: 'object.spec.replicas' },
+        { name: 'free', expression: 'object.spec.nothing' },
+      ],
       validations: [{ expression, ...(messageExpression && { messageExpression }) }],
     },
   };
@@ -55,6 +59,7 @@ describe('the types of a policy', () => {
       'object.metadata.creationTimestamp < timestamp("2030-01-01T00:00:00Z")',
       'has(object.spec.paused) && object.spec.paused',
       'object.spec.strategy.rollingUpdate.maxSurge == 1',
+      'variables.size > 1 && variables.free.anything == 1',
       'params.anything.goes && request.userInfo.username != namespaceObject.metadata.name',
     ]) {
       assert.deepEqual(warnings(policy(expression, { hasParams: true })), [], expression);
@@ -89,6 +94,8 @@ describe('the types of a policy', () => {
     ]);
     const [[, unknown] = []] = warnings(policy('object.spec.nope == 1'));
     assert.match(unknown ?? '', /undefined field 'nope'/);
+    const [[, size] = []] = warnings(policy("variables.size == '1'"));
+    assert.match(size ?? '', /no matching overload for '_==_' applied to '\(int, string\)'/);
   });
 
   it('are those of every kind the rules name', () => {

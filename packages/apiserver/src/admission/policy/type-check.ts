@@ -10,7 +10,7 @@ import { builtinType } from '../../cel/builtin-types.ts';
 import { declared, objectSchema } from '../../cel/declared.ts';
 import { CompileError, compile, type Environment } from '../../cel/engine.ts';
 import { DYN, type Type } from '../../cel/types.ts';
-import { namesAt, type Place } from './expressions.ts';
+import { namesAt, type Place, VariableTypes } from './expressions.ts';
 
 /** Kinds looked at, at most: as upstream. */
 const MOST_KINDS = 10;
@@ -34,15 +34,13 @@ export function typeWarnings(
   policy: ValidatingAdmissionPolicy,
   known: KnownTypes,
 ): ExpressionWarning[] {
-  const around = { hasParams: policy.spec?.paramKind !== undefined, isPolicy: true };
   const kinds = kindsOf(policy, known.kinds);
-  const checkedAt = (place: Place): Checked[] => {
-    const names = namesAt(place, around);
-    return kinds.map((def) => ({
+  const variablesOf = new Map(kinds.map((def) => [def, variableTypes(policy, def, known)]));
+  const checkedAt = (place: Place): Checked[] =>
+    kinds.map((def) => ({
       text: `${def.apiVersion}, Kind=${def.kind}`,
-      types: typesFor(def, known.definitions, names),
+      types: typesFor(def, known.definitions, namesAt(place, around(policy, variablesOf.get(def)))),
     }));
-  };
   const [forRules, forMessages] = [checkedAt('validation'), checkedAt('message')];
   return (policy.spec?.validations ?? []).flatMap(({ expression, messageExpression }, at) => {
     const path = `spec.validations[${at}]`;
@@ -53,6 +51,34 @@ export function typeWarnings(
         : []),
     ];
   });
+}
+
+function around({ spec }: ValidatingAdmissionPolicy, variables = new VariableTypes()) {
+  return { hasParams: spec?.paramKind !== undefined, variables };
+}
+
+/** The types of the variables where the object is of a kind. */
+function variableTypes(
+  policy: ValidatingAdmissionPolicy,
+  def: KindDef,
+  { definitions }: KnownTypes,
+): VariableTypes {
+  const variables = new VariableTypes();
+  const names = namesAt('variable', around(policy, variables));
+  const types = typesFor(def, definitions, names);
+  for (const { name, expression } of policy.spec?.variables ?? []) {
+    variables.add(name, typeOrNone(expression, types));
+  }
+  return variables;
+}
+
+function typeOrNone(source: string, types: Environment): Type | undefined {
+  try {
+    return compile(source, types).type;
+  } catch (error) {
+    if (error instanceof CompileError) return undefined;
+    throw error;
+  }
 }
 
 function warningsOf(

@@ -230,7 +230,7 @@ async function conditionsHold(
   const namespace = o.store.cache<Namespace>(GVR.namespaces).get('', a.namespace);
   const decisions = new Decisions(o.authorizer, a.user);
   const facts = factsOf(a, { uid: o.newUid(), namespace, params: undefined, decisions });
-  const compiled = new Conditions(conditions, { hasParams: false, isPolicy: false });
+  const compiled = new Conditions(conditions, { hasParams: false });
   try {
     return await decisions.settle(() => compiled.hold(facts));
   } catch (error) {
