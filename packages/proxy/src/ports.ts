@@ -12,6 +12,8 @@ export interface ProxyEndpoint {
   readonly servingTerminating: boolean;
   /** On this node. */
   readonly local: boolean;
+  /** Meant for nodes of other zones: traffic that may go to any node leaves it out. */
+  readonly elsewhere: boolean;
 }
 
 /** One port of one service, with everything that leads to it and stands behind it. */

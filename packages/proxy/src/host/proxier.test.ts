@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { EndpointSlice, Service } from '@kubets/api';
+import type { EndpointSlice, Node, Service } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
 import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
 import { CommandError } from '../errors.ts';
@@ -71,6 +71,41 @@ class World {
 }
 
 describe('Proxier', () => {
+  it('keeps traffic in the zone of its node, also when that changes', async () => {
+    const world = new World();
+    const nodes = world.api.resource<Node>('v1', 'nodes');
+    const inZone = (zone: string) => ({
+      metadata: { name: 'node-1', labels: { 'topology.kubernetes.io/zone': zone } },
+    });
+    await world.services.create(world.service('web'));
+    const endpoint = (address: string, name: string) => ({
+      addresses: [address],
+      hints: { forZones: [{ name }] },
+    });
+    await world.slices.create({
+      metadata: {
+        name: 'web-1',
+        namespace: 'default',
+        labels: { 'kubernetes.io/service-name': 'web' },
+      },
+      addressType: 'IPv4',
+      endpoints: [endpoint('10.244.0.2', 'a'), endpoint('10.244.1.2', 'b')],
+      ports: [{ port: 8080 }],
+    });
+    const made = await nodes.create(inZone('a'));
+    await world.start();
+    const near = () => {
+      const [port] = world.backend.applied.at(-1)?.ports ?? [];
+      return port?.endpoints.filter(({ elsewhere }) => !elsewhere).map(({ ip }) => ip);
+    };
+    assert.deepEqual(near(), ['10.244.0.2']);
+    const { resourceVersion = '' } = made.metadata;
+    await nodes.update({ metadata: { ...inZone('b').metadata, resourceVersion } });
+    await world.pass(2_000);
+    assert.deepEqual(near(), ['10.244.1.2']);
+    await world.proxier.stop();
+  });
+
   it('brings services and endpoints into force together', async () => {
     const world = new World();
     await world.services.create(world.service('web'));

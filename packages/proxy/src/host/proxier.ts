@@ -1,4 +1,4 @@
-import type { EndpointSlice, Service } from '@kubets/api';
+import type { EndpointSlice, Node, Service } from '@kubets/api';
 import { type Api, Informer } from '@kubets/client';
 import {
   type Backoff,
@@ -58,11 +58,16 @@ function triggeredAt(slice: EndpointSlice): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+const zoneOf = ({ metadata }: Node): string | undefined =>
+  metadata.labels?.['topology.kubernetes.io/zone'];
+
 /** Follows services and endpoints, and brings every change into force: soon, together, and again when it failed. */
 export class Proxier {
   readonly #options: ProxierOptions;
   readonly #services: Informer<Service>;
   readonly #slices: Informer<EndpointSlice>;
+  /** This node, for its zone. */
+  readonly #node: Informer<Node>;
   readonly #backoff: Backoff;
   readonly #first = Promise.withResolvers<void>();
   #timer: Timer | undefined;
@@ -76,9 +81,12 @@ export class Proxier {
   #failingSinceMs: number | undefined;
 
   constructor(options: ProxierOptions) {
-    const { api, clock, random, log } = options;
+    const { api, clock, random, log, nodeName } = options;
     this.#options = options;
-    const base = { api, clock, random, log, labelSelector: SELECTOR };
+    const common = { api, clock, random, log };
+    const fieldSelector = `metadata.name=${nodeName}`;
+    this.#node = new Informer<Node>({ ...common, gv: 'v1', resource: 'nodes', fieldSelector });
+    const base = { ...common, labelSelector: SELECTOR };
     this.#services = new Informer<Service>({ ...base, gv: 'v1', resource: 'services' });
     this.#slices = new Informer<EndpointSlice>({
       ...base,
@@ -105,8 +113,17 @@ export class Proxier {
       },
       delete: () => noted('endpoints'),
     });
+    // Rules do not wait for it: until it is known, and where there is none, endpoints of all zones are as good.
+    this.#node.on({
+      add: changed,
+      update: (old, node) => {
+        if (zoneOf(old) !== zoneOf(node)) changed();
+      },
+      delete: changed,
+    });
     this.#services.start();
     this.#slices.start();
+    this.#node.start();
     void Promise.all([this.#services.whenSynced(), this.#slices.whenSynced()]).then(changed);
   }
 
@@ -131,6 +148,7 @@ export class Proxier {
     this.#stopped = true;
     this.#services.stop();
     this.#slices.stop();
+    this.#node.stop();
     this.#timer?.cancel();
     await this.#running;
   }
@@ -162,7 +180,8 @@ export class Proxier {
     if (this.#services.synced() && this.#slices.synced()) {
       figures?.begun();
       const full = startMs - this.#lastFullMs >= FULL_SYNC_MS;
-      const ports = servicePorts(this.#services.list(), this.#slices.list(), nodeName);
+      const place = { name: nodeName, zone: this.#node.list().map(zoneOf)[0] };
+      const ports = servicePorts(this.#services.list(), this.#slices.list(), place);
       const told = healthPorts(this.#services.list(), this.#slices.list(), nodeName);
       try {
         await backend.apply(ports, full);

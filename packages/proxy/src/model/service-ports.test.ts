@@ -45,7 +45,7 @@ describe('servicePorts', () => {
       ),
       slice([{ addresses: ['10.244.1.2'], nodeName: 'node-2' }], [{ name: 'http', port: 9090 }]),
     ];
-    const found = servicePorts([service({ ports })], slices, 'node-1');
+    const found = servicePorts([service({ ports })], slices, { name: 'node-1' });
     const summary = found.map(({ name, protocol, endpoints }) => [
       `${name}/${protocol}`,
       endpoints.map(({ ip, port, local }) => `${ip}:${port}${local ? ' local' : ''}`),
@@ -64,7 +64,7 @@ describe('servicePorts', () => {
       { type: 'ExternalName', externalName: 'example.com' },
       { clusterIP: 'fd00::1' },
     ];
-    for (const spec of none) assert.deepEqual(servicePorts([service(spec)], [], 'n'), []);
+    for (const spec of none) assert.deepEqual(servicePorts([service(spec)], [], { name: 'n' }), []);
   });
 
   it('takes over what leads to the service', () => {
@@ -82,7 +82,7 @@ describe('servicePorts', () => {
         ingress: [{ ip: '203.0.113.9' }, { ip: '203.0.113.8', ipMode: 'Proxy' }, { hostname: 'x' }],
       },
     };
-    const [port] = servicePorts([subject], [], 'n');
+    const [port] = servicePorts([subject], [], { name: 'n' });
     assert.ok(port);
     assert.equal(port.nodePort, 30_080);
     assert.deepEqual(port.externalIPs, ['203.0.113.1']);
@@ -106,7 +106,7 @@ describe('servicePorts', () => {
         ]),
         slice([{ addresses: ['fd00::1'] }], [{ port: 8080 }], { addressType: 'IPv6' }),
       ],
-      'n',
+      { name: 'n' },
     );
     assert.deepEqual(
       port?.endpoints.map(({ ready, servingTerminating }) => [ready, servingTerminating]),
@@ -116,6 +116,41 @@ describe('servicePorts', () => {
         [false, true],
       ],
     );
+  });
+});
+
+describe('hints of zones', () => {
+  type Endpoint = EndpointSlice['endpoints'][number];
+  const endpoint = (address: string, zone?: string, more: Partial<Endpoint> = {}): Endpoint => ({
+    addresses: [address],
+    ...(zone && { hints: { forZones: [{ name: zone }] } }),
+    ...more,
+  });
+  const used = (endpoints: Endpoint[], zone?: string, pick = usable): string[] => {
+    const [port] = servicePorts([service({})], [slice(endpoints)], { name: 'n', zone });
+    return pick(port?.endpoints ?? []).map(({ ip }) => ip);
+  };
+  const [a, b] = [endpoint('10.0.0.1', 'a'), endpoint('10.0.0.2', 'b')];
+
+  it('keep traffic in the zone of the node', () => {
+    assert.deepEqual(used([a, b], 'a'), ['10.0.0.1']);
+    assert.deepEqual(used([a, b], 'b'), ['10.0.0.2']);
+  });
+
+  it('count for nothing when a node has no zone, or one nothing is meant for', () => {
+    assert.deepEqual(used([a, b]), ['10.0.0.1', '10.0.0.2']);
+    assert.deepEqual(used([a, b], 'c'), ['10.0.0.1', '10.0.0.2']);
+  });
+
+  it('count for nothing unless every ready endpoint has one', () => {
+    assert.deepEqual(used([a, b, endpoint('10.0.0.3')], 'a').length, 3);
+    const down = endpoint('10.0.0.3', undefined, { conditions: { ready: false } });
+    assert.deepEqual(used([a, b, down], 'a'), ['10.0.0.1']);
+  });
+
+  it('are not asked where only endpoints of the node count', () => {
+    const here = endpoint('10.0.0.2', 'b', { nodeName: 'n' });
+    assert.deepEqual(used([a, here], 'a', usableLocal), ['10.0.0.2']);
   });
 });
 

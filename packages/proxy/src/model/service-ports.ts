@@ -17,12 +17,39 @@ const protocolOf = (text: string | undefined): Protocol | undefined => {
   return lower === 'tcp' || lower === 'udp' || lower === 'sctp' ? lower : undefined;
 };
 
+/** What tells a node which endpoints are near. */
+export interface NodePlace {
+  readonly name: string;
+  /** Absent: not known, or none. */
+  readonly zone?: string | undefined;
+}
+
+/** An endpoint, and the zones it is meant for. */
+interface Hinted extends ProxyEndpoint {
+  readonly zones: readonly string[];
+}
+
+/**
+ * Keeps to the zones endpoints are meant for, if that leaves this node something: every ready endpoint must say what it is meant
+ * for, and one of them must be for this node's zone (Kubernetes documentation, "Topology Aware Routing: constraints"; traffic
+ * distribution, enhancement 4444, writes the same hints).
+ */
+function byZone(found: readonly Hinted[], zone: string | undefined): ProxyEndpoint[] {
+  const ready = found.filter((one) => one.ready);
+  const isFor = ({ zones }: Hinted): boolean => zone !== undefined && zones.includes(zone);
+  const isKept = ready.every(({ zones }) => zones.length > 0) && ready.some(isFor);
+  return found.map(({ zones, ...endpoint }) => ({
+    ...endpoint,
+    elsewhere: isKept && !isFor({ zones, ...endpoint }),
+  }));
+}
+
 function endpointsOf(
   slices: readonly EndpointSlice[],
   port: SpecPort,
-  nodeName: string,
+  node: NodePlace,
 ): ProxyEndpoint[] {
-  const found = new Map<string, ProxyEndpoint>();
+  const found = new Map<string, Hinted>();
   for (const slice of slices) {
     if (slice.addressType !== 'IPv4') continue;
     const target = (slice.ports ?? []).find(
@@ -31,24 +58,29 @@ function endpointsOf(
         protocolOf(one.protocol) === protocolOf(port.protocol),
     );
     if (target?.port === undefined) continue;
-    for (const { addresses, conditions, nodeName: at } of slice.endpoints) {
+    for (const { addresses, conditions, nodeName: at, hints } of slice.endpoints) {
       const [ip] = addresses;
       if (ip === undefined) continue;
       // Absent conditions count as ready and serving.
       const ready = conditions?.ready ?? true;
       const serving = conditions?.serving ?? ready;
       const servingTerminating = serving && conditions?.terminating === true;
-      const local = at !== undefined && at === nodeName;
+      const local = at !== undefined && at === node.name;
       found.set(`${ip}:${target.port}`, {
         ip,
         port: target.port,
         ready,
         servingTerminating,
         local,
+        elsewhere: false,
+        zones: (hints?.forZones ?? []).map(({ name }) => name),
       });
     }
   }
-  return [...found.values()].sort((a, b) => (`${a.ip}:${a.port}` < `${b.ip}:${b.port}` ? -1 : 1));
+  const sorted = [...found.values()].sort((a, b) =>
+    `${a.ip}:${a.port}` < `${b.ip}:${b.port}` ? -1 : 1,
+  );
+  return byZone(sorted, node.zone);
 }
 
 function loadBalancerIPs({ status }: Service): string[] {
@@ -65,7 +97,7 @@ function hasVirtualIP({ spec }: Service): boolean {
 function portsOf(
   service: Service,
   slices: readonly EndpointSlice[],
-  node: string,
+  node: NodePlace,
 ): ProxyServicePort[] {
   const { spec, metadata } = service;
   if (spec === undefined || !hasVirtualIP(service)) return [];
@@ -96,12 +128,12 @@ function portsOf(
 
 /**
  * What a node has to route: every port of every service that has an IPv4 address, in the order of names. Pure.
- * @param nodeName this node, to tell which endpoints are local
+ * @param node this one, to tell which endpoints are local, and which are near
  */
 export function servicePorts(
   services: readonly Service[],
   slices: readonly EndpointSlice[],
-  nodeName: string,
+  node: NodePlace,
 ): ProxyServicePort[] {
   const byService = new Map<string, EndpointSlice[]>();
   for (const slice of slices) {
@@ -112,7 +144,7 @@ export function servicePorts(
   return services
     .flatMap((service) => {
       const key = `${service.metadata.namespace}/${service.metadata.name}`;
-      return portsOf(service, byService.get(key) ?? [], nodeName);
+      return portsOf(service, byService.get(key) ?? [], node);
     })
     .sort((a, b) => (`${a.name}/${a.protocol}` < `${b.name}/${b.protocol}` ? -1 : 1));
 }
@@ -120,10 +152,12 @@ export function servicePorts(
 /** Endpoints that get traffic: ready ones, or those on their way out that still answer when there are no others. */
 export function usable(endpoints: readonly ProxyEndpoint[]): ProxyEndpoint[] {
   const ready = endpoints.filter((endpoint) => endpoint.ready);
-  return ready.length > 0 ? ready : endpoints.filter((endpoint) => endpoint.servingTerminating);
+  const near = ready.filter((endpoint) => !endpoint.elsewhere);
+  return ready.length > 0 ? near : endpoints.filter((endpoint) => endpoint.servingTerminating);
 }
 
-/** The same, of this node only. */
+/** The same, of this node only, whatever zone they are meant for. */
 export function usableLocal(endpoints: readonly ProxyEndpoint[]): ProxyEndpoint[] {
-  return usable(endpoints.filter((endpoint) => endpoint.local));
+  const local = endpoints.filter((endpoint) => endpoint.local);
+  return usable(local.map((endpoint) => ({ ...endpoint, elsewhere: false })));
 }

@@ -2,7 +2,8 @@
 import type { ProxyEndpoint, ProxyServicePort } from '../ports.ts';
 
 export function testEndpoint(ip: string, more: Partial<ProxyEndpoint> = {}): ProxyEndpoint {
-  return { ip, port: 8080, ready: true, servingTerminating: false, local: true, ...more };
+  const usual = { ready: true, servingTerminating: false, local: true, elsewhere: false };
+  return { ip, port: 8080, ...usual, ...more };
 }
 
 export function testPort(name: string, more: Partial<ProxyServicePort> = {}): ProxyServicePort {

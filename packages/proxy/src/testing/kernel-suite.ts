@@ -12,6 +12,7 @@ export const endpoint = (pod: number, port = 8080): ProxyEndpoint => ({
   ready: true,
   servingTerminating: false,
   local: true,
+  elsewhere: false,
 });
 
 export const service = (
