@@ -176,6 +176,10 @@ describe('an expression is refused with', () => {
       '1 + * 2',
       "1:5: Syntax error: extraneous input '*' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
     ],
+    [
+      'self.size(',
+      "1:11: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', ')', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
+    ],
     ['a | b', "1:3: Syntax error: token recognition error at: '| '"],
     ['for', '1:1: reserved identifier: for'],
     ['9223372036854775808', '1:1: invalid int literal'],

@@ -9,6 +9,9 @@ import { isReserved } from './names.ts';
 const EXPECTED =
   "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
+/** Right behind the parenthesis of a call, which may end there. */
+const EXPECTED_IN_CALL = EXPECTED.replace("'(',", "'(', ')',");
+
 /** Binary operators from the loosest to the tightest. */
 const LEVELS: readonly (readonly string[])[] = [
   ['||'],
@@ -66,7 +69,7 @@ class Parser {
     const following = this.#peek(1);
     const isSpare =
       this.#peek().kind !== 'end' &&
-      (wanted === EXPECTED
+      (wanted === EXPECTED || wanted === EXPECTED_IN_CALL
         ? startsOperand(following)
         : following.text === wanted.replaceAll("'", ''));
     const verb = isSpare ? 'extraneous' : 'mismatched';
@@ -176,6 +179,7 @@ class Parser {
   #arguments(): Expr[] {
     const args: Expr[] = [];
     if (this.#accept(')')) return args;
+    if (!startsOperand(this.#peek())) this.#unexpected(EXPECTED_IN_CALL);
     do args.push(this.#expression());
     while (this.#accept(','));
     this.#expect(')');

@@ -107,6 +107,28 @@ describe('the schema of a custom kind', () => {
     }
   });
 
+  it('says in version 3 that numbers or texts are one or the other', () => {
+    const either = [{ type: 'integer' }, { type: 'string' }];
+    const mark = { 'x-kubernetes-int-or-string': true };
+    const other = [{ minimum: 1 }, { pattern: '%$' }];
+    const properties = {
+      plain: mark,
+      told: { ...mark, anyOf: either },
+      inside: { ...mark, allOf: [{ anyOf: either }, { pattern: 'x' }] },
+      other: { ...mark, anyOf: other, allOf: [{ pattern: 'x' }] },
+      list: { type: 'array', items: mark },
+    };
+    const schema = { type: 'object', properties } as JSONSchemaProps;
+    assert.deepEqual(own(published('v3', schema)).properties, {
+      ...properties,
+      plain: { ...mark, anyOf: either },
+      other: { ...mark, anyOf: other, allOf: [{ anyOf: either }, { pattern: 'x' }] },
+      list: { type: 'array', items: { ...mark, anyOf: either } },
+    });
+    const v2 = own(published('v2', schema)).properties as JsonObject;
+    assert.deepEqual([v2.plain, v2.other], [mark, mark]);
+  });
+
   it('says what embedded objects are made of', () => {
     const embedded: JSONSchemaProps = {
       type: 'object',

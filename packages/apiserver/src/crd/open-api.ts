@@ -1,4 +1,5 @@
 /** The schemas a definition adds to the OpenAPI documents. */
+import { isDeepStrictEqual } from 'node:util';
 import {
   type CustomResourceDefinition,
   type CustomResourceDefinitionVersion,
@@ -66,8 +67,32 @@ function objectOf(version: CustomResourceDefinitionVersion, dialect: Dialect): J
   if (dialect === 'v2' && (schema === undefined || keepsAll)) return { type: 'object' };
   const shown = structuredClone(schema ?? { type: 'object' }) as JsonObject;
   const plain = dialect === 'v2' ? withoutVersion3(shown) : shown;
+  if (dialect === 'v3') tellEither(plain);
   describeEmbedded(plain, dialect);
   return { ...withHead(plain, dialect), type: 'object' };
+}
+
+const EITHER = [{ type: 'integer' }, { type: 'string' }];
+
+/** Numbers or texts are said to be one or the other, where the definition does not say so itself. */
+function tellEither(schema: JsonObject): void {
+  for (const one of partsOf(schema)) tellEither(one);
+  if (schema['x-kubernetes-int-or-string'] !== true) return;
+  const { anyOf, allOf } = schema;
+  const all = Array.isArray(allOf) ? allOf : [];
+  const [first] = all;
+  if (isEither(anyOf) || (isJsonObject(first) && isEither(first.anyOf))) return;
+  if (anyOf === undefined) schema.anyOf = EITHER;
+  else schema.allOf = [{ anyOf: EITHER }, ...all];
+}
+
+const isEither = (value: unknown): boolean => isDeepStrictEqual(value, EITHER);
+
+/** The schemas of what is in an object or a list. */
+function partsOf({ properties, items, additionalProperties }: JsonObject): JsonObject[] {
+  const below = [items, additionalProperties];
+  if (isJsonObject(properties)) below.push(...Object.values(properties));
+  return below.filter(isJsonObject);
 }
 
 /** With what every object has. */
@@ -81,10 +106,8 @@ function withHead(schema: JsonObject, dialect: Dialect): JsonObject {
 
 /** Objects in objects have a head, too; in version 2 not those that may hold anything. */
 function describeEmbedded(schema: JsonObject, dialect: Dialect): void {
-  const { properties, items, additionalProperties, required } = schema;
-  const below = [items, additionalProperties];
-  if (isJsonObject(properties)) below.push(...Object.values(properties));
-  for (const one of below) if (isJsonObject(one)) describeEmbedded(one, dialect);
+  for (const one of partsOf(schema)) describeEmbedded(one, dialect);
+  const { required } = schema;
   if (schema['x-kubernetes-embedded-resource'] !== true) return;
   if (dialect === 'v2' && schema['x-kubernetes-preserve-unknown-fields'] === true) return;
   const wanted = Array.isArray(required) ? required : [];
