@@ -283,6 +283,14 @@ describe('the system’s own objects', () => {
     const { json } = await ask(first, 'GET', '/metrics');
     assert.match(String(json.text), /apiserver_request_total/);
     assert.equal((await ask(first, 'GET', '/metrics', { tls: {} })).status, 403);
+    await ask(first, 'GET', '/livez?exclude=log');
+    const figures = String((await ask(first, 'GET', '/metrics/slis')).json.text);
+    assert.match(figures, /^kubernetes_healthcheck\{name="ping",type="livez"\} 1$/m);
+    const total =
+      /^kubernetes_healthchecks_total\{name="etcd",type="livez",status="success"\} \d+$/m;
+    assert.match(figures, total);
+    assert.doesNotMatch(figures, /name="log",type="livez"/);
+    assert.equal((await ask(first, 'GET', '/metrics/slis', { tls: {} })).status, 403);
   });
 });
 

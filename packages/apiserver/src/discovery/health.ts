@@ -1,5 +1,6 @@
 import { errorMessage } from '@kubets/platform';
 import type { PathHandler, PathRequest, PathResponse } from '../ports.ts';
+import type { HealthFigures } from './health-figures.ts';
 
 /** Something that can be unwell. */
 export interface HealthCheck {
@@ -65,7 +66,7 @@ const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
 const SNIFF = { ...TEXT, 'x-content-type-options': 'nosniff' };
 
 /** `/healthz`, `/livez` and `/readyz`, with `?verbose`, `?exclude=CHECK`, and `/livez/CHECK`. */
-export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
+export function healthPaths(checks: readonly HealthCheck[], figures: HealthFigures): PathHandler {
   const all = [PING, LOG, ...checks];
   return {
     name: 'health',
@@ -75,7 +76,7 @@ export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
       if (!root) return undefined;
       const chosen = root === 'livez' ? all.filter((one) => one.liveness) : all;
       const name = rest.join('/');
-      if (name === '') return report(root, chosen, request);
+      if (name === '') return report(root, chosen, { request, figures });
       // One by name may be asked for anywhere, also where it does not count.
       const one = all.find((check) => check.name === name);
       return one && single(one);
@@ -101,8 +102,9 @@ async function single(check: HealthCheck): Promise<PathResponse> {
 async function report(
   root: Root,
   checks: readonly HealthCheck[],
-  { query }: PathRequest,
+  { request, figures }: { readonly request: PathRequest; readonly figures: HealthFigures },
 ): Promise<PathResponse> {
+  const { query } = request;
   const excluded = new Set(query.getAll('exclude'));
   const lines: string[] = [];
   let failed = false;
@@ -113,6 +115,7 @@ async function report(
     }
     const problem = await problemOf(check);
     failed ||= problem !== undefined;
+    figures.observe(root, check.name, problem === undefined);
     // Callers may be anonymous: what exactly is wrong stands in the log, not here.
     lines.push(
       problem === undefined ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld`,

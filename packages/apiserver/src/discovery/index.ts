@@ -2,6 +2,7 @@ import type { VerifyingKey } from '../auth/keys.ts';
 import type { PathHandler } from '../ports.ts';
 import { discoveryPaths, openApiPaths, rootPath } from './api-paths.ts';
 import { type HealthCheck, healthPaths } from './health.ts';
+import { HealthFigures } from './health-figures.ts';
 import { openIdPaths } from './openid.ts';
 import type { DiscoverySource } from './source.ts';
 import { versionPath } from './version.ts';
@@ -19,8 +20,10 @@ export interface PathsOptions {
 
 /** Health, version, discovery, OpenAPI and the token issuer's metadata. */
 export function createPaths(o: PathsOptions): PathHandler[] {
+  const figures = new HealthFigures();
   return [
-    healthPaths(o.health),
+    healthPaths(o.health, figures),
+    figures.path(),
     versionPath(o.version),
     discoveryPaths(o.source),
     openApiPaths(o.source),
