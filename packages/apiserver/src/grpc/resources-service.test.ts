@@ -198,7 +198,7 @@ describe('unary calls', () => {
   it('reach subresources, stored and computed', async () => {
     await make(t, podObject('p'));
     const pods = ref({ resource: 'pods', name: 'p' });
-    const target = json({ target: { kind: 'Node', name: 'n1' } });
+    const target = json({ metadata: { name: 'p' }, target: { kind: 'Node', name: 'n1' } });
     await call('Create', { ref: { ...pods, subresource: 'binding' }, object: target });
     const status = json({ status: { phase: 'Running' } });
     const running = await call('Patch', {

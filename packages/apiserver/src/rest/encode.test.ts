@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { builtinKind, type KubeObject } from '@kubets/api';
+import { builtinKind, type KindDef, type KubeObject } from '@kubets/api';
 import { type CacheEntry, entryOf } from '../cache/entry.ts';
 import type { WatchItem } from '../cache/watcher.ts';
 import type { ListResult } from '../registry/read.ts';
@@ -43,6 +43,21 @@ const list = (o: Partial<ListResult> = {}): ListResult => ({
 });
 const listJson = (c: EncodeContext, o: Partial<ListResult> = {}): Json =>
   parse(Buffer.concat([...encodeList(list(o), c)]));
+
+it('what is no list, or one, is told of by its type', () => {
+  const about = (kind: KindDef) => ({
+    one: () => encodeObject(kind, entry('a'), context({ as: 'partial-list' })),
+    all: () => [...encodeList(list({ def: kind }), context({ as: 'partial' }))],
+  });
+  const deployments = about(builtinKind('apps/v1', 'Deployment'));
+  assert.throws(deployments.one, refusal(406, 'NotAcceptable', /\(\*apps\.Deployment\)$/));
+  assert.throws(deployments.all, refusal(406, 'NotAcceptable', /\(\*apps\.DeploymentList\)$/));
+  assert.throws(about(newEvents).one, refusal(406, 'NotAcceptable', /\(\*core\.Event\)$/));
+  const custom = about({ ...def, rules: { unstructured: true } });
+  assert.throws(custom.one, refusal(406, 'NotAcceptable', /\(\*unstructured\.Unstructured\)$/));
+  const lists = /\(\*unstructured\.UnstructuredList\)$/;
+  assert.throws(custom.all, refusal(406, 'NotAcceptable', lists));
+});
 
 describe('one object', () => {
   it('is its stored bytes, untouched', () => {

@@ -45,7 +45,7 @@ export function encodeObject(
 ): Buffer {
   const { as, format, pretty } = c.representation;
   if (as === 'partial-list') {
-    const what = `you requested PartialObjectMetadataList, but the requested object is not a list (*core.${def.kind})`;
+    const what = `you requested PartialObjectMetadataList, but the requested object is not a list (${goTypeOf(def, def.kind)})`;
     throw notAcceptable(what);
   }
   const isPlain = as === 'object' && format === 'json' && !pretty;
@@ -58,6 +58,13 @@ export function encodeObject(
   return write(tableOf(kind, [object], c, object.metadata), c.representation);
 }
 
+/** The type the stock server has for a kind inside; custom kinds have none of their own. */
+function goTypeOf({ group, rules, listKind }: KindDef, kind: string): string {
+  if (rules?.unstructured) return `*unstructured.Unstructured${kind === listKind ? 'List' : ''}`;
+  const home = group.split('.')[0] ?? '';
+  return `*${home === '' || home === 'events' ? 'core' : home}.${kind}`;
+}
+
 /** What an answer is of: the kind itself or its scale; undefined: something that is shown as it is only. */
 function kindOf(def: KindDef, object: KubeObject): KindDef | undefined {
   if (object.kind === 'Scale') return scaleKind(def);
@@ -68,9 +75,9 @@ function kindOf(def: KindDef, object: KubeObject): KindDef | undefined {
 export function* encodeList(list: ListResult, c: EncodeContext): Generator<Buffer> {
   const { as, format, pretty } = c.representation;
   if (as === 'partial') {
-    throw notAcceptable(
-      `you requested PartialObjectMetadata, but the requested object is a list (*core.${list.def.listKind})`,
-    );
+    const type = goTypeOf(list.def, list.def.listKind);
+    const what = `you requested PartialObjectMetadata, but the requested object is a list (${type})`;
+    throw notAcceptable(what);
   }
   if (as === 'object' && format === 'json' && !pretty) {
     yield* plainList(list);

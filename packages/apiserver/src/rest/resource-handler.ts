@@ -201,7 +201,9 @@ export class ResourceHandler {
     const answer = isWhole ? gone.object : deletedStatus(def, gone.object);
     warnOfOrphans(r, options);
     if (r.audit?.keepsAnswer()) r.audit.answered(plainBytes(def, answer));
-    await sendBytes(r.response, encodeObject(def, answer, this.#encoding(r)), reply(r, 200));
+    // Who asks for dependents to go, in the old way, is told that the object has yet to.
+    const status = !gone.removed && options.orphanDependents === false ? 202 : 200;
+    await sendBytes(r.response, encodeObject(def, answer, this.#encoding(r)), reply(r, status));
   }
 
   async #deleteCollection(r: ResourceRequest): Promise<void> {

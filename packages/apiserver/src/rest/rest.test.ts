@@ -188,6 +188,25 @@ describe('the life of an object over HTTP', () => {
     assert.equal((await send('GET', `${MAPS}/a`)).status, 404);
   });
 
+  it('a delete that has to wait is accepted, for who asks for it in the old way', async () => {
+    const held = { finalizers: ['example.com/f'] };
+    const ways = [
+      ['', 200],
+      ['?propagationPolicy=Background', 200],
+      ['?orphanDependents=false', 202],
+    ] as const;
+    for (const [query, status] of ways) {
+      const object = configMap('a');
+      const metadata = { ...object.metadata, ...held };
+      await send('POST', MAPS, { body: { ...object, metadata } });
+      assert.equal((await send('DELETE', `${MAPS}/a${query}`)).status, status);
+      const headers = { 'content-type': 'application/merge-patch+json' };
+      await send('PATCH', `${MAPS}/a`, { headers, body: { metadata: { finalizers: null } } });
+    }
+    await send('POST', MAPS, { body: configMap('a') });
+    assert.equal((await send('DELETE', `${MAPS}/a?orphanDependents=false`)).status, 200);
+  });
+
   it('lists with the kind of the list, and items without one', async () => {
     await make(t, configMap('a'));
     const { json } = await send('GET', MAPS);
