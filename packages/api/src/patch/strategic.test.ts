@@ -146,7 +146,10 @@ describe('maps', () => {
 
   test('an unknown directive is refused', () => {
     const extra = { nodeSelector: { a: '1' } };
-    assert.throws(() => spec({ nodeSelector: { $patch: 'frob' } }, extra), /unknown patch type/);
+    assert.throws(
+      () => spec({ nodeSelector: { $patch: 'frob' } }, extra),
+      /^.*unknown patch type: frob in map: map\[\$patch:frob\]$/,
+    );
   });
 });
 

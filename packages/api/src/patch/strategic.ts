@@ -35,7 +35,7 @@ function refAt(place: Place, key: string): TypeRef | undefined {
 }
 
 function badDirective(value: unknown, where: unknown): Error {
-  return unclassified(`unknown patch type: ${goValue(value)}, ${goValue(where)}`);
+  return unclassified(`unknown patch type: ${goValue(value)} in map: ${goValue(where)}`);
 }
 
 /** A copy without directives and nulls: what a patch means where there was nothing. */

@@ -18,7 +18,7 @@ import {
 } from '@kubets/api';
 import { typeNameOf } from '../protobuf/decode.ts';
 import type { Target, WriteContext } from './context.ts';
-import { unrecognizedText } from './unrecognized.ts';
+import { HEAD_ERROR, jsonWord, noObjectText, unrecognizedText } from './unrecognized.ts';
 
 /** How the body of a request is read. */
 export interface BodyOptions {
@@ -60,12 +60,6 @@ export function readBody(
   return object;
 }
 
-/** What the head of a body is read into first, as Go prints its type. */
-const HEAD_TYPE =
-  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; ' +
-  'Kind string "json:\\"kind,omitempty\\"" }';
-const HEAD_ERROR = "couldn't get version/kind; json parse error: ";
-
 /** The value of a text, which has to be an object (or null, which says nothing) with a readable head. */
 function parsedBody(kind: KindDef, text: string): JsonObject {
   let value: unknown;
@@ -77,9 +71,7 @@ function parsedBody(kind: KindDef, text: string): JsonObject {
   }
   if (value === null) return {};
   if (!isJsonObject(value)) {
-    const seen = Array.isArray(value) ? 'array' : jsonWord(value);
-    const why = `json: cannot unmarshal ${seen} into Go value of type ${HEAD_TYPE}`;
-    throw unrecognized(kind, HEAD_ERROR + why, text);
+    throw unrecognized(kind, noObjectText(value), text);
   }
   for (const field of ['apiVersion', 'kind']) {
     const given = value[field];
@@ -94,8 +86,6 @@ function parsedBody(kind: KindDef, text: string): JsonObject {
   }
   return value;
 }
-
-const jsonWord = (value: unknown): string => (typeof value === 'boolean' ? 'bool' : typeof value);
 
 function unrecognized(kind: KindDef, why: string, text: string): Error {
   return badRequest(unrecognizedText(kind.kind, why, Buffer.from(text)));

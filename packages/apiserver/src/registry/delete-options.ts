@@ -1,13 +1,14 @@
 /** The options of a delete, and what they mean for an object. */
 import {
-  badRequest,
   conflict,
   decodeType,
   isJsonObject,
   type KindDef,
   type KubeObject,
+  unclassified,
 } from '@kubets/api';
 import { isPod, orphansByDefault } from './kind-rules.ts';
+import { noObjectText } from './unrecognized.ts';
 
 /** As in the API's DeleteOptions; checked by the edge. */
 export interface DeleteOptions {
@@ -76,17 +77,18 @@ export function graceSeconds(def: KindDef, object: KubeObject, o: DeleteOptions)
 
 /**
  * A body that is refused must not count as none: the object would go although its sender asked for something else.
- * @throws ApiError BadRequest when a body is no DeleteOptions
+ * @throws ApiError 500 without a reason when a body is no DeleteOptions, as the stock server answers
  */
 export function deleteOptionsFrom(body: unknown): DeleteOptions {
-  if (!isJsonObject(body)) throw badRequest('the body of a delete must be DeleteOptions');
+  if (body === null) return {};
+  if (!isJsonObject(body)) throw unclassified(noObjectText(body));
   const { kind = '' } = body;
   if (kind !== '' && kind !== 'DeleteOptions') {
-    throw badRequest('decoded object cannot be converted to DeleteOptions');
+    throw unclassified('decoded object cannot be converted to DeleteOptions');
   }
   const { object, typeErrors } = decodeType('meta.v1.DeleteOptions', body);
   const [first] = typeErrors;
-  if (first !== undefined) throw badRequest(first);
+  if (first !== undefined) throw unclassified(first);
   const { kind: _kind, apiVersion: _version, ...options } = object;
   return options as DeleteOptions;
 }

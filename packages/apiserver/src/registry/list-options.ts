@@ -2,6 +2,7 @@
 import {
   fieldErrors,
   fieldSelectorFor,
+  goQuote,
   invalid,
   type KindDef,
   matchesFields,
@@ -34,12 +35,21 @@ const MATCHES = ['Exact', 'NotOlderThan', ''];
 
 /** Parses a resourceVersion; the stock server's text when it is no number. */
 export function parseRevision(text: string): bigint {
+  try {
+    return parseVersion(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw unclassified(`resourceVersion: Invalid value: ${goQuote(text)}: ${why}`);
+  }
+}
+
+/** The version an object or a query names; 0 for none. @throws ApiError 500 without a reason */
+export function parseVersion(text: string): bigint {
   if (text === '') return 0n;
   const number = /^\d+$/.test(text) ? parseDigits(text) : undefined;
   if (number !== undefined && number <= MAX_UINT64) return number;
   const problem = number === undefined ? 'invalid syntax' : 'value out of range';
-  const why = `strconv.ParseUint: parsing "${text}": ${problem}`;
-  throw unclassified(`resourceVersion: Invalid value: "${text}": ${why}`);
+  throw unclassified(`strconv.ParseUint: parsing ${goQuote(text)}: ${problem}`);
 }
 
 const MAX_UINT64 = 2n ** 64n - 1n;

@@ -89,6 +89,8 @@ async function readList(
   const wanted = parseRevision(version);
   if (options.continueToken) return listNextPage(deps, target, selection, options);
   if (options.resourceVersionMatch === 'Exact' || isExactByLimit(options, wanted)) {
+    const current = await deps.caches.storeRevision();
+    if (wanted > current) throw tooLarge(wanted, current, 0);
     return listFromStore(deps, { target, selection, limit: options.limit ?? 0, revision: wanted });
   }
   const cache = deps.caches.of(def);
@@ -252,9 +254,11 @@ async function reaches(deps: RegistryDeps, cache: WatchCache, wanted: bigint): P
   throw tooLarge(wanted, cache.revision);
 }
 
-function tooLarge(wanted: bigint, current: bigint): ApiError {
-  const error = timeout(`Too large resource version: ${wanted}, current: ${current}`, 1);
+/** @param retrySeconds 0: waiting would not help, as only writes bring the version nearer */
+function tooLarge(wanted: bigint, current: bigint, retrySeconds = 1): ApiError {
+  const text = `Too large resource version: ${wanted}, current: ${current}`;
+  const error = timeout(text, retrySeconds);
   const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
-  error.status.details = { ...error.status.details, causes };
+  error.status.details = { ...(retrySeconds > 0 && { retryAfterSeconds: retrySeconds }), causes };
   return error;
 }

@@ -1,3 +1,19 @@
+/** What the head of a body is read into first, as Go prints its type. */
+const HEAD_TYPE =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; ' +
+  'Kind string "json:\\"kind,omitempty\\"" }';
+export const HEAD_ERROR = "couldn't get version/kind; json parse error: ";
+
+/** What JSON calls the type of a value that is no object. */
+export function jsonWord(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+/** What is wrong with a body that is JSON, but no object. */
+export const noObjectText = (value: unknown): string =>
+  `${HEAD_ERROR}json: cannot unmarshal ${jsonWord(value)} into Go value of type ${HEAD_TYPE}`;
+
 const SUMMARY_BYTES = 30;
 const BRACE = '{'.charCodeAt(0);
 

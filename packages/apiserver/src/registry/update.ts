@@ -43,6 +43,7 @@ import {
   needsResourceVersion,
   ttlSecondsOf,
 } from './kind-rules.ts';
+import { parseVersion } from './list-options.ts';
 import { presentedObject, storedForm } from './presented.ts';
 import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
@@ -206,7 +207,7 @@ function checkVersion(target: Target, object: KubeObject, old: KubeObject): void
     object.metadata.resourceVersion = old.metadata.resourceVersion;
     return;
   }
-  if (sent !== old.metadata.resourceVersion) throw conflict(def, name);
+  if (parseVersion(sent).toString() !== old.metadata.resourceVersion) throw conflict(def, name);
 }
 
 /** A replacement that names a uid is meant for that object only, not for a later one of the same name. */

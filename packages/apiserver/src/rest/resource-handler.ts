@@ -8,8 +8,10 @@ import {
   methodNotAllowed,
   methodNotSupported,
   notFound,
+  parseJson,
   pathNotFound,
   returnsDeleted,
+  unclassified,
   unsupportedMediaType,
 } from '@kubets/api';
 import type { Clock, Random, Tally } from '@kubets/platform';
@@ -25,14 +27,7 @@ import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch, strictErrorsOf } from '../registry/patch.ts';
 import type { ListResult } from '../registry/read.ts';
 import type { Registry } from '../registry/registry.ts';
-import {
-  appliedBody,
-  type ExpectedBody,
-  mediaTypeOf,
-  objectBody,
-  readBytes,
-  yamlBody,
-} from './body.ts';
+import { appliedBody, type ExpectedBody, mediaTypeOf, objectBody, readBytes } from './body.ts';
 import { type EncodeContext, encodeList, encodeObject, includeOf, plainBytes } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
@@ -221,8 +216,7 @@ export class ResourceHandler {
     if (bytes.length === 0) return undefined;
     const body = objectBody(typeOf(r), bytes, DELETE_OPTIONS);
     r.audit?.requested(body);
-    const parsed = typeof body === 'string' ? yamlBody(Buffer.from(body)).value : body;
-    return deleteOptionsFrom(parsed);
+    return deleteOptionsFrom(typeof body === 'string' ? deleteJson(body) : body);
   }
 
   #sendResult(r: ResourceRequest, made: ObjectResult): Promise<void> {
@@ -264,6 +258,15 @@ const expected = (
 ): ExpectedBody => ({ kind, version, isStrict: validation === 'Strict' });
 
 const DELETE_OPTIONS: ExpectedBody = { kind: 'DeleteOptions', version: 'v1', isStrict: false };
+
+/** @throws ApiError 500 without a reason, as the stock server answers to a body of a delete that is no JSON */
+function deleteJson(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw unclassified(error instanceof Error ? error.message : String(error));
+  }
+}
 
 const typeOf = ({ request }: ResourceRequest): string | undefined =>
   request.headers['content-type'];

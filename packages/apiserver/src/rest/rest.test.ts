@@ -256,6 +256,37 @@ describe('the life of an object over HTTP', () => {
   });
 });
 
+describe('versions and bodies that are none', () => {
+  it('a version that is no number, in a query and in an object', async () => {
+    await make(t, configMap('a'));
+    const why = 'strconv.ParseUint: parsing "abc": invalid syntax';
+    const listed = await send('GET', `${MAPS}?resourceVersion=abc`);
+    assert.equal(listed.json.message, `resourceVersion: Invalid value: "abc": ${why}`);
+    const metadata = { ...configMap('a').metadata, resourceVersion: 'abc' };
+    const put = await send('PUT', `${MAPS}/a`, { body: { ...configMap('a'), metadata } });
+    assert.deepEqual([put.status, put.json.message, put.json.reason], [500, why, undefined]);
+  });
+
+  it('the very state of a version that is not yet', async () => {
+    const path = `${MAPS}?resourceVersion=999999&resourceVersionMatch=Exact`;
+    const { status, json } = await send('GET', path);
+    assert.equal(status, 504);
+    assert.match(
+      String(json.message),
+      /^Timeout: Too large resource version: 999999, current: \d+$/,
+    );
+    const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
+    assert.deepEqual(json.details, { causes });
+  });
+
+  it('options of a delete', async () => {
+    const sent = { body: '[]', headers: { 'content-length': '2' } };
+    const { status, json } = await send('DELETE', `${MAPS}/a`, sent);
+    assert.equal(status, 500);
+    assert.match(String(json.message), /^couldn't get version\/kind; json parse error: /);
+  });
+});
+
 describe('refusals', () => {
   const cases: readonly [string, string, Ask, number, string][] = [
     ['GET', '/api/v1/nopes', {}, 404, 'NotFound'],

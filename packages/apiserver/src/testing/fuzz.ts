@@ -15,7 +15,7 @@ interface FuzzAnswer {
 export function judge(request: FuzzRequest, answer: FuzzAnswer): string | undefined {
   const { status, contentType, text } = answer;
   if (status < 200 || status > 599) return `status ${status}`;
-  if (status === 500 && !isUpstreams500(request) && !isUntypedPatch(request, text))
+  if (status === 500 && !isUpstreams500(request) && !isUnfit(request, text))
     return `an internal error: ${text.slice(0, 300)}`;
   if (status < 400 || request.method === 'HEAD') return undefined;
   if (contentType.startsWith('text/plain') && status === 404) return undefined;
@@ -25,8 +25,15 @@ export function judge(request: FuzzRequest, answer: FuzzAnswer): string | undefi
 /** Patches that do not fit the kind's types, told so with code 500 by the stock server as well (decision 64). */
 const UNFIT_PATCH = /failed to create typed patch object|does not contain declared merge key/;
 
-const isUntypedPatch = ({ method }: FuzzRequest, text: string): boolean =>
-  method === 'PATCH' && UNFIT_PATCH.test(text);
+/** Options of a delete that are none, and a version that is no number in an object, are told in the same way there. */
+const UNFIT_OPTIONS =
+  /get version\/kind; json parse|converted to DeleteOptions|json: cannot unmarshal/;
+const UNFIT_VERSION = /strconv\.ParseUint: parsing/;
+
+const isUnfit = ({ method }: FuzzRequest, text: string): boolean =>
+  (method === 'PATCH' && UNFIT_PATCH.test(text)) ||
+  (method === 'DELETE' && UNFIT_OPTIONS.test(text)) ||
+  ((method === 'PUT' || method === 'PATCH') && UNFIT_VERSION.test(text));
 
 /**
  * A version that is no number, or none of 64 bits, is told by a Status of code 500: so the stock server does, as the
