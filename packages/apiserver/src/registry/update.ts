@@ -36,13 +36,7 @@ import {
 import { asStored, fromStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
-import {
-  createsOnUpdate,
-  isHeartbeat,
-  isNamespace,
-  needsResourceVersion,
-  ttlSecondsOf,
-} from './kind-rules.ts';
+import { isHeartbeat, isNamespace, ttlSecondsOf } from './kind-rules.ts';
 import { parseVersion } from './list-options.ts';
 import { presentedObject, storedForm } from './presented.ts';
 import { sameContent } from './same-content.ts';
@@ -101,7 +95,7 @@ export async function updateObject(
   for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt += 1) {
     const { value: old, certain } = base;
     if (old === undefined) {
-      if (o.creatable !== undefined && createsOnUpdate(target.def)) {
+      if (o.creatable !== undefined && target.def.createOnUpdate) {
         await ctx.mayCreate?.();
         return createObject(deps, target, o.creatable, ctx);
       }
@@ -195,7 +189,7 @@ function checkVersion(target: Target, object: KubeObject, old: KubeObject): void
   const { def, name } = target;
   const sent = object.metadata.resourceVersion ?? '';
   if (sent === '' || sent === '0') {
-    if (needsResourceVersion(def)) {
+    if (!def.unconditionalUpdate) {
       const error = new fieldErrors.FieldError(
         'Invalid',
         'metadata.resourceVersion',
