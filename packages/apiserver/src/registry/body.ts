@@ -1,5 +1,4 @@
 /** From the JSON of a request body to a defaulted object of the expected kind. */
-
 import {
   apiVersionOf,
   badRequest,

@@ -166,11 +166,13 @@ async function attemptUpdate(
   let stored = false;
   try {
     prepareForUpdate(def, object, oldObject, target.subresource || undefined);
-    const change = { object, old: oldObject, subresource: target.subresource };
-    stampTimes(def, change, rfc3339(deps.clock.now()));
-    const options = { ...(target.subresource && { subresource: target.subresource }) };
-    const { allowPrivileged } = deps;
-    const about = { ...options, warn: ctx.warn, allowPrivileged };
+    const { subresource } = target;
+    stampTimes(def, { object, old: oldObject, subresource }, rfc3339(deps.clock.now()));
+    const about = {
+      ...(subresource && { subresource }),
+      warn: ctx.warn,
+      allowPrivileged: deps.allowPrivileged,
+    };
     const errors = validateUpdate(def, object, oldObject, about);
     if (errors.length > 0) throw invalid(def, target.name, errors);
     const seen = { object: window.of(object), oldObject: shown.oldObject };

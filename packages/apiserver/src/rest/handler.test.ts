@@ -19,6 +19,8 @@ const s = useScene();
 interface Seen {
   credentials: Credentials | undefined;
   asked: AuthorizationAttributes[];
+  /** Streams that count as open. */
+  open: number;
 }
 
 let seen: Seen;
@@ -26,7 +28,7 @@ let known: boolean;
 let impersonation: Error | undefined;
 let gate: Gate;
 beforeEach(() => {
-  seen = { credentials: undefined, asked: [] };
+  seen = { credentials: undefined, asked: [], open: 0 };
   known = true;
   impersonation = undefined;
   gate = new Inflight({ reads: 0, writes: 0 });
@@ -45,7 +47,13 @@ delete (log as { upgrade?: unknown }).upgrade;
 function handler(): RestHandler {
   const clock = systemClock;
   const { registry } = s.t;
-  const metrics = testMetrics();
+  const opened = (): (() => void) => {
+    seen.open += 1;
+    return () => {
+      seen.open -= 1;
+    };
+  };
+  const metrics = Object.assign(testMetrics(), { opened });
   const { watchEvents } = metrics;
   return new RestHandler({
     authenticator: {
@@ -99,6 +107,18 @@ describe('upgrades', () => {
       [asked?.verb, asked?.resource, asked?.subresource, asked?.namespace, asked?.name],
       ['get', 'pods', 'exec', 'a', 'p'],
     );
+  });
+
+  it('count as open until their socket closes, also one that had closed before', async () => {
+    const request = asking(EXEC);
+    await handler().upgrade(request, NO_PEER);
+    assert.equal(seen.open, 1);
+    request.socket.emit('close');
+    assert.equal(seen.open, 0);
+    const gone = asking(EXEC);
+    Object.assign(gone.socket, { destroyed: true });
+    await handler().upgrade(gone, NO_PEER);
+    assert.equal(seen.open, 0);
   });
 
   it('take a token that a browser can only send as a subprotocol', async () => {

@@ -162,10 +162,13 @@ export class RestHandler {
       const { audit } = scope;
       const over = metrics.opened(info);
       audit?.started(SWITCHING);
-      request.socket.once('close', () => {
+      const close = (): void => {
         over();
         audit?.complete({ code: SWITCHING });
-      });
+      };
+      // The client may have gone while it was asked who it is: a socket says so once only.
+      if (request.socket.destroyed) close();
+      else request.socket.once('close', close);
       end(SWITCHING);
       return { admitted: { info, user, query }, handler };
     } catch (error) {
