@@ -217,3 +217,31 @@ describe('values', () => {
     assert.equal(time?.value('nonsense'), 'nonsense');
   });
 });
+
+describe('long expressions', () => {
+  const refused = /nests too deep|recursion limit exceeded/;
+  const chains: Readonly<Record<string, (times: number) => string>> = {
+    sums: (times) => `1${'+1'.repeat(times)} > 0`,
+    fields: (times) => `a${'.a'.repeat(times)}`,
+    places: (times) => `a${'[0]'.repeat(times)}`,
+    conditions: (times) => `true${'&&true'.repeat(times)}`,
+    calls: (times) => `a${'.f()'.repeat(times)}`,
+    choices: (times) => `${'true?1:'.repeat(times)}1`,
+  };
+  for (const [name, chain] of Object.entries(chains)) {
+    it(`of ${name} are refused, whatever walks them`, () => {
+      const variables = new Map([['a', DYN]]);
+      assert.throws(() => compile(chain(10_000), variables), refused);
+    });
+  }
+
+  it('are refused when macros make them large', () => {
+    const doubled = `optional.of(1)${'.optMap(x, x)'.repeat(40)}.hasValue()`;
+    assert.throws(() => compile(doubled, new Map()), /expression is too large/);
+  });
+
+  it('are evaluated up to the limit', () => {
+    assert.equal(compile(chains.sums?.(990) ?? '', new Map()).evaluate({}), true);
+    assert.equal(compile(chains.conditions?.(990) ?? '', new Map()).evaluate({}), true);
+  });
+});

@@ -1,8 +1,8 @@
 /** Reads an expression: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax. */
-import type { Expr, MapEntry } from './ast.ts';
+import { type Expr, type MapEntry, partsOf } from './ast.ts';
 import { CompileError, Faults } from './errors.ts';
 import { type Token, tokensOf } from './lexer.ts';
-import { MAX_EXPRESSION_DEPTH } from './limits.ts';
+import { MAX_EXPRESSION_DEPTH, MAX_OPERATION_DEPTH, MAX_OPERATIONS } from './limits.ts';
 import { expanded } from './macros.ts';
 import { isReserved } from './names.ts';
 
@@ -101,11 +101,15 @@ class Parser {
     }
     const condition = this.#binary(0);
     const mark = this.#accept('?');
+    const expr = mark === undefined ? condition : this.#choice(mark.at, condition);
     this.#depth -= 1;
-    if (mark === undefined) return condition;
+    return expr;
+  }
+
+  #choice(at: number, condition: Expr): Expr {
     const yes = this.#binary(0);
     this.#expect(':');
-    return call('_?_:_', mark.at, [condition, yes, this.#expression()]);
+    return call('_?_:_', at, [condition, yes, this.#expression()]);
   }
 
   #binary(level: number): Expr {
@@ -296,11 +300,42 @@ const call = (name: string, at: number, args: readonly Expr[]): Expr => ({
   target: undefined,
 });
 
+/** Complains about operations too deep within each other; level by level, as this must not call itself either. */
+function checkDepth(expr: Expr, faults: Faults): void {
+  let level: readonly Expr[] = [expr];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === MAX_OPERATION_DEPTH) {
+      faults.add(expr.at, `expression nests too deep: more than ${depth} operations`);
+      return;
+    }
+    // Macros put one part into several places.
+    level = [...new Set(level.flatMap((one) => [...partsOf(one)]))];
+  }
+}
+
+/** Complains about too many operations, before anybody walks them all. The depth is bounded. */
+function checkSize(expr: Expr, faults: Faults): void {
+  const known = new Map<Expr, number>();
+  const sizeOf = (one: Expr): number => {
+    const before = known.get(one);
+    if (before !== undefined) return before;
+    const size = partsOf(one).reduce((sum, part) => sum + sizeOf(part), 1);
+    known.set(one, size);
+    return size;
+  };
+  if (sizeOf(expr) > MAX_OPERATIONS) {
+    faults.add(expr.at, `expression is too large: more than ${MAX_OPERATIONS} operations`);
+  }
+}
+
 /** @throws CompileError */
 export function parse(source: string): Expr {
   const faults = new Faults(source);
   try {
     const expr = new Parser(tokensOf(source, faults), faults).whole();
+    checkDepth(expr, faults);
+    faults.check();
+    checkSize(expr, faults);
     faults.check();
     return expr;
   } catch (error) {
