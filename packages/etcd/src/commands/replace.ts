@@ -10,7 +10,7 @@ import { ConfigError, delay, parseDurationMs } from '@kubets/platform';
 import type { Command } from 'commander';
 import type { AdminClient } from '../client/admin-client.ts';
 import type { ClusterMember } from '../client/types.ts';
-import { isEtcdError } from '../errors.ts';
+import { AmbiguousError, isEtcdError } from '../errors.ts';
 import { type ConnectFlags, type Connector, connectorOf, withConnection } from './connect.ts';
 import type { Io } from './io.ts';
 import { findMember, joinLines } from './members.ts';
@@ -37,13 +37,41 @@ interface Replacement {
 const sameUrls = (a: readonly string[], b: readonly string[]): boolean =>
   [...a].sort().join() === [...b].sort().join();
 
+/**
+ * Makes a change of membership, until the members show it: its fate is unknown when the leader it was sent to is lost (the very
+ * member that is replaced, maybe), and then it may be made once more.
+ * @param isMade whether the members show it
+ */
+export async function makeSure(
+  client: Pick<AdminClient, 'members'>,
+  { io, timeoutMs }: { readonly io: Pick<Io, 'clock' | 'signal'>; readonly timeoutMs: number },
+  isMade: (members: readonly ClusterMember[]) => boolean,
+  make: () => Promise<unknown>,
+): Promise<void> {
+  const untilMs = io.clock.monotonicMs() + timeoutMs;
+  while (!isMade(await client.members())) {
+    try {
+      await make();
+      return;
+    } catch (error) {
+      if (!(error instanceof AmbiguousError) || io.clock.monotonicMs() > untilMs) throw error;
+    }
+    await delay(POLL_MS, { clock: io.clock, signal: io.signal });
+  }
+}
+
 /** Adds the learner, or finds the one an earlier run has added. */
 async function learnerOf(client: AdminClient, replacement: Replacement): Promise<ClusterMember> {
   const { peerUrls, old, io, name } = replacement;
-  const members = await client.members();
-  const known = members.find((m) => m.id !== old.id && sameUrls(m.peerUrls, peerUrls));
-  const member = known ?? (await client.addMember(peerUrls, true)).member;
-  if (known === undefined) io.err(`added ${hex(member.id)} as a learner\n`);
+  const find = (members: readonly ClusterMember[]): ClusterMember | undefined =>
+    members.find((m) => m.id !== old.id && sameUrls(m.peerUrls, peerUrls));
+  const before = find(await client.members());
+  const add = () => client.addMember(peerUrls, true);
+  await makeSure(client, replacement, (members) => find(members) !== undefined, add);
+  const member = before ?? find(await client.members());
+  if (member === undefined)
+    throw new ConfigError('the new member was removed; run this command again');
+  if (before === undefined) io.err(`added ${hex(member.id)} as a learner\n`);
   const lines = joinLines(
     name,
     member,
@@ -105,7 +133,8 @@ async function caughtUp(
 async function run(client: AdminClient, replacement: Replacement): Promise<void> {
   const { old, connector, io, peerUrls } = replacement;
   const removeOld = async (): Promise<void> => {
-    await client.removeMember(old.id);
+    const isGone = (members: readonly ClusterMember[]) => members.every(({ id }) => id !== old.id);
+    await makeSure(client, replacement, isGone, () => client.removeMember(old.id));
     io.err(`removed ${hex(old.id)} ${old.name}\n`);
   };
   const alive = await connector.isAlive(old.clientUrls);
