@@ -146,6 +146,8 @@ export const LIMITS = {
   clientPingAnswerMs: 5_000,
   /** Client: a watch stream that is not confirmed by then is given up. */
   clientWatchOpenMs: 5_000,
+  /** Client: how long a watch waits for the leader to be found before it opens its stream elsewhere. */
+  clientLeaderWaitMs: 250,
   /** Client: pause before a retry, at first and at most. */
   clientRetryMs: 20,
   clientRetryMaxMs: 1_000,

@@ -42,11 +42,15 @@ export async function heartbeatsRow(
       const made = await server.client.json<Lease>('GET', `${LEASES_PATH}/${name}`);
       versions[index] = made.metadata.resourceVersion;
     });
+    const renewAll = (): Promise<void> =>
+      everyPeriod({ count: nodes, periodMs: PERIOD_MS, forMs: PERIOD_MS }, renew);
+    note('renewing each for the first time, which does not count');
+    await renewAll();
     const samples: { value: number; notOk: number }[] = [];
     for (let round = 0; round < rounds; round += 1) {
       notOk = 0;
       const [cpu, startedMs] = [await server.cpuSeconds(), performance.now()];
-      await everyPeriod({ count: nodes, periodMs: PERIOD_MS, forMs: PERIOD_MS }, renew);
+      await renewAll();
       const seconds = (performance.now() - startedMs) / 1_000;
       const value = (((await server.cpuSeconds()) - cpu) / seconds) * 100;
       note(`${nodes} heartbeats in ${seconds.toFixed(1)} s: ${value.toFixed(1)} % of a core`);

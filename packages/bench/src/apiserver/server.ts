@@ -1,4 +1,5 @@
 /** The server under test: ours, started for each group of rows, or one that runs already. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from '../errors.ts';
 import { ADMIN_TOKEN, ApiProcess, LOAD_TOKEN } from '../runtime/api-process.ts';
 import { Cluster } from '../runtime/cluster.ts';
@@ -7,7 +8,10 @@ import { type Access, metricIn, RestClient } from '../runtime/rest.ts';
 import type { ApiServerConfig } from './config.ts';
 import { NAMESPACE, PODS_PATH } from './objects.ts';
 
+const FORBIDDEN = 403;
 const CONFLICT = 409;
+const ALLOWED_MS = 10_000;
+const ALLOWED_TRY_MS = 10;
 const NOT_FOUND = 404;
 const ACCOUNT = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'bench' } };
 const DELETE_NOW = { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 0 };
@@ -77,6 +81,7 @@ async function prepared(access: Access, loadToken?: string): Promise<Server> {
   const token = loadToken ?? (await accountToken(client));
   const loader = new RestClient({ url: access.url, token });
   client.close();
+  await whenAllowed(loader);
   await removePods(loader);
   const metric = async (name: string): Promise<number> => {
     const value = metricIn(await loader.text('/metrics'), name);
@@ -88,6 +93,17 @@ async function prepared(access: Access, loadToken?: string): Promise<Server> {
     memoryMib: async () => (await metric('process_resident_memory_bytes')) / 2 ** 20,
     cpuSeconds: () => metric('process_cpu_seconds_total'),
   };
+}
+
+/** A server takes note of a new binding a moment after it was made. @throws BenchError after ten seconds */
+async function whenAllowed(client: RestClient): Promise<void> {
+  const untilMs = performance.now() + ALLOWED_MS;
+  for (;;) {
+    const { status } = await client.ask('GET', `${PODS_PATH}?limit=1`);
+    if (status !== FORBIDDEN) return;
+    if (performance.now() > untilMs) throw new BenchError('the load has no right to list pods');
+    await sleep(ALLOWED_TRY_MS);
+  }
 }
 
 async function accountToken(client: RestClient): Promise<string> {

@@ -139,6 +139,20 @@ export class Endpoints {
     }
   }
 
+  /** Resolves when the leader is not being looked for: what is opened then and stays open is the leader's, if it was found. */
+  async settled(): Promise<void> {
+    const search = this.leader?.search;
+    if (search === undefined) return;
+    const { clock } = this.options;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, LIMITS.clientLeaderWaitMs);
+      void search.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
   /** The connection in use, for streams. */
   active(): Connection {
     return this.connections[this.current % this.connections.length] as Connection;

@@ -18,34 +18,51 @@ export class LeaderFinder {
   readonly #o: LeaderFinderOptions;
   /** The newest term an answer was of: a new leader has a new one (Raft paper, section 5.1). */
   #term = 0n;
-  #isAsking = false;
+  #search: Promise<void> | undefined;
 
   constructor(options: LeaderFinderOptions) {
     this.#o = options;
+  }
+
+  /** While it is looked for: resolves when it was found, or all have answered. */
+  get search(): Promise<void> | undefined {
+    return this.#search;
   }
 
   /** Looks at an answer's header. */
   saw(header: ResponseHeader | undefined): void {
     if (header === undefined || header.raftTerm <= this.#term) return;
     this.#term = header.raftTerm;
-    if (!this.#isAsking) void this.#find();
+    this.#search ??= this.#find();
   }
 
   /** Asks all once for each new term. */
   async #find(): Promise<void> {
-    this.#isAsking = true;
     for (let asked = 0n; asked < this.#term; ) {
       asked = this.#term;
-      const { names, ask, onFound } = this.#o;
-      const all = await Promise.all(names.map(ask));
-      // Of an old term would be one that does not know yet that it leads no more.
-      const at = all.findIndex((one) => {
-        if (one?.header === undefined || one.raftTerm < asked) return false;
-        return one.leader === one.header.memberId;
-      });
-      const name = names[at];
-      if (name !== undefined) onFound(name);
+      await this.#askAll(asked);
     }
-    this.#isAsking = false;
+    this.#search = undefined;
   }
+
+  /** Resolves with the first good answer: a member that is gone says nothing for seconds. */
+  #askAll(term: bigint): Promise<void> {
+    const { names, ask, onFound } = this.#o;
+    let left = names.length;
+    return new Promise((resolve) => {
+      const heard = (name: string, one: StatusResponse | undefined): void => {
+        left -= 1;
+        const isNew = this.#term === term;
+        if (isNew && isLeader(one, term)) onFound(name);
+        if (left === 0 || isLeader(one, term)) resolve();
+      };
+      for (const name of names) void ask(name).then((one) => heard(name, one));
+    });
+  }
+}
+
+/** Whether it was so in that term or a later one: of an earlier one would be a member that does not know yet that it leads no more. */
+function isLeader(one: StatusResponse | undefined, term: bigint): boolean {
+  if (one?.header === undefined || one.raftTerm < term) return false;
+  return one.leader === one.header.memberId;
 }

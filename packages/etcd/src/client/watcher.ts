@@ -39,8 +39,6 @@ interface Stream {
   readonly connection: Connection;
   call: StreamCall | undefined;
   isCreated: boolean;
-  /** How far the store is shall be asked once it is created. */
-  isAsked: boolean;
 }
 
 const METHOD = serviceMethods('etcdserverpb.Watch').Watch as MethodPlan;
@@ -64,6 +62,8 @@ export class Watcher implements WatchHandle {
   private silence: Timer | undefined;
   /** The first revision not delivered yet; undefined until the server has said where "now" is. */
   private nextRevision: bigint | undefined;
+  /** How far the store is shall be asked once there is a watch. */
+  private isAsked = false;
   private ended = false;
 
   constructor(options: WatcherOptions) {
@@ -83,16 +83,21 @@ export class Watcher implements WatchHandle {
 
   requestProgress(): void {
     const { stream } = this;
-    if (stream === undefined) return;
-    // A question before there is a watch waits for it.
-    if (stream.isCreated) stream.call?.write(PROGRESS);
-    else stream.isAsked = true;
+    if (stream?.isCreated === true) stream.call?.write(PROGRESS);
+    else this.isAsked = true;
   }
 
+  /** At the leader where there is a choice: others hear of a write when the leader tells them that it is committed. */
   private open(): void {
+    void this.options.endpoints.settled().then(() => {
+      if (!this.ended) this.connect();
+    });
+  }
+
+  private connect(): void {
     const { endpoints, clock } = this.options;
     const connection = endpoints.active();
-    const stream: Stream = { connection, call: undefined, isCreated: false, isAsked: false };
+    const stream: Stream = { connection, call: undefined, isCreated: false };
     this.stream = stream;
     // A member that accepts the stream and then says nothing is left as well.
     this.silence = clock.setTimeout(() => {
@@ -148,7 +153,8 @@ export class Watcher implements WatchHandle {
   private created(stream: Stream, message: WatchResponse): void {
     const revision = revisionOf(message);
     stream.isCreated = true;
-    if (stream.isAsked) stream.call?.write(PROGRESS);
+    if (this.isAsked) stream.call?.write(PROGRESS);
+    this.isAsked = false;
     this.silence?.cancel();
     this.nextRevision ??= revision + 1n;
     this.backoff.reset();

@@ -122,6 +122,28 @@ test('a follower learns what is committed with the next entries, or soon', async
   assert.equal(one.clock.pendingTimers, 0);
 });
 
+test('each commit may wait its whole time for the next entries', async () => {
+  const one = await start();
+  await lead(one);
+  const most = limits.commitHoldMs;
+  await write(one, 1);
+  one.clock.advance(most - 10);
+  await write(one, 2);
+  one.clock.advance(most - 10);
+  await rest();
+  const sizes = () => one.appends.map(({ entries }) => entries.length);
+  assert.deepEqual(
+    sizes(),
+    [1, 1],
+    'the first was told of by the second, which has waited less than that',
+  );
+  one.clock.advance(10);
+  await rest();
+  assert.deepEqual(sizes(), [1, 1, 0]);
+  await stop(one);
+  assert.equal(one.clock.pendingTimers, 0);
+});
+
 test('one that waits for its own proposal is told at once', async () => {
   const one = await start();
   await lead(one);

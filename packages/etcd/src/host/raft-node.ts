@@ -81,9 +81,9 @@ export class RaftNode implements Consensus {
   readonly #listeners = new Set<(status: ConsensusStatus) => void>();
   readonly #deadlines: Deadlines;
   #ticker: Timer | undefined;
-  /** Followers are not told what is committed; when this is over they are. */
+  /** Since when followers are not told what is committed; when that was long enough they are. */
+  #heldSinceMs: number | undefined;
   #commitHold: Timer | undefined;
-  #commitsHeld = false;
   #tellCommits = false;
   /** Applying was put off to this turn. */
   #hasPutOff = false;
@@ -266,20 +266,30 @@ export class RaftNode implements Consensus {
     const holdCommits = !this.#tellCommits && this.#proposals.forwardedIndex <= log.applied;
     const ready = this.#core.ready({ apply: !later && !this.#applier.paused, holdCommits });
     this.#tellCommits = false;
-    this.#commitsHeld = ready.commitsHeld;
-    if (ready.commitsHeld) this.#holdCommits();
+    if (!ready.commitsHeld) this.#heldSinceMs = undefined;
+    else if (this.#heldSinceMs === undefined) this.#holdCommits();
     return ready;
   }
 
   /** The next entries will most likely tell it; if there are none, this does. */
   #holdCommits(): void {
     const { clock, limits } = this.#options;
-    this.#commitHold ??= clock.setTimeout(() => {
-      this.#commitHold = undefined;
-      if (!this.#commitsHeld) return;
-      this.#tellCommits = true;
-      this.#kick();
-    }, limits.commitHoldMs);
+    this.#heldSinceMs = clock.monotonicMs();
+    this.#commitHold ??= clock.setTimeout(() => this.#holdIsOver(), limits.commitHoldMs);
+  }
+
+  /** One timer serves many holds, each of which ends with the next entries: what is held now may have begun a moment ago. */
+  #holdIsOver(): void {
+    const { clock, limits } = this.#options;
+    this.#commitHold = undefined;
+    if (this.#heldSinceMs === undefined) return;
+    const leftMs = this.#heldSinceMs + limits.commitHoldMs - clock.monotonicMs();
+    if (leftMs > 0) {
+      this.#commitHold = clock.setTimeout(() => this.#holdIsOver(), leftMs);
+      return;
+    }
+    this.#tellCommits = true;
+    this.#kick();
   }
 
   #persist(ready: Ready): void {
