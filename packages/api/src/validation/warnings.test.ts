@@ -169,14 +169,6 @@ describe('other objects', () => {
     assert.deepEqual(objectWarnings(ingress, old, old), []);
   });
 
-  test('repeated owners', () => {
-    const def = builtinKind('v1', 'ConfigMap');
-    const owner = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u' };
-    const metadata = { ...META, ownerReferences: [owner, owner] };
-    const [warning = ''] = objectWarnings(def, defaulted(def, { metadata }));
-    assert.match(warning, /duplicate UID\(s\) observed: u$/);
-  });
-
   test('certificates that are none', () => {
     const def = builtinKind('v1', 'Secret');
     const secret = defaulted(def, {

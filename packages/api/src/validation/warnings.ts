@@ -48,17 +48,6 @@ const NAMES_PODS: ReadonlySet<string> = new Set([
   'batch/CronJob',
 ]);
 
-function ownerWarnings(meta: ObjectMeta): string[] {
-  const owners = meta.ownerReferences ?? [];
-  const repeated = owners.filter((o, i) => owners.findIndex((p) => p.uid === o.uid) < i);
-  if (repeated.length === 0) return [];
-  const uids = [...new Set(repeated.map((o) => o.uid))].join(', ');
-  const what = '.metadata.ownerReferences contains duplicate entries';
-  const advice =
-    'API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests';
-  return [`${what}; ${advice}; duplicate UID(s) observed: ${uids}`];
-}
-
 /** Of finalizers that are new in a custom object (built-in kinds refuse such names). */
 function finalizerWarnings(meta: ObjectMeta, old: ObjectMeta | undefined): string[] {
   const before = old?.finalizers ?? [];
@@ -238,7 +227,7 @@ const specOf = (object: KubeObject): unknown => (object as { spec?: unknown }).s
  */
 export function objectWarnings(def: KindDef, object: KubeObject, old?: KubeObject): string[] {
   const key = `${def.group}/${def.kind}`;
-  const out = ownerWarnings(object.metadata);
+  const out: string[] = [];
   if (def.rules?.unstructured) out.push(...finalizerWarnings(object.metadata, old?.metadata));
   const path = TEMPLATES[key];
   const isWorkload = path !== undefined && key !== '/PodTemplate';

@@ -34,19 +34,6 @@ describe('remarks about pods', () => {
   });
 });
 
-it('owners named twice are pointed out', () => {
-  const owner = (uid: string) => ({ apiVersion: 'v1', kind: 'Pod', name: 'p', uid });
-  const remarks = (...uids: string[]) => {
-    const warnings: string[] = [];
-    const metadata = { namespace: 'ns', name: 'x', ownerReferences: uids.map(owner) };
-    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
-    objectWarnings().admit?.(admission('CREATE', object, { warnings }));
-    return warnings;
-  };
-  assert.deepEqual(remarks('a', 'b'), []);
-  assert.match(remarks('a', 'b', 'a', 'a')[0] ?? '', /duplicate UID\(s\) observed: a$/);
-});
-
 describe('remarks about TLS secrets', () => {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   const secret = (text: string, type = 'kubernetes.io/tls', key = SERVER_KEY) => ({

@@ -7,11 +7,6 @@ import { keyPairProblem } from './tls-warning.ts';
 export function objectWarnings(): AdmissionPlugin {
   return {
     name: 'ObjectWarnings',
-    admit(a) {
-      // Validation sees the owners without their repetitions.
-      const text = a.object && ownerProblem(a.object);
-      if (text) a.addWarning(text);
-    },
     validate(a) {
       if (a.operation !== 'CREATE' && a.operation !== 'UPDATE') return;
       if (a.subresource !== '' || !a.object) return;
@@ -26,20 +21,6 @@ function textsOf(a: AdmissionAttributes, object: KubeObject): readonly string[] 
   }
   const text = tlsProblem(objectAs<Secret>(a));
   return text === undefined ? [] : [text];
-}
-
-/** Owners that are named twice; the server keeps the first of each, which may not be what the author expects. */
-function ownerProblem(object: KubeObject): string | undefined {
-  const owners = object.metadata.ownerReferences ?? [];
-  if (owners.length < 2) return undefined;
-  const uids = owners.map((owner) => owner.uid);
-  const twice = [...new Set(uids.filter((uid, i) => uids.indexOf(uid) !== i))];
-  if (twice.length === 0) return undefined;
-  return (
-    '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in ' +
-    '1.20+, and may reject such requests as early as 1.24; please fix your requests; ' +
-    `duplicate UID(s) observed: ${twice.join(', ')}`
-  );
 }
 
 /** What is wrong with the pair of a TLS secret; clients would only find out when they use it. */

@@ -26,6 +26,7 @@ import {
 import { asStored, fromStorage } from './convert.ts';
 import { keyOf } from './keys.ts';
 import { ttlSecondsOf } from './kind-rules.ts';
+import { dropRepeatedOwners } from './owners.ts';
 import { storedForm } from './presented.ts';
 import { rfc3339 } from './time.ts';
 import { writtenEntry } from './written.ts';
@@ -69,6 +70,7 @@ async function createOnce(
   const name = object.metadata.name ?? '';
   const objects = { object, oldObject: undefined };
   await deps.admission.admit(admissionOf({ ...target, name }, 'CREATE', objects, ctx));
+  dropRepeatedOwners(object, ctx, 'after admission');
   giveIdentity(deps, object, namespace);
   const finish = await runHooks(deps, target, { object }, ctx);
   let stored = false;

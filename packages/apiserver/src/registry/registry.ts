@@ -38,6 +38,7 @@ import { deleteCollection } from './delete-collection.ts';
 import type { DeleteOptions } from './delete-options.ts';
 import { evictPod } from './eviction.ts';
 import type { ListOptions } from './list-options.ts';
+import { dropRepeatedOwners } from './owners.ts';
 import { type PatchRequest, patched } from './patch.ts';
 import { getObject, type ListResult, listObjects } from './read.ts';
 import {
@@ -105,11 +106,13 @@ export class Registry {
     }
     if (!def.verbs.includes('get')) throw methodNotAllowed();
     refuseCreate(def);
+    dropRepeatedOwners(object, ctx, 'as sent');
     if (typeof json !== 'string') return createObject(this.deps, target, object, ctx);
     // A text can be read again: that a generated name is taken is too rare to keep a copy for it.
     const again = (): KubeObject => {
       const anew = readBody(target, json, body, ctx);
       checkPlace(target, anew, false);
+      dropRepeatedOwners(anew, ctx, 'as sent');
       return anew;
     };
     return createObject(this.deps, target, object, ctx, again);
@@ -118,6 +121,7 @@ export class Registry {
   async update(target: Target, body: Body, ctx: WriteContext): Promise<ObjectResult> {
     const sent = readBody(target, body.json, body, ctx);
     checkPlace(target, sent, true);
+    dropRepeatedOwners(sent, ctx, 'as sent');
     if (target.subresource === 'scale') {
       return this.#rescale(target, () => sent as unknown as Scale, ctx);
     }

@@ -38,6 +38,7 @@ import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
 import { isHeartbeat, isNamespace, ttlSecondsOf } from './kind-rules.ts';
 import { parseVersion } from './list-options.ts';
+import { dropRepeatedOwners } from './owners.ts';
 import { presentedObject, storedForm } from './presented.ts';
 import { sameContent } from './same-content.ts';
 import { scaleResource } from './scale.ts';
@@ -160,6 +161,7 @@ async function attemptUpdate(
   const admitted = deps.admission.admit(admissionOf(target, 'UPDATE', shown, ctx));
   if (admitted !== undefined) await admitted;
   const object = window.back(wanted, shown.object);
+  dropRepeatedOwners(object, ctx, 'after admission');
   const objects = { object, oldObject };
   keepServerFields(object, oldObject);
   const finish = await runHooks(deps, target, { object, old: oldObject }, ctx);

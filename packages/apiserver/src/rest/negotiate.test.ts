@@ -52,6 +52,8 @@ describe('the representation of an answer', () => {
     'text/html',
     'application/json;q=0',
     'application/json;as=Table;v=v2;g=meta.k8s.io',
+    'application/json;v=v1;g=meta.k8s.io',
+    'application/yaml;v=v1',
   ]) {
     it(`refuses ${accept} with 406`, () => {
       assert.throws(

@@ -27,6 +27,8 @@ const AS: Readonly<Record<string, Representation['as']>> = {
   PartialObjectMetadata: 'partial',
   PartialObjectMetadataList: 'partial-list',
 };
+/** Parameters that ask for another kind; any of them does, and then all three have to fit. */
+const TRANSFORMS = ['as', 'g', 'v'];
 /** Clients of people, for whom answers are indented. */
 const READS_BY_EYE = /^(curl|Wget|Mozilla)/;
 
@@ -84,9 +86,8 @@ function chosenBy(clause: Clause, plain: Representation): Representation | undef
   const stream = params.get('stream');
   if (stream !== undefined && stream !== 'watch') return undefined;
   const pretty = plain.pretty || params.get('pretty') === '1';
-  const wanted = params.get('as');
-  if (wanted === undefined) return { ...plain, format, pretty };
-  const as = AS[wanted];
+  if (!TRANSFORMS.some((name) => params.has(name))) return { ...plain, format, pretty };
+  const as = AS[params.get('as') ?? ''];
   const version = params.get('v') ?? '';
   if (as === undefined || params.get('g') !== 'meta.k8s.io') return undefined;
   if (version !== 'v1' && version !== 'v1beta1') return undefined;
