@@ -44,6 +44,7 @@ export interface RequestInfo {
   readonly rest: readonly string[];
   /** Of a list, a watch or a deletion of many: what it is narrowed down to, as sent. */
   readonly fieldSelector?: string | undefined;
+  readonly labelSelector?: string | undefined;
 }
 
 /** What the connection and the headers say about the caller. */
@@ -91,6 +92,7 @@ export interface AuthorizationAttributes {
   readonly path: string;
   /** Of a list, a watch or a deletion of many: what it is narrowed down to, as sent. */
   readonly fieldSelector?: string | undefined;
+  readonly labelSelector?: string | undefined;
 }
 
 /** `denied` stops later authorisers; plain not-allowed is "no opinion". */
@@ -293,6 +295,8 @@ export interface VirtualRequest {
   /** The decoded body of a create (checked against the schema and defaulted when the kind is known). */
   readonly object: KubeObject | undefined;
   readonly dryRun: boolean;
+  /** Adds a `Warning` header to the answer, where the door has such. */
+  warn?(text: string): void;
 }
 
 /** Answers for resources such as TokenReview, or subresources such as serviceaccounts/token. */

@@ -96,6 +96,39 @@ describe('the authorization webhook', () => {
     assert.deepEqual(stable?.body.spec, { resourceAttributes: on, ...subject, groups });
   });
 
+  it('is told what a list is narrowed down to', async () => {
+    const fieldSelector = 'spec.nodeName=n\\,1,status.phase!=Failed';
+    const labelSelector = 'a in (c,b),d!=e,f,!g,h=i,n>1';
+    const ask = async (o: object) => {
+      const asked = { ...asks(user('joe'), 'list pods'), ...o };
+      await webhook('--authorization-mode=Webhook').authorize(asked);
+      return service.asked.at(-1)?.body.spec as { resourceAttributes: object };
+    };
+    const on = { verb: 'list', version: 'v1', resource: 'pods' };
+    assert.deepEqual((await ask({ fieldSelector, labelSelector })).resourceAttributes, {
+      ...on,
+      fieldSelector: {
+        requirements: [
+          { key: 'spec.nodeName', operator: 'In', values: ['n,1'] },
+          { key: 'status.phase', operator: 'NotIn', values: ['Failed'] },
+        ],
+      },
+      labelSelector: {
+        requirements: [
+          { key: 'a', operator: 'In', values: ['b', 'c'] },
+          { key: 'd', operator: 'NotIn', values: ['e'] },
+          { key: 'f', operator: 'Exists' },
+          { key: 'g', operator: 'DoesNotExist' },
+          { key: 'h', operator: 'In', values: ['i'] },
+        ],
+      },
+    });
+    assert.deepEqual(
+      (await ask({ fieldSelector: 'x', labelSelector: '&' })).resourceAttributes,
+      on,
+    );
+  });
+
   it('is asked about paths', async () => {
     await webhook('--authorization-mode=Webhook').authorize(asks(user('joe'), 'get /metrics'));
     const spec = service.asked[0]?.body.spec as { nonResourceAttributes: object };

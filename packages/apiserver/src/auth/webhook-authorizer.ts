@@ -7,6 +7,7 @@ import { ExpiringCache } from '../outbound/expiring-cache.ts';
 import type { OutboundClient } from '../outbound/http.ts';
 import { askWithRetries } from '../outbound/retries.ts';
 import type { AuthorizationAttributes, Decision } from '../ports.ts';
+import { toldSelectors } from './asked-selectors.ts';
 
 export interface WebhookAuthorizerOptions {
   readonly client: Pick<OutboundClient, 'ask'>;
@@ -86,7 +87,7 @@ function specOf(asked: AuthorizationAttributes, version: string): object {
   }
   const { namespace, apiGroup: group, apiVersion: v, resource, subresource, name } = asked;
   const on = filled({ namespace, verb, group, version: v, resource, subresource, name });
-  return { resourceAttributes: on, ...subject };
+  return { resourceAttributes: { ...on, ...toldSelectors(asked) }, ...subject };
 }
 
 function filled(fields: Readonly<Record<string, string>>): object {

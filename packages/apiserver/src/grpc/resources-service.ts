@@ -314,7 +314,10 @@ export class ResourcesService {
   async #compute(virtual: VirtualResource, a: Admitted, request: WriteRequest): Promise<Buffer> {
     const { info, user } = a;
     const json = request.object.toString('utf8');
-    const object = virtualBody(virtual, this.#o.kinds, json, 'Ignore');
+    const object = virtualBody(virtual, this.#o.kinds, json, {
+      validation: 'Ignore',
+      namespace: info.namespace,
+    });
     const query = new URLSearchParams();
     const answer = await virtual.handle({ info, user, query, object, dryRun: request.dry_run });
     return Buffer.from(JSON.stringify(answer.object));

@@ -163,17 +163,15 @@ export function checkPlace(target: Target, object: KubeObject, needsName: boolea
         : `the name of the object (${sentName}) does not match the name on the URL (${name})`,
     );
   }
-  if (!def.namespaced) {
-    if (metadata.namespace) throw mismatch();
-    delete metadata.namespace;
-    return;
-  }
-  if (metadata.namespace && metadata.namespace !== namespace) throw mismatch();
-  metadata.namespace = namespace;
+  checkNamespace(object, def.namespaced ? namespace : '');
 }
 
-function mismatch(): Error {
-  return badRequest(
-    'the namespace of the provided object does not match the namespace sent on the request',
-  );
+/** Gives an object the namespace of its request; objects that have no place in one lose theirs. @throws ApiError 400 */
+export function checkNamespace({ metadata }: KubeObject, namespace: string): void {
+  if (namespace === '') delete metadata.namespace;
+  else if (metadata.namespace && metadata.namespace !== namespace) {
+    throw badRequest(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+  } else metadata.namespace = namespace;
 }

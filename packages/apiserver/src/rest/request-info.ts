@@ -83,7 +83,12 @@ function collection(info: RequestInfo, query: URLSearchParams): RequestInfo {
   const fieldSelector = query.get('fieldSelector') ?? '';
   const byName = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(fieldSelector);
   const name = byName?.[1] ?? '';
-  const selected = { ...info, name, ...(fieldSelector !== '' && { fieldSelector }) };
+  const labelSelector = query.get('labelSelector') ?? '';
+  const selected = {
+    ...{ ...info, name },
+    ...(fieldSelector !== '' && { fieldSelector }),
+    ...(labelSelector !== '' && { labelSelector }),
+  };
   if (info.verb === 'get') return { ...selected, verb: isWatch(query) ? 'watch' : 'list' };
   if (info.verb === 'watch') return selected;
   if (info.verb === 'delete') return { ...selected, verb: 'deletecollection' };

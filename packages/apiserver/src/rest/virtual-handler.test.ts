@@ -23,45 +23,61 @@ const token = make({
 });
 const unknown = make({ group: 'example.com', resource: 'things' });
 
+const STRICT = { validation: 'Strict', namespace: 'ns' } as const;
+
 describe('bodies of computed resources', () => {
   it('are checked against the kind of the resource', () => {
     const body = { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } };
-    const object = virtualBody(review, builtinKinds, JSON.stringify(body), 'Strict');
+    const object = virtualBody(review, builtinKinds, JSON.stringify(body), STRICT);
     assert.deepEqual(object.spec, body.spec);
     assert.throws(
-      () => virtualBody(review, builtinKinds, '{"spec":{"resourceAttributes":5}}', 'Strict'),
+      () => virtualBody(review, builtinKinds, '{"spec":{"resourceAttributes":5}}', STRICT),
       refusal(400, 'BadRequest', /cannot unmarshal number/),
     );
     assert.throws(
-      () => virtualBody(review, builtinKinds, '{"nope":1}', 'Strict'),
+      () => virtualBody(review, builtinKinds, '{"nope":1}', STRICT),
       refusal(400, 'BadRequest', /unknown field "nope"/),
     );
   });
 
   it('are checked against the kind a subresource speaks', () => {
-    const object = virtualBody(token, builtinKinds, '{"spec":{"expirationSeconds":600}}', 'Strict');
+    const object = virtualBody(token, builtinKinds, '{"spec":{"expirationSeconds":600}}', STRICT);
     assert.equal((object.spec as { expirationSeconds: number }).expirationSeconds, 600);
     assert.throws(
-      () => virtualBody(token, builtinKinds, '{"spec":{"expirationSeconds":"x"}}', 'Strict'),
+      () => virtualBody(token, builtinKinds, '{"spec":{"expirationSeconds":"x"}}', STRICT),
       refusal(400, 'BadRequest', /TokenRequest/),
     );
   });
 
+  it('are of the namespace of the request, or of none', () => {
+    const sent = { metadata: { namespace: 'x' } };
+    assert.throws(
+      () => virtualBody(token, builtinKinds, sent, STRICT),
+      refusal(400, 'BadRequest', /does not match the namespace sent on the request$/),
+    );
+    const of = (namespace: string) =>
+      virtualBody(token, builtinKinds, structuredClone(sent), { ...STRICT, namespace }).metadata;
+    assert.equal(of('x').namespace, 'x');
+    assert.equal(of('').namespace, undefined);
+  });
+
   it('always have metadata', () => {
     for (const virtual of [review, token, unknown]) {
-      assert.ok(virtualBody(virtual, builtinKinds, '{}', 'Ignore').metadata);
+      assert.ok(
+        virtualBody(virtual, builtinKinds, '{}', { ...STRICT, validation: 'Ignore' }).metadata,
+      );
     }
   });
 
   it('of unknown kinds are taken as they are', () => {
-    const object = virtualBody(unknown, builtinKinds, { a: 1 }, 'Strict');
+    const object = virtualBody(unknown, builtinKinds, { a: 1 }, STRICT);
     assert.deepEqual(object, { metadata: {}, a: 1 });
   });
 
   it('must be objects', () => {
     for (const body of ['[]', '5', 'null']) {
       assert.throws(
-        () => virtualBody(review, builtinKinds, body, 'Strict'),
+        () => virtualBody(review, builtinKinds, body, STRICT),
         refusal(400, 'BadRequest'),
       );
     }

@@ -25,6 +25,7 @@ import type {
   VirtualResource,
 } from '../ports.ts';
 import { typeNameOf } from '../protobuf/decode.ts';
+import { checkNamespace } from '../registry/body.ts';
 import { objectBody, readBytes } from './body.ts';
 import { includeOf, write } from './encode.ts';
 import type { Representation } from './negotiate.ts';
@@ -61,7 +62,10 @@ export async function serveVirtual(
     ? objectBody(request.headers['content-type'], await readBytes(request), expected)
     : undefined;
   if (body !== undefined) r.audit?.requested(body);
-  const object = body === undefined ? undefined : virtualBody(virtual, kinds, body, validation);
+  const object =
+    body === undefined
+      ? undefined
+      : virtualBody(virtual, kinds, body, { validation, namespace: info.namespace });
   if (object !== undefined && def !== undefined) {
     defaultObject(def, object);
     const agent = String(request.headers['user-agent'] ?? '');
@@ -69,7 +73,8 @@ export async function serveVirtual(
     const now = formatTime(r.nowMs);
     trackUpdate({ def, subresource: virtual.subresource, manager, now }, undefined, object);
   }
-  const answer = await virtual.handle({ info, user, query, object, dryRun });
+  const warn = (text: string): void => void r.warnings.push(text);
+  const answer = await virtual.handle({ info, user, query, object, dryRun, warn });
   r.audit?.answered(answer.object);
   const table = tableOf(virtual, kinds, answer.object, r);
   const representation = { ...r.representation, as: table ? 'table' : 'object' } as const;
@@ -104,14 +109,15 @@ export function virtualBody(
   virtual: VirtualResource,
   kinds: KindRegistry,
   json: string | object,
-  validation: Parameters<typeof decodeObject>[2],
+  o: { readonly validation: Parameters<typeof decodeObject>[2]; readonly namespace: string },
 ): KubeObject {
   const def = bodyDef(virtual, kinds);
   const parsed = typeof json === 'string' ? parseJson(json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
   if (def === undefined) return { metadata: {}, ...parsed };
-  const { object } = decodeObject(def, typeof json === 'string' ? json : parsed, validation);
+  const { object } = decodeObject(def, typeof json === 'string' ? json : parsed, o.validation);
   object.metadata ??= {};
+  checkNamespace(object, o.namespace);
   return object;
 }
 

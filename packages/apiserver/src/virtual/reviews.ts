@@ -12,6 +12,7 @@ import {
   type SubjectAccessReview,
   type SubjectAccessReviewSpec,
 } from '@kubets/api';
+import { askedSelectors, selectorErrors } from '../auth/asked-selectors.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type {
   AuthorizationAttributes,
@@ -66,11 +67,13 @@ function review(resource: string, handle: VirtualResource['handle']): VirtualRes
 }
 
 async function decide(authorizer: Authorizer, user: UserInfo, spec: AccessSpec): Promise<object> {
-  const decision = await authorizer.authorize(attributesOf(user, spec));
+  const { asked, ignored } = askedSelectors(spec.resourceAttributes ?? {});
+  const decision = await authorizer.authorize({ ...attributesOf(user, spec), ...asked });
   return {
     allowed: decision.allowed,
     ...(decision.denied ? { denied: true } : {}),
     ...(decision.reason ? { reason: decision.reason } : {}),
+    ...(ignored.length > 0 ? { evaluationError: ignored.join('; ') } : {}),
   };
 }
 
@@ -123,9 +126,11 @@ function specErrors(spec: AccessSpec): FieldError[] {
   const { resourceAttributes: on, nonResourceAttributes: path } = spec;
   if (on && path) {
     const detail = 'cannot be specified in combination with resourceAttributes';
-    return [new DumpedError('Invalid', 'spec.nonResourceAttributes', pathDump(path), detail)];
+    const both = new DumpedError('Invalid', 'spec.nonResourceAttributes', pathDump(path), detail);
+    return [...selectorErrors(on, 'spec.resourceAttributes'), both];
   }
-  if (on || path) return [];
+  if (path) return [];
+  if (on) return selectorErrors(on, 'spec.resourceAttributes');
   const detail = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
   return [new FieldError('Invalid', 'spec.resourceAttributes', 'null', detail)];
 }

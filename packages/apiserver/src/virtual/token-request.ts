@@ -62,14 +62,17 @@ async function handle(request: VirtualRequest, o: TokenRequestOptions) {
   const { namespace, name } = request.info;
   const sent = request.object as TokenRequest;
   const spec = sent.spec ?? { audiences: [] };
+  checkName(sent, name);
   const account = await o.store.get<ServiceAccount>({ ...GVR.serviceAccounts, namespace, name });
   const asked = spec.expirationSeconds ?? DEFAULT_SECONDS;
   checkSeconds(asked);
   const seconds = o.maxTokenSeconds ? Math.min(asked, o.maxTokenSeconds) : asked;
-  checkName(sent, name);
   const audiences = spec.audiences?.length ? spec.audiences : [...o.apiAudiences];
   await admit(request, o.admission);
   const bound = await boundClaims(o.store, account, spec.boundObjectRef);
+  if (seconds < asked) {
+    request.warn?.(`requested expiration of ${asked} seconds shortened to ${seconds} seconds`);
+  }
   const claims = { namespace, serviceaccount: { name, uid: account.metadata.uid ?? '' }, ...bound };
   const issued = request.dryRun
     ? undefined
@@ -123,8 +126,9 @@ function checkSeconds(seconds: number): void {
 function checkName(sent: TokenRequest, name: string): void {
   const given = sent.metadata?.name ?? '';
   if (given === '' || given === name) return;
-  const text = `metadata.name: Invalid value: "${given}": must match the service account name if specified`;
-  throw badRequest(text);
+  const why = 'must match the service account name if specified';
+  const error = new FieldError('Invalid', 'metadata.name', given, why);
+  throw invalid({ group: GROUP, kind: 'TokenRequest' }, name, [error]);
 }
 
 /** Node restriction and namespace rules hold for tokens as well. */
@@ -146,7 +150,7 @@ async function admit(
     options: {},
     dryRun: request.dryRun,
     user: request.user,
-    addWarning: () => undefined,
+    addWarning: (text: string) => request.warn?.(text),
   };
   await chain.admit(attributes);
   await chain.validate(attributes);

@@ -26,11 +26,13 @@ let store: FakeStore;
 let clock: ManualClock;
 let authenticator: EdgeAuthenticator;
 let plugins: AdmissionPlugin[];
+let warnings: string[];
 
 beforeEach(() => {
   store = new FakeStore();
   clock = new ManualClock(1_800_000_000_000);
   plugins = [];
+  warnings = [];
   authenticator = createAuthenticator({
     anonymousAuth: true,
     serviceAccount: { keys: parseVerifyingKeys(pem, 'key'), issuer: ISSUER, audiences: [] },
@@ -87,6 +89,7 @@ async function send(
     query: new URLSearchParams(),
     object: { metadata: o.metadata ?? {}, spec: o.spec ?? {} } as KubeObject,
     dryRun: o.dryRun ?? false,
+    warn: (text) => warnings.push(text),
   });
   return answer as Answer;
 }
@@ -126,6 +129,64 @@ describe('access reviews', () => {
       status: { allowed: false },
     });
   });
+
+  it('ask about what lists are narrowed down to', async () => {
+    const node = { ...user('system:node:n1', 'system:nodes'), uid: '' };
+    const on = { verb: 'list', resource: 'pods', version: 'v1' };
+    const field = (operator: string, ...values: string[]) => ({
+      requirements: [{ key: 'spec.nodeName', operator, values }],
+    });
+    const left = 'ignored due to parse error';
+    const cases: [object, object][] = [
+      [{ fieldSelector: { rawSelector: 'spec.nodeName=n1' } }, { allowed: true }],
+      [{ fieldSelector: field('In', 'n1') }, { allowed: true }],
+      [{ fieldSelector: field('NotIn', 'n1') }, { allowed: false }],
+      [
+        { fieldSelector: field('Near', 'n1'), labelSelector: { rawSelector: '&' } },
+        {
+          allowed: false,
+          evaluationError: `spec.resourceAttributes.fieldSelector ${left}; spec.resourceAttributes.labelSelector ${left}`,
+        },
+      ],
+    ];
+    for (const [selectors, expected] of cases) {
+      const { object } = await self({ resourceAttributes: { ...on, ...selectors } }, node);
+      const { reason: _reason, ...status } = object.status;
+      assert.deepEqual(status, expected);
+    }
+  });
+
+  const badSelectors: [object, RegExp][] = [
+    [
+      { fieldSelector: {} },
+      /: when spec\.resourceAttributes\.fieldSelector is specified, requirements or rawSelector is required$/,
+    ],
+    [
+      { labelSelector: { rawSelector: 'a', requirements: [{ key: 'a', operator: 'Exists' }] } },
+      /labelSelector\.rawSelector: Invalid value: "a": may not specified at the same time as requirements$/,
+    ],
+    [
+      { fieldSelector: { requirements: [{ key: '', operator: 'In' }] } },
+      /requirements\[0\]\.key: Required value: must be specified, .*requirements\[0\]\.values: Required value: must be specified when `operator` is 'In' or 'NotIn'\]$/,
+    ],
+    [
+      { labelSelector: { requirements: [{ key: 'a', operator: 'Exists', values: ['b'] }] } },
+      /values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'$/,
+    ],
+    [
+      { labelSelector: { requirements: [{ key: '-', operator: 'In', values: ['?'] }] } },
+      /requirements\[0\]\.key: Invalid value: "-".*requirements\[0\]\.values\[0\]: Invalid value: "\?"/,
+    ],
+  ];
+  for (const [selectors, message] of badSelectors) {
+    it(`refuse ${JSON.stringify(selectors)}`, async () => {
+      const error = await failure(() =>
+        self({ resourceAttributes: { ...attributes, ...selectors } }),
+      );
+      assert.equal(error.code, 422);
+      assert.match(error.message, message);
+    });
+  }
 
   it('say yes with the reason', async () => {
     allow('ns', 'get', 'pods');
@@ -347,6 +408,7 @@ describe('tokens', () => {
     assert.equal((object.spec as { expirationSeconds: number }).expirationSeconds, 7_200);
     const { exp = 0, iat = 0 } = decodeJwt(String(object.status.token));
     assert.equal(exp - iat, 7_200);
+    assert.deepEqual(warnings, ['requested expiration of 86400 seconds shortened to 7200 seconds']);
   });
 
   const refusals: [string, object, number, RegExp][] = [
@@ -391,7 +453,12 @@ describe('tokens', () => {
   it('refuses an account that does not exist, and another name in the body', async () => {
     const error = await failure(() => request({}, { name: 'nope' }));
     assert.equal(error.message, 'serviceaccounts "nope" not found');
-    assert.equal((await failure(() => request({}, { metadata: { name: 'x' } }))).code, 400);
+    const other = await failure(() => request({}, { metadata: { name: 'x' } }));
+    assert.equal(other.code, 422);
+    assert.equal(
+      other.message,
+      'TokenRequest.authentication.k8s.io "sa" is invalid: metadata.name: Invalid value: "x": must match the service account name if specified',
+    );
   });
 
   it('asks admission', async () => {

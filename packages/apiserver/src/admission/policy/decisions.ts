@@ -53,7 +53,7 @@ export class Decisions {
   }
 
   #attributes(question: RightsQuestion): AuthorizationAttributes {
-    const { path = '', group = '', serviceAccount, fieldSelector } = question;
+    const { path = '', group = '', serviceAccount, fieldSelector, labelSelector } = question;
     return {
       user: serviceAccount === undefined ? this.#user : userOf(serviceAccount),
       verb: question.verb ?? '',
@@ -66,6 +66,7 @@ export class Decisions {
       name: question.name ?? '',
       path,
       ...(fieldSelector !== undefined && { fieldSelector }),
+      ...(labelSelector !== undefined && { labelSelector }),
     };
   }
 }
