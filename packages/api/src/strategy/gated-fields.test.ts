@@ -35,6 +35,13 @@ test('fields of features that are off are dropped from new pods', () => {
   );
 });
 
+test('nothing is left of a list that only had such fields', () => {
+  const mounts = { volumeMounts: [{ name: 'i', mountPath: '/i' }] };
+  const spec = specOf(pod({ volumes: [image] }, mounts));
+  assert.equal('volumes' in spec, false);
+  assert.equal('volumeMounts' in (spec.containers[0] ?? {}), false);
+});
+
 test('what the stored object has stays', () => {
   const old = pod();
   specOf(old).hostUsers = false;

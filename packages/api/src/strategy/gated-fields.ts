@@ -43,10 +43,14 @@ function dropImages(spec: PodSpec, old: PodSpec | undefined): void {
   if ((old?.volumes ?? []).some((v) => v.image)) return;
   const gone = new Set((spec.volumes ?? []).filter((v) => v.image).map((v) => v.name));
   if (gone.size === 0) return;
-  spec.volumes = (spec.volumes ?? []).filter((v) => !v.image);
+  // An empty list is none.
+  const kept = (spec.volumes ?? []).filter((v) => !v.image);
+  if (kept.length > 0) spec.volumes = kept;
+  else delete spec.volumes;
   for (const c of allContainers(spec)) {
-    if (!c.volumeMounts) continue;
-    c.volumeMounts = c.volumeMounts.filter((m) => !gone.has(m.name));
+    const mounts = (c.volumeMounts ?? []).filter((m) => !gone.has(m.name));
+    if (mounts.length > 0) c.volumeMounts = mounts;
+    else delete c.volumeMounts;
   }
 }
 

@@ -225,32 +225,33 @@ export function validateJobUpdate(errors: Errors, job: Job, old: Job, rules: Pod
 /** Job names get an eleven-character suffix, so a CronJob's own stays short. */
 const MAX_CRON_NAME = 52;
 
+function validateTimeZone(errors: Errors, path: string, zone: string | undefined): void {
+  if (zone === undefined) return;
+  if (zone === '') {
+    errors.push(invalid(path, '', 'timeZone must be nil or non-empty string'));
+    return;
+  }
+  if (zone.toLowerCase() === 'local') {
+    const why =
+      'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones';
+    errors.push(invalid(path, zone, why));
+  }
+  if (zone === 'Local' || isTimeZone(zone)) return;
+  errors.push(invalid(path, zone, `unknown time zone ${zone}`));
+}
+
 export function validateCronJob(errors: Errors, cron: CronJob, rules: PodRules): void {
   const spec = cron.spec;
   if (!spec) return;
   if (!spec.schedule) errors.push(required('spec.schedule'));
   else {
-    const problem = spec.schedule.includes('TZ')
-      ? 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
-      : scheduleProblem(spec.schedule);
+    const problem = scheduleProblem(spec.schedule);
     if (problem) errors.push(invalid('spec.schedule', spec.schedule, problem));
+    const why = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
+    if (spec.schedule.includes('TZ')) errors.push(invalid('spec.schedule', spec.schedule, why));
   }
   notNegative(errors, 'spec.startingDeadlineSeconds', spec.startingDeadlineSeconds);
-  if (spec.timeZone !== undefined) {
-    if (spec.timeZone === '')
-      errors.push(invalid('spec.timeZone', '', 'timeZone must be nil or non-empty string'));
-    else if (spec.timeZone.toLowerCase() === 'local') {
-      errors.push(
-        invalid(
-          'spec.timeZone',
-          spec.timeZone,
-          'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
-        ),
-      );
-    } else if (!isTimeZone(spec.timeZone)) {
-      errors.push(invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`));
-    }
-  }
+  validateTimeZone(errors, 'spec.timeZone', spec.timeZone);
   const concurrency = spec.concurrencyPolicy ?? '';
   const policies = ['Allow', 'Forbid', 'Replace'];
   if (concurrency === '') errors.push(required('spec.concurrencyPolicy'));

@@ -191,7 +191,9 @@ export function validateNodeUpdate(errors: Errors, node: Node, old: Node): void 
     seen.add(key);
   });
   const before = old.spec?.podCIDRs ?? [];
-  if (before.length > 0 && !semanticEqual(before, node.spec?.podCIDRs)) {
+  const after = node.spec?.podCIDRs ?? [];
+  const isLonger = before.length > 0 && before.length !== after.length;
+  for (const _ of isLonger ? [''] : before.filter((cidr, i) => cidr !== after[i])) {
     const why = 'node updates may not change podCIDR except from "" to valid';
     errors.push(forbidden('spec.podCIDRs', why));
   }

@@ -14,6 +14,9 @@ describe('schedules', () => {
     '@every -3s',
     '1,,2 * * * *',
     '0/15 * * * ?',
+    '+5 * * * *',
+    '*-5-6 * * * *',
+    'TZ=UTC * * * * *',
   ]) {
     test(`${good} can be read`, () => {
       assert.equal(scheduleProblem(good), undefined);
@@ -29,6 +32,12 @@ describe('schedules', () => {
     ['1/2/3 * * * *', /too many slashes/],
     ['1-2-3 * * * *', /too many hyphens/],
     ['a * * * *', /failed to parse int from a/],
+    ['a/2/3 * * * *', /failed to parse int from a/],
+    ['70/0 * * * *', /beginning of range \(70\) beyond end of range \(59\): 70\/0$/],
+    ['*/-1 * * * *', /^negative number \(-1\) not allowed: -1$/],
+    ['99999999999999999999 * * * *', /parsing "99999999999999999999": value out of range$/],
+    ['CRON_TZ=UTC * * * *', /^expected exactly 5 fields, found 4: \[\* \* \* \*\]$/],
+    ['TZ=Mars/Olympus * * * * *', /^provided bad location Mars\/Olympus: unknown time zone Mars/],
     ['@sometimes', /unrecognized descriptor/],
     ['@every 5x', /^failed to parse duration @every 5x: time: unknown unit "x" in duration "5x"$/],
     ['@every 5', /time: missing unit in duration "5"$/],

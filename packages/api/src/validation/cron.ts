@@ -28,35 +28,47 @@ const FIELDS: readonly Bounds[] = [
   { min: 0, max: 6, names: DAYS },
 ];
 
+const LARGEST = 2n ** 63n;
+
+/** A number as Go reads it; as a text, why it is none. */
+function numberOf(text: string): number | string {
+  const failed = `failed to parse int from ${text}: strconv.Atoi: parsing ${goQuote(text)}`;
+  if (!/^[+-]?\d+$/.test(text)) return `${failed}: invalid syntax`;
+  const value = BigInt(text.replace('+', ''));
+  if (value >= LARGEST || value < -LARGEST) return `${failed}: value out of range`;
+  return value < 0n ? `negative number (${value}) not allowed: ${text}` : Number(value);
+}
+
 function numberIn(text: string, b: Bounds): number | string {
   const named = b.names?.indexOf(text.toLowerCase()) ?? -1;
-  if (named >= 0) return named + b.min;
-  if (/^\d+$/.test(text)) return Number(text);
-  return `failed to parse int from ${text}: strconv.Atoi: parsing "${text}": invalid syntax`;
+  return named >= 0 ? named + b.min : numberOf(text);
+}
+
+/** The two ends of `low-high`; as a text, why there are none. */
+function endsOf(range: string, expr: string, b: Bounds): readonly [number, number] | string {
+  const [low = '', high, ...more] = range.split('-');
+  if (low === '*' || low === '?') return [b.min, b.max];
+  const start = numberIn(low, b);
+  if (typeof start === 'string') return start;
+  if (more.length > 0) return `too many hyphens: ${expr}`;
+  const end = high === undefined ? start : numberIn(high, b);
+  return typeof end === 'string' ? end : [start, end];
 }
 
 function rangeProblem(expr: string, b: Bounds): string | undefined {
   const [range = '', step, ...rest] = expr.split('/');
+  const ends = endsOf(range, expr, b);
+  if (typeof ends === 'string') return ends;
   if (rest.length > 0) return `too many slashes: ${expr}`;
-  const [low = '', high, ...more] = range.split('-');
-  if (more.length > 0) return `too many hyphens: ${expr}`;
-  let start: number | string = b.min;
-  let end: number | string = b.max;
-  if (low !== '*' && low !== '?') {
-    start = numberIn(low, b);
-    if (typeof start === 'string') return start;
-    end = high === undefined ? (step === undefined ? start : b.max) : numberIn(high, b);
-    if (typeof end === 'string') return end;
-  }
-  if (step !== undefined) {
-    const by = numberIn(step, { min: 0, max: 0 });
-    if (typeof by === 'string') return by;
-    if (by === 0) return `step of range should be a positive number: ${expr}`;
-  }
+  const by = step === undefined ? 1 : numberOf(step);
+  if (typeof by === 'string') return by;
+  const [start] = ends;
+  // From one number on, to the last.
+  const end = step !== undefined && !range.includes('-') ? b.max : ends[1];
   if (start < b.min) return `beginning of range (${start}) below minimum (${b.min}): ${expr}`;
   if (end > b.max) return `end of range (${end}) above maximum (${b.max}): ${expr}`;
   if (start > end) return `beginning of range (${start}) beyond end of range (${end}): ${expr}`;
-  return undefined;
+  return by === 0 ? `step of range should be a positive number: ${expr}` : undefined;
 }
 
 const EVERY = '@every ';
@@ -79,8 +91,20 @@ function durationProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** A zone in front of the schedule. */
+const ZONE = /^(?:CRON_)?TZ=([^ ]*) (.*)$/s;
+
 /** What is wrong with a schedule, or undefined. */
 export function scheduleProblem(schedule: string): string | undefined {
+  const [, zone, rest = ''] = ZONE.exec(schedule) ?? [];
+  if (zone === undefined) return timesProblem(schedule);
+  const isKnown = zone === '' || zone === 'Local' || isTimeZone(zone);
+  return isKnown
+    ? timesProblem(rest.trim())
+    : `provided bad location ${zone}: unknown time zone ${zone}`;
+}
+
+function timesProblem(schedule: string): string | undefined {
   if (schedule.startsWith('@')) {
     if (MACROS.has(schedule)) return undefined;
     if (!schedule.startsWith(EVERY)) return `unrecognized descriptor: ${schedule}`;
@@ -102,9 +126,12 @@ export function scheduleProblem(schedule: string): string | undefined {
   return undefined;
 }
 
+/** The longest parts of names of zones have fourteen characters. */
+const ZONE_PART = /^[A-Z][A-Za-z._0-9+-]{0,13}$/;
+
 /** Is this the name of a time zone? Small and capital letters count, as in the files the stock server reads. */
 export function isTimeZone(name: string): boolean {
-  if (!name.split('/').every((part) => /^[A-Z]/.test(part))) return false;
+  if (!name.split('/').every((part) => ZONE_PART.test(part))) return false;
   try {
     const known = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
     return known === name || known.toLowerCase() !== name.toLowerCase();

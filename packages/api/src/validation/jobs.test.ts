@@ -109,6 +109,28 @@ describe('jobs', () => {
     );
   });
 
+  test('zones of schedules', () => {
+    const found = (spec: object) =>
+      complaints(builtinKind('batch/v1', 'CronJob'), {
+        spec: { jobTemplate: { spec: { template: once } }, ...spec },
+      });
+    const inSchedule = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
+    const at = 'spec.schedule: Invalid value: "TZ=UTC * * * *"';
+    assert.deepEqual(found({ schedule: 'TZ=UTC * * * *' }), [
+      `${at}: expected exactly 5 fields, found 4: [* * * *]`,
+      `${at}: ${inSchedule}`,
+    ]);
+    const explicit =
+      'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones';
+    const zone = (name: string, why: string) => `spec.timeZone: Invalid value: "${name}": ${why}`;
+    const schedule = '@daily';
+    assert.deepEqual(found({ schedule, timeZone: 'Local' }), [zone('Local', explicit)]);
+    assert.deepEqual(found({ schedule, timeZone: 'local' }), [
+      zone('local', explicit),
+      zone('local', 'unknown time zone local'),
+    ]);
+  });
+
   test('completions of an indexed job change with parallelism only', () => {
     const old = created<Job>(JOB, { spec: { ...INDEXED, parallelism: 3, template: once } });
     const change = (more: object) =>

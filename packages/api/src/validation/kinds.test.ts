@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import type { KubeObject } from '../meta.ts';
 import { builtinKind, builtinKinds } from '../registry.ts';
 import { complaints, created, type Loose, SELECTOR, TEMPLATE } from '../testing/make.ts';
+import { PERCENT_MESSAGE } from './common.ts';
 import { validateCreate, validateUpdate } from './index.ts';
 
 type Row = readonly [apiVersion: string, kind: string, body: Loose, complaints: string[]];
@@ -93,6 +94,18 @@ describe('workloads', () => {
       { spec: { ...app, updateStrategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } } },
       [
         'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: intstr.IntOrString{Type:0, IntVal:1, StrVal:""}: may not be set when maxUnavailable is non-zero',
+      ],
+    ],
+    [
+      'apps/v1',
+      'DaemonSet',
+      {
+        spec: { ...app, updateStrategy: { rollingUpdate: { maxSurge: 'x', maxUnavailable: '0' } } },
+      },
+      [
+        `spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"0"}: ${PERCENT_MESSAGE}`,
+        `spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"x"}: ${PERCENT_MESSAGE}`,
+        'spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0',
       ],
     ],
     ['batch/v1', 'Job', { spec: { template: once } }, []],

@@ -17,7 +17,7 @@ export interface MetadataRules {
 }
 
 /** A prefix may end in a dash, since something follows it. */
-function maskTrailingDash(prefix: string): string {
+export function maskTrailingDash(prefix: string): string {
   return prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -2)}a` : prefix;
 }
 

@@ -290,6 +290,37 @@ describe('what had gone unchecked', () => {
       ],
     ],
     [
+      'networking.k8s.io/v1',
+      'NetworkPolicy',
+      {
+        spec: {
+          podSelector: {},
+          ingress: [
+            {
+              from: [
+                {
+                  ipBlock: {
+                    cidr: '2001:db8::/32',
+                    except: ['2001:db8:1::/48', '2001:db9::/48', '2001:db8::/32', '10.0.0.0/8'],
+                  },
+                },
+              ],
+            },
+          ],
+        },
+      },
+      ['2001:db9::/48', '2001:db8::/32', '10.0.0.0/8'].map(
+        (cidr, i) =>
+          `spec.ingress[0].from[0].ipBlock.except[${i + 1}]: Invalid value: "${cidr}": must be a strict subset of \`cidr\``,
+      ),
+    ],
+    [
+      'v1',
+      'LimitRange',
+      { spec: { limits: [{ type: 'Pod', max: { cpu: '1' }, default: { cpu: '2' } }] } },
+      ["spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'"],
+    ],
+    [
       'node.k8s.io/v1',
       'RuntimeClass',
       { handler: 'h', overhead: { podFixed: { cpu: '-1' } } },

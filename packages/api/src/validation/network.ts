@@ -217,20 +217,37 @@ export function validateIngressClass(errors: Errors, ic: IngressClass): void {
   }
 }
 
-/** The network an IPv4 CIDR stands for, as `[first address, bits]`. */
-function ipv4Net(cidr: string): [number, number] | undefined {
-  const [ip = '', bits = ''] = cidr.split('/');
-  if (!isIpv4(ip)) return undefined;
-  const value = ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-  const size = 2 ** (32 - Number(bits));
-  return [Math.floor(value / size) * size, Number(bits)];
+/** An address as one number. */
+function addressValue(ip: string): bigint {
+  if (isIpv4(ip)) return ip.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n);
+  const text = new URL(`http://[${ip}]/`).hostname.slice(1, -1);
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
+  const [front, back] = [groups(head), groups(tail ?? '')];
+  const zeros = Array(8 - front.length - back.length).fill('0');
+  return [...front, ...zeros, ...back].reduce(
+    (sum, part) => sum * 65_536n + BigInt(`0x${part}`),
+    0n,
+  );
+}
+
+interface Network {
+  readonly width: number;
+  readonly bits: number;
+  /** The bits of the network alone. */
+  readonly prefix: bigint;
+}
+
+function networkOf(cidr: string): Network {
+  const [ip = '', text = ''] = cidr.split('/');
+  const [width, bits] = [isIpv4(ip) ? 32 : 128, Number(text)];
+  return { width, bits, prefix: addressValue(ip) >> BigInt(width - bits) };
 }
 
 function strictlyInside(inner: string, outer: string): boolean {
-  const a = ipv4Net(inner);
-  const b = ipv4Net(outer);
-  if (!a || !b) return inner.includes(':') && outer.includes(':');
-  return a[1] > b[1] && a[0] >= b[0] && a[0] < b[0] + 2 ** (32 - b[1]);
+  const [a, b] = [networkOf(inner), networkOf(outer)];
+  if (a.width !== b.width || a.bits <= b.bits) return false;
+  return a.prefix >> BigInt(a.bits - b.bits) === b.prefix;
 }
 
 function validatePeer(errors: Errors, path: string, peer: NetworkPolicyPeer): void {

@@ -147,6 +147,7 @@ function validateInit(errors: Errors, path: string, spec: PodSpec, ctx: Containe
 const EPHEMERAL_FORBIDDEN = [
   'ports',
   'resources',
+  'restartPolicy',
   'livenessProbe',
   'readinessProbe',
   'startupProbe',
@@ -177,9 +178,10 @@ function validateEphemeral(
     }
     for (const field of EPHEMERAL_FORBIDDEN) {
       const value = c[field];
-      const empty = value === undefined || Object.keys(value).length === 0;
-      if (!empty)
-        errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
+      // Resources are there in any case, if only as none.
+      const isEmpty = field === 'resources' && Object.keys(value ?? {}).length === 0;
+      if (value === undefined || isEmpty) continue;
+      errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
     }
     (c.volumeMounts ?? []).forEach((m, j) => {
       for (const field of ['subPath', 'subPathExpr'] as const) {

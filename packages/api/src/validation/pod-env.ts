@@ -9,6 +9,7 @@ import type {
 } from '../generated/types.ts';
 import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, requireText } from './common.ts';
+import { maskTrailingDash } from './metadata.ts';
 import { configMapKey, dns1123Subdomain, envVarName, qualifiedName } from './names.ts';
 
 const ENV_FIELDS = [
@@ -22,13 +23,32 @@ const ENV_FIELDS = [
   'status.podIP',
   'status.podIPs',
 ];
-const KNOWN_LABELS = [...ENV_FIELDS, 'metadata.annotations', 'metadata.labels', 'spec.host'];
+const KNOWN_FIELDS = [
+  ...ENV_FIELDS,
+  ...['metadata.annotations', 'metadata.labels'],
+  ...['spec.restartPolicy', 'spec.schedulerName', 'status.phase'],
+];
+/** Maps whose entries may be named one by one. */
+const MAPS = ['metadata.annotations', 'metadata.labels'];
 
 /** `metadata.labels['key']` → path and key. */
 function splitSubscript(path: string): [string, string] | undefined {
-  const parts = /^(.*)\['(.*)'\]$/s.exec(path);
+  const parts = /^(.+?)\['(.*)'\]$/s.exec(path);
   return parts ? [parts[1] ?? '', parts[2] ?? ''] : undefined;
 }
+
+/** Why a path cannot be read as one of the pod's fields. */
+function fieldProblem(ref: ObjectFieldSelector, path: string): string | undefined {
+  if (ref.apiVersion !== 'v1') return `unsupported pod version: ${ref.apiVersion}`;
+  const base = splitSubscript(path)?.[0];
+  if (base !== undefined) {
+    return MAPS.includes(base) ? undefined : `field label does not support subscript: ${path}`;
+  }
+  return KNOWN_FIELDS.includes(path) ? undefined : `field label not supported: ${path}`;
+}
+
+/** Where the node's name stood before there was a first version. */
+const RENAMED: Readonly<Record<string, string>> = { 'spec.host': 'spec.nodeName' };
 
 /** A reference to a field of the pod; `allowed` are the fields this place may use. */
 export function validateFieldRef(
@@ -40,21 +60,17 @@ export function validateFieldRef(
   if (!requireText(errors, `${path}.apiVersion`, ref.apiVersion)) return;
   if (!requireText(errors, `${path}.fieldPath`, ref.fieldPath)) return;
   const at = `${path}.fieldPath`;
-  const subscript = splitSubscript(ref.fieldPath);
-  if (subscript) {
-    const [base, key] = subscript;
-    if (base === 'metadata.annotations') {
-      addMessages(errors, path, key, qualifiedName(key.toLowerCase()));
-    } else if (base === 'metadata.labels') addMessages(errors, path, key, qualifiedName(key));
-    else errors.push(invalid(path, base, 'does not support subscript'));
+  const field = RENAMED[ref.fieldPath] ?? ref.fieldPath;
+  const problem = fieldProblem(ref, field);
+  if (problem !== undefined) {
+    errors.push(invalid(at, ref.fieldPath, `error converting fieldPath: ${problem}`));
     return;
   }
-  if (!KNOWN_LABELS.includes(ref.fieldPath)) {
-    const why = `error converting fieldPath: field label not supported: ${ref.fieldPath}`;
-    errors.push(invalid(at, ref.fieldPath, why));
-  } else if (!allowed.includes(ref.fieldPath)) {
-    errors.push(notSupported(at, ref.fieldPath, allowed));
-  }
+  const [base, given] = splitSubscript(field) ?? [];
+  if (given !== undefined) {
+    const key = base === 'metadata.annotations' ? given.toLowerCase() : given;
+    addMessages(errors, path, key, qualifiedName(key));
+  } else if (!allowed.includes(field)) errors.push(notSupported(at, field, allowed));
 }
 
 const RESOURCE_FIELDS = [
@@ -65,6 +81,7 @@ const RESOURCE_FIELDS = [
   'requests.ephemeral-storage',
   'requests.memory',
 ];
+const HUGE_PAGES = /^(limits|requests)\.hugepages-/;
 const DIVISORS: Readonly<Record<string, readonly string[]>> = {
   cpu: ['1m', '1'],
   memory: ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'],
@@ -77,20 +94,30 @@ export function validateResourceFieldRef(
   isVolume: boolean,
 ): void {
   if (isVolume && !ref.containerName) errors.push(required(`${path}.containerName`));
-  if (!requireText(errors, `${path}.resource`, ref.resource)) return;
-  const huge = /^(limits|requests)\.hugepages-/.test(ref.resource);
-  if (!huge && !RESOURCE_FIELDS.includes(ref.resource)) {
-    errors.push(notSupported(`${path}.resource`, ref.resource, RESOURCE_FIELDS));
-    return;
+  else if (requireText(errors, `${path}.resource`, ref.resource)) {
+    const isKnown = HUGE_PAGES.test(ref.resource) || RESOURCE_FIELDS.includes(ref.resource);
+    if (!isKnown) errors.push(notSupported(`${path}.resource`, ref.resource, RESOURCE_FIELDS));
   }
+  validateDivisor(errors, `${path}.divisor`, ref);
+}
+
+/** What the values of a resource are called in messages; nothing is said of the divisors of others. */
+function dividedAs(resource: string): string | undefined {
+  if (HUGE_PAGES.test(resource)) return 'hugepages';
+  if (!RESOURCE_FIELDS.includes(resource)) return undefined;
+  const name = resource.slice(resource.indexOf('.') + 1);
+  return name === 'ephemeral-storage' ? 'local ephemeral storage' : name;
+}
+
+function validateDivisor(errors: Errors, path: string, ref: ResourceFieldSelector): void {
   const divisor = ref.divisor ?? '0';
-  if (parseQuantity(divisor).nanos === 0n) return;
-  const kind = ref.resource.endsWith('.cpu') ? 'cpu' : 'memory';
+  const what = dividedAs(ref.resource ?? '');
+  if (what === undefined || parseQuantity(divisor).nanos === 0n) return;
+  const kind = what === 'cpu' ? 'cpu' : 'memory';
   if ((DIVISORS[kind] ?? []).includes(divisor)) return;
   const values = kind === 'cpu' ? '1m and 1' : (DIVISORS.memory ?? []).join(', ');
-  const what = ref.resource.endsWith('.ephemeral-storage') ? 'local ephemeral storage' : kind;
   const why = `only divisor's values ${values} are supported with the ${what} resource`;
-  errors.push(invalid(`${path}.divisor`, ref.resource, why));
+  errors.push(invalid(path, ref.resource, why));
 }
 
 function keyRef(
@@ -98,9 +125,7 @@ function keyRef(
   path: string,
   ref: { name?: string | undefined; key: string },
 ): void {
-  if (requireText(errors, `${path}.name`, ref.name)) {
-    addMessages(errors, `${path}.name`, ref.name, dns1123Subdomain(ref.name ?? ''));
-  }
+  addMessages(errors, `${path}.name`, ref.name ?? '', dns1123Subdomain(ref.name ?? ''));
   if (!ref.key) errors.push(required(`${path}.key`));
   else addMessages(errors, `${path}.key`, ref.key, configMapKey(ref.key));
 }
@@ -157,13 +182,15 @@ export function validateEnvFrom(
       if (!ref) continue;
       count += 1;
       if (requireText(errors, `${at}.${kind}.name`, ref.name)) {
-        addMessages(errors, `${at}.${kind}.name`, ref.name, dns1123Subdomain(ref.name ?? ''));
+        const messages = dns1123Subdomain(maskTrailingDash(ref.name ?? ''));
+        addMessages(errors, `${at}.${kind}.name`, ref.name, messages);
       }
     }
+    // The stock server does not say which of them it means.
     if (count === 0) {
-      errors.push(invalid(at, '', 'must specify one of: `configMapRef` or `secretRef`'));
+      errors.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
     } else if (count > 1) {
-      errors.push(invalid(at, '', 'may not have more than one field specified at a time'));
+      errors.push(invalid(path, '', 'may not have more than one field specified at a time'));
     }
   });
 }

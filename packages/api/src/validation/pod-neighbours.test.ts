@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Pod } from '../generated/types.ts';
 import { builtinKind } from '../registry.ts';
-import { complaints, pod, podComplaints } from '../testing/make.ts';
+import { complaints, pod, podComplaints, specOf } from '../testing/make.ts';
 import { validateUpdate } from './index.ts';
 
 const def = builtinKind('v1', 'Pod');
@@ -166,6 +166,15 @@ describe('annotations', () => {
   });
 });
 
+test('a toleration that comes later is looked at twice', () => {
+  const old = pod();
+  const next = structuredClone(old);
+  next.spec = { ...specOf(old), tolerations: [{ key: 'a', operator: 'Near' }] };
+  const found =
+    'spec.tolerations[0].operator: Unsupported value: "Near": supported values: "Equal", "Exists"';
+  assert.deepEqual(validateUpdate(def, next, old).map(String), [found, found]);
+});
+
 describe('status', () => {
   const changed = (spec: object, was: object, now: object): string[] => {
     const old = pod({ ...spec });
@@ -183,6 +192,21 @@ describe('status', () => {
       'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
     ]);
     assert.deepEqual(changed({}, ended, running), []);
+  });
+
+  test('addresses of one family, repeated: those of the node are compared first, those of the pod last', () => {
+    const ips = [{ ip: '1.2.3.4' }, { ip: '1.2.3.4' }];
+    const dump = (type: string) => `core.${type}{IP:"1.2.3.4"}`;
+    const all = (type: string) => `[]core.${type}{${dump(type)}, ${dump(type)}}`;
+    const why = 'may specify no more than one IP for each IP family';
+    assert.deepEqual(changed({}, {}, { podIPs: ips }), [
+      `status.podIPs: Invalid value: ${all('PodIP')}: ${why}`,
+      `status.podIPs[1]: Duplicate value: ${dump('PodIP')}`,
+    ]);
+    assert.deepEqual(changed({}, {}, { hostIP: '1.2.3.4', hostIPs: ips }), [
+      `status.hostIPs[1]: Duplicate value: ${dump('HostIP')}`,
+      `status.hostIPs: Invalid value: ${all('HostIP')}: ${why}`,
+    ]);
   });
 
   test('addresses of the node', () => {

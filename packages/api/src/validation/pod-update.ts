@@ -7,6 +7,7 @@ import { addMessages, type Errors, IMMUTABLE, requireText, validateIp } from './
 import { goLabels, goList, goNodeTerm, goNodeTerms } from './go-dump.ts';
 import { dns1123Subdomain, qualifiedName } from './names.ts';
 import { APP_ARMOR, MIRROR, validatePodAnnotations } from './pod-annotations.ts';
+import { validateTolerations } from './pod-scheduling.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -68,9 +69,9 @@ function tolerationsOnlyAdded(errors: Errors, now: PodSpec, old: PodSpec): void 
   const kept = (old.tolerations ?? []).every((t) =>
     (now.tolerations ?? []).some((n) => semanticEqual(withoutSeconds(n), withoutSeconds(t))),
   );
-  if (kept) return;
   const why = 'existing toleration can not be modified except its tolerationSeconds';
-  errors.push(forbidden('spec.tolerations', why));
+  if (!kept) errors.push(forbidden('spec.tolerations', why));
+  else validateTolerations(errors, 'spec.tolerations', now.tolerations);
 }
 
 function gatesOnlyRemoved(errors: Errors, now: PodSpec, old: PodSpec): void {
@@ -239,23 +240,38 @@ function staysEnded(
 
 const SYSTEM_CONDITIONS: ReadonlySet<string> = new Set(['PodScheduled', 'Ready', 'Initialized']);
 
-/** Addresses of a pod or its node: at most one of each family. */
-function validateAddresses(errors: Errors, path: string, ips: { ip: string }[] | undefined): void {
-  const list = ips ?? [];
+type Addresses = readonly { readonly ip: string }[];
+
+/** Addresses of a pod or its node: at most one of each family, each but once. */
+function validateAddresses(
+  errors: Errors,
+  path: string,
+  list: Addresses,
+  steps: readonly ((errors: Errors, path: string, list: Addresses) => void)[],
+): void {
   list.forEach(({ ip }, i) => {
     validateIp(errors, `${path}[${i}]`, ip);
   });
-  if (list.length < 2) return;
-  const type = path.endsWith('podIPs') ? 'core.PodIP' : 'core.HostIP';
+  if (list.length > 1) for (const step of steps) step(errors, path, list);
+}
+
+const addressType = (path: string): string =>
+  path.endsWith('podIPs') ? 'core.PodIP' : 'core.HostIP';
+
+const addressText = (type: string, { ip }: { ip: string }): string => `${type}{IP:${goQuote(ip)}}`;
+
+function oneOfEachFamily(errors: Errors, path: string, list: Addresses): void {
   const families = new Set(list.map(({ ip }) => (ip.includes(':') ? 6 : 4)));
-  if (families.size < 2 || list.length > 2) {
-    const why = 'may specify no more than one IP for each IP family';
-    const shown = new GoText(goList(type, list, ({ ip }) => `${type}{IP:${goQuote(ip)}}`));
-    errors.push(invalid(path, shown, why));
-  }
+  if (families.size === 2 && list.length === 2) return;
+  const type = addressType(path);
+  const shown = new GoText(goList(type, list, (one) => addressText(type, one)));
+  errors.push(invalid(path, shown, 'may specify no more than one IP for each IP family'));
+}
+
+function eachButOnce(errors: Errors, path: string, list: Addresses): void {
   list.forEach((entry, i) => {
     if (list.findIndex((e) => e.ip === entry.ip) === i) return;
-    errors.push(duplicate(`${path}[${i}]`, new GoText(`${type}{IP:${goQuote(entry.ip)}}`)));
+    errors.push(duplicate(`${path}[${i}]`, new GoText(addressText(addressType(path), entry))));
   });
 }
 
@@ -291,10 +307,10 @@ export function validatePodStatus(errors: Errors, pod: Pod, old: Pod): void {
         : { policy, restarts: kind === 'initContainer' ? (n) => sidecars.has(n) : undefined },
     );
   }
-  validateAddresses(errors, 'status.podIPs', now.podIPs);
+  validateAddresses(errors, 'status.podIPs', now.podIPs ?? [], [oneOfEachFamily, eachButOnce]);
   const [first] = now.hostIPs ?? [];
   if (first && first.ip !== now.hostIP) {
     errors.push(invalid('status.hostIPs[0].ip', first.ip, 'must be equal to `hostIP`'));
   }
-  validateAddresses(errors, 'status.hostIPs', now.hostIPs);
+  validateAddresses(errors, 'status.hostIPs', now.hostIPs ?? [], [eachButOnce, oneOfEachFamily]);
 }

@@ -16,7 +16,7 @@ describe('volumes that lack something', () => {
       [`${V}.hostPath.path: Invalid value: "/a/../b": must not contain '..'`],
     ],
     [{ gitRepo: { repository: '' } }, [`${V}.gitRepo.repository: Required value`]],
-    [{ gcePersistentDisk: { pdName: '' } }, [`${V}.gcePersistentDisk.pdName: Required value`]],
+    [{ gcePersistentDisk: { pdName: '' } }, [`${V}.persistentDisk.pdName: Required value`]],
     [
       { awsElasticBlockStore: { volumeID: '' } },
       [`${V}.awsElasticBlockStore.volumeID: Required value`],
@@ -166,4 +166,64 @@ test('the claim of an ephemeral volume needs a name that fits', () => {
   const ephemeral = { volumeClaimTemplate: { spec } };
   const name = 'v'.repeat(63);
   assert.deepEqual(podComplaints({ volumes: [{ name, ephemeral }] }), []);
+});
+
+describe('volumes among others', () => {
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1' } } };
+  const ephemeral = { volumeClaimTemplate: { spec } };
+
+  test('every kind of source is one', () => {
+    assert.deepEqual(complaints({ quobyte: { registry: 'h:1', volume: 'v' } }), []);
+    assert.deepEqual(complaints({ flocker: { datasetName: 'd' } }), []);
+  });
+
+  test('a source too many, under the names the stock server gives them', () => {
+    const two = { emptyDir: {}, gcePersistentDisk: { pdName: '' }, downwardAPI: {}, cephfs: {} };
+    const why = 'Forbidden: may not specify more than 1 volume type';
+    assert.deepEqual(complaints(two), [
+      `${V}.gcePersistentDisk: ${why}`,
+      `${V}.cephFS: ${why}`,
+      `${V}.downwarAPI: ${why}`,
+    ]);
+  });
+
+  test('a claim that is only made for another volume', () => {
+    const volumes = [
+      { name: 'a', persistentVolumeClaim: { claimName: 'x-b' } },
+      { name: 'b', ephemeral },
+    ];
+    assert.deepEqual(podComplaints({ volumes }), [
+      `${V}.persistentVolumeClaim.claimName: Invalid value: "x-b": must not reference a PVC that gets created for an ephemeral volume`,
+    ]);
+  });
+
+  test('what a claim template must not say, in the order of the fields', () => {
+    const metadata = { uid: 'u', namespace: 'n', name: 'm', labels: { a: 'b' } };
+    const at = `${V}.ephemeral.volumeClaimTemplate.metadata`;
+    assert.deepEqual(complaints({ ephemeral: { volumeClaimTemplate: { metadata, spec } } }), [
+      `${at}.name: Forbidden: cannot be set`,
+      `${at}.namespace: Forbidden: cannot be set`,
+      `${at}.uID: Forbidden: cannot be set`,
+    ]);
+  });
+
+  test('an iSCSI portal too long for the initiator', () => {
+    const iscsi = {
+      ...{ targetPortal: 'p'.repeat(63), iqn: 'iqn.2024-01.example.com:a' },
+      initiatorName: 'iqn.2024-01.example.com:b',
+    };
+    assert.deepEqual(complaints({ iscsi }), [
+      `${V}.name: Invalid value: "v": Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.`,
+    ]);
+  });
+});
+
+test('what ephemeral containers must not have', () => {
+  const given = { restartPolicy: 'Always', lifecycle: {}, resources: {} };
+  const found = podComplaints({ ephemeralContainers: [{ name: 'e', image: 'i', ...given }] });
+  const why = 'Forbidden: cannot be set for an Ephemeral Container';
+  assert.deepEqual(found.slice(0, -1), [
+    `spec.ephemeralContainers[0].restartPolicy: ${why}`,
+    `spec.ephemeralContainers[0].lifecycle: ${why}`,
+  ]);
 });

@@ -12,7 +12,13 @@ import { addMessages, type Errors, requireText, UniqueNames } from './common.ts'
 import { dns1123Label, dns1123Subdomain } from './names.ts';
 import { validateFieldRef, validateResourceFieldRef } from './pod-env.ts';
 import { validateClaimTemplate } from './storage-claims.ts';
-import { noBacksteps, SHARED_SOURCES, validateInlineCsi } from './volume-sources.ts';
+import {
+  ISCSI_TARGET_TEXT,
+  MAX_ISCSI_TARGET,
+  noBacksteps,
+  SHARED_SOURCES,
+  validateInlineCsi,
+} from './volume-sources.ts';
 
 const MODE_TEXT = 'must be a number between 0 and 0777 (octal), both inclusive';
 
@@ -164,6 +170,13 @@ function shared(kind: keyof Volume): [keyof Volume, Check] {
   ];
 }
 
+/** Names in paths that differ from the field's: of what is wrong inside a source, and of a source too many. */
+const CHECKED_AS: Readonly<Record<string, string>> = { gcePersistentDisk: 'persistentDisk' };
+const COUNTED_AS: Readonly<Record<string, string>> = {
+  cephfs: 'cephFS',
+  downwardAPI: 'downwarAPI',
+};
+
 const checkEphemeral: Check = (errors, path, v) => {
   const template = v.ephemeral?.volumeClaimTemplate;
   const at = `${path}.volumeClaimTemplate`;
@@ -204,6 +217,7 @@ const CHECKS: readonly [keyof Volume, Check][] = [
   shared('nfs'),
   shared('iscsi'),
   shared('glusterfs'),
+  shared('flocker'),
   [
     'persistentVolumeClaim',
     (e, p, v) => void requireText(e, `${p}.claimName`, v.persistentVolumeClaim?.claimName),
@@ -211,7 +225,7 @@ const CHECKS: readonly [keyof Volume, Check][] = [
   shared('rbd'),
   shared('cinder'),
   shared('cephfs'),
-  shared('flocker'),
+  shared('quobyte'),
   [
     'downwardAPI',
     (errors, path, v) => {
@@ -243,29 +257,46 @@ const CHECKS: readonly [keyof Volume, Check][] = [
 ];
 
 /** A claim made for a pod's volume is named after both. */
+const claimName = (meta: ObjectMeta, v: Volume): string => `${meta.name}-${v.name}`;
+
 function validateClaimName(
   errors: Errors,
   path: string,
   v: Volume,
   meta: ObjectMeta | undefined,
 ): void {
-  if (!v.ephemeral || !meta?.name || meta.generateName) return;
-  const claim = `${meta.name}-${v.name}`;
+  if (!meta?.name || !v.name) return;
+  const claim = claimName(meta, v);
   for (const message of dns1123Subdomain(claim)) {
     errors.push(invalid(path, v.name, `PVC name "${claim}": ${message}`));
   }
 }
 
-function validateSource(errors: Errors, path: string, v: Volume): void {
+/** What the initiator of an iSCSI volume is told on the node has no room for more. */
+function validateTargetLength(errors: Errors, path: string, v: Volume): void {
+  if (v.iscsi?.initiatorName === undefined) return;
+  if (`${v.name}:${v.iscsi.targetPortal}`.length <= MAX_ISCSI_TARGET) return;
+  errors.push(invalid(path, v.name, ISCSI_TARGET_TEXT));
+}
+
+function validateSource(
+  errors: Errors,
+  path: string,
+  v: Volume,
+  meta: ObjectMeta | undefined,
+): void {
   let found = 0;
   for (const [kind, check] of CHECKS) {
     if (v[kind] === undefined) continue;
     found += 1;
     if (found > 1) {
-      errors.push(forbidden(`${path}.${kind}`, 'may not specify more than 1 volume type'));
+      const at = `${path}.${COUNTED_AS[kind] ?? kind}`;
+      errors.push(forbidden(at, 'may not specify more than 1 volume type'));
     } else {
-      check(errors, `${path}.${kind}`, v);
+      check(errors, `${path}.${CHECKED_AS[kind] ?? kind}`, v);
+      if (kind === 'ephemeral') validateClaimName(errors, `${path}.name`, v, meta);
     }
+    if (kind === 'iscsi') validateTargetLength(errors, `${path}.name`, v);
   }
   if (found === 0) errors.push(required(path, 'must specify a volume type'));
 }
@@ -279,19 +310,26 @@ export function validateVolumes(
 ): Map<string, Volume> {
   const out = new Map<string, Volume>();
   const names = new UniqueNames();
+  // Claims that will be made together with the pod.
+  const made = new Set(
+    (volumes ?? []).flatMap((v) => (v.ephemeral && meta?.name ? [claimName(meta, v)] : [])),
+  );
   (volumes ?? []).forEach((v, i) => {
     const at = `${path}[${i}]`;
     const own: Errors = [];
-    validateSource(own, at, v);
+    validateSource(own, at, v, meta);
     if (!v.name) own.push(required(`${at}.name`));
     else addMessages(own, `${at}.name`, v.name, dns1123Label(v.name));
     if (v.name && names.has(v.name)) own.push(duplicate(`${at}.name`, v.name));
-    validateClaimName(own, `${at}.name`, v, meta);
     if (own.length === 0) {
       names.add(own, at, v.name);
       out.set(v.name, v);
     }
     errors.push(...own);
+    const claim = v.persistentVolumeClaim?.claimName;
+    if (claim === undefined || !made.has(claim)) return;
+    const why = 'must not reference a PVC that gets created for an ephemeral volume';
+    errors.push(invalid(`${at}.persistentVolumeClaim.claimName`, claim, why));
   });
   return out;
 }

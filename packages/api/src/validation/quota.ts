@@ -41,7 +41,11 @@ const LIMIT_ORDER: readonly [
   ['default', 'max', ['default', 'max', 'default', 'max']],
 ];
 
+/** Defaults of pods are refused as a whole: their amounts are not looked at. */
+const LIMIT_DEFAULTS: ReadonlySet<string> = new Set(['default', 'defaultRequest']);
+
 function amountOf(item: LimitRangeItem, field: keyof LimitRangeItem, name: string) {
+  if (item.type === 'Pod' && LIMIT_DEFAULTS.has(field)) return undefined;
   const list = item[field];
   return typeof list === 'object' ? list[name] : undefined;
 }

@@ -32,6 +32,22 @@ describe('services that do not fit together', () => {
       ],
     ],
     [
+      { type: 'Nope', externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Near' },
+      [
+        'spec.type: Unsupported value: "Nope": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
+        'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
+        'spec.internalTrafficPolicy: Unsupported value: "Near": supported values: "Cluster", "Local"',
+      ],
+    ],
+    [
+      { ipFamilies: ['IPv5', 'IPv5'] },
+      [
+        'spec.ipFamilies[0]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"',
+        'spec.ipFamilies[1]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"',
+        'spec.ipFamilies[1]: Duplicate value: "IPv5"',
+      ],
+    ],
+    [
       { clusterIP: '10.96.0.1', ipFamilies: ['IPv4', 'IPv4'], loadBalancerClass: 'a' },
       [
         'spec.ipFamilies[1]: Duplicate value: "IPv4"',

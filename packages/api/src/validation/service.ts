@@ -124,7 +124,8 @@ function validateClusterIps(errors: Errors, spec: ServiceSpec): void {
   families.forEach((family, i) => {
     if (family !== 'IPv4' && family !== 'IPv6') {
       errors.push(notSupported(`spec.ipFamilies[${i}]`, family, ['IPv4', 'IPv6']));
-    } else if (families.indexOf(family) !== i) {
+    }
+    if (families.indexOf(family) !== i) {
       errors.push(duplicate(`spec.ipFamilies[${i}]`, family));
     }
   });
@@ -243,7 +244,7 @@ function validateTraffic(errors: Errors, spec: ServiceSpec): void {
     errors.push(invalid(HEALTH_PORT, port, why));
   }
   const inside = spec.internalTrafficPolicy;
-  if (inside === undefined && spec.type !== 'ExternalName') {
+  if (inside === undefined && (exposed || spec.type === 'ClusterIP')) {
     errors.push(required('spec.internalTrafficPolicy'));
   }
   if (inside !== undefined && inside !== 'Cluster' && inside !== 'Local') {
@@ -329,7 +330,7 @@ export function validateService(errors: Errors, service: Service): void {
   validatePortPairs(errors, spec);
   validateRanges(errors, service);
   validateLoadBalancer(errors, spec);
-  if (TYPES.includes(spec.type ?? '')) validateTraffic(errors, spec);
+  validateTraffic(errors, spec);
   const distribution = spec.trafficDistribution;
   if (distribution !== undefined && distribution !== 'PreferClose') {
     errors.push(notSupported('spec.trafficDistribution', distribution, ['PreferClose']));

@@ -284,7 +284,14 @@ export function validateClaim(errors: Errors, claim: PersistentVolumeClaim): voi
   validateClaimSpec(errors, 'spec', claim.spec ?? {});
 }
 
-const TEMPLATE_METADATA: ReadonlySet<string> = new Set(['annotations', 'labels']);
+/** What the metadata of a template must not have, in the order it is looked for. */
+const NOT_IN_TEMPLATES = [
+  ...['name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation'],
+  ...['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'],
+  ...['ownerReferences', 'finalizers', 'managedFields'],
+] as const;
+/** Names in paths that differ from the field's. */
+const SHOWN_AS: Readonly<Record<string, string>> = { uid: 'uID' };
 
 /** A claim that is made together with the pod that uses it. */
 export function validateClaimTemplate(
@@ -295,9 +302,9 @@ export function validateClaimTemplate(
   const meta = template.metadata ?? {};
   validateAnnotations(errors, `${path}.metadata.annotations`, meta.annotations);
   validateLabels(errors, `${path}.metadata.labels`, meta.labels);
-  for (const [field, value] of Object.entries(meta)) {
-    if (TEMPLATE_METADATA.has(field) || value === undefined || value === null) continue;
-    errors.push(forbidden(`${path}.metadata.${field}`, 'cannot be set'));
+  for (const field of NOT_IN_TEMPLATES) {
+    if (!meta[field]) continue;
+    errors.push(forbidden(`${path}.metadata.${SHOWN_AS[field] ?? field}`, 'cannot be set'));
   }
   validateClaimSpec(errors, `${path}.spec`, template.spec ?? {});
 }

@@ -94,21 +94,21 @@ function iscsiName(errors: Errors, path: string, name: string, unknown: string):
   else if (!form.test(name)) errors.push(invalid(path, name, 'must be valid format'));
 }
 
-const MAX_ISCSI_TARGET = 64;
+export const MAX_ISCSI_TARGET = 64;
+export const ISCSI_TARGET_TEXT =
+  'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
 
 const iscsi: Check<ISCSIPersistentVolumeSource> = (errors, path, source, { persistent, name }) => {
   requireText(errors, `${path}.targetPortal`, source.targetPortal);
   const initiator = source.initiatorName;
   const target = `${name ?? ''}:${source.targetPortal}`;
   if (persistent && initiator !== undefined && target.length > MAX_ISCSI_TARGET) {
-    const why =
-      'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
-    errors.push(invalid(`${path}.targetportal`, source.targetPortal, why));
+    errors.push(invalid(`${path}.targetportal`, source.targetPortal, ISCSI_TARGET_TEXT));
   }
+  const unknown = persistent
+    ? 'must be valid format'
+    : 'must be valid format starting with iqn, eui, or naa';
   if (requireText(errors, `${path}.iqn`, source.iqn)) {
-    const unknown = persistent
-      ? 'must be valid format'
-      : 'must be valid format starting with iqn, eui, or naa';
     iscsiName(errors, `${path}.iqn`, source.iqn, unknown);
   }
   byteRange(errors, `${path}.lun`, source.lun, 0);
@@ -119,7 +119,6 @@ const iscsi: Check<ISCSIPersistentVolumeSource> = (errors, path, source, { persi
     requireText(errors, `${path}.secretRef.name`, source.secretRef.name);
   }
   if (initiator === undefined) return;
-  const unknown = 'must be valid format starting with iqn, eui, or naa';
   iscsiName(errors, `${path}.initiatorname`, initiator, unknown);
 };
 

@@ -130,8 +130,12 @@ export function notOverHundred(errors: Errors, path: string, value: IntOrString 
   }
 }
 
+/** What is neither a number nor a percentage counts as none. */
 function isZero(value: IntOrString | undefined): boolean {
-  return value === undefined || value === 0 || percentOf(value) === 0;
+  if (typeof value === 'number') return value === 0;
+  const percent = percentOf(value);
+  if (percent !== undefined) return percent === 0;
+  return !/^[+-]?0*[1-9]\d*$/.test(value ?? '');
 }
 
 function validateStrategy(errors: Errors, spec: DeploymentSpec): void {

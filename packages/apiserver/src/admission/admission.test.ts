@@ -356,7 +356,21 @@ describe('RuntimeClass', () => {
     assert.deepEqual(one.spec.tolerations, [{ key: 'vm' }]);
   });
 
+  it('keeps the wider one of two tolerations', async () => {
+    const narrow = { key: 'vm', operator: 'Equal', value: '' };
+    const wide = { key: 'x', operator: 'Exists', effect: 'NoExecute' };
+    const tolerations = [{ ...wide, tolerationSeconds: 5 }, narrow, wide];
+    const one = pod({ runtimeClassName: 'vm', tolerations });
+    await create(runtimeClass(store), one);
+    assert.deepEqual(one.spec.tolerations, [wide, { key: 'vm' }]);
+  });
+
+  it('leaves an overhead of its own to those who look at the whole pod first', async () => {
+    await runtimeClass(store).admit?.(admission('CREATE', pod({ overhead: { cpu: '1' } })));
+  });
+
   const refusals: [Partial<PodSpec>, string][] = [
+    [{ runtimeClassName: '' }, 'pod rejected: RuntimeClass "" not found'],
     [
       { overhead: { cpu: '1' } },
       'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
@@ -368,7 +382,7 @@ describe('RuntimeClass', () => {
     ],
     [
       { runtimeClassName: 'vm', nodeSelector: { vm: 'no' } },
-      'conflict: RuntimeClass scheduling.nodeSelector[vm] = yes; pod.spec.nodeSelector[vm] = no',
+      'conflict: runtimeClass.scheduling.nodeSelector[vm] = yes; pod.spec.nodeSelector[vm] = no',
     ],
   ];
   for (const [spec, why] of refusals) {
