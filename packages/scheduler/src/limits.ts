@@ -28,3 +28,8 @@ export const MIN_PREEMPTION_NODES = 100;
 export const MIN_PREEMPTION_PERCENT = 10;
 /** The same for pods whose filters look at the whole cluster: each try of theirs costs much more. */
 export const PREEMPTION_NODES_WIDE = 10;
+/** How long an extender may take where its configuration says nothing, and how much it may answer, in bytes. */
+export const EXTENDER_TIMEOUT_MS = 5_000;
+export const MAX_EXTENDER_ANSWER_BYTES = 128 * 1024 * 1024;
+/** The highest score of an extender. */
+export const MAX_EXTENDER_SCORE = 10;

@@ -1,17 +1,47 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ApiClient, ClientFigures, EventRecorder, LeaderElector } from '@kubets/client';
-import { flag, loadTls, runMain } from '@kubets/platform';
+import {
+  ConfigError,
+  errorMessage,
+  flag,
+  loadTls,
+  type ProcessContext,
+  runMain,
+} from '@kubets/platform';
 import {
   isConfiguration,
   readConfiguration,
   type SchedulerConfiguration,
 } from './config/configuration.ts';
+import type { ExtenderConfig } from './config/extenders.ts';
+import { Connection } from './extenders/connection.ts';
+import { Extender } from './extenders/extender.ts';
+import { Extenders } from './extenders/extenders.ts';
 import { Scheduler } from './host/scheduler.ts';
 import { instrument, stateOf } from './runtime/instrument.ts';
 
 /** What a file of the stock scheduler's kind said. */
 const said: { configuration?: SchedulerConfiguration } = {};
+
+/** Connects to extenders. @throws ConfigError when a file of certificates cannot be read */
+function extendersFor(configs: readonly ExtenderConfig[], ctx: ProcessContext): Extenders {
+  const { clock, log } = ctx;
+  const readFile = (path: string): string => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new ConfigError(`extenders: ${errorMessage(error)}`);
+    }
+  };
+  const connected = configs.map((config) => {
+    const connection = new Connection(config, { clock, readFile });
+    ctx.onShutdown('extender', () => connection.close());
+    return new Extender(config, connection);
+  });
+  return new Extenders(connected, log);
+}
 
 await runMain({
   name: 'scheduler',
@@ -67,9 +97,10 @@ await runMain({
       ctx.onShutdown('events', () => events.flush());
       return events;
     };
-    const { profiles, backoff, volumeWaitMs } = said.configuration ?? {};
+    const { profiles, extenders = [], backoff, volumeWaitMs } = said.configuration ?? {};
     const scheduler: Scheduler = new Scheduler({
       ...(profiles && { profiles }),
+      ...(extenders.length > 0 && { extenders: extendersFor(extenders, ctx) }),
       ...(backoff && { backoff }),
       ...(volumeWaitMs !== undefined && { volumeWaitMs }),
       api,

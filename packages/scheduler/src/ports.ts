@@ -12,6 +12,9 @@ export interface Rejection {
   readonly unresolvable: boolean;
 }
 
+/** The name extenders have among the plugins: whatever happens may change their minds. */
+export const EXTENDERS = 'Extenders';
+
 /** A filter made ready for one pod. */
 export interface PreparedFilter {
   readonly plugin: string;

@@ -138,7 +138,6 @@ describe('a configuration with a fault is refused', () => {
   const cases: readonly [string, object, RegExp][] = [
     ['another version', { apiVersion: 'kubescheduler.config.k8s.io/v2' }, /^apiVersion: /],
     ['another kind', { kind: 'Pod' }, /^kind: /],
-    ['extenders', { extenders: [{}] }, /^extenders: not supported/],
     ['a share above all', { percentageOfNodesToScore: 101 }, /^percentageOfNodesToScore: /],
     [
       'a backoff that falls',

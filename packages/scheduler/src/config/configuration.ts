@@ -5,6 +5,7 @@
 import { ConfigError } from '@kubets/platform';
 import { POD_BACKOFF_MS } from '../limits.ts';
 import { argsOf } from './args.ts';
+import { type ExtenderConfig, extendersOf, leaveToExtenders } from './extenders.ts';
 import { INDISPENSABLE, PLUGINS, POINT_NAMES } from './plugins.ts';
 import { DEFAULT_ARGS, DEFAULT_PROFILE, type Profile, weightOf } from './profile.ts';
 import { Reader } from './reader.ts';
@@ -15,6 +16,7 @@ const KIND = 'KubeSchedulerConfiguration';
 /** What a file says. */
 export interface SchedulerConfiguration {
   readonly profiles: readonly Profile[];
+  readonly extenders: readonly ExtenderConfig[];
   readonly backoff: { readonly initial: number; readonly max: number };
   readonly volumeWaitMs: number | undefined;
   /** Values for flags of the process, by their names. */
@@ -35,19 +37,19 @@ export function readConfiguration(content: object): SchedulerConfiguration {
     throw new ConfigError(`apiVersion: "${version}" is not ${GROUP}/v1`);
   }
   if (root.text('kind') !== KIND) throw new ConfigError(`kind: expected ${KIND}`);
-  if (root.list('extenders').length > 0) {
-    throw new ConfigError('extenders: not supported by this scheduler');
-  }
+  const extenders = extendersOf(root);
   const percentage = root.integer('percentageOfNodesToScore', { min: 0, max: 100 });
   const profiles = root.list('profiles').map((one) => profileOf(one, percentage ?? 0));
   const names = profiles.map(({ profile }) => profile.name);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw new ConfigError(`profiles: "${twice}" is there twice`);
   const [first] = profiles;
+  const all = first
+    ? profiles.map(({ profile }) => profile)
+    : [{ ...DEFAULT_PROFILE, percentageOfNodes: percentage ?? 0 }];
   return {
-    profiles: first
-      ? profiles.map(({ profile }) => profile)
-      : [{ ...DEFAULT_PROFILE, percentageOfNodes: percentage ?? 0 }],
+    profiles: all.map((profile) => leaveToExtenders(profile, extenders)),
+    extenders,
     backoff: backoffOf(root),
     volumeWaitMs: first?.volumeWaitMs,
     flags: flagsOf(root),

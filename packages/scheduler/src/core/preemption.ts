@@ -161,8 +161,29 @@ function candidatesWanted({ pod, state, effort }: PreemptionOptions): number {
   return Math.max(atLeast, Math.floor((state.nodeCount * percent) / 100));
 }
 
+/** Nodes that could be emptied, and what is said when there are none. */
+export interface Candidates {
+  readonly candidates: readonly Candidate[];
+  readonly message: () => string;
+}
+
 /** Looks for the node where making room for the pod hurts least. The state is as before afterwards. */
 export function findPreemption(options: PreemptionOptions): PreemptionResult {
+  const { candidates, message } = findCandidates(options);
+  const candidate = leastHurtful(candidates);
+  if (candidate !== undefined) return { outcome: 'found', candidate };
+  return { outcome: 'none', message: message() };
+}
+
+/** The first of those that hurt least. */
+export function leastHurtful(candidates: readonly Candidate[]): Candidate | undefined {
+  const [first, ...more] = candidates;
+  if (first === undefined) return undefined;
+  return more.reduce((best, one) => (lessHurtful(one, best) ? one : best), first);
+}
+
+/** Looks for nodes where room could be made for the pod. The state is as before afterwards. */
+export function findCandidates(options: PreemptionOptions): Candidates {
   const { diagnosis, random, core, pod } = options;
   // Made ready while every pod is where it is: what then finds nothing to forbid finds nothing with fewer of them.
   const asker = core.asker(pod);
@@ -171,10 +192,10 @@ export function findPreemption(options: PreemptionOptions): PreemptionResult {
   const refusals: (readonly string[])[] = [];
   const wanted = candidatesWanted(options);
   const start = slots.length > 0 ? random.int(slots.length) : 0;
-  let best: Candidate | undefined;
-  let found = 0;
+  const candidates: Candidate[] = [];
+  let isClean = false;
   // As long as every one of them would break a budget, more are looked for.
-  const isEnough = (): boolean => found >= wanted && best?.violations === 0;
+  const isEnough = (): boolean => candidates.length >= wanted && isClean;
   for (let step = 0; step < slots.length && !isEnough(); step += 1) {
     const slot = slots[(start + step) % slots.length] ?? 0;
     const result = victimsOn(slot, options, asker);
@@ -182,15 +203,14 @@ export function findPreemption(options: PreemptionOptions): PreemptionResult {
       refusals.push(result);
       continue;
     }
-    found += 1;
-    if (best === undefined || lessHurtful(result, best)) best = result;
+    candidates.push(result);
+    isClean ||= result.violations === 0;
   }
-  if (best !== undefined) return { outcome: 'found', candidate: best };
   const { nodeCount } = diagnosis;
   const rejection = { plugin: '', reasons: [NOT_HELPFUL], unresolvable: true };
   const hopeless = nodeCount - slots.length;
   const others = hopeless === 0 ? undefined : { count: hopeless, rejection };
-  return { outcome: 'none', message: nodesMessage(nodeCount, refusals.flat(), others) };
+  return { candidates, message: () => nodesMessage(nodeCount, refusals.flat(), others) };
 }
 
 /**

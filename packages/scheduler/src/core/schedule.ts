@@ -1,7 +1,14 @@
 /** One decision: which node a pod goes to. Pure: the same state and random sequence give the same answer. */
 import type { Random } from '@kubets/platform';
 import { MIN_FEASIBLE_NODES, MIN_FEASIBLE_PERCENT } from '../limits.ts';
-import type { Decision, FilterPlugin, PreparedFilter, Rejection, ScorePlugin } from '../ports.ts';
+import type {
+  Decision,
+  Diagnosis,
+  FilterPlugin,
+  PreparedFilter,
+  Rejection,
+  ScorePlugin,
+} from '../ports.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Nominations } from './nominations.ts';
 import type { PodInfo } from './pod-info.ts';
@@ -43,7 +50,21 @@ interface Search {
   readonly feasible: number[];
   readonly rejections: Map<number, Rejection>;
   readonly evaluated: number;
+  /** The nodes there are to be looked at. */
+  readonly known: number;
 }
+
+/** Nodes that would do, before one of them is chosen. */
+export interface Feasible {
+  readonly outcome: 'feasible';
+  readonly slots: readonly number[];
+  readonly rejections: ReadonlyMap<number, Rejection>;
+  readonly nodeCount: number;
+  readonly others: Diagnosis['others'];
+  readonly evaluated: number;
+}
+
+type Refused = Extract<Decision, { outcome: 'unschedulable' }>;
 
 function firstNo(filters: readonly PreparedFilter[], slot: number): Rejection | undefined {
   for (const filter of filters) {
@@ -93,6 +114,16 @@ export class SchedulerCore {
 
   /** Does not change the state: the caller places the pod. */
   decide(pod: PodInfo): Decision {
+    const nominated = this.nominatedNode(pod);
+    if (nominated !== undefined) return { outcome: 'placed', node: nominated, evaluated: 1 };
+    const found = this.find(pod);
+    if (found.outcome === 'unschedulable') return found;
+    const { slots, evaluated } = found;
+    return { outcome: 'placed', node: this.choose(pod, slots), evaluated };
+  }
+
+  /** The nodes the plugins let the pod run on, as many as are wanted. */
+  find(pod: PodInfo): Feasible | Refused {
     const nodeCount = this.#state.nodeCount;
     const general = this.#generalReason(pod);
     if (general !== undefined) {
@@ -100,22 +131,28 @@ export class SchedulerCore {
       const diagnosis = { nodeCount, rejections: new Map(), plugins, general: general.text };
       return { outcome: 'unschedulable', diagnosis };
     }
-    const nominated = this.#nominatedNode(pod);
-    if (nominated !== undefined) return { outcome: 'placed', node: nominated, evaluated: 1 };
     const named = this.#names.has(NODE_AFFINITY) ? pod.namedNodes : undefined;
-    const { feasible, rejections, evaluated } = this.#search(pod, named);
-    const [only] = feasible;
-    if (only === undefined) {
-      const plugins = new Set<string>();
-      for (const { plugin } of rejections.values()) plugins.add(plugin);
-      const diagnosis = { nodeCount, rejections, plugins };
-      if (named === undefined) return { outcome: 'unschedulable', diagnosis };
-      plugins.add(NODE_AFFINITY);
-      const others = { count: nodeCount - rejections.size, rejection: NOT_NAMED };
-      return { outcome: 'unschedulable', diagnosis: { ...diagnosis, others } };
+    const { feasible: slots, rejections, evaluated, known } = this.#search(pod, named);
+    const others = named && { count: nodeCount - known, rejection: NOT_NAMED };
+    if (slots.length > 0) {
+      return { outcome: 'feasible', slots, rejections, nodeCount, others, evaluated };
     }
-    const best = feasible.length === 1 ? only : this.#best(pod, feasible);
-    return { outcome: 'placed', node: this.#state.table.entry(best).name, evaluated };
+    const plugins = new Set<string>();
+    for (const { plugin } of rejections.values()) plugins.add(plugin);
+    const diagnosis = { nodeCount, rejections, plugins };
+    if (others === undefined) return { outcome: 'unschedulable', diagnosis };
+    plugins.add(NODE_AFFINITY);
+    return { outcome: 'unschedulable', diagnosis: { ...diagnosis, others } };
+  }
+
+  /**
+   * The best of nodes that would do.
+   * @param slots at least one
+   * @param extra what others add to the score of each
+   */
+  choose(pod: PodInfo, slots: readonly number[], extra?: readonly number[]): string {
+    const best = slots.length === 1 ? (slots[0] ?? 0) : this.#best(pod, slots, extra);
+    return this.#state.table.entry(best).name;
   }
 
   /** Reasons that hold whatever the nodes are. */
@@ -155,10 +192,10 @@ export class SchedulerCore {
   }
 
   /** The node that others were told to leave for this pod, once it is free. */
-  #nominatedNode(pod: PodInfo): string | undefined {
+  nominatedNode(pod: PodInfo): string | undefined {
     const node = this.#nominations.nodeOf(pod.uid);
     const entry = node === undefined ? undefined : this.#state.table.byName(node);
-    if (entry?.node === undefined) return undefined;
+    if (entry?.node === undefined || this.#generalReason(pod) !== undefined) return undefined;
     return this.rejection(pod, entry.slot) === undefined ? node : undefined;
   }
 
@@ -197,7 +234,7 @@ export class SchedulerCore {
     }
     if (named === undefined && order.length > 0)
       this.#start = (this.#start + evaluated) % order.length;
-    return { feasible, rejections, evaluated };
+    return { feasible, rejections, evaluated, known: order.length };
   }
 
   #slotsOf(names: ReadonlySet<string>): number[] {
@@ -207,8 +244,9 @@ export class SchedulerCore {
     });
   }
 
-  #best(pod: PodInfo, feasible: readonly number[]): number {
+  #best(pod: PodInfo, feasible: readonly number[], extra: readonly number[] = []): number {
     const totals = new Float64Array(feasible.length);
+    totals.set(extra);
     const scores = new Float64Array(feasible.length);
     for (const plugin of this.#scores) {
       if (!plugin.score(pod, this.#state, feasible, scores)) continue;

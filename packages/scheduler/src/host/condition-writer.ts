@@ -21,6 +21,7 @@ interface Wanted {
   readonly message: string | undefined;
   /** The node that is being emptied for the pod; '' for none. */
   readonly nominatedNode: string;
+  readonly reason: 'Unschedulable' | 'SchedulerError';
 }
 
 /** Says in a pod's status why it has no node. Of several messages only the newest is written. */
@@ -38,14 +39,20 @@ export class ConditionWriter {
   unschedulable(info: PodInfo, message: string, nominatedNode = ''): void {
     const known = conditionOf(info.pod);
     const nominated = info.pod.status?.nominatedNodeName ?? '';
-    const same = known?.status === 'False' && known.message === message;
+    const same =
+      known?.status === 'False' && known.message === message && known.reason === 'Unschedulable';
     if (same && nominated === nominatedNode) return;
-    this.#want({ info, message, nominatedNode });
+    this.#want({ info, message, nominatedNode, reason: 'Unschedulable' });
+  }
+
+  /** The try itself went wrong. */
+  failed(info: PodInfo, message: string, nominatedNode = ''): void {
+    this.#want({ info, message, nominatedNode, reason: 'SchedulerError' });
   }
 
   /** Somebody more important took the node. */
   clearNomination(info: PodInfo): void {
-    this.#want({ info, message: undefined, nominatedNode: '' });
+    this.#want({ info, message: undefined, nominatedNode: '', reason: 'Unschedulable' });
   }
 
   #want(wanted: Wanted): void {
@@ -60,11 +67,13 @@ export class ConditionWriter {
   async #write(key: string): Promise<void> {
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) return;
-    const { info, message, nominatedNode } = wanted;
+    const { info, message, nominatedNode, reason } = wanted;
     const { pods } = this.#options;
     const status = {
       nominatedNodeName: nominatedNode === '' ? null : nominatedNode,
-      ...(message === undefined ? {} : { conditions: [this.#condition(info.pod, message)] }),
+      ...(message === undefined
+        ? {}
+        : { conditions: [this.#condition(info.pod, message, reason)] }),
     };
     // The uid guards against a successor of the same name.
     const body = { metadata: { uid: info.uid }, status };
@@ -76,13 +85,13 @@ export class ConditionWriter {
     if (this.#wanted.get(key) === wanted) this.#wanted.delete(key);
   }
 
-  #condition(pod: Pod, message: string): PodCondition {
+  #condition(pod: Pod, message: string, reason: Wanted['reason']): PodCondition {
     const known = conditionOf(pod);
     const since = known?.status === 'False' ? known.lastTransitionTime : undefined;
     return {
       type: TYPE,
       status: 'False',
-      reason: 'Unschedulable',
+      reason,
       message,
       lastTransitionTime: since ?? timeText(this.#options.clock.now()),
     };

@@ -1,10 +1,18 @@
 import { isNotFound, labelSelectorOf, type Pod, type PodDisruptionBudget } from '@kubets/api';
 import type { ResourceApi } from '@kubets/client';
-import type { Clock, Logger, Random } from '@kubets/platform';
+import { type Clock, errorMessage, type Logger, type Random } from '@kubets/platform';
 import type { ClusterState } from '../core/cluster-state.ts';
 import type { Nominations } from '../core/nominations.ts';
 import type { PodInfo } from '../core/pod-info.ts';
-import { type Budget, type Candidate, findPreemption, notEligible } from '../core/preemption.ts';
+import {
+  type Budget,
+  type Candidate,
+  type Candidates,
+  findCandidates,
+  leastHurtful,
+  notEligible,
+} from '../core/preemption.ts';
+import type { Extenders } from '../extenders/extenders.ts';
 import type { Diagnosis } from '../ports.ts';
 import type { ConditionWriter } from './condition-writer.ts';
 import type { Profiles } from './profiles.ts';
@@ -31,6 +39,9 @@ export interface PreemptorOptions {
   readonly figures?: PreemptionFigures;
 }
 
+/** Where extenders left none of the nodes that could be emptied. */
+const NO_CANDIDATE = 'no candidate node for preemption';
+
 const timeText = (epochMs: number): string =>
   new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
 
@@ -53,6 +64,27 @@ export class Preemptor {
 
   /** @returns what to add to the message about the pod; '' when room is being made */
   tryFor(pod: PodInfo, diagnosis: Diagnosis): string {
+    const found = this.#lookFor(pod, diagnosis);
+    return typeof found === 'string' ? found : this.#settle(pod, found.candidates, found.message);
+  }
+
+  /** The same, where extenders have a say in who goes. */
+  async tryExtended(pod: PodInfo, diagnosis: Diagnosis, extenders: Extenders): Promise<string> {
+    const found = this.#lookFor(pod, diagnosis);
+    if (typeof found === 'string') return found;
+    const { candidates, message } = found;
+    if (candidates.length === 0) return this.#settle(pod, candidates, message);
+    const podOn = (node: string, uid: string): PodInfo | undefined =>
+      this.#options.state.table.byName(node)?.pods.get(uid);
+    try {
+      const left = await extenders.preempt(pod, candidates, podOn);
+      return this.#settle(pod, left, () => NO_CANDIDATE);
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
+  #lookFor(pod: PodInfo, diagnosis: Diagnosis): Candidates | string {
     const { state, profiles, nominations, random, budgets } = this.#options;
     const { core, profile } = profiles.of(pod);
     if (!profile.preempts) return '';
@@ -65,16 +97,21 @@ export class Preemptor {
     const effort = profile.args.preemption;
     const { clock, figures } = this.#options;
     const startMs = clock.monotonicMs();
-    const result = findPreemption({
+    const found = findCandidates({
       ...{ pod, diagnosis, state, core, budgets: all, random, effort },
     });
     const tookMs = clock.monotonicMs() - startMs;
-    figures?.triedToMakeRoom(profile.name, tookMs, result.outcome !== 'none');
-    if (result.outcome === 'none') {
-      nominations.delete(pod.uid);
-      return result.message;
+    figures?.triedToMakeRoom(profile.name, tookMs, found.candidates.length > 0);
+    return found;
+  }
+
+  #settle(pod: PodInfo, candidates: readonly Candidate[], message: () => string): string {
+    const best = leastHurtful(candidates);
+    if (best === undefined) {
+      this.#options.nominations.delete(pod.uid);
+      return message();
     }
-    this.#carryOut(pod, result.candidate);
+    this.#carryOut(pod, best);
     return '';
   }
 

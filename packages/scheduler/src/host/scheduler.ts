@@ -1,11 +1,13 @@
 import { isNotFound, type Pod } from '@kubets/api';
 import { type Api, type EventRecorder, type ResourceApi, WorkQueue } from '@kubets/client';
-import type { Clock, Logger, Random, Timer } from '@kubets/platform';
+import { type Clock, errorMessage, type Logger, type Random, type Timer } from '@kubets/platform';
 import { DEFAULT_PROFILE, type Profile } from '../config/profile.ts';
 import { ClusterState } from '../core/cluster-state.ts';
 import { failureMessage } from '../core/diagnosis.ts';
 import { Nominations } from '../core/nominations.ts';
 import type { PodInfo } from '../core/pod-info.ts';
+import { decideExtended } from '../extenders/decide.ts';
+import type { Extenders } from '../extenders/extenders.ts';
 import { MAX_BINDINGS_IN_FLIGHT, QUEUE_TICK_MS, SLICE_MS, VOLUME_WAIT_MS } from '../limits.ts';
 import type { Diagnosis } from '../ports.ts';
 import { type BackoffMs, type QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
@@ -47,6 +49,8 @@ export interface SchedulerOptions {
   recorder(component: string): EventRecorder;
   /** Absent: the stock scheduler's one. */
   readonly profiles?: readonly Profile[];
+  /** Services that have a say in where pods go. */
+  readonly extenders?: Extenders;
   readonly backoff?: BackoffMs;
   /** How long a pod waits for its claims to be bound. */
   readonly volumeWaitMs?: number;
@@ -72,6 +76,8 @@ export class Scheduler {
   readonly #volumes: VolumeBinder;
   #leading = false;
   #sliceDue = false;
+  /** Extenders think about a pod: the others wait, as if the scheduler thought itself. */
+  #asking = false;
   #inFlight = 0;
   #ticker: Timer | undefined;
 
@@ -149,7 +155,7 @@ export class Scheduler {
   }
 
   #kick(): void {
-    if (!this.#leading || this.#sliceDue) return;
+    if (!this.#leading || this.#sliceDue || this.#asking) return;
     this.#sliceDue = true;
     setImmediate(() => this.#slice());
   }
@@ -159,9 +165,14 @@ export class Scheduler {
     this.#sliceDue = false;
     const { clock } = this.#options;
     const startMs = clock.monotonicMs();
-    while (this.#leading && this.#inFlight < MAX_BINDINGS_IN_FLIGHT) {
+    while (this.#leading && !this.#asking && this.#inFlight < MAX_BINDINGS_IN_FLIGHT) {
       const pod = this.queue.pop();
       if (pod === undefined) return;
+      const { extenders } = this.#options;
+      if (extenders?.concern(pod.info.pod)) {
+        void this.#placeExtended(pod, extenders);
+        return;
+      }
       this.#place(pod);
       if (clock.monotonicMs() - startMs < SLICE_MS) continue;
       this.#kick();
@@ -175,20 +186,63 @@ export class Scheduler {
     const decision = this.#profiles.of(pod.info).core.decide(pod.info);
     figures?.decided(clock.monotonicMs() - startMs);
     if (decision.outcome === 'placed') {
-      this.#nominations.delete(pod.info.uid);
-      const volumes = this.#volumes.reserve(pod.info, decision.node);
-      this.#feed.assume(pod.info, decision.node);
-      if (volumes === undefined) void this.#bind(pod, decision.node, startMs);
-      else void this.#bindWithVolumes(pod, volumes, startMs);
+      this.#assign(pod, decision.node, startMs);
       return;
     }
-    this.#refuse(pod, decision.diagnosis);
+    const { diagnosis } = decision;
+    const tries = diagnosis.nodeCount > 0;
+    this.#refuse(pod, diagnosis, tries ? this.#preemptor.tryFor(pod.info, diagnosis) : '');
     this.#note('unschedulable', pod, startMs);
   }
 
-  #refuse(pod: QueuedPod, diagnosis: Diagnosis): void {
+  async #placeExtended(pod: QueuedPod, extenders: Extenders): Promise<void> {
+    const { clock, figures } = this.#options;
+    const startMs = clock.monotonicMs();
+    const { core } = this.#profiles.of(pod.info);
+    this.#asking = true;
+    try {
+      const decision = await decideExtended(pod.info, { core, state: this.state, extenders });
+      figures?.decided(clock.monotonicMs() - startMs);
+      const { info } = pod;
+      if (!this.#leading) this.queue.retry(pod);
+      else if (decision.outcome === 'placed') {
+        if (this.queue.holds(pod)) this.#assign(pod, decision.node, startMs);
+      } else {
+        const { diagnosis } = decision;
+        const tries = diagnosis.nodeCount > 0;
+        const why = tries ? await this.#preemptor.tryExtended(info, diagnosis, extenders) : '';
+        this.#refuse(pod, diagnosis, why);
+        this.#note('unschedulable', pod, startMs);
+      }
+    } catch (error) {
+      this.#onDecisionFailed(pod, error);
+      this.#note('error', pod, startMs);
+    }
+    this.#asking = false;
+    this.#kick();
+  }
+
+  /** No decision came about, for reasons that are not the pod's. */
+  #onDecisionFailed(pod: QueuedPod, error: unknown): void {
     const { info } = pod;
-    const preemption = diagnosis.nodeCount === 0 ? '' : this.#preemptor.tryFor(info, diagnosis);
+    const message = errorMessage(error);
+    this.#options.log.warn({ pod: info.key, err: error }, 'no decision; trying again later');
+    this.#profiles.of(info).events.event(subject(info), 'Warning', 'FailedScheduling', message);
+    this.#conditions.failed(info, message, this.#nominations.nodeOf(info.uid));
+    this.queue.retry(pod);
+  }
+
+  #assign(pod: QueuedPod, node: string, startMs: number): void {
+    this.#nominations.delete(pod.info.uid);
+    const volumes = this.#volumes.reserve(pod.info, node);
+    this.#feed.assume(pod.info, node);
+    if (volumes === undefined) void this.#bind(pod, node, startMs);
+    else void this.#bindWithVolumes(pod, volumes, startMs);
+  }
+
+  /** @param preemption what came of trying to make room; '' when room is being made */
+  #refuse(pod: QueuedPod, diagnosis: Diagnosis, preemption: string): void {
+    const { info } = pod;
     const message = failureMessage(diagnosis, preemption);
     this.queue.unschedulable(pod, diagnosis.plugins);
     this.#profiles.of(info).events.event(subject(info), 'Warning', 'FailedScheduling', message);
@@ -215,14 +269,8 @@ export class Scheduler {
     const bindStartMs = clock.monotonicMs();
     this.#inFlight += 1;
     try {
-      const { namespace, name, uid } = info;
-      const binding = {
-        apiVersion: 'v1',
-        kind: 'Binding',
-        metadata: { namespace, name, uid },
-        target: { kind: 'Node', name: node },
-      };
-      await this.#pods.submit(binding, { namespace, name, subresource: 'binding' });
+      const isBound = await this.#options.extenders?.bind(info, node);
+      if (isBound !== true) await this.#submit(info, node);
       this.queue.delete(info.key);
       const message = `Successfully assigned ${info.key} to ${node}`;
       events.event(subject(info), 'Normal', 'Scheduled', message);
@@ -233,6 +281,16 @@ export class Scheduler {
     }
     this.#inFlight -= 1;
     this.#kick();
+  }
+
+  async #submit({ namespace, name, uid }: PodInfo, node: string): Promise<void> {
+    const binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { namespace, name, uid },
+      target: { kind: 'Node', name: node },
+    };
+    await this.#pods.submit(binding, { namespace, name, subresource: 'binding' });
   }
 
   #note(result: AttemptResult, pod: QueuedPod, startMs: number, bindStartMs?: number): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '@kubets/platform';
 import type { PodInfo } from '../core/pod-info.ts';
 import { POD_BACKOFF_MS, UNSCHEDULABLE_FLUSH_MS } from '../limits.ts';
+import { EXTENDERS } from '../ports.ts';
 import { Heap } from './heap.ts';
 
 type Place = 'active' | 'backoff' | 'unschedulable' | 'out';
@@ -110,6 +111,11 @@ export class SchedulingQueue {
     return this.#pods.has(key);
   }
 
+  /** Whether the pod is still this one, to be placed. */
+  holds(pod: QueuedPod): boolean {
+    return this.#pods.get(pod.info.key) === pod;
+  }
+
   delete(key: string): void {
     const pod = this.#pods.get(key);
     if (pod === undefined) return;
@@ -145,7 +151,9 @@ export class SchedulingQueue {
 
   /** Something changed: pods it could help are tried again, once their backoff is over. */
   wake(helps: (pod: QueuedPod) => boolean): void {
-    for (const pod of [...this.#unschedulable]) if (helps(pod)) this.#wake(pod, 'ClusterChange');
+    for (const pod of [...this.#unschedulable]) {
+      if (pod.rejectedBy.has(EXTENDERS) || helps(pod)) this.#wake(pod, 'ClusterChange');
+    }
   }
 
   /** Moves on whatever's time has come. @returns whether a pod became active */

@@ -3,6 +3,8 @@ import type { Event, Node, Pod } from '@kubets/api';
 import { EventRecorder, FakeApi } from '@kubets/client';
 import { ManualClock, Metrics, seededRandom, silentLogger } from '@kubets/platform';
 import type { Profile } from '../config/profile.ts';
+import type { Extender } from '../extenders/extender.ts';
+import { Extenders } from '../extenders/extenders.ts';
 import { Scheduler } from '../host/scheduler.ts';
 import { instrument, stateOf } from '../runtime/instrument.ts';
 import { type PodDraft, testPod } from './builders.ts';
@@ -17,13 +19,14 @@ export class World {
   readonly leading = new AbortController();
 
   /** @param profiles absent: the stock scheduler's one */
-  constructor(profiles?: readonly Profile[]) {
+  constructor(profiles?: readonly Profile[], extenders: readonly Extender[] = []) {
     const { api, clock } = this;
     const log = silentLogger;
     this.scheduler = new Scheduler({
       ...{ api, clock, log, random: seededRandom(1) },
       recorder: (component) => new EventRecorder({ api, component, clock, log }),
       ...(profiles && { profiles }),
+      ...(extenders.length > 0 && { extenders: new Extenders(extenders, log) }),
       figures: instrument(this.metrics, () => stateOf(this.scheduler)),
     });
   }
