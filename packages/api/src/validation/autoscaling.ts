@@ -14,7 +14,8 @@ import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, notNegative, requireText, validateSelector } from './common.ts';
 import { validateConditions } from './conditions.ts';
 import { goQuantity } from './go-dump.ts';
-import { pathSegmentName } from './names.ts';
+import { dns1123Label, pathSegmentName } from './names.ts';
+import { validateContainerResourceName } from './resources.ts';
 import { notOverHundred, validateIntOrPercent } from './workloads.ts';
 
 const METRIC_FIELDS: Readonly<Record<string, keyof MetricSpec>> = {
@@ -51,17 +52,30 @@ function validateName(errors: Errors, path: string, name: string | undefined): v
 
 type Source<K extends keyof MetricSpec> = NonNullable<MetricSpec[K]>;
 
-function validateResource(
+/** Of one container: only here what the resource is called is looked at. */
+function validateContainerResource(
   errors: Errors,
   path: string,
-  source: Source<'resource'> | Source<'containerResource'>,
+  source: Source<'containerResource'>,
 ): void {
+  const { name, container } = source;
+  if (!name) errors.push(required(`${path}.name`, 'must specify a resource name'));
+  else validateContainerResourceName(errors, `${path}.name`, name, name);
+  if (!container) errors.push(required(`${path}.container`, 'must specify a container'));
+  else addMessages(errors, `${path}.container`, container, dns1123Label(container));
+  validateResourceTarget(errors, `${path}.target`, source);
+}
+
+function validateResource(errors: Errors, path: string, source: Source<'resource'>): void {
   if (!source.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
-  if ('container' in source || path.endsWith('containerResource')) {
-    const container = (source as Source<'containerResource'>).container;
-    if (!container) errors.push(required(`${path}.container`, 'must specify a container'));
-  }
-  const at = `${path}.target`;
+  validateResourceTarget(errors, `${path}.target`, source);
+}
+
+function validateResourceTarget(
+  errors: Errors,
+  at: string,
+  source: { target: MetricTarget },
+): void {
   const { averageUtilization, averageValue } = source.target;
   validateTarget(errors, at, source.target);
   if (averageUtilization === undefined && averageValue === undefined) {
@@ -72,8 +86,6 @@ function validateResource(
     errors.push(forbidden(`${at}.averageValue`, why));
   }
 }
-
-const NEITHER = 'must set either a target value for metric or a per-pod target';
 
 const SOURCES: {
   readonly [K in 'object' | 'external' | 'pods' | 'resource' | 'containerResource']: (
@@ -88,14 +100,16 @@ const SOURCES: {
     validateTarget(errors, `${path}.target`, source.target);
     const { value, averageValue } = source.target;
     if (value !== undefined || averageValue !== undefined) return;
-    errors.push(required(`${path}.target.averageValue`, NEITHER));
+    const why = 'must set either a target value or averageValue';
+    errors.push(required(`${path}.target.averageValue`, why));
   },
   external: (errors, path, source) => {
     validateName(errors, path, source.metric?.name);
     validateTarget(errors, `${path}.target`, source.target);
     const { value, averageValue } = source.target;
     if (value === undefined && averageValue === undefined) {
-      errors.push(required(`${path}.target.averageValue`, NEITHER));
+      const why = 'must set either a target value for metric or a per-pod target';
+      errors.push(required(`${path}.target.averageValue`, why));
     } else if (value !== undefined && averageValue !== undefined) {
       const why = 'may not set both a target value for metric and a per-pod target';
       errors.push(forbidden(`${path}.target.value`, why));
@@ -104,13 +118,12 @@ const SOURCES: {
   pods: (errors, path, source) => {
     validateName(errors, path, source.metric?.name);
     validateTarget(errors, `${path}.target`, source.target);
-    const amount = source.target.averageValue;
-    if (amount !== undefined && parseQuantity(amount).nanos > 0n) return;
+    if (source.target.averageValue !== undefined) return;
     const why = 'must specify a positive target averageValue';
     errors.push(required(`${path}.target.averageValue`, why));
   },
   resource: validateResource,
-  containerResource: validateResource,
+  containerResource: validateContainerResource,
 };
 
 function validateMetric(errors: Errors, path: string, m: MetricSpec): void {

@@ -122,7 +122,7 @@ function validateJobSpec(errors: Errors, path: string, spec: JobSpec, rules: Pod
   validateRestart(errors, path, spec);
 }
 
-/** A selector the server generates selects by the labels it generates, and nothing else. */
+/** A selector the server generates selects by the labels it generates, and nothing else; the template has those. */
 function validateGenerated(errors: Errors, job: Job): void {
   const selector = job.spec?.selector;
   if (!selector || job.spec?.manualSelector) return;
@@ -130,10 +130,18 @@ function validateGenerated(errors: Errors, job: Job): void {
   const name = job.metadata.name ?? '';
   const labels = {
     'controller-uid': uid,
-    'batch.kubernetes.io/controller-uid': uid,
     'job-name': name,
+    'batch.kubernetes.io/controller-uid': uid,
     'batch.kubernetes.io/job-name': name,
   };
+  const actual = job.spec?.template.metadata?.labels;
+  for (const [key, value] of Object.entries(labels)) {
+    const at = `spec.template.metadata.labels[${key}]`;
+    if (actual?.[key] === undefined) errors.push(required(at, `must be '${value}'`));
+    else if (actual[key] !== value) {
+      errors.push(invalid(at, goLabels(actual), `must be '${value}'`));
+    }
+  }
   const problems: Errors = [];
   validateSelector(problems, 'spec.selector', selector);
   if (problems.length > 0 || matchesLabels(labelSelectorOf(selector), labels)) return;
@@ -148,13 +156,15 @@ export function validateJob(errors: Errors, job: Job, rules: PodRules): void {
 }
 
 function validateWholeSpec(errors: Errors, spec: JobSpec, rules: PodRules): void {
-  const before = errors.length;
   validateJobSpec(errors, 'spec', spec, rules);
+  const problems: Errors = [];
   if (!spec.selector) errors.push(required('spec.selector'));
-  else validateSelector(errors, 'spec.selector', spec.selector);
-  if (errors.length > before) return;
+  else validateSelector(problems, 'spec.selector', spec.selector);
+  errors.push(...problems);
+  if (problems.length > 0) return;
   const labels = spec.template.metadata?.labels;
-  if (!matchesLabels(labelSelectorOf(spec.selector), labels)) {
+  // No selector at all selects nothing.
+  if (!spec.selector || !matchesLabels(labelSelectorOf(spec.selector), labels)) {
     const why = '`selector` does not match template `labels`';
     errors.push(invalid('spec.template.metadata.labels', goLabels(labels), why));
   }
@@ -171,15 +181,24 @@ export function validateJobCreate(errors: Errors, job: Job): void {
   errors.push(invalid('metadata.name', name, why));
 }
 
-/** Scheduling directives of a template may change while the job is suspended and has not started. */
+function unlessEmpty<T extends object>(value: T): T | undefined {
+  return Object.values(value).some((v) => v !== undefined) ? value : undefined;
+}
+
+/**
+ * What of a template may not change. While the job is suspended and has not started that is not where its pods may run,
+ * nor their labels and annotations; of the affinity it is only that to nodes.
+ */
 function fixedTemplate(job: Job, mutable: boolean): unknown {
   const template = structuredClone(job.spec?.template);
   if (!mutable || !template?.spec) return template;
-  delete template.metadata;
-  for (const field of ['nodeSelector', 'tolerations', 'affinity', 'schedulingGates'] as const) {
+  const { labels: _labels, annotations: _annotations, ...metadata } = template.metadata ?? {};
+  const { nodeAffinity: _nodes, ...affinity } = template.spec.affinity ?? {};
+  for (const field of ['nodeSelector', 'tolerations', 'schedulingGates'] as const) {
     delete template.spec[field];
   }
-  return template;
+  const spec = { ...template.spec, affinity: unlessEmpty(affinity) };
+  return { ...template, metadata: unlessEmpty(metadata), spec };
 }
 
 const FIXED = [

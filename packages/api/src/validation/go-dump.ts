@@ -25,7 +25,7 @@ export function goIntOrString(value: number | string): GoText {
   return new GoText(`intstr.IntOrString{${text}}`);
 }
 
-/** A quantity's inner form; `shown` when its text had been asked for before. */
+/** A quantity's inner form; `shown` when its text had been asked for before. Of a plain zero it is kept from the start. */
 export function goQuantity(text: string, shown: boolean): GoText {
   const parts = /^(-?\d+)(?:\.(\d+))?(m|k|M|G)?$/.exec(text) ?? [text, '0', '', ''];
   const scales: Record<string, number> = { m: -3, k: 3, M: 6, G: 9 };
@@ -37,7 +37,7 @@ export function goQuantity(text: string, shown: boolean): GoText {
       scale += 1;
     }
   }
-  const s = shown ? goQuote(text) : '""';
+  const s = shown || text === '0' ? goQuote(text) : '""';
   const d = 'd:resource.infDecAmount{Dec:(*inf.Dec)(nil)}';
   const i = `i:resource.int64Amount{value:${value}, scale:${scale}}`;
   return new GoText(`resource.Quantity{${i}, ${d}, s:${s}, Format:"DecimalSI"}`);

@@ -97,6 +97,54 @@ describe('jobs', () => {
     assert.match(first ?? '', /will not able to create pod with invalid DNS label: a+-2$/);
   });
 
+  test('the generated labels are not for the author to choose', () => {
+    const labels = { 'job-name': 'other', app: 'a' };
+    const [first, ...more] = complaints(JOB, {
+      spec: { parallelism: -1, template: { ...once, metadata: { labels } } },
+    });
+    assert.match(
+      first ?? '',
+      /^spec\.template\.metadata\.labels\[job-name\]: Invalid value: map\[string\]string\{.*\}: must be 'x'$/,
+    );
+    assert.deepEqual(more, [
+      'spec.parallelism: Invalid value: -1: must be greater than or equal to 0',
+    ]);
+  });
+
+  test('a selector that selects none of its pods is told beside other errors', () => {
+    const selector = { matchLabels: { a: 'b' } };
+    const spec = { template: once, manualSelector: true, parallelism: -1 };
+    const at = 'spec.template.metadata.labels: Invalid value: map[string]string(nil)';
+    const why = '`selector` does not match template `labels`';
+    const first = 'spec.parallelism: Invalid value: -1: must be greater than or equal to 0';
+    assert.deepEqual(complaints(JOB, { spec: { ...spec, selector } }), [first, `${at}: ${why}`]);
+    assert.deepEqual(complaints(JOB, { spec }), [
+      first,
+      'spec.selector: Required value',
+      `${at}: ${why}`,
+    ]);
+  });
+
+  test('of the affinity of a suspended job only that to nodes may change', () => {
+    const term = { topologyKey: 'zone', labelSelector: {} };
+    const affinities = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Exists' }] }],
+        },
+      },
+      podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] },
+    };
+    const old = created<Job>(JOB, { spec: { suspend: true, template: once } });
+    const found = (affinity: object) => {
+      const next = structuredClone(old);
+      Object.assign(next.spec?.template.spec ?? {}, { affinity });
+      return validateUpdate(JOB, next, old).map((e) => e.field);
+    };
+    assert.deepEqual(found({ nodeAffinity: affinities.nodeAffinity }), []);
+    assert.deepEqual(found(affinities), ['spec.template']);
+  });
+
   test('the template of a CronJob selects nothing itself', () => {
     const spec = { template: once, manualSelector: true, selector: { matchLabels: { a: 'b' } } };
     const body = { spec: { schedule: '@daily', jobTemplate: { spec } } };

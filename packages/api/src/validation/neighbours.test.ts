@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { builtinKind } from '../registry.ts';
-import { complaints, created } from '../testing/make.ts';
+import { complaints, created, TEMPLATE } from '../testing/make.ts';
 import { validateUpdate } from './index.ts';
 
 type Case = readonly [version: string, kind: string, body: object, complaints: string[]];
@@ -13,6 +13,73 @@ function refuses(cases: readonly Case[]): void {
     });
   }
 }
+
+const ZONE = { matchLabelExpressions: [{ key: 'zone', values: ['a'] }] };
+
+describe('autoscalers and the claims of sets', () => {
+  const scaled = (metric: object) => ({
+    spec: { maxReplicas: 2, scaleTargetRef: { kind: 'Deployment', name: 'd' }, metrics: [metric] },
+  });
+  const M = 'spec.metrics[0]';
+  refuses([
+    [
+      'autoscaling/v2',
+      'HorizontalPodAutoscaler',
+      scaled({
+        type: 'Object',
+        object: {
+          describedObject: { kind: 'Pod', name: 'p' },
+          metric: { name: 'm' },
+          target: { type: 'Value' },
+        },
+      }),
+      [
+        `${M}.object.target.averageValue: Required value: must set either a target value or averageValue`,
+      ],
+    ],
+    [
+      'autoscaling/v2',
+      'HorizontalPodAutoscaler',
+      scaled({
+        type: 'Pods',
+        pods: { metric: { name: 'm' }, target: { type: 'AverageValue', averageValue: '0' } },
+      }),
+      [
+        `${M}.pods.target.averageValue: Invalid value: resource.Quantity{i:resource.int64Amount{value:0, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"0", Format:"DecimalSI"}: must be positive`,
+      ],
+    ],
+    [
+      'autoscaling/v2',
+      'HorizontalPodAutoscaler',
+      scaled({
+        type: 'ContainerResource',
+        containerResource: {
+          name: 'pods',
+          container: 'C',
+          target: { type: 'Utilization', averageUtilization: 5 },
+        },
+      }),
+      [
+        `${M}.containerResource.name: Invalid value: "pods": must be a standard resource for containers`,
+        `${M}.containerResource.container: Invalid value: "C": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+      ],
+    ],
+    [
+      'apps/v1',
+      'StatefulSet',
+      {
+        spec: {
+          selector: { matchLabels: { app: 'a' } },
+          template: TEMPLATE,
+          persistentVolumeClaimRetentionPolicy: { whenScaled: 'Keep' },
+        },
+      },
+      [
+        'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Keep": supported values: "Retain", "Delete"',
+      ],
+    ],
+  ]);
+});
 
 describe('quotas and limits', () => {
   const hard = { 'requests.storage': '1' };
@@ -84,7 +151,19 @@ describe('storage', () => {
         provisioner: 'p',
         allowedTopologies: [{ matchLabelExpressions: [{ key: 'a', values: ['x', 'x'] }] }],
       },
-      ['allowedTopologies.matchLabelExpressions[0].values[1]: Duplicate value: "x"'],
+      ['allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: "x"'],
+    ],
+    [
+      'storage.k8s.io/v1',
+      'StorageClass',
+      { provisioner: 'p', allowedTopologies: [{}, ZONE, ZONE] },
+      [
+        // An empty term is the double of each of the three, and nothing before it is another.
+        ...[0, 0, 0].map(
+          (i) => `allowedTopologies[${i}].matchLabelExpressions: Duplicate value: ""`,
+        ),
+        'allowedTopologies[2].matchLabelExpressions: Duplicate value: ""',
+      ],
     ],
   ]);
 });

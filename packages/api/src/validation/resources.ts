@@ -63,10 +63,14 @@ export function overcommits(name: string): boolean {
   return isNative(name) && !isHugePages(name);
 }
 
-/** A resource name anywhere: qualified, and standard when it has no prefix. */
-export function validateResourceName(errors: Errors, path: string, name: string): void {
+/** A resource name anywhere: qualified, and standard when it has no prefix; `shown` as it is said. */
+export function validateResourceName(
+  errors: Errors,
+  path: string,
+  name: string,
+  shown: string | GoText = new GoText(name),
+): void {
   if (STANDARD.has(name)) return;
-  const shown = new GoText(name);
   const before = errors.length;
   addMessages(errors, path, shown, qualifiedName(name));
   if (errors.length > before) return;
@@ -76,10 +80,14 @@ export function validateResourceName(errors: Errors, path: string, name: string)
 }
 
 /** A resource a container, a pod or a limit on them may name. */
-export function validateContainerResourceName(errors: Errors, path: string, name: string): void {
+export function validateContainerResourceName(
+  errors: Errors,
+  path: string,
+  name: string,
+  shown: string | GoText = new GoText(name),
+): void {
   if (CONTAINER.has(name)) return;
-  validateResourceName(errors, path, name);
-  const shown = new GoText(name);
+  validateResourceName(errors, path, name, shown);
   if (!name.includes('/')) {
     if (!CONTAINER.has(name) && !isHugePages(name)) {
       errors.push(invalid(path, shown, 'must be a standard resource for containers'));

@@ -72,13 +72,17 @@ function validateParameters(errors: Errors, parameters: Record<string, string>):
   if (bytes > MAX_PARAMETER_BYTES) errors.push(tooLong('parameters', '', MAX_PARAMETER_BYTES));
 }
 
-/** Terms are not counted in the paths of what is wrong inside them. */
+/**
+ * No two terms may ask for the same. A term that asks for nothing counts as the double of as many
+ * as there are terms, as it does for a stock server.
+ */
 function validateTopologies(errors: Errors, sc: StorageClass): void {
-  const terms = new Set<string>();
-  (sc.allowedTopologies ?? []).forEach((term, i) => {
+  const topologies = sc.allowedTopologies ?? [];
+  const terms: string[] = topologies.map(() => '[]');
+  topologies.forEach((term, i) => {
     const keys = new Map<string, string[]>();
     (term.matchLabelExpressions ?? []).forEach((e, j) => {
-      const at = `allowedTopologies.matchLabelExpressions[${j}]`;
+      const at = `allowedTopologies[${i}].matchLabelExpressions[${j}]`;
       if ((e.values ?? []).length === 0) errors.push(required(`${at}.values`));
       (e.values ?? []).forEach((v, k) => {
         if (e.values.indexOf(v) < k) errors.push(duplicate(`${at}.values[${k}]`, v));
@@ -88,10 +92,11 @@ function validateTopologies(errors: Errors, sc: StorageClass): void {
       keys.set(e.key, [...new Set(e.values ?? [])].sort());
     });
     const shape = JSON.stringify([...keys].sort(([a], [b]) => (a < b ? -1 : 1)));
-    if (terms.has(shape)) {
+    for (const other of terms) {
+      if (other !== shape) continue;
       errors.push(duplicate(`allowedTopologies[${i}].matchLabelExpressions`, ''));
     }
-    terms.add(shape);
+    terms.push(shape);
   });
 }
 

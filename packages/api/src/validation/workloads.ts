@@ -339,7 +339,7 @@ export function validateStatefulSet(errors: Errors, s: StatefulSet): void {
     const value = spec.persistentVolumeClaimRetentionPolicy?.[field] ?? '';
     if (value !== 'Retain' && value !== 'Delete') {
       const at = `spec.persistentVolumeClaimRetentionPolicy.${field}`;
-      errors.push(notSupported(at, value, ['Delete', 'Retain']));
+      errors.push(notSupported(at, value, ['Retain', 'Delete']));
     }
   }
   notNegative(errors, 'spec.replicas', spec.replicas);
