@@ -22,6 +22,8 @@ const cases: readonly [text: string, complaint: string][] = [
   ['1ex', "invalid character 'x' in exponent of numeric literal"],
   ['"\\x"', "invalid character 'x' in string escape code"],
   ['"\\u00g0"', "invalid character 'g' in \\u hexadecimal character escape"],
+  ['"a\x01b"', "invalid character '\\x01' in string literal"],
+  ['é', `invalid character 'Ã' ${BEGIN}`],
   ['"a\nb"', "invalid character '\\n' in string literal"],
   ['[{"a": [true, null, -1.5e+3, "\\u00e9"]}', 'unexpected end of JSON input'],
 ];

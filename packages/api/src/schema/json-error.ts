@@ -1,5 +1,6 @@
 /** Why a text is no JSON, in the words of Go's scanner (encoding/json), which clients of the stock server read. */
 
+import { goQuote } from '../go-text.ts';
 import { MAX_JSON_DEPTH } from '../limits.ts';
 
 const END = 'unexpected end of JSON input';
@@ -8,7 +9,7 @@ const END = 'unexpected end of JSON input';
 function shown(c: string): string {
   if (c === "'") return "'\\''";
   if (c === '"') return `'"'`;
-  return `'${JSON.stringify(c).slice(1, -1)}'`;
+  return `'${goQuote(c).slice(1, -1)}'`;
 }
 
 class Scanner {
@@ -142,7 +143,8 @@ class Scanner {
   }
 }
 
-/** Go's complaint about a text that `JSON.parse` refused. */
-export function goJsonError(text: string): string {
-  return new Scanner(text).complaint() ?? END;
+/** Go's complaint about a text that `JSON.parse` refused. It looks at bytes and shows each as a character. */
+export function goJsonError(text: string | Uint8Array): string {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : Buffer.from(text);
+  return new Scanner(bytes.toString('latin1')).complaint() ?? END;
 }

@@ -518,3 +518,24 @@ test('pods in templates have the same rules', () => {
     'template.spec.containers[0].image: Required value',
   ]);
 });
+
+test('what ephemeral containers may not say, in the order of the fields', () => {
+  const given = {
+    ports: [{ containerPort: 1, protocol: 'TCP' }],
+    resources: { limits: { cpu: '1' } },
+    restartPolicy: 'Always',
+    lifecycle: {},
+  };
+  const c = { name: 'e', image: 'i', terminationMessagePolicy: 'File', imagePullPolicy: 'Always' };
+  const old = pod();
+  const next = structuredClone(old);
+  specOf(next).ephemeralContainers = [{ ...c, ...given }];
+  const about = { subresource: 'ephemeralcontainers' };
+  assert.deepEqual(
+    validateUpdate(podDef, next, old, about).map(String),
+    ['ports', 'resources', 'restartPolicy', 'lifecycle'].map(
+      (field) =>
+        `spec.ephemeralContainers[0].${field}: Forbidden: cannot be set for an Ephemeral Container`,
+    ),
+  );
+});

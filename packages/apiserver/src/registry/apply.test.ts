@@ -67,6 +67,14 @@ describe('applying', () => {
     assert.deepEqual(dataOf(await s.stored(at('a'))), { n: '2' });
   });
 
+  it('looks at no version of what is not there', async () => {
+    const config = configMap('a');
+    Object.assign(config.metadata, { resourceVersion: '5' });
+    const { object, created } = await apply(at('a'), config);
+    assert.equal(created, true);
+    assert.notEqual(object.metadata.resourceVersion, '5');
+  });
+
   it('without a trace when it is a dry run', async () => {
     const { object } = await apply(at('a'), configMap('a'), { dryRun: true });
     assert.deepEqual(managers(object), ['m Apply']);

@@ -29,19 +29,41 @@ describe('continue tokens', () => {
 
   const broken: readonly [string, string, RegExp][] = [
     ['no JSON', token('hello'), /invalid character 'h' looking for beginning of value/],
+    ['other text', 'abc=', /valid: illegal base64 data at input byte 3$/],
+    ['a letter too many', 'abcde', /illegal base64 data at input byte 4$/],
+    ['bytes that are no text', 'nope', /invalid character '\\u009e' looking for beginning/],
+    [
+      'another shape',
+      token('[]'),
+      /cannot unmarshal array into Go value of type storage.continueToken/,
+    ],
+    [
+      'a word as its revision',
+      token({ rv: 'x' }),
+      /string into Go struct field continueToken.rv of/,
+    ],
+    [
+      'a number as its start',
+      token({ start: 5 }),
+      /number into Go struct field continueToken.start of/,
+    ],
     ['nothing', token(''), /unexpected end of JSON input/],
-    ['another version', token({ v: 'v9', rv: 1, start: 'a' }), /does not recognize/],
+    [
+      'another version',
+      token({ v: 'v9', rv: 1, start: 'a' }),
+      /does not recognize this encoded version v9$/,
+    ],
     ['no revision', token({ v: 'meta.k8s.io/v1', start: 'a' }), /incorrect encoded start/],
     [
       'a revision in parts',
       token({ v: 'meta.k8s.io/v1', rv: 1.5, start: 'a' }),
-      /incorrect encoded/,
+      /cannot unmarshal number 1.5 into Go struct field/,
     ],
     ['no start', token({ v: 'meta.k8s.io/v1', rv: 1 }), /encoded start key empty/],
     [
       'a way out of the list',
       token({ v: 'meta.k8s.io/v1', rv: 1, start: '../../secrets/' }),
-      /outside/,
+      /key is not valid: \.\.\/\.\.\/secrets\/$/,
     ],
   ];
   for (const [what, text, why] of broken) {

@@ -1,5 +1,5 @@
 /** Where a list that a limit cut goes on: opaque to clients, the stock server's shape inside. */
-import { badRequest, goJsonError } from '@kubets/api';
+import { badRequest, goJsonError, isJsonObject, type JsonObject } from '@kubets/api';
 
 export interface ContinueAt {
   /** The snapshot all pages show; undefined: whatever is newest (after the snapshot was compacted). */
@@ -17,24 +17,68 @@ export function encodeContinue(at: ContinueAt): string {
 
 /** @throws ApiError BadRequest for anything this server did not make */
 export function decodeContinue(token: string): ContinueAt {
-  const text = Buffer.from(token, 'base64url').toString('utf8');
-  let parsed: { v?: unknown; rv?: unknown; start?: unknown };
-  try {
-    parsed = JSON.parse(text) as typeof parsed;
-  } catch {
-    throw badContinue(goJsonError(text));
-  }
-  const { v, rv, start } = parsed;
-  if (v !== VERSION) throw badContinue('server does not recognize this encoded version');
-  if (typeof rv !== 'number' || !Number.isInteger(rv) || rv === 0) {
-    throw badContinue(`incorrect encoded start resourceVersion (version ${VERSION})`);
-  }
-  if (typeof start !== 'string' || start === '') {
-    throw badContinue(`encoded start key empty (version ${VERSION})`);
-  }
+  const { v, rv, start } = fieldsOf(token);
+  if (v !== VERSION) throw badContinue(`server does not recognize this encoded version ${v}`);
+  if (rv === 0) throw badContinue(`incorrect encoded start resourceVersion (version ${VERSION})`);
+  if (start === '') throw badContinue(`encoded start key empty (version ${VERSION})`);
   const path = start.startsWith('/') ? start.slice(1) : start;
-  if (path.split('/').includes('..')) throw badContinue('the start key is outside of the list');
+  // No way out of the list, and none that leads to the same place as another one.
+  if (path.split('/').some((part) => ['', '.', '..'].includes(part))) throw badContinue(start);
   return { revision: rv < 0 ? undefined : BigInt(rv), start: path };
+}
+
+interface Fields {
+  readonly v: string;
+  readonly rv: number;
+  readonly start: string;
+}
+
+function fieldsOf(token: string): Fields {
+  refuseOtherText(token);
+  const bytes = Buffer.from(token, 'base64url');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw badContinue(goJsonError(bytes));
+  }
+  if (parsed === null) return { v: '', rv: 0, start: '' };
+  if (!isJsonObject(parsed)) throw unfit(wordOf(parsed), 'value', 'storage.continueToken');
+  return {
+    v: text(parsed, 'v'),
+    rv: integer(parsed.rv),
+    start: text(parsed, 'start'),
+  };
+}
+
+/** What is no base64 as tokens are written, without padding. */
+function refuseOtherText(token: string): void {
+  const odd = token.search(/[^\w-]/);
+  const cut = token.length % 4 === 1 ? token.length - 1 : -1;
+  const at = odd >= 0 ? odd : cut;
+  if (at >= 0) throw badContinue(`illegal base64 data at input byte ${at}`);
+}
+
+function text(fields: JsonObject, name: string): string {
+  const value = fields[name] ?? '';
+  if (typeof value === 'string') return value;
+  throw unfit(wordOf(value), `struct field continueToken.${name}`, 'string');
+}
+
+function integer(value: unknown = 0): number {
+  if (value === null) return 0;
+  if (Number.isInteger(value)) return value as number;
+  const word = typeof value === 'number' ? `number ${value}` : wordOf(value);
+  throw unfit(word, 'struct field continueToken.rv', 'int64');
+}
+
+const wordOf = (value: unknown): string => {
+  if (typeof value === 'boolean') return 'bool';
+  return Array.isArray(value) ? 'array' : typeof value;
+};
+
+function unfit(word: string, where: string, type: string): Error {
+  return badContinue(`json: cannot unmarshal ${word} into Go ${where} of type ${type}`);
 }
 
 function badContinue(why: string): Error {

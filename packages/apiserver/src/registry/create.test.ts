@@ -88,6 +88,21 @@ describe('creating', () => {
     assert.equal(await s.stored(at('a')), undefined);
   });
 
+  it('takes versions that are none, and in a dry run any', async () => {
+    const versioned = (name: string, resourceVersion: string) => {
+      const object = configMap(name);
+      Object.assign(object.metadata, { resourceVersion });
+      return object;
+    };
+    await make(s.t, versioned('a', '0'));
+    const made = await make(s.t, versioned('b', 'x'));
+    assert.match(made.metadata.resourceVersion ?? '', /^\d+$/);
+    const dry = { ...s.t.ctx, dryRun: true };
+    const body = { json: JSON.stringify(versioned('c', '5')), validation: 'Strict' } as const;
+    const { object } = await s.t.registry.create(targetOf('v1', 'ConfigMap'), body, dry);
+    assert.equal(object.metadata.resourceVersion, '5');
+  });
+
   it('stores nothing in a dry run', async () => {
     const dry = { ...s.t.ctx, dryRun: true };
     const body = { json: JSON.stringify(configMap('a')), validation: 'Strict' } as const;

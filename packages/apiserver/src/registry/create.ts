@@ -31,10 +31,16 @@ import { storedForm } from './presented.ts';
 import { rfc3339 } from './time.ts';
 import { writtenEntry } from './written.ts';
 
+export interface CreateOptions {
+  /** Gives the object anew, for another name when a generated one is taken; without it a copy is made ahead. */
+  readonly again?: (() => KubeObject) | undefined;
+  /** It is made by a replacement or an apply of what is not there: a version it names is not looked at. */
+  readonly replaces?: boolean;
+}
+
 /**
  * Creates an object.
  * @param object decoded and defaulted; changed in place
- * @param again gives the object anew, for another name when a generated one is taken; without it a copy is made ahead
  * @throws ApiError Invalid, AlreadyExists, whatever admission refuses with
  */
 export async function createObject(
@@ -42,7 +48,7 @@ export async function createObject(
   target: Target,
   object: KubeObject,
   ctx: WriteContext,
-  again?: () => KubeObject,
+  { again, replaces = false }: CreateOptions = {},
 ): Promise<ObjectResult> {
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
@@ -52,7 +58,7 @@ export async function createObject(
     const candidate = attempt === 1 ? object : anew();
     if (!ctx.ownersKept) trackUpdate(writeBy(deps, target, ctx), undefined, candidate);
     try {
-      return await createOnce(deps, target, candidate, ctx);
+      return await createOnce(deps, target, candidate, { ctx, replaces });
     } catch (error) {
       const taken = generated && isAlreadyExists(error) && attempt < GENERATE_NAME_ATTEMPTS;
       if (!taken) throw error;
@@ -64,7 +70,7 @@ async function createOnce(
   deps: RegistryDeps,
   target: Target,
   object: KubeObject,
-  ctx: WriteContext,
+  { ctx, replaces }: { ctx: WriteContext; replaces: boolean },
 ): Promise<ObjectResult> {
   const { def, namespace } = target;
   const name = object.metadata.name ?? '';
@@ -81,15 +87,19 @@ async function createOnce(
     if (errors.length > 0) throw invalid(def, finalName, errors);
     const complete = { ...target, name: finalName };
     await deps.admission.validate(admissionOf(complete, 'CREATE', objects, ctx));
-    if (object.metadata.resourceVersion) {
-      throw unclassified('resourceVersion should not be set on objects to be created');
-    }
+    if (!replaces && !ctx.dryRun) refuseVersion(object);
     const result = await insert(deps, complete, object, ctx);
     stored = !ctx.dryRun;
     return result;
   } finally {
     await finish(stored);
   }
+}
+
+/** What is created has no version yet; one that is no number is as good as none there. */
+function refuseVersion({ metadata }: KubeObject): void {
+  if (!/^0*[1-9]\d*$/.test(metadata.resourceVersion ?? '')) return;
+  throw unclassified('resourceVersion should not be set on objects to be created');
 }
 
 /** The fields only the server sets. */

@@ -115,7 +115,7 @@ export class Registry {
       dropRepeatedOwners(anew, ctx, 'as sent');
       return anew;
     };
-    return createObject(this.deps, target, object, ctx, again);
+    return createObject(this.deps, target, object, ctx, { again });
   }
 
   async update(target: Target, body: Body, ctx: WriteContext): Promise<ObjectResult> {

@@ -71,6 +71,23 @@ describe('replacing', () => {
     assert.equal(created, true);
   });
 
+  it('looks at no version of what it creates, but at its uid, and at whether the version is a number', async () => {
+    const place = (name: string) => targetOf('v1', 'Endpoints', { name });
+    const put = (name: string, metadata: object) =>
+      s.put(place(name), { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, ...metadata } });
+    const made = await put('a', { resourceVersion: '5' });
+    assert.equal(made.created, true);
+    assert.notEqual(made.object.metadata.resourceVersion, '5');
+    await assert.rejects(
+      put('b', { resourceVersion: 'x' }),
+      refusal(500, '', /^strconv.ParseUint: parsing "x": invalid syntax$/),
+    );
+    await assert.rejects(
+      put('b', { uid: 'u' }),
+      refusal(409, 'Conflict', /UID in precondition: u, UID in object meta: $/),
+    );
+  });
+
   it('refuses another name than the path’s, and another object’s uid', async () => {
     await make(s.t, configMap('a'));
     await assert.rejects(

@@ -98,12 +98,12 @@ export async function updateObject(
     if (old === undefined) {
       if (o.creatable !== undefined && target.def.createOnUpdate) {
         await ctx.mayCreate?.();
-        return createObject(deps, target, o.creatable, ctx);
+        return createInPlace(deps, { target, key }, o.creatable, ctx);
       }
       const { def, subresource, name } = target;
       if (o.applied !== undefined) {
         await ctx.mayCreate?.();
-        return createObject(deps, target, o.applied(), ctx);
+        return createInPlace(deps, { target, key }, o.applied(), ctx);
       }
       throw notFound(subresource === 'scale' ? scaleResource(def) : def, name);
     }
@@ -121,6 +121,18 @@ export async function updateObject(
     }
   }
   throw serverTimeout(target.def, 'update', 1);
+}
+
+/** Makes what a replacement or an apply did not find. The version it names must be a number, and is not looked at further. */
+function createInPlace(
+  deps: RegistryDeps,
+  place: Pick<Job, 'target' | 'key'>,
+  object: KubeObject,
+  ctx: WriteContext,
+): Promise<ObjectResult> {
+  checkUid(place, object, undefined);
+  parseVersion(object.metadata.resourceVersion ?? '');
+  return createObject(deps, place.target, object, ctx, { replaces: true });
 }
 
 async function firstState(deps: RegistryDeps, target: Target, key: string): Promise<BaseState> {
@@ -191,8 +203,8 @@ async function attemptUpdate(
 /** Optimistic concurrency: the version the caller names must be the present one. */
 function checkVersion(target: Target, object: KubeObject, old: KubeObject): void {
   const { def, name } = target;
-  const sent = object.metadata.resourceVersion ?? '';
-  if (sent === '' || sent === '0') {
+  const sent = parseVersion(object.metadata.resourceVersion ?? '');
+  if (sent === 0n) {
     if (!def.unconditionalUpdate) {
       const error = new fieldErrors.FieldError(
         'Invalid',
@@ -205,16 +217,21 @@ function checkVersion(target: Target, object: KubeObject, old: KubeObject): void
     object.metadata.resourceVersion = old.metadata.resourceVersion;
     return;
   }
-  if (parseVersion(sent).toString() !== old.metadata.resourceVersion) throw conflict(def, name);
+  if (sent.toString() !== old.metadata.resourceVersion) throw conflict(def, name);
 }
 
 /** A replacement that names a uid is meant for that object only, not for a later one of the same name. */
-function checkUid({ target, key }: Job, object: KubeObject, old: KubeObject): void {
+function checkUid(
+  { target, key }: Pick<Job, 'target' | 'key'>,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): void {
   const { uid } = object.metadata;
-  if (!uid || uid === old.metadata.uid) return;
+  const present = old?.metadata.uid ?? '';
+  if (!uid || uid === present) return;
   const why =
     `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, ` +
-    `AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`;
+    `AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${present}`;
   throw conflict(target.def, target.name, why);
 }
 

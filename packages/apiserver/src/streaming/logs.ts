@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { badRequest, FieldError, invalid } from '@kubets/api';
+import { badRequest, FieldError, goQuote, invalid, parseTime } from '@kubets/api';
 import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
 import { type KubeletClient, refusal } from './kubelet-client.ts';
 import { sendLogMessages } from './log-socket.ts';
@@ -48,7 +48,7 @@ async function openLog(
   o: Deps,
 ): Promise<IncomingMessage | undefined> {
   const { info, query } = stream;
-  const options = logQuery(query);
+  const options = logQuery(query, info.name);
   const pod = await findPod(o.store, info.namespace, info.name);
   const container = chooseContainer(pod, query.get('container') ?? '');
   if (!pod.spec?.nodeName) return undefined;
@@ -76,36 +76,62 @@ function goneSignal(response: AnyResponse, signal: AbortSignal): AbortSignal {
 
 /**
  * The kubelet's query for the client's options.
- * @throws ApiError 400 for what is no number, 422 for numbers that make no sense
+ * @param name the pod's
+ * @throws ApiError 400 for what cannot be read, 422 for what makes no sense
  */
-export function logQuery(query: URLSearchParams): string {
+export function logQuery(query: URLSearchParams, name = ''): string {
   const out = new URLSearchParams();
-  const errors: FieldError[] = [];
-  for (const name of FLAGS) if (isSet(query, name)) out.set(name, 'true');
-  const number = (name: string, least: number): void => {
-    const text = query.get(name);
-    if (text === null || text === '') return;
-    const value = parseNumber(name, text);
-    if (value < least) errors.push(new FieldError('Invalid', name, value, minimumText(least)));
-    out.set(name, String(value));
+  for (const flag of FLAGS) if (isSet(query, flag)) out.set(flag, 'true');
+  const sinceSeconds = integer(query, 'sinceSeconds');
+  const sinceTime = time(query, 'sinceTime');
+  const numbers = {
+    tailLines: integer(query, 'tailLines'),
+    limitBytes: integer(query, 'limitBytes'),
   };
-  number('tailLines', 0);
-  number('limitBytes', 1);
-  number('sinceSeconds', 1);
-  const since = query.get('sinceTime');
-  if (since) out.set('sinceTime', since);
-  if (since && query.get('sinceSeconds')) {
-    const detail = 'at most one of `sinceTime` or `sinceSeconds` may be specified';
-    errors.push(new FieldError('Forbidden', 'sinceSeconds', '', detail));
+  const errors = [
+    ...atLeast('tailLines', numbers.tailLines, 0),
+    ...atLeast('limitBytes', numbers.limitBytes, 1),
+    ...complaintsOfSince(sinceSeconds, sinceTime),
+  ];
+  if (query.has('stream')) errors.push(forbidden('stream', 'may not be specified'));
+  if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, name, errors);
+  for (const [field, value] of Object.entries({ ...numbers, sinceSeconds, sinceTime })) {
+    if (value !== undefined) out.set(field, String(value));
   }
-  if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, '', errors);
   return out.toString();
 }
 
-const minimumText = (least: number): string =>
-  least === 0 ? 'must be greater than or equal to 0' : 'must be greater than 0';
+function complaintsOfSince(seconds: number | undefined, time: string | undefined): FieldError[] {
+  if (seconds === undefined || time === undefined) return atLeast('sinceSeconds', seconds, 1);
+  // The stock server gives the options as a whole a path without a name, and prints it so.
+  return [forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified')];
+}
 
-function parseNumber(name: string, text: string): number {
-  if (/^-?\d+$/.test(text)) return Number(text);
-  throw badRequest(`${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+const forbidden = (field: string, why: string): FieldError =>
+  new FieldError('Forbidden', field, '', why);
+
+function atLeast(field: string, value: number | undefined, least: 0 | 1): FieldError[] {
+  if (value === undefined || value >= least) return [];
+  const why = least === 0 ? 'must be greater than or equal to 0' : 'must be greater than 0';
+  return [new FieldError('Invalid', field, value, why)];
+}
+
+function integer(query: URLSearchParams, field: string): number | undefined {
+  const text = query.get(field);
+  if (text === null) return undefined;
+  if (/^[-+]?\d+$/.test(text)) return Number(text);
+  throw badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
+}
+
+/** A time as it was written; none at all is the time zero. */
+function time(query: URLSearchParams, field: string): string | undefined {
+  const text = query.get(field);
+  if (text === null) return undefined;
+  if (text === '' || text === 'null') return '0001-01-01T00:00:00Z';
+  try {
+    parseTime(text);
+  } catch (error) {
+    throw badRequest(error instanceof Error ? error.message : String(error));
+  }
+  return text;
 }

@@ -174,17 +174,31 @@ describe('log options', () => {
     });
   });
 
-  for (const [query, code] of [
-    ['tailLines=-1', 422],
-    ['limitBytes=0', 422],
-    ['sinceSeconds=0', 422],
-    ['sinceSeconds=5&sinceTime=2027-01-01T00:00:00Z', 422],
-    ['tailLines=x', 400],
-  ] as const) {
+  const refused = (code: number, query: string, message: string) =>
     it(`${query} is ${code}`, async () => {
-      assert.equal((await failure(() => logQuery(new URLSearchParams(query)))).code, code);
+      const error = await failure(() => logQuery(new URLSearchParams(query), 'p'));
+      assert.equal(error.code, code);
+      assert.equal(error.message, message);
     });
-  }
+  const NUMBER = 'strconv.ParseInt: parsing';
+  refused(400, 'tailLines=x', `${NUMBER} "x": invalid syntax`);
+  refused(400, 'limitBytes=', `${NUMBER} "": invalid syntax`);
+  const layout = '"2006-01-02T15:04:05Z07:00"';
+  refused(400, 'sinceTime=x', `parsing time "x" as ${layout}: cannot parse "x" as "2006"`);
+  const p = 'PodLogOptions "p" is invalid';
+  refused(
+    422,
+    'tailLines=-1',
+    `${p}: tailLines: Invalid value: -1: must be greater than or equal to 0`,
+  );
+  refused(422, 'limitBytes=0', `${p}: limitBytes: Invalid value: 0: must be greater than 0`);
+  refused(422, 'sinceSeconds=0', `${p}: sinceSeconds: Invalid value: 0: must be greater than 0`);
+  refused(
+    422,
+    'sinceSeconds=0&sinceTime=2027-01-01T00:00:00Z',
+    `${p}: []: Forbidden: at most one of \`sinceTime\` or \`sinceSeconds\` may be specified`,
+  );
+  refused(422, 'stream=All', `${p}: stream: Forbidden: may not be specified`);
 });
 
 describe('the container', () => {
