@@ -37,7 +37,10 @@ export const decodeType: Decode['decodeType'] = (...args) => decode().decodeType
 export const duplicateFields: Decode['duplicateFields'] = (...args) =>
   decode().duplicateFields(...args);
 export const parseJson: Decode['parseJson'] = (...args) => decode().parseJson(...args);
-export const strictErrors: Decode['strictErrors'] = (...args) => decode().strictErrors(...args);
+export const strictErrorsOfText: Decode['strictErrorsOfText'] = (...args) =>
+  decode().strictErrorsOfText(...args);
+export const repeatedKeysText: Decode['repeatedKeysText'] = (lines) =>
+  decode().repeatedKeysText(lines);
 
 type Schema = typeof import('./schema/schema.ts');
 const schema = later<Schema>('./schema/schema.ts');

@@ -105,16 +105,48 @@ describe('unknown and repeated fields', () => {
       (err: unknown) =>
         err instanceof ApiError &&
         err.message ===
-          'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "nope", duplicate field "metadata.name"',
+          'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "metadata.name", unknown field "nope"',
     );
   });
 
   test('Warn says so, Ignore does not; the last of several wins', () => {
     const warned = decodeObject(configMap, json, 'Warn');
-    assert.deepEqual(warned.warnings, ['unknown field "nope"', 'duplicate field "metadata.name"']);
+    assert.deepEqual(warned.warnings, ['duplicate field "metadata.name"', 'unknown field "nope"']);
     assert.equal(warned.object.metadata.name, 'b');
     assert.equal('nope' in warned.object, false);
     assert.deepEqual(decodeObject(configMap, json, 'Ignore').warnings, []);
+  });
+
+  test('a text is told of as it goes, unknown fields once and without what is in them', () => {
+    const text =
+      '{"b":1,"immutable":true,"metadata":{"z":1,"name":"a","name":"b"},"b":2,"immutable":false,"x":{"y":1,"y":2}}';
+    assert.deepEqual(decodeObject(configMap, text).warnings, [
+      'unknown field "b"',
+      'unknown field "metadata.z"',
+      'duplicate field "metadata.name"',
+      'duplicate field "immutable"',
+      'unknown field "x"',
+    ]);
+  });
+
+  test('of a document its own complaints come first, then unknown fields by the alphabet', () => {
+    const repeatedKeys = [
+      'line 2: key "a" already set in map',
+      'line 3: key "b" already set in map',
+    ];
+    const value = { z: 1, data: { k: 'v' }, metadata: { b: 1 } };
+    assert.deepEqual(decodeObject(configMap, value, 'Warn', { repeatedKeys }).warnings, [
+      ...repeatedKeys,
+      'unknown field "metadata.b"',
+      'unknown field "z"',
+    ]);
+    const lines = repeatedKeys.map((line) => `\n  ${line}`).join('');
+    const all = `yaml: unmarshal errors:${lines}, unknown field "metadata.b", unknown field "z"`;
+    assert.throws(
+      () => decodeObject(configMap, value, 'Strict', { repeatedKeys }),
+      (error: ApiError) => error.message.endsWith(`strict decoding error: ${all}`),
+    );
+    assert.deepEqual(decodeObject(configMap, value, 'Ignore', { repeatedKeys }).warnings, []);
   });
 
   test('type errors are refused in every mode', () => {

@@ -11,7 +11,7 @@ import type { KindDef } from '../registry.ts';
 import { formatMicroTime, formatTime, isPlainTime, parseTime, TimeError } from '../time.ts';
 import { isTooDeep, TOO_DEEP } from './json-depth.ts';
 import { goJsonError } from './json-error.ts';
-import { findDuplicateFields } from './json-scan.ts';
+import { fieldErrorsInOrder, findDuplicateFields } from './json-scan.ts';
 import {
   baseName,
   type FieldDef,
@@ -362,12 +362,24 @@ export function parseJson(text: string): unknown {
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
-/** The complaints of strict decoding, as the stock server words them. */
-export function strictErrors(decoded: Decoded): string[] {
-  return [
-    ...decoded.unknownFields.map((f) => `unknown field "${f}"`),
-    ...decoded.duplicateFields.map((f) => `duplicate field "${f}"`),
-  ];
+/**
+ * The complaints of strict decoding, as the stock server words and orders them: of a text as it goes, of what was another form
+ * before by the alphabet. Kinds without a fixed structure tell of repeated fields first.
+ */
+function strictErrors(
+  { unknownFields, duplicateFields }: Decoded,
+  json: string | JsonObject,
+  unstructured: boolean,
+): string[] {
+  if (unknownFields.length + duplicateFields.length === 0) return [];
+  const unknown = unknownFields.map((field) => `unknown field "${field}"`);
+  if (unstructured) return [...duplicateFields.map((f) => `duplicate field "${f}"`), ...unknown];
+  return typeof json === 'string' ? fieldErrorsInOrder(json, unknownFields) : unknown.sort();
+}
+
+/** What strict reading has against a JSON text of which only the unknown fields are known. */
+export function strictErrorsOfText(text: string, unknownFields: readonly string[]): string[] {
+  return fieldErrorsInOrder(text, unknownFields);
 }
 
 /** The error a request body gets that does not fit its kind. */
@@ -375,6 +387,18 @@ export function cannotBeHandled(def: KindDef, why: string): ApiError {
   const what = `${def.kind} in version "${def.version}"`;
   return badRequest(`${what} cannot be handled as a ${def.kind}: ${why}`);
 }
+
+/** What is known of a body already. */
+export interface KnownBody {
+  /** A text's value. */
+  readonly parsed?: JsonObject | undefined;
+  /** Lines about keys that a YAML document gives twice. */
+  readonly repeatedKeys?: readonly string[] | undefined;
+}
+
+/** How a stock server's YAML reader tells of keys given twice. */
+export const repeatedKeysText = (lines: readonly string[]): string =>
+  `yaml: unmarshal errors:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 
 /**
  * Decodes a request body into an object of the kind. Type errors always throw (BadRequest); unknown and repeated
@@ -384,16 +408,18 @@ export function decodeObject(
   def: KindDef,
   json: string | JsonObject,
   mode: FieldValidation = 'Warn',
-  parsed?: JsonObject,
+  { parsed, repeatedKeys = [] }: KnownBody = {},
 ): { object: KubeObject; warnings: string[] } {
   const decoded = decodeStrict(def, json, parsed);
   const first = decoded.typeErrors[0];
   if (first !== undefined) throw cannotBeHandled(def, first);
-  const strict = mode === 'Ignore' ? [] : strictErrors(decoded);
-  if (mode === 'Strict' && strict.length > 0) {
-    throw cannotBeHandled(def, `strict decoding error: ${strict.join(', ')}`);
+  if (mode === 'Ignore') return { object: decoded.object, warnings: [] };
+  const errors = strictErrors(decoded, json, def.rules?.unstructured === true);
+  if (mode === 'Strict' && errors.length + repeatedKeys.length > 0) {
+    const all = repeatedKeys.length > 0 ? [repeatedKeysText(repeatedKeys), ...errors] : errors;
+    throw cannotBeHandled(def, `strict decoding error: ${all.join(', ')}`);
   }
-  return { object: decoded.object, warnings: strict };
+  return { object: decoded.object, warnings: [...repeatedKeys, ...errors] };
 }
 
 /** What the stock server writes for a field of a type when there is nothing in it: `{}`, `{ replicas: 0 }`. */

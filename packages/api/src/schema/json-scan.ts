@@ -39,9 +39,11 @@ function keyIn(text: string, from: number, end: number): string {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Dotted paths of all repeated fields, in the order of their repetition. */
-export function findDuplicateFields(text: string): string[] {
-  const out: string[] = [];
+/**
+ * Reads the keys of a text one after the other.
+ * @param visit told of each; the path is put together only when asked for
+ */
+function eachKey(text: string, visit: (isRepeated: boolean, path: () => string) => void): void {
   const frames: Frame[] = [];
   let wantKey = false;
   for (let i = 0; i < text.length; i += 1) {
@@ -51,14 +53,14 @@ export function findDuplicateFields(text: string): string[] {
       const end = endOfString(text, i);
       if (wantKey && frame?.keys) {
         const key = keyIn(text, i, end);
-        if (frame.keys.has(key)) out.push(pathOf(frames, key));
+        visit(frame.keys.has(key), () => pathOf(frames, key));
         frame.keys.add(key);
         frame.step = key;
         wantKey = false;
       }
       i = end - 1;
     } else if (c === '{' || c === '[') {
-      if (frames.length >= MAX_JSON_DEPTH) return out;
+      if (frames.length >= MAX_JSON_DEPTH) return;
       frames.push({ keys: c === '{' ? new Set() : undefined, step: '', index: 0 });
       wantKey = c === '{';
     } else if (c === '}' || c === ']') {
@@ -69,5 +71,32 @@ export function findDuplicateFields(text: string): string[] {
       wantKey = frame.keys !== undefined;
     }
   }
-  return out;
+}
+
+/** Dotted paths of all repeated fields, in the order of their repetition. */
+export function findDuplicateFields(text: string): string[] {
+  const out = new Set<string>();
+  eachKey(text, (isRepeated, path) => {
+    if (isRepeated) out.add(path());
+  });
+  return [...out];
+}
+
+/**
+ * What is wrong with the fields of a text, in its order: those that are unknown, and those given twice. Unknown ones are not
+ * looked into, and how often they are there does not matter.
+ */
+export function fieldErrorsInOrder(text: string, unknownFields: readonly string[]): string[] {
+  const unknown = new Set(unknownFields);
+  const above = unknownFields.flatMap((path) => [`${path}.`, `${path}[`]);
+  const out = new Set<string>();
+  eachKey(text, (isRepeated, path) => {
+    if (!isRepeated && unknown.size === 0) return;
+    const at = path();
+    if (unknown.has(at)) out.add(`unknown field "${at}"`);
+    else if (isRepeated && !above.some((one) => at.startsWith(one))) {
+      out.add(`duplicate field "${at}"`);
+    }
+  });
+  return [...out];
 }

@@ -22,6 +22,8 @@ import { HEAD_ERROR, jsonWord, noObjectText, unrecognizedText } from './unrecogn
 /** How the body of a request is read. */
 export interface BodyOptions {
   readonly validation: FieldValidation;
+  /** Lines about keys that a YAML document gives twice. */
+  readonly repeatedKeys?: readonly string[];
 }
 
 /** The kind a target's bodies have: its own, or that of the subresource. */
@@ -50,7 +52,8 @@ export function readBody(
   const parsed = typeof json === 'string' ? parsedBody(kind, json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
   checkKind(kind, parsed);
-  const { object, warnings } = decodeObject(kind, json, o.validation, parsed);
+  const known = { parsed, repeatedKeys: o.repeatedKeys };
+  const { object, warnings } = decodeObject(kind, json, o.validation, known);
   for (const warning of warnings) ctx.warn(warning);
   object.kind = kind.kind;
   object.apiVersion = kind.apiVersion;

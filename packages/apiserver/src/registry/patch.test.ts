@@ -165,8 +165,8 @@ describe('applying patches', () => {
     ['strategic', '{"z":1,"metadata":{"b":1}}', 'unknown field "metadata.b", unknown field "z"'],
     [
       'json',
-      '[{"op":"add","op":"add","path":"/data/x","value":"y","why":"z"}]',
-      'json patch duplicate field "[0].op", json patch unknown field "[0].why"',
+      '[{"why":"z","op":"add","op":"add","path":"/data/x","value":"y","why":"z","how":{"a":1,"a":2}}]',
+      'json patch unknown field "[0].why", json patch duplicate field "[0].op", json patch unknown field "[0].how"',
     ],
   ];
   for (const [type, text, errors] of strict) {

@@ -10,7 +10,6 @@ import {
   decodeStrict,
   decodeType,
   defaultObject,
-  duplicateFields,
   type FieldValidation,
   fieldErrors,
   goJsonError,
@@ -22,6 +21,7 @@ import {
   type KindDef,
   type KubeObject,
   requestTooLarge,
+  strictErrorsOfText,
   TOO_DEEP,
 } from '@kubets/api';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
@@ -104,8 +104,7 @@ function decodedResult(
   const decoded = decodedAs(type, kind, result, refuse);
   if (validation === 'Ignore') return decoded.object;
   const unknown = decoded.unknownFields.map((field) => `unknown field "${field}"`);
-  // The converter sorts what it finds, the decoder tells of it as it comes.
-  const all = [...strictErrors, ...(type === 'strategic' ? unknown.sort() : unknown)];
+  const all = [...strictErrors, ...unknown.sort()];
   if (validation === 'Strict' && all.length > 0) {
     throw refuse(`strict decoding error: ${all.join(', ')}`);
   }
@@ -140,14 +139,13 @@ const PATCH_OPERATION_FIELDS = new Set(['op', 'path', 'from', 'value']);
 
 /** What strict reading has against a patch: repeated fields, and fields JSON patch operations do not have. */
 export function strictErrorsOf(type: PatchType, text: string, patch: unknown): readonly string[] {
-  const repeated = duplicateFields(text).map((field) => `duplicate field "${field}"`);
-  if (type !== 'json' || !Array.isArray(patch)) return repeated;
+  if (type !== 'json' || !Array.isArray(patch)) return strictErrorsOfText(text, []);
   const unknown = patch.flatMap((operation: unknown, i) =>
     Object.keys(isJsonObject(operation) ? operation : {})
       .filter((name) => !PATCH_OPERATION_FIELDS.has(name))
-      .map((name) => `unknown field "[${i}].${name}"`),
+      .map((name) => `[${i}].${name}`),
   );
-  return [...repeated, ...unknown].map((one) => `json patch ${one}`);
+  return strictErrorsOfText(text, unknown).map((one) => `json patch ${one}`);
 }
 
 /** What is wrong with a result of another kind: there is none, it does not fit that one either, or it is not this one. */

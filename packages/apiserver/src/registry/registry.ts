@@ -5,7 +5,6 @@
 import {
   ApiError,
   cloneJson,
-  type FieldValidation,
   isNotFound,
   type JsonObject,
   type KindDef,
@@ -22,7 +21,7 @@ import { objectOf } from '../cache/entry.ts';
 import type { WatchSink } from '../cache/watcher.ts';
 import { type ApplyRequest, applyObject } from './apply.ts';
 import { createBinding } from './binding.ts';
-import { bodyKind, checkPlace, readBody } from './body.ts';
+import { type BodyOptions, bodyKind, checkPlace, readBody } from './body.ts';
 import {
   type ObjectResult,
   type RegistryDeps,
@@ -53,9 +52,8 @@ import { type UpdateOptions, updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
 /** A body as it came: text, so that repeated fields are seen, or a parsed value (YAML). */
-export interface Body {
+export interface Body extends BodyOptions {
   readonly json: string | JsonObject;
-  readonly validation: FieldValidation;
 }
 
 /** @throws ApiError 405 for a kind that is going away */

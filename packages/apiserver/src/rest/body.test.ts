@@ -4,10 +4,11 @@ import { describe, it } from 'node:test';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
 import { refusal } from '../testing/scene.ts';
-import { mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
+import { appliedBody, mediaTypeOf, objectBody, readBytes, yamlBody } from './body.ts';
 
-const EXPECTED = { kind: 'ConfigMap', version: 'v1', isStrict: false };
 const bytes = (text: string): Buffer => Buffer.from(text);
+
+const KIND = 'ConfigMap';
 
 describe('media types', () => {
   it('are read without parameters and case', () => {
@@ -16,13 +17,14 @@ describe('media types', () => {
   });
 
   it('JSON is the default', () => {
-    assert.equal(objectBody(undefined, bytes('{"a":1}'), EXPECTED), '{"a":1}');
-    assert.equal(objectBody('application/json', bytes('{}'), EXPECTED), '{}');
+    assert.deepEqual(objectBody(undefined, bytes('{"a":1}'), KIND), { json: '{"a":1}' });
+    assert.deepEqual(objectBody('application/json', bytes('{}'), KIND), { json: '{}' });
   });
 
   it('YAML is read as a value', () => {
-    assert.deepEqual(objectBody('application/yaml', bytes('a: [1, "2"]\n'), EXPECTED), {
-      a: [1, '2'],
+    assert.deepEqual(objectBody('application/yaml', bytes('a: [1, "2"]\n'), KIND), {
+      json: { a: [1, '2'] },
+      repeatedKeys: [],
     });
     assert.throws(
       () => yamlBody(bytes('a: [')),
@@ -31,10 +33,9 @@ describe('media types', () => {
   });
 
   it('what is wrong with YAML is told in the stock parser’s words, with its beginning', () => {
-    const told = (text: string, isStrict = false): unknown => {
-      const expected = { ...EXPECTED, isStrict };
+    const told = (text: string): unknown => {
       try {
-        return objectBody('application/yaml', bytes(text), expected);
+        return objectBody('application/yaml', bytes(text), KIND);
       } catch (error) {
         return (error as Error).message.replace(/^.*ConfigMap\): | \([0-9a-f]+( \.\.\.)?\)$/g, '');
       }
@@ -42,19 +43,32 @@ describe('media types', () => {
     assert.equal(told('a: b\nc: [d\n'), "yaml: line 2: did not find expected ',' or ']'");
     assert.equal(told('a: b: c\n'), 'yaml: mapping values are not allowed in this context');
     assert.equal(told('a:\n\t- b\n'), 'yaml: line 2: found character that cannot start any token');
-    assert.deepEqual(told(''), {});
-    assert.deepEqual(told('a: 1\na: 2\n'), { a: 2 });
-    assert.equal(
-      told('a: 1\na: 2\n', true),
-      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: ' +
-        'yaml: unmarshal errors:\n  line 2: key "a" already set in map',
-    );
+    assert.deepEqual(told(''), { json: {}, repeatedKeys: [] });
+    const repeatedKeys = ['line 2: key "a" already set in map'];
+    assert.deepEqual(told('a: 1\na: 2\n'), { json: { a: 2 }, repeatedKeys });
+  });
+
+  it('keys a configuration gives twice are told of line by line, or refused', () => {
+    const text = bytes('a: 1\na: 2\nb:\n  c: 1\n  c: 2\n');
+    const said: string[] = [];
+    const read = (validation: 'Ignore' | 'Warn' | 'Strict') =>
+      appliedBody(text, validation, (line) => said.push(line));
+    assert.deepEqual(read('Ignore'), { a: 2, b: { c: 2 } });
+    assert.deepEqual(said, []);
+    read('Warn');
+    const lines = ['line 2: key "a" already set in map', 'line 5: key "c" already set in map'];
+    assert.deepEqual(said, lines);
+    const why =
+      'error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:';
+    assert.throws(() => read('Strict'), {
+      message: `${why}${lines.map((line) => `\n  ${line}`).join('')}`,
+    });
   });
 
   it('others are refused', () => {
     for (const type of ['text/plain', 'application/xml', 'application/cbor']) {
       assert.throws(
-        () => objectBody(type, bytes('{}'), EXPECTED),
+        () => objectBody(type, bytes('{}'), KIND),
         refusal(415, 'UnsupportedMediaType'),
       );
     }
@@ -62,10 +76,7 @@ describe('media types', () => {
 
   it('protobuf has to be Kubernetes’ own', () => {
     const type = 'application/vnd.kubernetes.protobuf';
-    assert.throws(
-      () => objectBody(type, bytes('{}'), EXPECTED),
-      refusal(400, 'BadRequest', /magic/),
-    );
+    assert.throws(() => objectBody(type, bytes('{}'), KIND), refusal(400, 'BadRequest', /magic/));
   });
 });
 

@@ -6,6 +6,7 @@ import {
   goQuote,
   isJsonObject,
   type JsonObject,
+  repeatedKeysText,
   requestTooLarge,
   unsupportedMediaType,
 } from '@kubets/api';
@@ -64,37 +65,26 @@ export function readBytes(request: AnyRequest): Promise<Buffer> {
   });
 }
 
-/** What a body should hold, for refusals; `isStrict`: a key given twice is one. */
-export interface ExpectedBody {
-  readonly kind: string;
-  readonly version: string;
-  readonly isStrict: boolean;
+/** What a body holds: its JSON text, or the value of a YAML document. */
+export interface ReadBody {
+  readonly json: string | JsonObject;
+  /** A line for each key the document gives twice. */
+  readonly repeatedKeys?: readonly string[];
 }
 
 /**
- * The object a body holds: its JSON text, or the value of a YAML document.
+ * The object a body holds.
+ * @param kind what it should be, for refusals
  * @throws ApiError 415 for a media type that is neither
  */
-export function objectBody(
-  contentType: string | undefined,
-  bytes: Buffer,
-  expected: ExpectedBody,
-): string | JsonObject {
+export function objectBody(contentType: string | undefined, bytes: Buffer, kind: string): ReadBody {
   const type = mediaTypeOf(contentType) || 'application/json';
-  if (type === 'application/json') return bytes.toString('utf8');
-  if (type === 'application/yaml') return yamlObject(bytes, expected);
-  if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(bytes);
-  throw unsupportedMediaType(OBJECT_TYPES);
-}
-
-function yamlObject(bytes: Buffer, { kind, version, isStrict }: ExpectedBody): JsonObject {
+  if (type === 'application/json') return { json: bytes.toString('utf8') };
+  if (type === 'application/vnd.kubernetes.protobuf') return { json: decodeProtobuf(bytes) };
+  if (type !== 'application/yaml') throw unsupportedMediaType(OBJECT_TYPES);
   const { value, repeated } = yamlBody(bytes, (why) => unrecognizedText(kind, why, bytes));
-  if (isStrict && repeated.length > 0) {
-    const what = `${kind} in version ${goQuote(version)} cannot be handled as a ${kind}`;
-    throw badRequest(`${what}: strict decoding error: ${repeatedText(repeated)}`);
-  }
   // A document without anything is an object without anything.
-  return (value ?? {}) as JsonObject;
+  return { json: (value ?? {}) as JsonObject, repeatedKeys: repeated };
 }
 
 /** A document's value, and a line for each key given twice, of which the last counts. */
@@ -115,7 +105,7 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
     const { line } = lineCounter.linePos(error.pos[0]);
     if (error.code !== 'DUPLICATE_KEY') throw badRequest(refusal(yamlProblem(error, line)));
     const key = /^"?([^":\s]*)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
-    repeated.push(`  line ${line}: key ${goQuote(key)} already set in map`);
+    repeated.push(`line ${line}: key ${goQuote(key)} already set in map`);
   }
   try {
     return { value: parsed.toJS(), repeated };
@@ -124,9 +114,6 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
     throw badRequest(refusal(`yaml: ${why}`));
   }
 }
-
-const repeatedText = (repeated: readonly string[]): string =>
-  `yaml: unmarshal errors:\n${repeated.join('\n')}`;
 
 const CONVERTING = 'error converting YAML to JSON';
 
@@ -146,9 +133,11 @@ export function appliedBody(
     throw badRequest('error decoding YAML: the configuration is no object');
   }
   if (repeated.length === 0 || validation === 'Ignore') return document;
-  const why = `${CONVERTING}: ${repeatedText(repeated)}`;
-  if (validation === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
-  warn(why);
+  if (validation === 'Strict') {
+    const why = `${CONVERTING}: ${repeatedKeysText(repeated)}`;
+    throw badRequest(`error strict decoding YAML: ${why}`);
+  }
+  for (const line of repeated) warn(line);
   return document;
 }
 

@@ -1,7 +1,6 @@
 /** Requests for stored resources: from a checked request to the registry and back to bytes. */
 import {
   ApiError,
-  type FieldValidation,
   isExpired,
   type KindDef,
   managerOfUserAgent,
@@ -27,7 +26,7 @@ import type { ListOptions } from '../registry/list-options.ts';
 import { type PatchType, parsePatch, strictErrorsOf } from '../registry/patch.ts';
 import type { ListResult } from '../registry/read.ts';
 import type { Registry } from '../registry/registry.ts';
-import { appliedBody, type ExpectedBody, mediaTypeOf, objectBody, readBytes } from './body.ts';
+import { appliedBody, mediaTypeOf, objectBody, readBytes } from './body.ts';
 import { type EncodeContext, encodeList, encodeObject, includeOf, plainBytes } from './encode.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
@@ -139,21 +138,21 @@ export class ResourceHandler {
 
   async #create(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'CreateOptions');
-    const json = objectBody(typeOf(r), await readBytes(r.request), expected(r.def, options));
-    r.audit?.requested(json);
+    const read = objectBody(typeOf(r), await readBytes(r.request), r.def.kind);
+    r.audit?.requested(read.json);
     const { validation } = options;
     const ctx = writeContext(r, options, options.sent);
-    const made = await this.#o.registry.create(targetOf(r), { json, validation }, ctx);
+    const made = await this.#o.registry.create(targetOf(r), { ...read, validation }, ctx);
     await this.#sendResult(r, made);
   }
 
   async #update(r: ResourceRequest): Promise<void> {
     const options = writeOptionsOf(r.query, 'UpdateOptions');
-    const json = objectBody(typeOf(r), await readBytes(r.request), expected(r.def, options));
-    r.audit?.requested(json);
+    const read = objectBody(typeOf(r), await readBytes(r.request), r.def.kind);
+    r.audit?.requested(read.json);
     const { validation } = options;
     const ctx = writeContext(r, options, options.sent);
-    const made = await this.#o.registry.update(targetOf(r), { json, validation }, ctx);
+    const made = await this.#o.registry.update(targetOf(r), { ...read, validation }, ctx);
     await this.#sendResult(r, made);
   }
 
@@ -214,7 +213,7 @@ export class ResourceHandler {
   async #deleteBody(r: ResourceRequest): Promise<DeleteOptions | undefined> {
     const bytes = await readBytes(r.request);
     if (bytes.length === 0) return undefined;
-    const body = objectBody(typeOf(r), bytes, DELETE_OPTIONS);
+    const { json: body } = objectBody(typeOf(r), bytes, 'DeleteOptions');
     r.audit?.requested(body);
     return deleteOptionsFrom(typeof body === 'string' ? deleteJson(body) : body);
   }
@@ -251,13 +250,6 @@ const PLAIN: EncodeContext = {
   includeObject: '',
   nowMs: 0,
 };
-
-const expected = (
-  { kind, version }: KindDef,
-  { validation }: { validation: FieldValidation },
-): ExpectedBody => ({ kind, version, isStrict: validation === 'Strict' });
-
-const DELETE_OPTIONS: ExpectedBody = { kind: 'DeleteOptions', version: 'v1', isStrict: false };
 
 /** @throws ApiError 500 without a reason, as the stock server answers to a body of a delete that is no JSON */
 function deleteJson(text: string): unknown {

@@ -49,6 +49,15 @@ describe('bodies of computed resources', () => {
     );
   });
 
+  it('are warned of as others are', () => {
+    const said: string[] = [];
+    const warn = (text: string): void => void said.push(text);
+    const repeatedKeys = ['line 2: key "a" already set in map'];
+    const o = { ...STRICT, validation: 'Warn', warn, repeatedKeys } as const;
+    virtualBody(review, builtinKinds, { nope: 1 }, o);
+    assert.deepEqual(said, [...repeatedKeys, 'unknown field "nope"']);
+  });
+
   it('are of the namespace of the request, or of none', () => {
     const sent = { metadata: { namespace: 'x' } };
     assert.throws(

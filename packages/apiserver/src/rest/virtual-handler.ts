@@ -25,7 +25,7 @@ import type {
   VirtualResource,
 } from '../ports.ts';
 import { typeNameOf } from '../protobuf/decode.ts';
-import { checkNamespace } from '../registry/body.ts';
+import { type BodyOptions, checkNamespace } from '../registry/body.ts';
 import { objectBody, readBytes } from './body.ts';
 import { includeOf, write } from './encode.ts';
 import type { Representation } from './negotiate.ts';
@@ -56,16 +56,18 @@ export async function serveVirtual(
   const hasBody = info.verb === 'create';
   const { dryRun, validation, fieldManager } = writeOptionsOf(query, 'CreateOptions');
   const def = bodyDef(virtual, kinds);
-  const { kind = '', version = '' } = def ?? {};
-  const expected = { kind, version, isStrict: validation === 'Strict' };
   const body = hasBody
-    ? objectBody(request.headers['content-type'], await readBytes(request), expected)
+    ? objectBody(request.headers['content-type'], await readBytes(request), def?.kind ?? '')
     : undefined;
-  if (body !== undefined) r.audit?.requested(body);
+  if (body !== undefined) r.audit?.requested(body.json);
+  const warn = (text: string): void => void r.warnings.push(text);
   const object =
     body === undefined
       ? undefined
-      : virtualBody(virtual, kinds, body, { validation, namespace: info.namespace });
+      : virtualBody(virtual, kinds, body.json, {
+          ...{ validation, warn, namespace: info.namespace },
+          ...(body.repeatedKeys && { repeatedKeys: body.repeatedKeys }),
+        });
   if (object !== undefined && def !== undefined) {
     defaultObject(def, object);
     const agent = String(request.headers['user-agent'] ?? '');
@@ -73,7 +75,6 @@ export async function serveVirtual(
     const now = formatTime(r.nowMs);
     trackUpdate({ def, subresource: virtual.subresource, manager, now }, undefined, object);
   }
-  const warn = (text: string): void => void r.warnings.push(text);
   const answer = await virtual.handle({ info, user, query, object, dryRun, warn });
   r.audit?.answered(answer.object);
   const table = tableOf(virtual, kinds, answer.object, r);
@@ -109,13 +110,16 @@ export function virtualBody(
   virtual: VirtualResource,
   kinds: KindRegistry,
   json: string | object,
-  o: { readonly validation: Parameters<typeof decodeObject>[2]; readonly namespace: string },
+  o: BodyOptions & { readonly namespace: string; warn?(text: string): void },
 ): KubeObject {
   const def = bodyDef(virtual, kinds);
   const parsed = typeof json === 'string' ? parseJson(json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
   if (def === undefined) return { metadata: {}, ...parsed };
-  const { object } = decodeObject(def, typeof json === 'string' ? json : parsed, o.validation);
+  const { repeatedKeys } = o;
+  const sent = typeof json === 'string' ? json : parsed;
+  const { object, warnings } = decodeObject(def, sent, o.validation, { parsed, repeatedKeys });
+  for (const warning of warnings) o.warn?.(warning);
   object.metadata ??= {};
   checkNamespace(object, o.namespace);
   return object;

@@ -68,7 +68,7 @@ function patchedObject(
 ): KubeObject {
   const kind = bodyKind({ def: a.kind, namespace: '', name: '', subresource: a.subresource });
   const json = applyJsonPatch(object, operations) as unknown as JsonObject;
-  const { object: read } = decodeObject(kind, json, 'Ignore', json);
+  const { object: read } = decodeObject(kind, json, 'Ignore', { parsed: json });
   read.kind = kind.kind;
   read.apiVersion = kind.apiVersion;
   read.metadata ??= {};
