@@ -178,15 +178,9 @@ function validateEphemeral(
     }
     for (const field of EPHEMERAL_FORBIDDEN) {
       const value = c[field];
-<<<<<<< HEAD
       // Resources are there in any case, if only as none.
       const isEmpty = field === 'resources' && Object.keys(value ?? {}).length === 0;
       if (value === undefined || isEmpty) continue;
-=======
-      const isUnset =
-        value === undefined || (field === 'resources' && Object.keys(value).length === 0);
-      if (isUnset) continue;
->>>>>>> f36660e (apiserver: versions of what is not there yet, options of logs, tokens that lists did not give)
       errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
     }
     (c.volumeMounts ?? []).forEach((m, j) => {
