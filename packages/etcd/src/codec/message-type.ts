@@ -129,8 +129,10 @@ export class MessageType<T> {
 
   /** Reads a nested message of this type. */
   readNested(r: Reader, depthLeft: number): T {
-    const bytes = r.bytes();
-    return this.read(new Reader(bytes), depthLeft - 1);
+    const outer = r.enter();
+    const value = this.read(r, depthLeft - 1);
+    r.leave(outer);
+    return value;
   }
 }
 
@@ -196,8 +198,9 @@ function readField(r: Reader, field: FieldPlan, out: Values, depthLeft: number):
 }
 
 function readPacked(r: Reader, field: FieldPlan, out: Values): void {
-  const inner = new Reader(r.bytes());
-  while (inner.pos < inner.end) readField(inner, field, out, 0);
+  const outer = r.enter();
+  while (r.pos < r.end) readField(r, field, out, 0);
+  r.leave(outer);
 }
 
 function writeRepeated(w: Writer, field: FieldPlan, values: readonly unknown[]): void {

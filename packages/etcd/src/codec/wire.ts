@@ -98,6 +98,25 @@ export class Reader {
     return this.buf.subarray(start, this.pos);
   }
 
+  /**
+   * Goes into a length-delimited field: from here to its end is all there is.
+   * @returns where the message around it ends, for {@link leave}
+   */
+  enter(): number {
+    const length = this.uint32();
+    if (length > this.end - this.pos) {
+      throw new CodecError('field runs past the end of its message');
+    }
+    const outer = this.end;
+    this.end = this.pos + length;
+    return outer;
+  }
+
+  /** Comes out of a field that was read to its end. */
+  leave(outer: number): void {
+    this.end = outer;
+  }
+
   /** Steps over a field this version does not know. */
   skip(wireType: number): void {
     if (wireType === 0) this.varint64();

@@ -245,6 +245,7 @@ export class RaftNode implements Consensus {
       const ready = this.#takeReady();
       this.#persist(ready);
       const { transport } = this.#options;
+      // They leave now, before the disk, which is written after this turn's work, may hold up the event loop.
       if (ready.messages.length > 0) transport.send(ready.messages);
       this.#reads.settle(ready.readStates, ready.droppedReads);
       this.#snapshots.start(ready.snapshotsTo);
@@ -295,11 +296,8 @@ export class RaftNode implements Consensus {
   #persist(ready: Ready): void {
     const { token, hardState, entries, afterPersist } = ready;
     if (token === undefined && afterPersist.length === 0) return;
-    const isSending = ready.messages.length > 0;
     const done =
-      token === undefined
-        ? this.#wal.flushed()
-        : this.#wal.append({ hardState, entries }, { isSending });
+      token === undefined ? this.#wal.flushed() : this.#wal.append({ hardState, entries });
     done.then(
       () => {
         if (!this.#running()) return;

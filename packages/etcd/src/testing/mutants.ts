@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no-fsync',
     what: 'the log is not synced before it is relied upon',
     file: 'wal/wal.ts',
-    find: '    await this.#file.sync(batch.isSending);\n    failpoint',
+    find: '    await this.#file.sync();\n    failpoint',
     replace: '    failpoint',
     seeds: 50,
   },

@@ -19,8 +19,7 @@ export interface Disk {
 export interface DiskFile {
   write(bytes: Uint8Array, position: number): Promise<void>;
   truncate(size: number): Promise<void>;
-  /** @param isSending there is something on its way to the network that should leave before the sync holds up the event loop */
-  sync(isSending?: boolean): Promise<void>;
+  sync(): Promise<void>;
   /** The same, for what nobody waits for: never on the event loop. */
   syncAside(): Promise<void>;
   close(): Promise<void>;

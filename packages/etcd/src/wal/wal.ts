@@ -51,11 +51,6 @@ export interface WalAppend {
   readonly pending?: SnapshotPending;
 }
 
-export interface AppendOptions {
-  /** Messages were given to the network beside it: they leave before the sync. */
-  readonly isSending: boolean;
-}
-
 interface Waiter {
   resolve(): void;
   reject(err: Error): void;
@@ -74,7 +69,6 @@ class Batch {
   readonly records: RecordBuffer;
   waiters: Waiter[] = [];
   appends: WalAppend[] = [];
-  isSending = false;
 
   constructor(vault: Vault | undefined) {
     this.records = new RecordBuffer(vault);
@@ -200,10 +194,9 @@ export class Wal {
    * Adds records. Resolves when they, and all earlier ones, are durable.
    * @throws LogWriteError through the promise; the process must end then
    */
-  append(append: WalAppend, { isSending }: AppendOptions = { isSending: true }): Promise<void> {
+  append(append: WalAppend): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const batch = this.#gathering;
-    batch.isSending ||= isSending;
     addTo(batch.records, append);
     batch.appends.push(append);
     return this.#join(batch);
@@ -283,7 +276,6 @@ export class Wal {
     const { waiters, appends } = batch;
     batch.waiters = [];
     batch.appends = [];
-    batch.isSending = false;
     const durationMs = clock.monotonicMs() - startedMs;
     this.#options.onSync?.({ durationMs, appends: appends.length });
     for (const waiter of waiters) waiter.resolve();
@@ -300,7 +292,7 @@ export class Wal {
     if (this.#position > this.#limits.segmentBytes / 2) this.#reserve.prepare();
     await this.#allocateAhead();
     failpoint('wal.beforeSync');
-    await this.#file.sync(batch.isSending);
+    await this.#file.sync();
     failpoint('wal.afterSync');
   }
 

@@ -3,7 +3,6 @@ import { fdatasync, fdatasyncSync, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ConfigError, errorMessage } from '@kubets/platform';
 import { ClassicLevel } from 'classic-level';
@@ -44,10 +43,8 @@ class NodeFile implements DiskFile {
     return this.#handle.truncate(size);
   }
 
-  async sync(isSending = true): Promise<void> {
+  async sync(): Promise<void> {
     const { direct } = pace;
-    // A leader's appends run beside its own sync: what was given to the network in this turn leaves before it is held up.
-    if (direct && isSending) await nextTurn();
     const startedMs = performance.now();
     if (direct) fdatasyncSync(this.#handle.fd);
     else await datasync(this.#handle.fd);
