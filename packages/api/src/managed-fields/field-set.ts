@@ -4,7 +4,8 @@
  * with keys is a member too when it has the key `.`. Sets are never changed once made, so that trees may share parts.
  */
 export type FieldSet = { readonly [element: string]: FieldSet };
-type Building = { [element: string]: Building };
+/** A node that is being made. */
+export type Building = { [element: string]: Building };
 
 /** A path: elements from the root down. */
 export type FieldPath = readonly string[];
@@ -22,30 +23,64 @@ function isMember(node: FieldSet): boolean {
   return node[SELF] !== undefined || isEmptySet(node);
 }
 
+/** Elements of fields that were seen: the same few hundred names come with every object. */
+const MAX_FIELD_ELEMENTS = 8_192;
+const fieldElements = new Map<string, string>();
+
+/** The path element of a field. */
+export function fieldElement(name: string): string {
+  const known = fieldElements.get(name);
+  if (known !== undefined) return known;
+  if (fieldElements.size >= MAX_FIELD_ELEMENTS) fieldElements.clear();
+  const element = `f:${name}`;
+  fieldElements.set(name, element);
+  return element;
+}
+
 /** Collects paths into a set. */
 export class SetBuilder {
   readonly #root: Building = {};
 
+  /** Adds a path and all that is below it, which is not to be used for anything else afterwards. */
+  graft(path: FieldPath, below: Building): void {
+    const last = path.at(-1);
+    if (last !== undefined) addMember(this.#parentOf(path), last, below);
+  }
+
   insert(path: FieldPath): void {
+    this.graft(path, {});
+  }
+
+  /** The node above a path's last element, made where it is missing. */
+  #parentOf(path: FieldPath): Building {
     let node = this.#root;
-    let isNew = false;
-    for (let depth = 0; depth < path.length; depth += 1) {
+    for (let depth = 0; depth < path.length - 1; depth += 1) {
       const element = path[depth] ?? '';
-      if (depth > 0 && !isNew && isEmptySet(node)) node[SELF] = {};
-      let next = node[element];
-      isNew = next === undefined;
-      if (next === undefined) {
-        next = {};
-        node[element] = next;
+      const next = node[element];
+      if (next === undefined) node = node[element] = {};
+      else {
+        // A member so far without anything below it.
+        if (isEmptySet(next)) next[SELF] = {};
+        node = next;
       }
-      node = next;
     }
-    if (!isNew && !isEmptySet(node)) node[SELF] = {};
+    return node;
   }
 
   set(): FieldSet {
     return this.#root;
   }
+}
+
+/** Adds an element to a node, as a member, with what is below it. */
+export function addMember(node: Building, element: string, below: Building): void {
+  const there = node[element];
+  if (there === undefined) node[element] = below;
+  else if (isEmptySet(below)) {
+    if (!isEmptySet(there)) there[SELF] = {};
+    return;
+  } else node[element] = isEmptySet(there) ? below : merged(there, below);
+  if (!isEmptySet(below)) (node[element] as Building)[SELF] = {};
 }
 
 /** The node of these children, or undefined when there is nothing in it. */

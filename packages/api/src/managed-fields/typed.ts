@@ -1,6 +1,7 @@
 /** The fields of an object as a set, and the fields in which two objects differ. */
 import { isDeepStrictEqual } from 'node:util';
-import { type FieldSet, SetBuilder } from './field-set.ts';
+import type { JsonObject } from '../meta.ts';
+import { addMember, type Building, type FieldSet, fieldElement, SetBuilder } from './field-set.ts';
 import {
   asList,
   asObject,
@@ -40,10 +41,11 @@ function collectFields(
   path: string[],
   out: SetBuilder,
 ): void {
-  for (const [name, value] of Object.entries(object)) {
+  for (const name in object) {
     const field = fieldShape(shape, name);
+    const value = (object as JsonObject)[name];
     if (field === undefined || value === undefined) continue;
-    path.push(`f:${name}`);
+    path.push(fieldElement(name));
     collect(field, value, path, out);
     const isNothing = value === null || (typeof value === 'object' && isEmptyMap(value));
     if (isNothing || !isDeclared(shape, name)) out.insert(path);
@@ -91,11 +93,11 @@ class Walk {
     if (before === after) return;
     const shape = resolveShape(given, after ?? before);
     if (before === undefined) {
-      this.#whole(shape, after, this.added);
+      this.added.graft(this.#path, allBelow(shape, after));
       return;
     }
     if (after === undefined) {
-      this.#whole(shape, before, this.removed);
+      this.removed.graft(this.#path, allBelow(shape, before));
       return;
     }
     if (shape.form === 'leaf') {
@@ -134,7 +136,7 @@ class Walk {
     if (before === after) return;
     const field = fieldShape(shape, name);
     if (field === undefined) return;
-    this.#path.push(`f:${name}`);
+    this.#path.push(fieldElement(name));
     this.compare(field, before, after);
     this.#path.pop();
   }
@@ -168,30 +170,24 @@ class Walk {
     else this.#leaf(before, after);
     this.#path.pop();
   }
+}
 
-  /** Everything in a value that is on one side only. */
-  #whole(shape: Shape, value: unknown, out: SetBuilder): void {
-    this.#below(shape, value, out);
-    out.insert(this.#path);
-  }
-
-  #below(given: Shape, value: unknown, out: SetBuilder): void {
-    const shape = resolveShape(given, value);
-    if (shape.form === 'leaf') return;
-    if (shape.form === 'list') {
-      for (const item of asList(value)) {
-        this.#path.push(itemElement(shape, item));
-        this.#whole(shape.item, item, out);
-        this.#path.pop();
-      }
-      return;
+/** Everything within a value that is on one side only. */
+function allBelow(given: Shape, value: unknown): Building {
+  const shape = resolveShape(given, value);
+  const out: Building = {};
+  if (shape.form === 'leaf') return out;
+  if (shape.form === 'list') {
+    for (const item of asList(value)) {
+      addMember(out, itemElement(shape, item), allBelow(shape.item, item));
     }
-    for (const [name, child] of Object.entries(asObject(value))) {
-      const field = fieldShape(shape, name);
-      if (field === undefined || child === undefined) continue;
-      this.#path.push(`f:${name}`);
-      this.#whole(field, child, out);
-      this.#path.pop();
-    }
+    return out;
   }
+  const object = asObject(value);
+  for (const name in object) {
+    const [field, child] = [fieldShape(shape, name), object[name]];
+    if (field === undefined || child === undefined) continue;
+    addMember(out, fieldElement(name), allBelow(field, child));
+  }
+  return out;
 }

@@ -80,6 +80,14 @@ const within = (above: Place, step: string | number): Place => ({
   depth: above.depth + 1,
 });
 
+const fieldOf = (above: Place, struct: string, step: string): Place => ({
+  struct,
+  above,
+  step,
+  isField: true,
+  depth: above.depth + 1,
+});
+
 function jsonWord(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
@@ -237,13 +245,22 @@ function fill(object: JsonObject, type: TypeDef): JsonObject {
   return object;
 }
 
+/** Whether a value can be taken as it is, wherever it stands: most can. */
+function isPlain({ depth }: Place, value: unknown, { kind }: TypeRef): boolean {
+  if (depth >= MAX_JSON_DEPTH) return false;
+  return typeof value === 'string'
+    ? kind === 'string'
+    : typeof value === 'boolean' && kind === 'bool';
+}
+
 function decodeStruct(walk: Walk, place: Place, value: unknown, type: TypeDef): unknown {
   if (!isJsonObject(value)) {
     return mismatch(walk, place, value, { kind: 'struct', name: type.name });
   }
   const out: JsonObject = {};
   const struct = baseName(type.name);
-  for (const [name, given] of Object.entries(value)) {
+  for (const name in value) {
+    const given = value[name];
     const field = type.fields.get(name);
     if (!field) {
       if (walk.unknown.length < MAX_STRICT_ERRORS) {
@@ -252,8 +269,9 @@ function decodeStruct(walk: Walk, place: Place, value: unknown, type: TypeDef): 
       continue;
     }
     if (given === null || given === undefined) continue;
-    const at = { struct, above: place, step: name, isField: true, depth: place.depth + 1 };
-    const decoded = decodeValue(walk, at, given, field.type);
+    const decoded = isPlain(place, given, field.type)
+      ? given
+      : decodeValue(walk, fieldOf(place, struct, name), given, field.type);
     if (decoded === undefined) continue;
     if (!field.required && !field.keepZero && isOmitted(decoded, field)) continue;
     out[name] = decoded;
@@ -282,8 +300,10 @@ function decodeValue(walk: Walk, place: Place, value: unknown, ref: TypeRef): un
     case 'map': {
       if (!isJsonObject(value)) return mismatch(walk, place, value, ref);
       const out: JsonObject = {};
-      for (const [key, item] of Object.entries(value)) {
-        out[key] = decodeValue(walk, within(place, key), item ?? emptyItem(ref.of), ref.of);
+      for (const key in value) {
+        const item = value[key] ?? emptyItem(ref.of);
+        const isRight = isPlain(place, item, ref.of);
+        out[key] = isRight ? item : decodeValue(walk, within(place, key), item, ref.of);
       }
       return out;
     }
