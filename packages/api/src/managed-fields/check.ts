@@ -29,6 +29,7 @@ function check(given: Shape, value: unknown, path: string, errors: string[]): vo
   const shape = resolveShape(given, value);
   if (shape.form === 'leaf') {
     if (!fits(shape.type, value)) errors.push(mistaken(path, shape.type, value));
+    else if (shape.inside !== undefined) checkInside(shape.inside(), value, path, errors);
     return;
   }
   if (shape.form === 'list') {
@@ -45,6 +46,11 @@ function check(given: Shape, value: unknown, path: string, errors: string[]): vo
     if (field === undefined) errors.push(`${path}.${name}: field not declared in schema`);
     else check(field, child, `${path}.${name}`, errors);
   }
+}
+
+function checkInside(shape: Shape, value: unknown, path: string, errors: string[]): void {
+  if (!Array.isArray(value)) check(shape, value, path, errors);
+  else for (const [at, item] of value.entries()) check(shape, item, `${path}[${at}]`, errors);
 }
 
 function checkItems(

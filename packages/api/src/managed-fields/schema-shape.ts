@@ -1,7 +1,7 @@
 /** The shape of objects whose schema came at run time: what structural schemas say about lists and maps. */
 import type { JSONSchemaProps } from '../generated/types.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
-import { LEAVES, LOOSE, nameShape, type Shape, shapeOfType } from './shape.ts';
+import { LEAVES, LOOSE, nameShape, type Shape, shapeOfType, wholeList, wholeMap } from './shape.ts';
 
 type Schema = JSONSchemaProps;
 
@@ -31,7 +31,11 @@ function shapeOf(schema: Schema | undefined): Shape {
 }
 
 function mapShape(schema: Schema): Shape {
-  if (schema['x-kubernetes-map-type'] === 'atomic') return LEAVES.map;
+  if (schema['x-kubernetes-map-type'] === 'atomic') return wholeMap(() => fieldsShape(schema));
+  return fieldsShape(schema);
+}
+
+function fieldsShape(schema: Schema): Shape {
   const extra = schema.additionalProperties;
   if (isJsonObject(extra)) return { form: 'map', of: shapeOf(extra as Schema) };
   return objectShape(schema, schema['x-kubernetes-embedded-resource'] === true);
@@ -61,7 +65,7 @@ function objectShape(schema: Schema, isObject: boolean): Shape {
 function listShape(schema: Schema): Shape {
   const items = isJsonObject(schema.items) ? (schema.items as Schema) : undefined;
   const type = schema['x-kubernetes-list-type'];
-  if (type !== 'set' && type !== 'map') return LEAVES.list;
+  if (type !== 'set' && type !== 'map') return wholeList(() => shapeOf(items));
   const keys = type === 'map' ? (schema['x-kubernetes-list-map-keys'] ?? []) : [];
   const keyDefaults: JsonObject = {};
   for (const key of keys) {

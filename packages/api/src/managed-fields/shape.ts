@@ -1,6 +1,6 @@
 /** What the schema says about ownership: which values are owned as a whole, which lists have entries with names. */
 import { isJsonObject, type JsonObject } from '../meta.ts';
-import { type FieldDef, findType, type TypeRef } from '../schema/schema.ts';
+import { type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
 
 export type Shape = LeafShape | StructShape | MapShape | ListShape | LooseShape;
 
@@ -9,6 +9,8 @@ interface LeafShape {
   readonly form: 'leaf';
   /** What a value of it must be, for messages. */
   readonly type: 'string' | 'boolean' | 'numeric' | 'list' | 'map' | 'any';
+  /** What is in it still has to fit: a list's items, or the object as if its fields had owners. */
+  inside?(): Shape;
 }
 export interface StructShape {
   readonly form: 'struct';
@@ -51,6 +53,11 @@ const KEY_DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> 
   imagePullSecrets: { name: '' },
 };
 
+/** A list that has one owner. */
+export const wholeList = (item: () => Shape): Shape => ({ ...LEAVES.list, inside: item });
+/** An object that has one owner. @param shape what it would be if its fields had owners of their own */
+export const wholeMap = (shape: () => Shape): Shape => ({ ...LEAVES.map, inside: shape });
+
 const structs = new Map<string, Shape>();
 
 /** Gives a name to a shape that came at run time. */
@@ -69,24 +76,27 @@ export function shapeOfType(name: string): Shape {
   if (known !== undefined) return known;
   const type = findType(name);
   if (type === undefined) return looseObject();
-  const fields = new Map<string, Shape>();
-  const shape: Shape = type.atomic
-    ? LEAVES.map
-    : {
-        form: 'struct',
-        others: undefined,
-        field(field) {
-          const made = fields.get(field);
-          if (made !== undefined) return made;
-          const def = type.fields.get(field);
-          if (def === undefined) return undefined;
-          const fresh = shapeOfField(def);
-          fields.set(field, fresh);
-          return fresh;
-        },
-      };
+  const struct = structShape(type);
+  const shape = type.atomic ? wholeMap(() => struct) : struct;
   structs.set(name, shape);
   return shape;
+}
+
+function structShape(type: TypeDef): StructShape {
+  const fields = new Map<string, Shape>();
+  return {
+    form: 'struct',
+    others: undefined,
+    field(field) {
+      const made = fields.get(field);
+      if (made !== undefined) return made;
+      const def = type.fields.get(field);
+      if (def === undefined) return undefined;
+      const fresh = shapeOfField(def);
+      fields.set(field, fresh);
+      return fresh;
+    },
+  };
 }
 
 let loose: StructShape | undefined;
@@ -104,10 +114,10 @@ function looseObject(): StructShape {
 
 function shapeOfField(def: FieldDef): Shape {
   const { type } = def;
-  if (def.atomicMap) return LEAVES.map;
+  if (def.atomicMap) return wholeMap(() => shapeOfRef(type));
   if (type.kind !== 'list') return shapeOfRef(type);
   const keys = listKeys(def);
-  if (keys === undefined) return LEAVES.list;
+  if (keys === undefined) return shapeOfRef(type);
   const keyDefaults = KEY_DEFAULTS[def.name] ?? {};
   return { form: 'list', keys, item: shapeOfRef(type.of), keyDefaults };
 }
@@ -127,7 +137,7 @@ function shapeOfRef(ref: TypeRef): Shape {
     case 'map':
       return { form: 'map', of: shapeOfRef(ref.of) };
     case 'list':
-      return LEAVES.list;
+      return wholeList(() => shapeOfRef(ref.of));
     case 'string':
     case 'bytes':
       return LEAVES.string;

@@ -193,6 +193,22 @@ describe('configurations that do not fit', () => {
   const complaints: readonly [object, string][] = [
     [{ spec: { nope: 1 } }, '.spec.nope: field not declared in schema'],
     [
+      { spec: { tolerations: [{}, { key: 'k', nope: 1 }] } },
+      '.spec.tolerations[1].nope: field not declared in schema',
+    ],
+    [
+      { spec: { nodeSelector: { a: 1 } } },
+      '.spec.nodeSelector.a: expected string, got &value.valueUnstructured{Value:1}',
+    ],
+    [
+      { spec: { securityContext: { supplementalGroups: ['x'] } } },
+      '.spec.securityContext.supplementalGroups[0]: expected numeric, got &value.valueUnstructured{Value:"x"}',
+    ],
+    [
+      { metadata: { ownerReferences: [{ uid: 'u', nope: 1 }] } },
+      '.metadata.ownerReferences[uid="u"].nope: field not declared in schema',
+    ],
+    [
       { metadata: { labels: { a: 1 } } },
       '.metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}',
     ],
