@@ -77,6 +77,15 @@ describe('impersonation', () => {
     assert.deepEqual(other.groups, ['g', 'system:authenticated']);
   });
 
+  it('what no service account can be called is a plain user', async () => {
+    for (const name of ['system:serviceaccount:N:sa', 'system:serviceaccount:ns:a_b']) {
+      const { asked, impersonator } = recording();
+      const became = await impersonator.impersonate(admin, { 'impersonate-user': name });
+      assert.deepEqual(became.groups, ['system:authenticated']);
+      assert.deepEqual(asked, [`impersonate users [] /${name}`]);
+    }
+  });
+
   it('anonymous is not authenticated', async () => {
     const { impersonator } = recording();
     const became = await impersonator.impersonate(admin, {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { nameRules } from '@kubets/api';
 import type { AuthorizationAttributes, Authorizer, Impersonator, UserInfo } from '../ports.ts';
 import { forbiddenAccess } from './forbidden.ts';
 import {
@@ -84,7 +85,7 @@ function unescapeKey(key: string): string {
 }
 
 function questions(wanted: Wanted): Ask[] {
-  const account = parseServiceAccountUsername(wanted.name);
+  const account = accountOf(wanted.name);
   const asks: Ask[] = [
     account
       ? { group: '', resource: 'serviceaccounts', ...account }
@@ -115,7 +116,7 @@ function attributesOf(user: UserInfo, ask: Ask): AuthorizationAttributes {
 }
 
 function become(wanted: Wanted): UserInfo {
-  const account = parseServiceAccountUsername(wanted.name);
+  const account = accountOf(wanted.name);
   const implied =
     account && wanted.groups.length === 0 ? serviceAccountGroups(account.namespace) : [];
   const groups = [...wanted.groups, ...implied];
@@ -139,4 +140,14 @@ export function createImpersonator(authorizer: Authorizer): Impersonator {
       return become(wanted);
     },
   };
+}
+
+/** The account a user is by name; names that no account can have are those of plain users. */
+function accountOf(userName: string): ReturnType<typeof parseServiceAccountUsername> {
+  const account = parseServiceAccountUsername(userName);
+  if (account === undefined) return undefined;
+  const { namespace, name } = account;
+  const isFine =
+    nameRules.dns1123Label(namespace).length === 0 && nameRules.dns1123Subdomain(name).length === 0;
+  return isFine ? account : undefined;
 }

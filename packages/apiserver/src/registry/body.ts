@@ -49,16 +49,29 @@ export function readBody(
   ctx: WriteContext,
 ): KubeObject {
   const kind = bodyKind(target);
+  const object = readOfKind(kind, json, { ...o, warn: ctx.warn });
+  if (kind === target.def) defaultObject(kind, object);
+  return object;
+}
+
+/**
+ * Decodes and checks a body that has to be of a kind; it is not defaulted.
+ * @throws ApiError BadRequest
+ */
+export function readOfKind(
+  kind: KindDef,
+  json: string | JsonObject,
+  o: BodyOptions & { warn?(text: string): void },
+): KubeObject {
   const parsed = typeof json === 'string' ? parsedBody(kind, json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
   checkKind(kind, parsed);
   const known = { parsed, repeatedKeys: o.repeatedKeys };
   const { object, warnings } = decodeObject(kind, json, o.validation, known);
-  for (const warning of warnings) ctx.warn(warning);
+  for (const warning of warnings) o.warn?.(warning);
   object.kind = kind.kind;
   object.apiVersion = kind.apiVersion;
   object.metadata ??= {};
-  if (kind === target.def) defaultObject(kind, object);
   return object;
 }
 

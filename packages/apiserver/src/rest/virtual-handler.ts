@@ -1,11 +1,11 @@
 /** Requests for resources that are computed: decode, compute, encode. */
 import {
   badRequest,
-  decodeObject,
   defaultObject,
   findType,
   formatTime,
   isJsonObject,
+  type JsonObject,
   type KindDef,
   type KindRegistry,
   type KubeObject,
@@ -25,7 +25,7 @@ import type {
   VirtualResource,
 } from '../ports.ts';
 import { typeNameOf } from '../protobuf/decode.ts';
-import { type BodyOptions, checkNamespace } from '../registry/body.ts';
+import { type BodyOptions, checkNamespace, readOfKind } from '../registry/body.ts';
 import { objectBody, readBytes } from './body.ts';
 import { includeOf, write } from './encode.ts';
 import type { Representation } from './negotiate.ts';
@@ -113,14 +113,12 @@ export function virtualBody(
   o: BodyOptions & { readonly namespace: string; warn?(text: string): void },
 ): KubeObject {
   const def = bodyDef(virtual, kinds);
-  const parsed = typeof json === 'string' ? parseJson(json) : json;
-  if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
-  if (def === undefined) return { metadata: {}, ...parsed };
-  const { repeatedKeys } = o;
-  const sent = typeof json === 'string' ? json : parsed;
-  const { object, warnings } = decodeObject(def, sent, o.validation, { parsed, repeatedKeys });
-  for (const warning of warnings) o.warn?.(warning);
-  object.metadata ??= {};
+  if (def === undefined) {
+    const parsed = typeof json === 'string' ? parseJson(json) : json;
+    if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
+    return { metadata: {}, ...parsed };
+  }
+  const object = readOfKind(def, json as string | JsonObject, o);
   checkNamespace(object, o.namespace);
   return object;
 }

@@ -1,6 +1,7 @@
 import {
   badRequest,
   type Endpoints,
+  goQuote,
   type Pod,
   type Service,
   serviceUnavailable,
@@ -23,16 +24,15 @@ export interface ProxyName {
   readonly port: string;
 }
 
-/** @throws ApiError 400 when the text is no such name */
-export function parseProxyName(text: string): ProxyName {
+/** @throws ApiError 400 when the text is no such name of a `pod`, `node` or `service` */
+export function parseProxyName(text: string, what: string): ProxyName {
   const parts = text.split(':');
-  const [first = '', second = '', third = ''] = parts;
-  if (parts.length === 1) return { scheme: 'http', name: first, port: '' };
-  if (parts.length === 2) return { scheme: 'http', name: first, port: second };
-  if (parts.length === 3 && ['http', 'https', ''].includes(first)) {
-    return { scheme: first === 'https' ? 'https' : 'http', name: second, port: third };
+  if (parts.length < 3) parts.unshift('');
+  const [scheme = '', name = '', port = '', ...more] = parts;
+  if (name === '' || more.length > 0 || !['http', 'https', ''].includes(scheme)) {
+    throw badRequest(`invalid ${what} request ${goQuote(text)}`);
   }
-  throw badRequest(`invalid name "${text}": want [scheme:]name[:port]`);
+  return { scheme: scheme === 'https' ? 'https' : 'http', name, port };
 }
 
 /** Tells whether users may be connected to an address of a pod. */
@@ -86,7 +86,7 @@ function checked(backend: Backend, isAllowed: AddressRule): Backend {
 }
 
 async function nodeBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
-  const { name, port } = parseProxyName(info.name);
+  const { name, port } = parseProxyName(info.name, 'node');
   const address = await kubeletOfNode(store, name);
   const wanted = port === '' ? address.port : Number(port);
   // Any other port of a node would let API users reach whatever listens there with the apiserver's identity.
@@ -95,7 +95,7 @@ async function nodeBackend(store: ResourceStore, { info }: StreamRequest): Promi
 }
 
 async function podBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
-  const { scheme, name, port } = parseProxyName(info.name);
+  const { scheme, name, port } = parseProxyName(info.name, 'pod');
   const pod = await findPod(store, info.namespace, name);
   const host = pod.status?.podIP;
   if (!host) throw badRequest('address not allowed');
@@ -112,20 +112,34 @@ function podPort(pod: Pod, port: string): number {
 }
 
 async function serviceBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
-  const { scheme, name, port } = parseProxyName(info.name);
   const { namespace } = info;
-  const service = await store.get<Service>({ ...GVR.services, namespace, name });
-  const ports = service.spec?.ports ?? [];
-  const chosen =
-    port === '' ? ports[0] : ports.find((p) => p.name === port || String(p.port) === port);
-  if (!chosen) throw serviceUnavailable(`no service port "${port}" found for service "${name}"`);
-  const endpoints = await store.get<Endpoints>({ ...GVR.endpoints, namespace, name });
-  for (const subset of endpoints.subsets ?? []) {
-    const target = subset.ports?.find((one) => (one.name ?? '') === (chosen.name ?? ''));
+  const { scheme, name, port } = parseProxyName(info.name, 'service');
+  const place = { namespace, name };
+  const portName = isInteger(port) ? await nameOfPort(store, place, port) : port;
+  const { subsets = [] } = await store.get<Endpoints>({ ...GVR.endpoints, ...place });
+  for (const subset of subsets) {
+    const target = subset.ports?.find((one) => (one.name ?? '') === portName);
     const host = subset.addresses?.[0]?.ip;
     if (target && host) return { scheme, host, port: target.port };
   }
-  throw serviceUnavailable(`no endpoints available for service "${name}"`);
+  const asked = subsets.length === 0 ? name : info.name;
+  throw serviceUnavailable(`no endpoints available for service ${goQuote(asked)}`);
+}
+
+const isInteger = (text: string): boolean => /^[-+]?\d+$/.test(text);
+
+/** Endpoints know ports by their names; who names a number means the Service's port. */
+async function nameOfPort(
+  store: ResourceStore,
+  place: { readonly namespace: string; readonly name: string },
+  port: string,
+): Promise<string> {
+  const service = await store.get<Service>({ ...GVR.services, ...place });
+  const found = service.spec?.ports?.find((one) => one.port === Number(port));
+  if (found) return found.name ?? '';
+  throw serviceUnavailable(
+    `no service port ${Number(port)} found for service ${goQuote(place.name)}`,
+  );
 }
 
 interface ProxyPath {

@@ -437,16 +437,20 @@ describe('the proxies', () => {
       } as KubeObject,
     );
     const base = '/api/v1/namespaces/ns';
-    for (const name of [
-      'pods/p',
-      'pods/p:http',
-      'services/s',
-      'services/s:web',
-      'services/http:s:80',
-    ]) {
+    for (const name of ['pods/p', 'pods/p:http', 'services/s:web', 'services/http:s:80']) {
       assert.equal((await t.get(`${base}/${name}/proxy/x?y=1`)).body, 'web /x?y=1', name);
     }
-    assert.equal((await t.get(`${base}/services/s:nope/proxy/`)).status, 503);
+    const none = (asked: string) => `no endpoints available for service "${asked}"`;
+    for (const [name, status, body] of [
+      ['s', 503, none('s')],
+      ['s:nope', 503, none('s:nope')],
+      ['s:81', 503, 'no service port 81 found for service "s"'],
+      ['t', 404, 'endpoints "t" not found'],
+      ['t:1', 404, 'services "t" not found'],
+    ] as const) {
+      const answer = await t.get(`${base}/services/${name}/proxy/`);
+      assert.deepEqual([answer.status, answer.body], [status, body]);
+    }
     assert.equal((await t.get(`${base}/pods/p:nope/proxy/`)).status, 400);
     web.closeAllConnections();
     web.close();
@@ -476,9 +480,14 @@ describe('the proxies', () => {
   });
 
   it('read names as [scheme:]name[:port]', async () => {
-    assert.deepEqual(parseProxyName('a'), { scheme: 'http', name: 'a', port: '' });
-    assert.deepEqual(parseProxyName('a:1'), { scheme: 'http', name: 'a', port: '1' });
-    assert.deepEqual(parseProxyName('https:a:1'), { scheme: 'https', name: 'a', port: '1' });
-    assert.equal((await failure(() => parseProxyName('ftp:a:1'))).code, 400);
+    const parsed = (text: string) => parseProxyName(text, 'pod');
+    assert.deepEqual(parsed('a'), { scheme: 'http', name: 'a', port: '' });
+    assert.deepEqual(parsed('a:1'), { scheme: 'http', name: 'a', port: '1' });
+    assert.deepEqual(parsed('https:a:1'), { scheme: 'https', name: 'a', port: '1' });
+    for (const text of ['ftp:a:1', ':1', 'https::1', 'http:a:b:1']) {
+      const error = await failure(() => parsed(text));
+      assert.equal(error.code, 400);
+      assert.equal(error.message, `invalid pod request "${text}"`);
+    }
   });
 });

@@ -65,8 +65,8 @@ export function addressOf(node: Node): KubeletAddress {
   const ranked = ADDRESS_ORDER.map((type) => addresses.find((one) => one.type === type));
   const host = ranked.find((one) => one?.address)?.address;
   if (!host) {
-    const known = JSON.stringify(addresses);
-    throw unclassified(`no preferred addresses found; known addresses: ${known}`);
+    const known = addresses.map(({ type, address }) => `{${type} ${address}}`).join(' ');
+    throw unclassified(`no preferred addresses found; known addresses: [${known}]`);
   }
   const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port || DEFAULT_KUBELET_PORT;
   return { host, port };

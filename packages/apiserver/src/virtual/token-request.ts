@@ -165,7 +165,7 @@ async function boundClaims(
   const { group, version } = parseApiVersion(ref.apiVersion ?? '');
   const namespace = account.metadata.namespace ?? '';
   const name = ref.name ?? '';
-  if (group === '' && version === 'v1') {
+  if (group === '') {
     if (ref.kind === 'Pod') return bindPod(store, account, { ref, namespace, name });
     if (ref.kind === 'Secret') {
       return { secret: await bind(store, GVR.secrets, { ref, namespace, name }) };

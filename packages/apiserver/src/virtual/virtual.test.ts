@@ -427,6 +427,12 @@ describe('tokens', () => {
       /^Operation cannot be fulfilled on Pod "p": the UID in the bound object reference \(wrong\) does not match the UID in record\. The object might have been deleted and then recreated$/,
     ],
     [
+      'a pod that is not there and has no version',
+      ref({ name: 'nope', apiVersion: '' }),
+      404,
+      /^pods "nope" not found$/,
+    ],
+    [
       'a kind it does not know',
       ref({ kind: 'Nope' }),
       400,
