@@ -6,7 +6,9 @@ import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:htt
 import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { ConfigError, delay } from '@kubets/platform';
+import { serviceMethods } from '../codec/index.ts';
 import { EtcdError, etcdError } from '../errors.ts';
+import { FRAME_HEAD_BYTES, sealFrame } from '../server/frames.ts';
 import { type Etcd, startEtcd } from '../server/solo.ts';
 import {
   AmbiguousError,
@@ -48,13 +50,15 @@ async function portOf(server: Server | Http2Server): Promise<number> {
 }
 
 /** A member that answers every call its own way. */
-async function fakeMember(answer: (stream: ServerHttp2Stream) => void): Promise<string> {
+async function fakeMember(
+  answer: (stream: ServerHttp2Stream, path: string) => void,
+): Promise<string> {
   const server = createServer();
   const sessions = new Set<{ destroy(): void }>();
   server.on('session', (session) => sessions.add(session));
-  server.on('stream', (stream) => {
+  server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
-    answer(stream);
+    answer(stream, String(headers[':path']));
   });
   const port = await portOf(server);
   open.push(() => {
@@ -70,6 +74,23 @@ function refusing(error: EtcdError): Promise<string> {
     const status = { 'grpc-status': String(error.code), 'grpc-message': error.message };
     const headers = { ':status': 200, 'content-type': 'application/grpc', ...status };
     stream.respond(headers, { endStream: true });
+  });
+}
+
+/** A member that says who leads, and tells of watches. */
+function memberOf(id: bigint, leader: bigint, onWatch: (id: bigint) => void): Promise<string> {
+  return fakeMember((stream, path) => {
+    const [service = '', method = ''] = path.slice(1).split('/');
+    if (method === 'Watch') return onWatch(id);
+    const plan = serviceMethods(service)[method] ?? assert.fail(`asked for ${path}`);
+    const header = { clusterId: 1n, memberId: id, revision: 1n, raftTerm: 2n };
+    const message = plan.response.encode({ header, leader, raftTerm: 2n }, FRAME_HEAD_BYTES);
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc' },
+      { waitForTrailers: true },
+    );
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(sealFrame(message));
   });
 }
 
@@ -323,6 +344,21 @@ describe('a watch', () => {
       );
     });
     assert.equal(await compacted, 3n);
+  });
+
+  it('opens at the leader, which hears of what is written first', async () => {
+    const asked = Promise.withResolvers<bigint>();
+    const [follower, leader] = [
+      await memberOf(1n, 2n, asked.resolve),
+      await memberOf(2n, 2n, asked.resolve),
+    ];
+    const client = clientOf(follower, leader);
+    await client.get(KEY);
+    const { reject } = asked;
+    const handlers = { onEvents: reject, onCompacted: reject, onError: reject };
+    const watch = client.watch({ key: KEY }, handlers);
+    open.push(() => watch.cancel());
+    assert.equal(await asked.promise, 2n);
   });
 
   it('leaves a member that has lost its leader', async () => {

@@ -65,6 +65,20 @@ describe('the endpoint of the leader', () => {
     assert.deepEqual(found, ['e2']);
   });
 
+  it('is found with the first good answer, whoever else says nothing for long', async () => {
+    const members = new Members();
+    const found: string[] = [];
+    const ask = (name: string) =>
+      name === 'e2' ? new Promise<undefined>(() => undefined) : members.ask(name);
+    const names = ['e1', 'e2', 'e3'];
+    const finder = new LeaderFinder({ names, ask, onFound: (name) => found.push(name) });
+    members.leader = 3n;
+    finder.saw(header(1n, 1n));
+    assert.ok(finder.search !== undefined);
+    await finder.search;
+    assert.deepEqual([found, finder.search], [['e3'], undefined]);
+  });
+
   it('stays unknown where it says nothing', async () => {
     const members = new Members();
     members.silent.add('e1');

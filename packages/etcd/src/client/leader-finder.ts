@@ -61,7 +61,7 @@ export class LeaderFinder {
   }
 }
 
-/** Whether it was so in that term or a later one: of an earlier one would be a member that does not know yet that it leads no more. */
+/** Whether it was so in that term or later: one of an earlier term may not know yet that it leads no more. */
 function isLeader(one: StatusResponse | undefined, term: bigint): boolean {
   if (one?.header === undefined || one.raftTerm < term) return false;
   return one.leader === one.header.memberId;

@@ -169,6 +169,12 @@ describe('the codec', () => {
     it(`refuses ${what}`, () => assert.throws(() => PUT.decode(bytes), CodecError));
   }
 
+  it('refuses a field that runs past the end of a nested message, though not of the one around it', () => {
+    const key = [0x1a, 5, 97, 98, 99, 100, 101];
+    assert.equal(TXN.decode(Buffer.from([0x0a, 7, ...key])).compare[0]?.key.toString(), 'abcde');
+    assert.throws(() => TXN.decode(Buffer.from([0x0a, 2, ...key])), CodecError);
+  });
+
   it('refuses nesting without end', () => {
     let bytes: Buffer = Buffer.alloc(0);
     for (let i = 0; i < 200; i++) {
