@@ -4,7 +4,7 @@ import {
   acceptedTypes,
   DocumentCache,
   documentResponse,
-  jsonResponse,
+  objectResponse,
   prettyResponse,
   withoutSlash,
 } from './document.ts';
@@ -24,7 +24,7 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
     const vary = { vary: 'Accept' };
     if (version === undefined) {
       const plain = which === 'api' ? source.apiVersions() : source.groupList();
-      const response = jsonResponse(request, plain);
+      const response = objectResponse(request, plain);
       return { ...response, headers: { ...response.headers, ...vary } };
     }
     const document = cache.get(`${which}/${version}`, () => source.aggregated(which, version));
@@ -52,7 +52,7 @@ export function discoveryPaths(source: DiscoverySource): PathHandler {
 }
 
 const found = (request: PathRequest, document: object | undefined): PathResponse | undefined =>
-  document && jsonResponse(request, document);
+  document && objectResponse(request, document);
 
 function version(
   source: DiscoverySource,
@@ -62,7 +62,7 @@ function version(
   const { method } = request;
   const list = source.resourceList(group, name);
   if (list && method !== 'GET') throw methodNotAllowed();
-  if (list) return jsonResponse(request, list);
+  if (list) return objectResponse(request, list);
   if (group === '' || source.group(group)) throw pathNotFound();
   return undefined;
 }

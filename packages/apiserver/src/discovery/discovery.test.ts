@@ -93,6 +93,22 @@ describe('discovery', () => {
     assert.match(await text('/'), /^\{\n {2}"paths": \[\n {4}"/);
   });
 
+  it('comes in a form the client takes', async () => {
+    const answer = await get('/apis/apps', { accept: 'application/yaml' });
+    assert.equal(answer?.headers['content-type'], 'application/yaml');
+    assert.equal(String(answer?.body), 'kind: APIGroup\nname: apps\n');
+    for (const accept of ['application/vnd.kubernetes.protobuf', 'text/html,*/*;q=0.8']) {
+      assert.deepEqual(await json('/api', accept), { kind: 'APIVersions' });
+    }
+    const unknown = 'application/json;g=apidiscovery.k8s.io;v=v3;as=APIGroupDiscoveryList';
+    assert.deepEqual(await json('/apis', `${unknown},application/json`), { kind: 'APIGroupList' });
+    for (const accept of ['text/html', unknown]) {
+      for (const path of ['/api', '/apis', '/apis/apps', '/apis/apps/v1']) {
+        assert.equal((await failure(() => get(path, { accept }))).code, 406, path);
+      }
+    }
+  });
+
   it('the resources of a version can only be read', async () => {
     assert.equal((await failure(() => get('/api/v1', { method: 'PUT' }))).code, 405);
     assert.equal((await get('/apis', { method: 'POST' }))?.status, 200);

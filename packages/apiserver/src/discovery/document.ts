@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { yamlLibrary } from '@kubets/platform';
 import type { PathRequest, PathResponse } from '../ports.ts';
-import { wantsPretty } from '../rest/negotiate.ts';
+import { representationOf } from '../rest/negotiate.ts';
 
 /** A document as it goes over the wire, with the tag that names its content. */
 export interface Document {
@@ -15,10 +16,16 @@ export function documentOf(value: object): Document {
   return { body, etag };
 }
 
-/** A JSON answer without a tag, laid out as the client likes it. */
-export function jsonResponse({ query, headers }: PathRequest, value: object): PathResponse {
+/**
+ * An object without a tag, in the form the client takes: JSON or YAML. Who wants protobuf gets JSON, since these have no
+ * messages here. @throws ApiError 406 when it takes neither
+ */
+export function objectResponse({ query, headers }: PathRequest, value: object): PathResponse {
   const asked = { pretty: query.get('pretty'), userAgent: headers['user-agent'] };
-  return wantsPretty(asked) ? prettyResponse(value) : jsonText(JSON.stringify(value));
+  const { format, pretty } = representationOf(headers.accept, { ...asked, isError: true });
+  if (format !== 'yaml') return pretty ? prettyResponse(value) : jsonText(JSON.stringify(value));
+  const body = yamlLibrary().stringify(value);
+  return { status: 200, headers: { 'content-type': 'application/yaml' }, body };
 }
 
 /** A JSON answer that is always laid out for people, as upstream's of paths without objects are. */

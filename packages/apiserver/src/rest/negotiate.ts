@@ -46,7 +46,7 @@ export interface NegotiationOptions {
 }
 
 /** Whether an answer is laid out for reading: as the parameter says, or for programs that people use. */
-export function wantsPretty(o: Pick<NegotiationOptions, 'pretty' | 'userAgent'>): boolean {
+function wantsPretty(o: Pick<NegotiationOptions, 'pretty' | 'userAgent'>): boolean {
   if (o.pretty === null) return READS_BY_EYE.test(o.userAgent ?? '');
   return o.pretty !== 'false' && o.pretty !== '0';
 }
