@@ -192,7 +192,7 @@ describe('configurations that are refused', () => {
       'with unknown fields',
       { ...config({}), nope: 1 },
       500,
-      'failed to create typed patch object (/x; v1, Kind=ConfigMap): .nope: field not declared in schema',
+      'failed to create typed patch object (/x; /v1, Kind=ConfigMap): .nope: field not declared in schema',
     ],
   ];
   for (const [what, body, code, message] of refused) {

@@ -88,14 +88,16 @@ function isNothing(c: { added: FieldSet; modified: FieldSet; removed: FieldSet }
 
 const ownable = (by: WriteBy, fields: FieldSet): FieldSet => filterOf(by)(fields);
 
+/** A group and a version with their slash, of which the first may be empty. */
+const named = (version: string): string => (version.includes('/') ? version : `/${version}`);
+
 /** @throws ApiError BadRequest; 500 without a reason for what the schema does not know, as upstream answers */
 function checkConfig(by: ApplyBy, shape: Shape, config: JsonObject): void {
   const { def } = by;
   const { apiVersion, kind } = config;
+  const type = `${named(String(apiVersion ?? ''))}, Kind=${String(kind ?? '')}`;
   if (apiVersion !== def.apiVersion || kind !== def.kind) {
-    const version = String(apiVersion ?? '');
-    const named = version.includes('/') ? version : `/${version}`;
-    throw badRequest(`invalid object type: ${named}, Kind=${String(kind ?? '')}`);
+    throw badRequest(`invalid object type: ${type}`);
   }
   const metadata = isJsonObject(config.metadata) ? config.metadata : {};
   if ((metadata.managedFields ?? undefined) !== undefined) {
@@ -104,7 +106,7 @@ function checkConfig(by: ApplyBy, shape: Shape, config: JsonObject): void {
   const errors = configErrors(shape, config);
   if (errors.length === 0) return;
   const { namespace = '', name = '' } = metadata;
-  const what = `${String(namespace)}/${String(name)}; ${def.apiVersion}, Kind=${def.kind}`;
+  const what = `${String(namespace)}/${String(name)}; ${type}`;
   throw unclassified(`failed to create typed patch object (${what}): ${errorsText(errors)}`);
 }
 

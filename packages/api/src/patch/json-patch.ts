@@ -17,21 +17,21 @@ function rejected(): Error {
   return error;
 }
 
+/** What stands before the first slash is not looked at, as in the stock server. */
 function steps(pointer: unknown): string[] {
   if (typeof pointer !== 'string') throw rejected();
-  if (pointer === '') return [];
-  if (!pointer.startsWith('/')) throw rejected();
   return pointer
-    .slice(1)
     .split('/')
+    .slice(1)
     .map((s) => s.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-function listIndex(step: string, length: number): number {
-  if (!/^-?\d+$/.test(step)) throw rejected();
+/** One of `count` places; those below zero count from the last of them. */
+function listIndex(step: string, count: number): number {
+  if (!/^[-+]?\d+$/.test(step)) throw rejected();
   const index = Number(step);
-  const at = index < 0 ? index + length : index;
-  if (at < 0 || at > length) throw rejected();
+  const at = index < 0 ? index + count : index;
+  if (at < 0 || at >= count) throw rejected();
   return at;
 }
 
@@ -48,25 +48,19 @@ function parentOf(root: unknown, path: readonly string[]): unknown {
 }
 
 function read(parent: unknown, key: string): unknown {
-  if (Array.isArray(parent)) {
-    const at = listIndex(key, parent.length);
-    if (at >= parent.length) throw rejected();
-    return parent[at];
-  }
+  if (Array.isArray(parent)) return parent[listIndex(key, parent.length)];
   return (parent as JsonObject)[key];
 }
 
 function add(parent: unknown, key: string, value: unknown): void {
   if (!Array.isArray(parent)) (parent as JsonObject)[key] = value;
   else if (key === '-') parent.push(value);
-  else parent.splice(listIndex(key, parent.length), 0, value);
+  else parent.splice(listIndex(key, parent.length + 1), 0, value);
 }
 
 function remove(parent: unknown, key: string): void {
   if (Array.isArray(parent)) {
-    const at = listIndex(key, parent.length);
-    if (at >= parent.length) throw rejected();
-    parent.splice(at, 1);
+    parent.splice(listIndex(key, parent.length), 1);
     return;
   }
   if (!Object.hasOwn(parent as JsonObject, key)) throw rejected();
@@ -85,7 +79,21 @@ function same(a: unknown, b: unknown): boolean {
   return (a ?? null) === (b ?? null);
 }
 
-function applyOne(root: JsonObject, operation: Operation): void {
+/** What is done to the whole, which can only be replaced or compared. */
+function applyToRoot(root: unknown, { op, value }: Operation): unknown {
+  if (op === 'test' && same(root, value)) return root;
+  if (op !== 'replace' || (!isJsonObject(value) && !Array.isArray(value))) throw rejected();
+  return structuredClone(value);
+}
+
+/** @returns the root, which may be another one */
+function applyOne(root: unknown, operation: Operation): unknown {
+  if (operation.path === '') return applyToRoot(root, operation);
+  applyBelow(root, operation);
+  return root;
+}
+
+function applyBelow(root: unknown, operation: Operation): void {
   const path = steps(operation.path);
   const key = path.at(-1);
   if (key === undefined) throw rejected();
@@ -98,8 +106,7 @@ function applyOne(root: JsonObject, operation: Operation): void {
       remove(parent, key);
       return;
     case 'replace':
-      if (Array.isArray(parent))
-        parent[listIndex(key, parent.length - 1)] = operation.value ?? null;
+      if (Array.isArray(parent)) parent[listIndex(key, parent.length)] = operation.value ?? null;
       else (parent as JsonObject)[key] = structuredClone(operation.value ?? null);
       return;
     case 'test':
@@ -111,8 +118,8 @@ function applyOne(root: JsonObject, operation: Operation): void {
       const fromKey = from.at(-1);
       if (fromKey === undefined) throw rejected();
       const source = parentOf(root, from);
-      const value = read(source, fromKey);
-      if (value === undefined) throw rejected();
+      // A copy of what is not there is null, as the stock server has it; moving it is refused.
+      const value = read(source, fromKey) ?? null;
       if (operation.op === 'move') remove(source, fromKey);
       add(parentOf(root, path), key, structuredClone(value));
       return;
@@ -134,10 +141,10 @@ export function applyJsonPatch<T extends object>(object: T, operations: unknown)
     const why = `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${operations.length}`;
     throw requestTooLarge(`Request entity too large: ${why}`);
   }
-  const root = structuredClone(object) as JsonObject;
+  let root: unknown = structuredClone(object);
   for (const operation of operations) {
     if (!isJsonObject(operation)) throw rejected();
-    applyOne(root, operation);
+    root = applyOne(root, operation);
   }
   return root as T;
 }

@@ -17,6 +17,17 @@ describe('JSON patch', () => {
     ['move', { a: 1 }, [{ op: 'move', from: '/a', path: '/b' }], { b: 1 }],
     ['copy', { a: [1] }, [{ op: 'copy', from: '/a', path: '/b' }], { a: [1], b: [1] }],
     ['test', { a: { b: [1] } }, [{ op: 'test', path: '/a', value: { b: [1] } }], { a: { b: [1] } }],
+    ['insert before the end', { l: [1] }, [{ op: 'add', path: '/l/-1', value: 2 }], { l: [1, 2] }],
+    [
+      'replace the last item',
+      { l: [1, 2] },
+      [{ op: 'replace', path: '/l/-1', value: 9 }],
+      { l: [1, 9] },
+    ],
+    ['copy what is not there', {}, [{ op: 'copy', from: '/a', path: '/b' }], { b: null }],
+    ['replace the whole', { a: 1 }, [{ op: 'replace', path: '', value: { b: 2 } }], { b: 2 }],
+    ['test the whole', { a: 1 }, [{ op: 'test', path: '', value: { a: 1 } }], { a: 1 }],
+    ['a step before the first', { a: 1 }, [{ op: 'add', path: 'x/a', value: 2 }], { a: 2 }],
     ['escapes', { 'a/b': 1, '~': 2 }, [{ op: 'remove', path: '/a~1b' }], { '~': 2 }],
     ['null is a value', { a: 1 }, [{ op: 'replace', path: '/a', value: null }], { a: null }],
   ];
@@ -37,6 +48,10 @@ describe('JSON patch', () => {
     ['no operation', [{ path: '/a', value: 1 }]],
     ['a path without a slash', [{ op: 'add', path: 'a', value: 1 }]],
     ['an index out of range', [{ op: 'remove', path: '/l/7' }]],
+    ['replacing behind the last item', [{ op: 'replace', path: '/l/1', value: 1 }]],
+    ['an item far before the first', [{ op: 'add', path: '/l/-3', value: 1 }]],
+    ['removing the whole', [{ op: 'remove', path: '' }]],
+    ['replacing the whole by no object', [{ op: 'replace', path: '', value: 1 }]],
     ['an index that is no number', [{ op: 'add', path: '/l/x', value: 1 }]],
   ];
   for (const [title, patch] of rejected) {

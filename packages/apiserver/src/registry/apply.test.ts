@@ -99,6 +99,18 @@ describe('applying', () => {
     await assert.rejects(apply(at('a'), old, { force: true }), refusal(409, 'Conflict'));
   });
 
+  it('makes an object of a configuration that names a version, not of one without a name', async () => {
+    const nameless = { ...configMap('a'), metadata: {} };
+    await assert.rejects(
+      apply(at('a'), nameless),
+      refusal(400, 'BadRequest', /^the name of the object \(a based on URL\) was undeterminable/),
+    );
+    const old = configMap('a');
+    Object.assign(old.metadata, { resourceVersion: '1' });
+    assert.equal((await apply(at('a'), old)).created, true);
+    assert.equal((await apply(at('a'), nameless)).created, false);
+  });
+
   it('by two at once brings both wishes', async () => {
     const wishes = ['a', 'b', 'c', 'd'].map((key) =>
       apply(at('x'), { ...configMap('x'), data: { [key]: '1' } }, { manager: key }),

@@ -47,8 +47,9 @@ export async function applyObject(
     return finished(target, merged);
   };
   const made = (): KubeObject => {
+    const object = applied();
     refuseUid(target, request.config);
-    return applied();
+    return object;
   };
   const o = target.subresource === '' ? { applied: made } : {};
   try {
@@ -75,8 +76,7 @@ function finished(target: Target, merged: KubeObject): KubeObject {
   const { object } = decodeObject(def, merged as unknown as JsonObject, 'Ignore');
   object.metadata ??= {};
   if (managedFields !== undefined) object.metadata.managedFields = managedFields;
-  checkPlace(target, object, false);
-  object.metadata.name ??= target.name;
+  checkPlace(target, object, true);
   defaultObject(def, object);
   return object;
 }

@@ -112,7 +112,19 @@ describe('the place of an object', () => {
     const bad = (...args: Parameters<typeof check>) =>
       assert.throws(() => check(...args), refusal(400, 'BadRequest'));
     bad({ name: 'b' }, { name: 'a', needsName: true });
-    bad({}, { name: 'a', needsName: true });
+    assert.throws(
+      () => check({}, { name: 'a', needsName: true }),
+      refusal(
+        400,
+        'BadRequest',
+        /^the name of the object \(a based on URL\) was undeterminable: name must be provided$/,
+      ),
+    );
+    // Of both the namespace is told.
+    assert.throws(
+      () => check({ name: 'b', namespace: 'other' }, { name: 'a', needsName: true }),
+      refusal(400, 'BadRequest', /^the namespace of the provided object does not match/),
+    );
     bad({ name: 'a', namespace: 'other' });
   });
 });

@@ -1,5 +1,6 @@
 /** From the JSON of a request body to a defaulted object of the expected kind. */
 import {
+  type ApiError,
   apiVersionOf,
   badRequest,
   builtinKinds,
@@ -167,19 +168,21 @@ function wrongKind(expected: KindDef, body: JsonObject, kind: string): Error {
   return invalid(expected, name, [error]);
 }
 
+/** What is said of an object without the name that its request has. */
+export function nameless(name: string): ApiError {
+  const what = `the name of the object (${name} based on URL) was undeterminable`;
+  return badRequest(`${what}: name must be provided`);
+}
+
 /** The body's name and namespace must be those of the path. */
 export function checkPlace(target: Target, object: KubeObject, needsName: boolean): void {
   const { def, namespace, name } = target;
-  const { metadata } = object;
-  const sentName = metadata.name ?? '';
-  if (name !== '' && sentName !== name && (sentName !== '' || needsName)) {
-    throw badRequest(
-      sentName === ''
-        ? 'name must be provided'
-        : `the name of the object (${sentName}) does not match the name on the URL (${name})`,
-    );
-  }
   checkNamespace(object, def.namespaced ? namespace : '');
+  const sentName = object.metadata.name ?? '';
+  if (name === '' || sentName === name || (sentName === '' && !needsName)) return;
+  if (sentName === '') throw nameless(name);
+  const why = `the name of the object (${sentName}) does not match the name on the URL (${name})`;
+  throw badRequest(why);
 }
 
 /** Gives an object the namespace of its request; objects that have no place in one lose theirs. @throws ApiError 400 */

@@ -31,7 +31,10 @@ describe('parsing patches', () => {
     ['json', '{"data":{}}', 'cannot unmarshal object into Go value of type []handlers.jsonPatchOp'],
     ['merge', '[]', 'cannot unmarshal array into Go value of type map[string]interface {}'],
     ['strategic', '"x"', 'cannot unmarshal string into'],
-    ['merge', 'null', 'cannot unmarshal null into'],
+    ['merge', 'null', 'Invalid JSON Patch'],
+    ['json', '[[]]', 'cannot unmarshal array into Go value of type handlers.jsonPatchOp'],
+    ['json', '[true]', 'cannot unmarshal bool into Go value of type handlers.jsonPatchOp'],
+    ['json', '[{"path":1}]', 'number into Go struct field jsonPatchOp.path of type string'],
     ['json', '[{', 'unexpected end of JSON input'],
     ['merge', '{"a":}', "invalid character '}'"],
     ['merge', '', 'unexpected end of JSON input'],
@@ -49,6 +52,11 @@ describe('parsing patches', () => {
     });
   }
 
+  it('null changes nothing', () => {
+    assert.deepEqual(parsePatch('json', 'null'), []);
+    assert.deepEqual(parsePatch('strategic', 'null'), {});
+  });
+
   it('bounds the operations of a JSON patch', () => {
     const operations = (n: number): string =>
       JSON.stringify(Array.from({ length: n }, () => ({ op: 'test', path: '/a', value: 1 })));
@@ -64,6 +72,18 @@ describe('applying patches', () => {
   it('JSON', () => {
     const { object } = apply('json', [{ op: 'add', path: '/data/x', value: 'y' }], present);
     assert.deepEqual(object.data, { n: '0', x: 'y' });
+  });
+
+  it('may take the kind away, which stays', () => {
+    const { object } = apply('merge', { kind: null, data: { n: '7' } }, present);
+    assert.equal(object.kind, 'ConfigMap');
+    assert.deepEqual(object.data, { n: '7' });
+  });
+
+  it('finds no name in a result of no version', () => {
+    const why = /^the name of the object \(a based on URL\) was undeterminable/;
+    const take = () => apply('merge', { apiVersion: null }, present);
+    assert.throws(take, refusal(400, 'BadRequest', why));
   });
 
   it('merge: null removes', () => {

@@ -25,7 +25,7 @@ import {
   TOO_DEEP,
 } from '@kubets/api';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
-import { bodyKind, checkPlace, notRegistered } from './body.ts';
+import { bodyKind, checkPlace, nameless, notRegistered } from './body.ts';
 import type { Target, WriteContext } from './context.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic';
@@ -56,12 +56,9 @@ export function parsePatch(type: PatchType, text: string): unknown {
   } catch {
     throw badRequest(what + goJsonError(text));
   }
-  const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
-  if (!fits) {
-    const seen = Array.isArray(patch) ? 'array' : patch === null ? 'null' : typeof patch;
-    const into = `Go value of type ${GO_PATCH_TYPE[type]}`;
-    throw badRequest(`${what}json: cannot unmarshal ${seen} into ${into}`);
-  }
+  if (patch === null) return nullPatch(type);
+  const misfit = shapeProblem(type, patch);
+  if (misfit !== undefined) throw badRequest(`${what}json: cannot unmarshal ${misfit}`);
   if (Array.isArray(patch) && patch.length > MAX_JSON_PATCH_OPERATIONS) {
     throw requestTooLarge(
       'Request entity too large: The allowed maximum operations in a JSON patch is ' +
@@ -69,6 +66,36 @@ export function parsePatch(type: PatchType, text: string): unknown {
     );
   }
   return patch;
+}
+
+/** Null decodes into nothing: no operations, no changes; only the merger of objects refuses it. */
+function nullPatch(type: PatchType): unknown {
+  if (type === 'merge') throw badRequest('Invalid JSON Patch');
+  return type === 'json' ? [] : {};
+}
+
+const seenAs = (value: unknown): string => {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+};
+
+/** What of a patch has another type than its place, in the decoder's words. */
+function shapeProblem(type: PatchType, patch: unknown): string | undefined {
+  const fits = type === 'json' ? Array.isArray(patch) : isJsonObject(patch);
+  if (!fits) return `${seenAs(patch)} into Go value of type ${GO_PATCH_TYPE[type]}`;
+  if (!Array.isArray(patch)) return undefined;
+  for (const operation of patch as unknown[]) {
+    if (operation === null) continue;
+    if (!isJsonObject(operation)) {
+      return `${seenAs(operation)} into Go value of type handlers.jsonPatchOp`;
+    }
+    for (const name of ['op', 'path', 'from']) {
+      const value = operation[name] ?? '';
+      if (typeof value === 'string') continue;
+      return `${seenAs(value)} into Go struct field jsonPatchOp.${name} of type string`;
+    }
+  }
+  return undefined;
 }
 
 /** The patched object, checked against the schema and defaulted again. */
@@ -80,10 +107,13 @@ export function patched(
 ): KubeObject {
   const kind = bodyKind(target);
   const result = applied(kind.typeName, present, request);
-  const { kind: newKind, apiVersion } = result;
-  if (newKind !== kind.kind || apiVersion !== kind.apiVersion) {
+  // A result that does not say what it is, is what it was; of no version, it has no fields either.
+  const isKind = (result.kind || kind.kind) === kind.kind;
+  if (isKind && !result.apiVersion) throw nameless(target.name);
+  if (!isKind || result.apiVersion !== kind.apiVersion) {
     throw unfit(result, otherKind(kind, result));
   }
+  result.kind = kind.kind;
   const object = decodedResult(kind, result, request, ctx);
   object.metadata ??= {};
   checkPlace(target, object, true);

@@ -65,6 +65,30 @@ describe('media types', () => {
     });
   });
 
+  it('of several documents the first is read', () => {
+    const text = 'a: 1\n---\nb: 2\n---\nc: [\n';
+    assert.deepEqual(yamlBody(bytes(text)).value, { a: 1 });
+  });
+
+  it('what is applied is an object, or nothing', () => {
+    const applied = (text: string) => appliedBody(bytes(text), 'Ignore', () => {});
+    assert.deepEqual(applied(' '), {});
+    assert.deepEqual(applied('null'), {});
+    const where = 'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: ';
+    for (const [text, type] of [
+      ['[]', 'array'],
+      ['a', 'string'],
+      ['1', 'number'],
+      ['true', 'bool'],
+    ] as const) {
+      const why = `cannot unmarshal ${type} into Go value of type map[string]interface {}`;
+      assert.throws(
+        () => applied(text),
+        (error: Error) => error.message === where + why,
+      );
+    }
+  });
+
   it('others are refused', () => {
     for (const type of ['text/plain', 'application/xml', 'application/cbor']) {
       assert.throws(

@@ -102,6 +102,8 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
   const parsed = parseDocument(text, { lineCounter, prettyErrors: false });
   const repeated: string[] = [];
   for (const error of parsed.errors) {
+    // Of several documents the first is read, and the others are not looked at.
+    if (error.code === 'MULTIPLE_DOCS') continue;
     const { line } = lineCounter.linePos(error.pos[0]);
     if (error.code !== 'DUPLICATE_KEY') throw badRequest(refusal(yamlProblem(error, line)));
     const key = /^"?([^":\s]*)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
@@ -129,8 +131,13 @@ export function appliedBody(
 ): JsonObject {
   const text = bytes.toString('utf8');
   const { value: document, repeated } = readYaml(text);
+  // Nothing is a configuration without anything.
+  if (document === null || document === undefined) return {};
   if (!isJsonObject(document)) {
-    throw badRequest('error decoding YAML: the configuration is no object');
+    const type = Array.isArray(document) ? 'array' : typeof document;
+    const why = `json: cannot unmarshal ${type === 'boolean' ? 'bool' : type} into Go value`;
+    const where = 'error decoding YAML: error unmarshaling JSON: while decoding JSON';
+    throw badRequest(`${where}: ${why} of type map[string]interface {}`);
   }
   if (repeated.length === 0 || validation === 'Ignore') return document;
   if (validation === 'Strict') {
