@@ -304,6 +304,34 @@ describe('flow control', () => {
     await Promise.all([taken.promise, closed.promise]);
   });
 
+  it('writes complete answers before the next turn, those of one read together', async () => {
+    const writes: Buffer[] = [];
+    const socket = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _encoding, done) => {
+        writes.push(chunk);
+        done();
+      },
+    });
+    const onRequest = async (stream: ServerStream): Promise<void> => {
+      await undefined;
+      await undefined;
+      stream.respond([...OK, ['x-path', stream.head.path]], true);
+    };
+    const events = { onRequest, onClosed: () => undefined };
+    const connection = new ServerConnection(socket, events, LIMITS, { monotonicMs: () => 0 });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    socket.push(Buffer.concat([PREFACE, settingsFrame([])]));
+    await turn();
+    await turn();
+    writes.length = 0;
+    const next = turn();
+    socket.push(Buffer.concat([head(1), head(3)]));
+    await next;
+    assert.equal(writes.length, 1);
+    connection.destroy('the test is over');
+  });
+
   it('reads nothing more from a client that takes nothing', async () => {
     /** A socket whose other end never reads. */
     const socket = new Duplex({ read: () => undefined, write: () => undefined });
@@ -555,6 +583,7 @@ describe('a server that leaves', () => {
     await raw.settled();
     connections[0]?.leave();
     await once(raw.socket, 'close');
+    await connections[0]?.whenClosed;
     assert.equal(connections[0]?.isOpen, false);
   });
 

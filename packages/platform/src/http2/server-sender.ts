@@ -55,6 +55,7 @@ export class ServerSender {
   #outBytes = 0;
   #taken: (() => void)[] = [];
   #isFlushing = false;
+  #isHurrying = false;
   #isFull = false;
   #isPumping = false;
   /** Streams with something that could be sent if there were room for all, in the order of their turns. */
@@ -87,8 +88,23 @@ export class ServerSender {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     // Not at once: whatever else has come in this turn may want to say something, too.
-    setImmediate(this.#flush);
+    setImmediate(this.#flushLater);
   }
+
+  /**
+   * Sends when what runs now and all that follows from it is done: a complete answer, whose client waits for nothing else, does
+   * not wait for what others have sent. Answers that become known together still leave together.
+   */
+  #hurry(): void {
+    if (this.#isHurrying) return;
+    this.#isHurrying = true;
+    process.nextTick(this.#flushLater);
+  }
+
+  readonly #flushLater = (): void => {
+    this.#isHurrying = false;
+    this.flush();
+  };
 
   /** Sends a header block, in several frames if it must be. */
   headers(id: number, block: Buffer, isEnd: boolean): void {
@@ -101,6 +117,7 @@ export class ServerSender {
       const flags = at + piece.length === block.length ? FLAG.endHeaders : 0;
       this.send(framed(TYPE.continuation, flags, id, piece));
     }
+    if (isEnd) this.#hurry();
   }
 
   /** Sends a piece of a body, or lets it wait. */
@@ -225,6 +242,7 @@ export class ServerSender {
     writeHead(head, 0, { type: TYPE.data, flags, stream: id }, bytes.length);
     this.send(head);
     if (bytes.length > 0) this.send(bytes);
+    if ((flags & FLAG.endStream) !== 0) this.#hurry();
   }
 
   #end(half: SendingHalf): void {
@@ -266,7 +284,7 @@ export class ServerSender {
     if (onTaken !== undefined) this.#taken.push(onTaken);
   }
 
-  #flush = (): void => {
+  #flush(): void {
     this.#isFlushing = false;
     const out = this.#out;
     const bytes = this.#outBytes;
@@ -283,7 +301,7 @@ export class ServerSender {
     const { writableNeedDrain, writableLength } = this.#socket;
     this.#isFull = writableNeedDrain && writableLength > SOCKET_BYTES / 2;
     this.sendWaiting();
-  };
+  }
 
   /** Much at once is not copied into one buffer but handed over in pieces, small ones joined. */
   #write(out: readonly Buffer[], bytes: number, onWritten: (() => void) | undefined): void {
