@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ApiError } from '../errors.ts';
 import { applyStrategicMergePatch } from './strategic.ts';
 
 const POD_SPEC = 'core.v1.PodSpec';
@@ -60,7 +61,6 @@ describe('lists with a merge key', () => {
 
   test('the order can be set', () => {
     const out = spec({
-      $setElementOrder_ignored: 1,
       '$setElementOrder/containers': [{ name: 'b' }, { name: 'n' }, { name: 'a' }],
       containers: [{ name: 'n' }],
     });
@@ -139,9 +139,13 @@ describe('maps', () => {
     assert.deepEqual(out, { strategy: { type: 'Recreate' } });
   });
 
-  test('directives leave nothing behind where there was nothing', () => {
-    const out = spec({ affinity: { $patch: 'replace', nodeAffinity: { a: null, b: [] } } });
+  test('where there was nothing, objects with directives and nulls are left out', () => {
+    const out = spec({
+      affinity: { podAffinity: { $patch: 'replace' }, nodeAffinity: { a: null, b: [] } },
+      nodeSelector: { $patch: 'replace', a: '1' },
+    });
     assert.deepEqual(out.affinity, { nodeAffinity: { b: [] } });
+    assert.equal('nodeSelector' in out, false);
   });
 
   test('an unknown directive is refused', () => {
@@ -150,6 +154,117 @@ describe('maps', () => {
       () => spec({ nodeSelector: { $patch: 'frob' } }, extra),
       /^.*unknown patch type: frob in map: map\[\$patch:frob\]$/,
     );
+  });
+});
+
+describe('what is wrong', () => {
+  const META_PATCH = { finalizers: ['a/x'] };
+  const image = (name: string) => ({ name, image: 'i' });
+  const refused: readonly [string, object, string, number][] = [
+    [
+      'a $retainKeys that is no list',
+      { $retainKeys: 'a' },
+      'invalid patch format of retainKeys',
+      400,
+    ],
+    [
+      'a field that is not retained',
+      { $retainKeys: ['a'], b: 1 },
+      'invalid patch format of retainKeys',
+      400,
+    ],
+    [
+      'an order of no field',
+      { $setElementOrder: [] },
+      'invalid patch format of setElementOrder list',
+      400,
+    ],
+    [
+      'an order that is no list',
+      { '$setElementOrder/containers': 'a' },
+      'expected a []interface {}, but received a string',
+      500,
+    ],
+    [
+      'an order without the items of the patch',
+      { '$setElementOrder/containers': [{ name: 'b' }], containers: [image('a')] },
+      "The order in patch list:\n[map[image:i name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+      500,
+    ],
+    [
+      'an order without keys',
+      { '$setElementOrder/containers': [{ x: 'a' }] },
+      'map: map[x:a] does not contain declared merge key: name',
+      500,
+    ],
+    [
+      'an order of a field that does not exist',
+      { '$setElementOrder/nope': [] },
+      'unable to find api field in struct PodSpec for the json field "nope"',
+      500,
+    ],
+    [
+      'deletions from no field',
+      { $deleteFromPrimitiveList: [] },
+      'invalid patch format of primitive list',
+      400,
+    ],
+    [
+      'a list of lists',
+      { containers: [[]] },
+      'list element types are not identical: [[map[name:a]] [[]]]',
+      500,
+    ],
+    [
+      'an item of another type',
+      { containers: ['x'] },
+      'list element types are not identical: [[map[name:a]] [x]]',
+      500,
+    ],
+    [
+      'merging as a directive of an item',
+      { containers: [{ name: 'a', $patch: 'merge' }] },
+      'merging lists cannot yet be specified in the patch',
+      500,
+    ],
+    [
+      'merging as a directive',
+      { $patch: 'merge' },
+      'unknown patch type: merge in map: map[$patch:merge]',
+      500,
+    ],
+    [
+      'a directive that is no text',
+      { $patch: 1 },
+      'unknown patch type: %!s(int64=1) in map: map[$patch:1]',
+      500,
+    ],
+  ];
+  for (const [what, patch, message, code] of refused) {
+    test(what, () => {
+      assert.throws(
+        () => applyStrategicMergePatch(POD_SPEC, { containers: [{ name: 'a' }] }, patch),
+        (error: unknown) => {
+          assert.ok(error instanceof ApiError);
+          assert.deepEqual([error.message, error.code], [message, code]);
+          return true;
+        },
+      );
+    });
+  }
+
+  test('not what is taken out of nothing, nor what an order says of nothing', () => {
+    const patch = {
+      '$deleteFromPrimitiveList/finalizers': ['b/x'],
+      '$setElementOrder/finalizers': [],
+    };
+    assert.deepEqual(applyStrategicMergePatch(META, {}, patch), {});
+    assert.deepEqual(applyStrategicMergePatch(META, { ...META_PATCH }, patch), META_PATCH);
+  });
+
+  test('directives in lists that are not merged are fields like others', () => {
+    const out = spec({ tolerations: [{ $patch: 'replace' }] }, { tolerations: [{ key: 'k' }] });
+    assert.deepEqual(out.tolerations, [{ $patch: 'replace' }]);
   });
 });
 

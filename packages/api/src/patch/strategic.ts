@@ -4,20 +4,29 @@
  */
 import { cloneJson } from '../clone.ts';
 import { badRequest, unclassified } from '../errors.ts';
-import { goValue } from '../go-text.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
 import { type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
+import { badDirective, badFormat, badType, elementType, goTypeOf } from './strategic-errors.ts';
+import { checkOrder, idOf, ordered } from './strategic-order.ts';
 
 const PATCH = '$patch';
 const RETAIN = '$retainKeys';
-const DELETE_PRIMITIVES = '$deleteFromPrimitiveList/';
-const ORDER = '$setElementOrder/';
+const DELETE_PRIMITIVES = '$deleteFromPrimitiveList';
+const ORDER = '$setElementOrder';
 
 /** What the schema says about the value being merged. */
 interface Place {
-  type: TypeDef | undefined;
+  readonly type: TypeDef | undefined;
   /** Of the values of a map without declared fields. */
-  values: TypeRef | undefined;
+  readonly values: TypeRef | undefined;
+}
+
+/** How a field is merged. */
+interface Rule {
+  /** Of the field, or of the items of its list. */
+  readonly place: Place;
+  readonly strategies: readonly string[];
+  readonly mergeKey: string | undefined;
 }
 
 function placeOf(ref: TypeRef | undefined): Place {
@@ -26,164 +35,179 @@ function placeOf(ref: TypeRef | undefined): Place {
   return { type: undefined, values: undefined };
 }
 
-function fieldAt(place: Place, key: string): FieldDef | undefined {
-  return place.type?.fields.get(key);
+/** @throws ApiError for a field the schema does not have */
+function ruleOf({ type, values }: Place, key: string): Rule {
+  const field: FieldDef | undefined = type?.fields.get(key);
+  if (type !== undefined && field === undefined) {
+    const name = type.name.slice(type.name.lastIndexOf('.') + 1);
+    const why = `unable to find api field in struct ${name} for the json field`;
+    throw unclassified(`${why} ${JSON.stringify(key)}`);
+  }
+  const ref = field?.type ?? values;
+  const place = placeOf(ref?.kind === 'list' ? ref.of : ref);
+  return { place, strategies: field?.patchStrategies ?? [], mergeKey: field?.mergeKey };
 }
 
-function refAt(place: Place, key: string): TypeRef | undefined {
-  return fieldAt(place, key)?.type ?? place.values;
+/** The field that a directive of a field is for. */
+function fieldOf(directive: string, prefix: string): string {
+  if (directive.startsWith(`${prefix}/`)) return directive.slice(prefix.length + 1);
+  throw badFormat(prefix === ORDER ? 'setElementOrder list' : 'primitive list');
 }
 
-function badDirective(value: unknown, where: unknown): Error {
-  return unclassified(`unknown patch type: ${goValue(value)} in map: ${goValue(where)}`);
+/** Without nulls of objects: what a patch means where there was nothing. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isJsonObject(value)) return value;
+  const kept = Object.entries(value).filter(([, v]) => v !== null);
+  return Object.fromEntries(kept.map(([key, v]) => [key, withoutNulls(v)]));
 }
 
-/** A copy without directives and nulls: what a patch means where there was nothing. */
-function bare(value: unknown): unknown {
+const isDirective = (value: unknown): boolean => isJsonObject(value) && PATCH in value;
+
+/** Without the objects that are directives. */
+function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) {
-    return value.filter((v) => !(isJsonObject(v) && PATCH in v)).map(bare);
+    return value.filter((item) => !isDirective(item)).map(withoutDirectives);
   }
   if (!isJsonObject(value)) return value;
-  const out: JsonObject = {};
-  for (const [key, v] of Object.entries(value)) {
-    if (v !== null && !key.startsWith('$')) out[key] = bare(v);
-  }
-  return out;
+  const kept = Object.entries(value).filter(([, v]) => !isDirective(v));
+  return Object.fromEntries(kept.map(([key, v]) => [key, withoutDirectives(v)]));
 }
 
 function retainOnly(target: JsonObject, patch: JsonObject): void {
   const keep = patch[RETAIN];
   if (keep === undefined) return;
-  if (!Array.isArray(keep)) throw badRequest('invalid retainKeys directive');
+  delete patch[RETAIN];
+  if (!Array.isArray(keep)) throw badFormat('retainKeys');
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null || key.startsWith(DELETE_PRIMITIVES) || key.startsWith(ORDER)) continue;
+    if (!keep.includes(key)) throw badFormat('retainKeys');
+  }
   for (const key of Object.keys(target)) if (!keep.includes(key)) delete target[key];
 }
 
 function mergeMap(target: JsonObject, patch: JsonObject, place: Place): JsonObject {
-  const directive = patch[PATCH];
-  if (directive === 'replace') {
-    const { [PATCH]: _directive, ...rest } = patch;
-    return bare(rest) as JsonObject;
+  if (PATCH in patch) {
+    const { [PATCH]: directive, ...rest } = patch;
+    if (directive === 'replace') return rest;
+    if (directive === 'delete') return {};
+    throw badDirective(directive, patch);
   }
-  if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') throw badDirective(directive, patch);
   retainOnly(target, patch);
-  for (const [key, value] of Object.entries(patch)) {
-    if (key === PATCH || key === RETAIN) continue;
-    if (key.startsWith(DELETE_PRIMITIVES)) {
-      deletePrimitives(target, key.slice(DELETE_PRIMITIVES.length), value);
-    } else if (!key.startsWith(ORDER)) mergeKey(target, key, patch, place);
+  for (const key of Object.keys(patch)) {
+    if (key.startsWith(ORDER)) orderList(target, patch, key, place);
   }
-  for (const [key, order] of Object.entries(patch)) {
-    if (!key.startsWith(ORDER)) continue;
-    const name = key.slice(ORDER.length);
-    if (!Array.isArray(target[name]) || !Array.isArray(order)) continue;
-    const field = fieldAt(place, name);
-    const before = patch[name] === undefined ? target[name] : originals.get(target)?.get(name);
-    target[name] = ordered(target[name], order, asList(before ?? target[name]), field?.mergeKey);
+  for (const [key, value] of Object.entries(patch)) {
+    if (!key.startsWith(DELETE_PRIMITIVES)) mergeValue(target, key, value, place);
+    else deletePrimitives(target, fieldOf(key, DELETE_PRIMITIVES), value, place);
   }
   return target;
 }
 
-/** Lists as they were before a patch merged into them, for `$setElementOrder`. */
-const originals = new WeakMap<JsonObject, Map<string, unknown[]>>();
-
-function asList(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
+/** A list together with the order it is to have; both are done with afterwards. */
+function orderList(target: JsonObject, patch: JsonObject, directive: string, place: Place): void {
+  const order = patch[directive];
+  delete patch[directive];
+  if (!Array.isArray(order)) throw badType([], order);
+  const key = fieldOf(directive, ORDER);
+  const listOf = (from: JsonObject): unknown[] | undefined => {
+    const list = from[key];
+    if (list !== undefined && !Array.isArray(list)) throw badType([], list);
+    return list;
+  };
+  const [before, changes] = [listOf(target), listOf(patch)];
+  const rule = ruleOf(place, key);
+  // A list the patch has only an order for has no changes to compare it with.
+  checkOrder(changes ?? [], order, rule.mergeKey);
+  if (before === undefined && changes === undefined) return;
+  const type = elementType(before ?? [], changes ?? []);
+  const merged = mergedLists(before, changes, rule);
+  const mergeKey = type === goTypeOf({}) ? rule.mergeKey : undefined;
+  target[key] = ordered(merged, order, before ?? [], mergeKey);
+  delete patch[key];
 }
 
-function deletePrimitives(target: JsonObject, key: string, values: unknown): void {
-  if (!Array.isArray(values)) throw badRequest(`invalid ${DELETE_PRIMITIVES}${key} directive`);
-  const list = target[key];
-  if (Array.isArray(list)) target[key] = list.filter((v) => !values.includes(v));
-}
-
-function mergeKey(target: JsonObject, key: string, patch: JsonObject, place: Place): void {
-  const value = patch[key];
-  if (value === null) {
-    delete target[key];
-    return;
-  }
-  const field = fieldAt(place, key);
-  const current = target[key];
-  if (isJsonObject(value)) {
-    const replaced = field?.patchStrategies.includes('replace') || !isJsonObject(current);
-    target[key] = replaced ? bare(value) : mergeMap(current, value, placeOf(refAt(place, key)));
-  } else if (Array.isArray(value) && field?.patchStrategies.includes('merge')) {
-    const before = asList(current);
-    let saved = originals.get(target);
-    if (!saved) {
-      saved = new Map();
-      originals.set(target, saved);
-    }
-    saved.set(key, before);
-    target[key] = mergeList(before, value, field);
-  } else {
-    target[key] = Array.isArray(value) ? bare(value) : value;
-  }
-}
-
-function mergeList(before: unknown[], patch: unknown[], field: FieldDef): unknown[] {
-  const key = field.mergeKey;
-  if (key === undefined || !patch.some(isJsonObject)) {
-    const merged = [...before, ...patch.filter((v) => !before.includes(v))];
-    return ordered(merged, patch, before, undefined);
-  }
-  if (patch.some((v) => isJsonObject(v) && v[PATCH] === 'replace')) {
-    return bare(patch) as unknown[];
-  }
-  let merged = [...before];
-  const kept: unknown[] = [];
-  for (const item of patch) {
-    if (!isJsonObject(item)) throw badRequest('delete patch type with no merge key defined');
-    const id = keyOf(item, key);
-    if (item[PATCH] === 'delete') {
-      merged = merged.filter((m) => !isJsonObject(m) || m[key] !== id);
-      continue;
-    }
-    kept.push(item);
-    const at = merged.findIndex((m) => isJsonObject(m) && m[key] === id);
-    const place = placeOf(field.type.kind === 'list' ? field.type.of : undefined);
-    if (at < 0) merged.push(bare(mergeMap({}, item, place)));
-    else merged[at] = mergeMap({ ...(merged[at] as JsonObject) }, item, place);
-  }
-  return ordered(merged, kept, before, key);
-}
-
-function keyOf(item: JsonObject, key: string): unknown {
-  const id = item[key];
-  if (id === undefined) {
-    throw unclassified(`map: ${goValue(item)} does not contain declared merge key: ${key}`);
-  }
-  return id;
-}
-
-function indexIn(list: readonly unknown[], item: unknown, key: string | undefined): number {
-  if (key === undefined) return list.indexOf(item);
-  const id = isJsonObject(item) ? item[key] : item;
-  return list.findIndex((v) => isJsonObject(v) && v[key] === id);
-}
-
-/**
- * Puts a merged list in order: items the patch names in the patch's order, the others in the order they had, and
- * between the two an item goes first only when it stood first before.
- */
-function ordered(
-  merged: readonly unknown[],
-  patchOrder: readonly unknown[],
-  before: readonly unknown[],
-  key: string | undefined,
+function mergedLists(
+  before: unknown[] | undefined,
+  changes: unknown[] | undefined,
+  rule: Rule,
 ): unknown[] {
-  const named = merged.filter((m) => indexIn(patchOrder, m, key) >= 0);
-  named.sort((a, b) => indexIn(patchOrder, a, key) - indexIn(patchOrder, b, key));
-  const others = merged.filter((m) => indexIn(patchOrder, m, key) < 0);
-  others.sort((a, b) => indexIn(before, a, key) - indexIn(before, b, key));
-  const out: unknown[] = [];
-  while (others.length > 0 && named.length > 0) {
-    const a = indexIn(before, others[0], key);
-    const b = indexIn(before, named[0], key);
-    out.push(a >= 0 && b >= 0 && a < b ? others.shift() : named.shift());
+  if (changes === undefined) return before ?? [];
+  if (before === undefined) return withoutDirectives(changes) as unknown[];
+  return mergeLists([...before], changes, rule);
+}
+
+function deletePrimitives(target: JsonObject, key: string, values: unknown, place: Place): void {
+  const list = target[key];
+  if (values === null) delete target[key];
+  if (!Array.isArray(list) || !Array.isArray(values)) return;
+  const rule = ruleOf(place, key);
+  if (!rule.strategies.includes('merge')) target[key] = values;
+  else if (list.length > 0 || values.length > 0) {
+    const isScalar = elementType(list, values) !== goTypeOf({});
+    target[key] = isScalar
+      ? list.filter((v) => !values.includes(v))
+      : mergeLists(list, values, rule);
   }
-  return [...out, ...others, ...named];
+}
+
+function mergeValue(target: JsonObject, key: string, value: unknown, place: Place): void {
+  const current = target[key];
+  if (value === null) delete target[key];
+  else if (goTypeOf(current) !== goTypeOf(value)) {
+    if (isDirective(value)) delete target[key];
+    else target[key] = withoutDirectives(withoutNulls(value));
+  } else if (isJsonObject(value)) {
+    const rule = ruleOf(place, key);
+    const isReplaced = rule.strategies.includes('replace');
+    target[key] = isReplaced ? value : mergeMap(current as JsonObject, value, rule.place);
+  } else if (Array.isArray(value)) {
+    target[key] = mergeLists(current as unknown[], value, ruleOf(place, key));
+  } else target[key] = value;
+}
+
+function mergeLists(before: unknown[], patch: unknown[], rule: Rule): unknown[] {
+  if (!rule.strategies.includes('merge')) return patch;
+  if (before.length === 0 && patch.length === 0) return before;
+  const { mergeKey } = rule;
+  if (elementType(before, patch) !== goTypeOf({})) {
+    return ordered([...new Set([...before, ...patch])], patch, before, mergeKey);
+  }
+  if (mergeKey === undefined) {
+    throw unclassified('cannot merge lists without merge key for type struct');
+  }
+  return mergeObjects(before as JsonObject[], patch as JsonObject[], mergeKey, rule.place);
+}
+
+/** Lists of objects with a key; a directive among them is about one of them, or about the list. */
+function mergeObjects(
+  before: JsonObject[],
+  patch: JsonObject[],
+  key: string,
+  place: Place,
+): unknown[] {
+  let base = before;
+  const changes: JsonObject[] = [];
+  for (const item of patch) {
+    const directive = item[PATCH];
+    if (!(PATCH in item)) changes.push(item);
+    else if (directive === 'delete') {
+      const id = idOf(item, key);
+      base = base.filter((m) => m[key] !== id);
+    } else if (directive === 'merge') {
+      throw unclassified('merging lists cannot yet be specified in the patch');
+    } else if (directive !== 'replace') throw badDirective(directive, item);
+  }
+  if (patch.some((item) => item[PATCH] === 'replace')) return ordered(changes, [], changes, key);
+  const merged = [...base];
+  for (const item of changes) {
+    const id = idOf(item, key);
+    const at = merged.findIndex((m) => m[key] === id);
+    const present = merged[at];
+    if (present === undefined) merged.push(item);
+    else merged[at] = mergeMap({ ...present }, item, place);
+  }
+  return ordered(merged, changes, base, key);
 }
 
 /** The patched copy of an object of a schema type. Throws ApiError on a malformed patch. */

@@ -86,6 +86,11 @@ describe('applying patches', () => {
     assert.throws(take, refusal(400, 'BadRequest', why));
   });
 
+  it('may say another kind when it is strategic', () => {
+    const { object } = apply('strategic', { kind: 'Secret', apiVersion: 'v7' }, present);
+    assert.deepEqual([object.kind, object.apiVersion], ['ConfigMap', 'v1']);
+  });
+
   it('merge: null removes', () => {
     const { object } = apply('merge', { data: { n: null, x: 'y' } }, present);
     assert.deepEqual(object.data, { x: 'y' });

@@ -107,18 +107,23 @@ export function patched(
 ): KubeObject {
   const kind = bodyKind(target);
   const result = applied(kind.typeName, present, request);
-  // A result that does not say what it is, is what it was; of no version, it has no fields either.
-  const isKind = (result.kind || kind.kind) === kind.kind;
-  if (isKind && !result.apiVersion) throw nameless(target.name);
-  if (!isKind || result.apiVersion !== kind.apiVersion) {
-    throw unfit(result, otherKind(kind, result));
-  }
-  result.kind = kind.kind;
+  // What a strategic patch says of the kind is not looked at: its result is not decoded.
+  if (request.type !== 'strategic') checkKind(target, kind, result);
+  Object.assign(result, { kind: kind.kind, apiVersion: kind.apiVersion });
   const object = decodedResult(kind, result, request, ctx);
   object.metadata ??= {};
   checkPlace(target, object, true);
   if (kind === target.def) defaultObject(kind, object);
   return object;
+}
+
+/** A result that does not say what it is, is what it was; of no version, it has no fields either. @throws ApiError */
+function checkKind(target: Target, kind: KindDef, result: JsonObject): void {
+  const isKind = (result.kind || kind.kind) === kind.kind;
+  if (isKind && !result.apiVersion) throw nameless(target.name);
+  if (!isKind || result.apiVersion !== kind.apiVersion) {
+    throw unfit(result, otherKind(kind, result));
+  }
 }
 
 /** The result as an object of the kind; fields that do not exist, or stand twice in the patch, are told of or refused. */
