@@ -109,3 +109,5 @@ export const PROTOBUF_CACHE_BYTES = 32 * 1024 * 1024;
 
 /** Events a watch may be behind its conversion webhook. */
 export const MAX_UNCONVERTED_EVENTS = 4_096;
+/** Characters of an answer's warnings together; where they are more, of each of them. */
+export const WARNING_RUNES = { total: 4_096, each: 256 } as const;

@@ -51,6 +51,23 @@ describe('answers', () => {
     assert.equal(headers['cache-control'], 'no-cache, private');
   });
 
+  it('carry no more warnings than there is room for', async () => {
+    const sent = async (...warnings: string[]): Promise<number[]> => {
+      const { headers } = await exchange((r) =>
+        sendBytes(r, Buffer.from('{}'), reply({ warnings })),
+      );
+      const texts = [...String(headers.warning).matchAll(/299 - "([^"]*)"/g)];
+      return texts.map(([, text = '']) => [...Buffer.from(text, 'latin1').toString()].length);
+    };
+    assert.deepEqual(await sent('a'.repeat(4000), 'b'.repeat(96), 'b'.repeat(96)), [4000, 96]);
+    assert.deepEqual(await sent('ä'.repeat(4000), 'b'.repeat(97), 'c'), [256, 97, 1]);
+    const many = Array.from({ length: 1_000 }, (_, i) => `${i}`.padEnd(300, '-'));
+    assert.deepEqual(
+      await sent(...many),
+      Array.from({ length: 16 }, () => 256),
+    );
+  });
+
   it('carry warnings, with quotes and control characters made harmless', async () => {
     const warnings = ['say "hi"', 'two\nlines', 'back\\slash'];
     const { headers } = await exchange((r) => sendBytes(r, Buffer.from('{}'), reply({ warnings })));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Transform, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { ApiError, internal, type Status } from '@kubets/api';
-import { GZIP_THRESHOLD_BYTES } from '../limits.ts';
+import { GZIP_THRESHOLD_BYTES, WARNING_RUNES } from '../limits.ts';
 import type { AnyResponse } from '../ports.ts';
 import { write } from './encode.ts';
 import { goneSignal } from './gone.ts';
@@ -28,8 +28,29 @@ export interface ReplyOptions {
   readonly headOnly?: boolean;
 }
 
+/**
+ * Warnings as far as there is room for them: when the whole is too long, each is cut, and those that then do not begin within
+ * the limit are left out.
+ */
+function fitting(warnings: readonly string[]): string[] {
+  const kept: string[][] = [];
+  let [total, isCutting] = [0, false];
+  const sum = (): number => kept.reduce((length, runes) => length + runes.length, 0);
+  for (const text of new Set(warnings)) {
+    if (isCutting && total >= WARNING_RUNES.total) break;
+    const runes = [...text];
+    kept.push(isCutting ? runes.slice(0, WARNING_RUNES.each) : runes);
+    total += kept.at(-1)?.length ?? 0;
+    if (isCutting || total <= WARNING_RUNES.total) continue;
+    isCutting = true;
+    for (const [at, one] of kept.entries()) kept[at] = one.slice(0, WARNING_RUNES.each);
+    total = sum();
+  }
+  return kept.map((runes) => runes.join(''));
+}
+
 function warningHeader(texts: readonly string[]): string[] {
-  return texts.map((text) => {
+  return fitting(texts).map((text) => {
     const plain = text.replaceAll(/\p{Cc}/gu, ' ');
     const quoted = plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
     // Headers are bytes: the text goes out as UTF-8, which is what clients of this API read.
