@@ -121,7 +121,14 @@ const encryptionFlags = {
   }),
 } as const;
 
+const transportFlags = {
+  'strict-transport-security-directives': flag.list({
+    help: 'HSTS directives of every answer: max-age=SECONDS, includeSubDomains, preload',
+  }),
+} as const;
+
 export const securityFlags = {
+  ...transportFlags,
   ...authenticationFlags,
   ...oidcFlags,
   ...frontProxyFlags,

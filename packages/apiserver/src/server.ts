@@ -43,6 +43,7 @@ import { kindsFor } from './runtime-config.ts';
 import { Compactor } from './storage/compactor.ts';
 import { rawStore } from './storage/raw-store.ts';
 import type { Store } from './storage/store.ts';
+import { strictTransportOf } from './strict-transport.ts';
 
 export interface ApiServerOptions {
   readonly config: ApiServerConfig;
@@ -79,6 +80,7 @@ export class ApiServer {
   readonly #rest: RestServer;
   readonly #grpc: GrpcHost;
   readonly #kinds: KindRegistry;
+  readonly #strictTransport: string | undefined;
   readonly #definitions: Definitions;
   readonly #services: ApiServices;
   readonly #gate: Gate;
@@ -92,6 +94,7 @@ export class ApiServer {
     const encryption = encryptionOf(config, options.store, { clock, log });
     const { store } = encryption;
     this.#kinds = serverKinds(config.runtimeConfig);
+    this.#strictTransport = strictTransportOf(config.strictTransportSecurityDirectives);
     const storageKind = (def: KindDef): KindDef => this.#storageKind(def);
     this.#caches = new CacheSet({ store, clock, random, log, storageKind });
     let registry: Registry | undefined;
@@ -214,6 +217,7 @@ export class ApiServer {
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
       paths: [...paths, metricsPath(this.#o.metrics)],
       extensions: extensionRoutes(this.#services),
+      strictTransport: this.#strictTransport,
       ...{ metrics, clock, log, signal, ...common },
     });
     const { cert, key, ca: clientCa } = tls;

@@ -55,6 +55,8 @@ export interface RestDeps {
   readonly extensions?: ExtensionRoutes;
   readonly metrics: ServerMetrics;
   readonly gate: Gate;
+  /** The HSTS header of every answer. */
+  readonly strictTransport?: string | undefined;
   /** Absent: nothing is written down. */
   readonly auditor?: Auditor | undefined;
   readonly clock: Clock;
@@ -103,6 +105,8 @@ export class RestHandler {
     let isBeforeGate = false;
     try {
       response.setHeader('audit-id', auditId);
+      const { strictTransport } = this.#o;
+      if (strictTransport) response.setHeader('strict-transport-security', strictTransport);
       const user = await this.#identify(request, scope, peers);
       if (!this.#isOpenEnded(info)) {
         isBeforeGate = true;
