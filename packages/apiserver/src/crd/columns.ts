@@ -5,8 +5,10 @@ import {
   humanDuration,
   isJsonObject,
   type KubeObject,
+  parseTime,
   type RulesColumn,
 } from '@kubets/api';
+import { goFloat } from './go-values.ts';
 import { findAll, type JsonPath, parseJsonPath } from './json-path.ts';
 
 type Cell = string | number | boolean | null;
@@ -36,7 +38,7 @@ export function columnsOf(definitions: readonly Definition[] | undefined): {
 
 function cellOf(object: KubeObject, column: Definition, path: JsonPath, nowMs: number): Cell {
   const [first] = findAll(object, path);
-  if (first === undefined || first === null) return null;
+  if (first === undefined) return null;
   switch (column.type) {
     case 'integer':
       return typeof first === 'number' ? Math.trunc(first) : null;
@@ -45,19 +47,36 @@ function cellOf(object: KubeObject, column: Definition, path: JsonPath, nowMs: n
     case 'boolean':
       return typeof first === 'boolean' ? first : null;
     case 'date':
-      return ageOf(first, nowMs);
+      return typeof first === 'string' ? ageOf(first, nowMs) : null;
     default:
       return textOf(first);
   }
 }
 
-function ageOf(value: unknown, nowMs: number): string {
-  if (typeof value !== 'string') return '<unknown>';
-  const ms = Date.parse(value);
-  return Number.isNaN(ms) ? '<invalid>' : humanDuration(nowMs - ms);
+function ageOf(text: string, nowMs: number): string {
+  if (text === '' || text === 'null') return '<unknown>';
+  try {
+    return humanDuration(nowMs - parseTime(text).ms);
+  } catch {
+    return '<invalid>';
+  }
 }
 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  return Array.isArray(value) || isJsonObject(value) ? JSON.stringify(value) : String(value);
+  if (value === null) return '<no value>';
+  if (typeof value === 'object') return jsonText(value);
+  return typeof value === 'number' && !Number.isInteger(value) ? goFloat(value) : String(value);
+}
+
+/** JSON as Go writes it: members by name, and what would be markup in a page escaped. */
+function jsonText(value: unknown): string {
+  const byName = (_key: string, one: unknown): unknown =>
+    isJsonObject(one)
+      ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : one;
+  return JSON.stringify(value, byName).replaceAll(
+    /[<>&\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -325,7 +325,55 @@ describe('objects', () => {
     });
     await assert.rejects(
       server.registry.create(server.widget(), { json, validation: 'Warn' }, server.ctx),
-      refusal(422, 'Invalid', /kind: Invalid value: "Other": must be Widget/),
+      refusal(
+        422,
+        'Invalid',
+        /^Other\.\S+ "a" is invalid: kind: Invalid value: "Other": must be Widget$/,
+      ),
+    );
+  });
+
+  it('cannot be patched into another kind or version', async () => {
+    await server.define(definition(OPEN));
+    await server.create('a');
+    const refused = (patch: object, why: RegExp) =>
+      assert.rejects(server.merge('a', patch), refusal(422, 'Invalid', why));
+    await refused(
+      { kind: 'Other' },
+      /^Other\.\S+ "a" is invalid: kind: Invalid value: "Other": must be/,
+    );
+    await refused(
+      { apiVersion: 'v2' },
+      /^Widget "a" is invalid: apiVersion: Invalid value: "v2": must be \S+\/v1$/,
+    );
+    await refused(
+      { kind: 'Other', apiVersion: 'v2' },
+      /^Other "a" is invalid: \[kind: .*, apiVersion: /,
+    );
+    await refused(
+      { kind: null },
+      /^ "" is invalid: patch: Invalid value: .*: Object 'Kind' is missing in /,
+    );
+    await refused(
+      { apiVersion: null },
+      /^Widget "a" is invalid: apiVersion: Invalid value: "": must be/,
+    );
+  });
+
+  it('say of what kind and version they are', async () => {
+    await server.define(definition(OPEN));
+    const refused = (json: string, why: RegExp) =>
+      assert.rejects(
+        server.registry.create(server.widget(), { json, validation: 'Warn' }, server.ctx),
+        refusal(400, 'BadRequest', why),
+      );
+    await refused(
+      '{"metadata":{"name":"a"}}',
+      /^Widget in version "v1" cannot be handled as a Widget: Object 'Kind' is missing in '{"metadata":{"name":"a"}}'$/,
+    );
+    await refused(
+      '{"kind":"Widget","metadata":{"name":"a"}}',
+      /^the API version in the data \(\) does not match/,
     );
   });
 

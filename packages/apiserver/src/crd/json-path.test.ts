@@ -5,7 +5,10 @@ import { findAll, parseJsonPath, setAt } from './json-path.ts';
 
 const OBJECT = {
   metadata: { name: 'n', creationTimestamp: '2024-01-01T00:00:00Z', annotations: { 'a.b/c': 'x' } },
-  spec: { n: 3, f: 1.5, b: true, l: ['x', 'y'], o: { z: 1 } },
+  spec: {
+    ...{ n: 3, f: 1.5, b: true, l: ['x', 'y'], o: { z: 1, a: '<&' } },
+    ...{ none: null, large: 1234567.5, year: '2024', empty: '' },
+  },
   status: {
     conditions: [
       { type: 'Ready', status: 'True', n: 1 },
@@ -63,11 +66,17 @@ describe('columns', () => {
     ['string', '.metadata.name', 'n'],
     ['string', '.spec.n', '3'],
     ['string', '.spec.l', '["x","y"]'],
-    ['string', '.spec.o', '{"z":1}'],
+    ['string', '.spec.o', '{"a":"\\u003c\\u0026","z":1}'],
+    ['string', '.spec.none', '<no value>'],
+    ['string', '.spec.large', '1.2345675e+06'],
+    ['integer', '.spec.none', null],
+    ['date', '.spec.none', null],
+    ['date', '.spec.year', '<invalid>'],
+    ['date', '.spec.empty', '<unknown>'],
     ['string', '.spec.nope', null],
     ['date', '.metadata.creationTimestamp', '60s'],
     ['date', '.metadata.name', '<invalid>'],
-    ['date', '.spec.n', '<unknown>'],
+    ['date', '.spec.n', null],
   ];
   for (const [type, path, wanted] of rows) {
     it(`${type} ${path}`, () => assert.equal(cell(type, path), wanted));

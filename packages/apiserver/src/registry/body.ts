@@ -6,6 +6,7 @@ import {
   builtinKinds,
   decodeObject,
   defaultObject,
+  type FieldError,
   type FieldValidation,
   fieldErrors,
   goQuote,
@@ -14,6 +15,7 @@ import {
   type JsonObject,
   type KindDef,
   type KubeObject,
+  parseApiVersion,
   parseJson,
 } from '@kubets/api';
 import { typeNameOf } from '../protobuf/decode.ts';
@@ -66,7 +68,8 @@ export function readOfKind(
 ): KubeObject {
   const parsed = typeof json === 'string' ? parsedBody(kind, json) : json;
   if (!isJsonObject(parsed)) throw badRequest('the body of the request is no object');
-  checkKind(kind, parsed);
+  if (kind.rules?.unstructured) checkType(kind, parsed, json);
+  else checkKind(kind, parsed);
   const known = { parsed, repeatedKeys: o.repeatedKeys };
   const { object, warnings } = decodeObject(kind, json, o.validation, known);
   for (const warning of warnings) o.warn?.(warning);
@@ -120,6 +123,22 @@ const packageOf = (group: string): string => group.split('.', 1)[0] || 'core';
 /** Versions that are served nowhere any more, but still taken in bodies, as upstream takes them. */
 const TAKEN_AS_WELL = new Set(['policy/v1beta1 Eviction']);
 
+/** Custom objects say what they are. */
+function checkType(expected: KindDef, body: JsonObject, json: string | JsonObject): void {
+  if (textOr(body.kind, '') === '') {
+    const text = typeof json === 'string' ? json : JSON.stringify(json);
+    const { kind, version } = expected;
+    const what = `${kind} in version ${goQuote(version)} cannot be handled as a ${kind}`;
+    throw badRequest(`${what}: ${kindMissing(text)}`);
+  }
+  const apiVersion = textOr(body.apiVersion, '');
+  if (apiVersion !== expected.apiVersion) throw otherVersion(expected, apiVersion);
+  if (body.kind !== expected.kind) throw wrongType(expected, body);
+}
+
+/** What is said of JSON that does not say of which kind it is. */
+export const kindMissing = (json: string): string => `Object 'Kind' is missing in '${json}'`;
+
 /** A body may leave kind and version out; what it says must fit. */
 function checkKind(expected: KindDef, body: JsonObject): void {
   const apiVersion = textOr(body.apiVersion, expected.apiVersion);
@@ -127,9 +146,6 @@ function checkKind(expected: KindDef, body: JsonObject): void {
   const isVersion = apiVersion === expected.apiVersion;
   if (isVersion && kind === expected.kind) return;
   if (TAKEN_AS_WELL.has(`${apiVersion} ${kind}`) && kind === expected.kind) return;
-  if (expected.rules?.unstructured) {
-    throw isVersion ? wrongKind(expected, body, kind) : otherVersion(expected, apiVersion);
-  }
   if (kind === expected.kind && isVersionOf(expected, apiVersion)) {
     throw otherVersion(expected, apiVersion);
   }
@@ -160,12 +176,19 @@ function otherVersion(expected: KindDef, apiVersion: string): Error {
   return badRequest(`the API version in the data ${versions}`);
 }
 
-/** Without a fixed structure every kind can be read; only the check of the object finds it wrong. */
-function wrongKind(expected: KindDef, body: JsonObject, kind: string): Error {
+/** Without a fixed structure every kind can be read; only the check of the object, as what it says to be, finds it wrong. */
+export function wrongType(expected: KindDef, body: JsonObject): Error {
   const { metadata } = body;
   const name = isJsonObject(metadata) ? String(metadata.name ?? '') : '';
-  const error = fieldErrors.invalid('kind', kind, `must be ${expected.kind}`);
-  return invalid(expected, name, [error]);
+  const kind = textOr(body.kind, '');
+  const apiVersion = textOr(body.apiVersion, '');
+  const errors: FieldError[] = [];
+  const check = (field: string, given: string, wanted: string): void => {
+    if (given !== wanted) errors.push(fieldErrors.invalid(field, given, `must be ${wanted}`));
+  };
+  check('kind', kind, expected.kind);
+  check('apiVersion', apiVersion, expected.apiVersion);
+  return invalid({ group: parseApiVersion(apiVersion).group, kind }, name, errors);
 }
 
 /** What is said of an object without the name that its request has. */

@@ -25,7 +25,7 @@ import {
   TOO_DEEP,
 } from '@kubets/api';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
-import { bodyKind, checkPlace, nameless, notRegistered } from './body.ts';
+import { bodyKind, checkPlace, kindMissing, nameless, notRegistered, wrongType } from './body.ts';
 import type { Target, WriteContext } from './context.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic';
@@ -119,11 +119,22 @@ export function patched(
 
 /** A result that does not say what it is, is what it was; of no version, it has no fields either. @throws ApiError */
 function checkKind(target: Target, kind: KindDef, result: JsonObject): void {
+  if (kind.rules?.unstructured) {
+    refuseOtherType(kind, result);
+    return;
+  }
   const isKind = (result.kind || kind.kind) === kind.kind;
   if (isKind && !result.apiVersion) throw nameless(target.name);
   if (!isKind || result.apiVersion !== kind.apiVersion) {
     throw unfit(result, otherKind(kind, result));
   }
+}
+
+/** Custom objects have to say what they are; as what else they may be read, only their check finds wrong. */
+function refuseOtherType(kind: KindDef, result: JsonObject): void {
+  if (!result.kind) throw unfit(result, kindMissing(shownObject(result)));
+  if (result.kind === kind.kind && result.apiVersion === kind.apiVersion) return;
+  throw wrongType(kind, result);
 }
 
 /** The result as an object of the kind; fields that do not exist, or stand twice in the patch, are told of or refused. */
