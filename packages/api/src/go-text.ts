@@ -41,3 +41,23 @@ export function goValue(value: unknown): string {
   }
   return String(value);
 }
+
+/** The type a JSON value has once it is decoded. */
+export function goTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return '[]interface {}';
+  if (value === null || value === undefined) return '%!s(<nil>)';
+  if (typeof value === 'object') return 'map[string]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+/** A JSON value as `%#v` writes it: with the types of what holds other values. */
+export function goSyntax(value: unknown): string {
+  if (value === null || value === undefined) return 'interface {}(nil)';
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return `${goTypeOf(value)}{${value.map(goSyntax).join(', ')}}`;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  const shown = entries.map(([key, v]) => `${JSON.stringify(key)}:${goSyntax(v)}`);
+  return `${goTypeOf(value)}{${shown.join(', ')}}`;
+}

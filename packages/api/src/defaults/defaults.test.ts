@@ -11,6 +11,8 @@ import type {
   NetworkPolicy,
   Node,
   PersistentVolumeClaim,
+  Pod,
+  PodStatus,
   ReplicationController,
   RoleBinding,
   Secret,
@@ -226,6 +228,20 @@ describe('other kinds', () => {
     const ns = defaulted<Namespace>(builtinKind('v1', 'Namespace'), {});
     assert.equal(ns.metadata.labels?.['kubernetes.io/metadata.name'], 'x');
     assert.equal(ns.status?.phase, 'Active');
+  });
+
+  test('Pod: the address is the first of the addresses, and goes before others', () => {
+    const addresses = (status: PodStatus) => {
+      const def = builtinKind('v1', 'Pod');
+      const { podIP, podIPs } = defaulted<Pod>(def, { status: { ...status } }).status ?? {};
+      return [podIP, podIPs?.map(({ ip }) => ip)];
+    };
+    assert.deepEqual(addresses({ podIP: '1.1.1.1' }), ['1.1.1.1', ['1.1.1.1']]);
+    const podIPs = [{ ip: '2.2.2.2' }, { ip: 'fd::1' }];
+    assert.deepEqual(addresses({ podIPs }), ['2.2.2.2', ['2.2.2.2', 'fd::1']]);
+    assert.deepEqual(addresses({ podIP: '1.1.1.1', podIPs }), ['1.1.1.1', ['1.1.1.1']]);
+    const [first, second] = addresses({ podIP: '2.2.2.2', podIPs });
+    assert.deepEqual([first, second], ['2.2.2.2', ['2.2.2.2', 'fd::1']]);
   });
 
   test('Node: allocatable is capacity, podCIDRs hold podCIDR', () => {

@@ -6,6 +6,7 @@ import type {
   Lifecycle,
   Pod,
   PodSpec,
+  PodStatus,
   PodTemplateSpec,
   Probe,
   ResourceRequirements,
@@ -150,8 +151,17 @@ function requestsFromLimits(container: Container): void {
   }
 }
 
+/** Older clients know the single address only: what it says goes before a list that begins with another. */
+function joinAddresses(status: PodStatus): void {
+  if (status.podIP && status.podIPs?.[0]?.ip !== status.podIP)
+    status.podIPs = [{ ip: status.podIP }];
+  const first = status.podIPs?.[0]?.ip;
+  if (!status.podIP && first) status.podIP = first;
+}
+
 /** Defaults of a Pod, on top of those of its spec. */
 export function defaultPod(pod: Pod): void {
+  if (pod.status) joinAddresses(pod.status);
   const spec = pod.spec;
   if (!spec) return;
   defaultPodSpec(spec);

@@ -1,5 +1,5 @@
 /** Whether an applied configuration fits the schema, in the words of the stock server. */
-import { goValue } from '../go-text.ts';
+import { goSyntax, goTypeOf, goValue } from '../go-text.ts';
 import { isJsonObject } from '../meta.ts';
 import { elementText } from './field-set.ts';
 import {
@@ -104,10 +104,12 @@ function fits(type: string, value: unknown): boolean {
   }
 }
 
+/** Each type shows in its own way what is there instead. */
 function mistaken(path: string, type: string, value: unknown): string {
-  return `${path}: expected ${type}, got &value.valueUnstructured{Value:${goLiteral(value)}}`;
-}
-
-function goLiteral(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : goValue(value);
+  if (type === 'numeric') return `${path}: expected numeric (int or float), got ${goTypeOf(value)}`;
+  const isText = type === 'string';
+  const shown = isText
+    ? `value.valueUnstructured{Value:${goSyntax(value)}}`
+    : `{${goValue(value)}}`;
+  return `${path}: expected ${type}, got &${shown}`;
 }

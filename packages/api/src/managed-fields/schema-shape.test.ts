@@ -28,7 +28,7 @@ test('what has one owner has to fit all the same', (t) => {
   };
   assert.deepEqual(configErrors(shapeOfType(NAME), config), [
     '.list[1].nope: field not declared in schema',
-    '.lists[1][1]: expected numeric, got &value.valueUnstructured{Value:"x"}',
+    '.lists[1][1]: expected numeric (int or float), got string',
     '.whole.nope: field not declared in schema',
   ]);
 });

@@ -201,8 +201,15 @@ describe('configurations that do not fit', () => {
       '.spec.nodeSelector.a: expected string, got &value.valueUnstructured{Value:1}',
     ],
     [
+      { spec: { nodeSelector: { a: { b: [1, null, 'c'] } } } },
+      '.spec.nodeSelector.a: expected string, got &value.valueUnstructured{Value:map[string]interface {}{"b":[]interface {}{1, interface {}(nil), "c"}}}',
+    ],
+    [{ spec: { nodeSelector: ['x'] } }, '.spec.nodeSelector: expected map, got &{[x]}'],
+    [{ spec: { containers: { a: 1 } } }, '.spec.containers: expected list, got &{map[a:1]}'],
+    [{ spec: { hostNetwork: 'yes' } }, '.spec.hostNetwork: expected boolean, got &{yes}'],
+    [
       { spec: { securityContext: { supplementalGroups: ['x'] } } },
-      '.spec.securityContext.supplementalGroups[0]: expected numeric, got &value.valueUnstructured{Value:"x"}',
+      '.spec.securityContext.supplementalGroups[0]: expected numeric (int or float), got string',
     ],
     [
       { metadata: { ownerReferences: [{ uid: 'u', nope: 1 }] } },

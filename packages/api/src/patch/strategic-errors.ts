@@ -1,16 +1,7 @@
 /** What is wrong with a strategic merge patch, in the stock server's words: bad requests, and failures of its own. */
 import { badRequest, unclassified, unprocessable } from '../errors.ts';
-import { goValue } from '../go-text.ts';
-import { isJsonObject, type JsonObject } from '../meta.ts';
-
-/** The type a JSON value has once it is decoded. */
-export function goTypeOf(value: unknown): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isJsonObject(value)) return 'map[string]interface {}';
-  if (value === null || value === undefined) return '%!s(<nil>)';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
-}
+import { goTypeOf, goValue } from '../go-text.ts';
+import type { JsonObject } from '../meta.ts';
 
 export function badFormat(what: 'primitive list' | 'retainKeys' | 'setElementOrder list'): Error {
   return badRequest(`invalid patch format of ${what}`);

@@ -4,9 +4,10 @@
  */
 import { cloneJson } from '../clone.ts';
 import { badRequest, unclassified } from '../errors.ts';
+import { goTypeOf } from '../go-text.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
 import { type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
-import { badDirective, badFormat, badType, elementType, goTypeOf } from './strategic-errors.ts';
+import { badDirective, badFormat, badType, elementType } from './strategic-errors.ts';
 import { checkOrder, idOf, ordered } from './strategic-order.ts';
 
 const PATCH = '$patch';
