@@ -183,7 +183,10 @@ describe('an expression is refused with', () => {
     ['a | b', "1:3: Syntax error: token recognition error at: '| '"],
     ['for', '1:1: reserved identifier: for'],
     ['9223372036854775808', '1:1: invalid int literal'],
-    ["'\\q'", '1:1: unable to unescape string'],
+    ['self.name == "a', `1:14: Syntax error: token recognition error at: '"a'`],
+    ["'\\q", "1:1: Syntax error: token recognition error at: ''\\q'"],
+    ["'\\x4z", "1:1: Syntax error: token recognition error at: ''\\x4z'"],
+    ["'\\ud800'", '1:1: unable to unescape string'],
   ];
   for (const [source, wanted] of rows) it(source, () => assert.equal(textOf(source), wanted));
 

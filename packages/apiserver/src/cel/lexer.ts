@@ -19,8 +19,19 @@ const NUMBER =
   /(?:(\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)|(0x[\dA-Fa-f]+|\d+)([uU])?)/y;
 const WORD = /[A-Za-z_]\w*/y;
 const OPERATOR = /==|!=|<=|>=|&&|\|\||[<>[\]{}().,\-!?:+*/%]/y;
-const TEXT =
-  /(?:[bB][rR]?|[rR][bB]?)?(?:"""[\s\S]*?(?<!\\)"""|'''[\s\S]*?(?<!\\)'''|"(?:\\.|[^"\\\n\r])*"|'(?:\\.|[^'\\\n\r])*')/y;
+const ESCAPE =
+  '\\\\(?:[abfnrtv"\'\\\\?`]|[xX][\\dA-Fa-f]{2}|u[\\dA-Fa-f]{4}|U[\\dA-Fa-f]{8}|[0-3][0-7][0-7])';
+const PREFIX = '(?:[bB][rR]?|[rR][bB]?)?';
+const long = (quote: string): string => `${quote}(?:${ESCAPE}|[^\\\\])*?${quote}`;
+const begun = (quote: string): string => `${quote}(?:${ESCAPE}|[^${quote}\\\\\\n\\r])*`;
+const short = (quote: string): string => begun(quote) + quote;
+const TEXT = new RegExp(
+  `${PREFIX}(?:${long('"""')}|${long("'''")}|${short('"')}|${short("'")})`,
+  'y',
+);
+const HALF_ESCAPE = '\\\\(?:[xX][\\dA-Fa-f]?|u[\\dA-Fa-f]{0,3}|U[\\dA-Fa-f]{0,7}|[0-3][0-7]?)?';
+/** A text without an end, or with an escape that is none: what is of it, and the sign it fails at. */
+const BROKEN = new RegExp(`(?:${begun('"')}|${begun("'")})(?:${HALF_ESCAPE})?[\\s\\S]?`, 'yu');
 const RAW = /(?:[rR][bB]?|[bB][rR])(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"[^"\n\r]*"|'[^'\n\r]*')/y;
 /** Signs that begin an operator but are none. */
 const HALF = /[=&|][\s\S]?/y;
@@ -110,7 +121,8 @@ class Lexer {
       this.#add('op', operator);
       return;
     }
-    const [half] = matched(HALF, this.#source, this.#unit) ?? [];
+    const broken = matched(BROKEN, this.#source, this.#unit);
+    const [half] = broken ?? matched(HALF, this.#source, this.#unit) ?? [];
     const wrong = half ?? String.fromCodePoint(this.#source.codePointAt(this.#unit) ?? 0);
     this.#faults.add(this.#at, `Syntax error: token recognition error at: '${wrong}'`);
     this.#skip(wrong);
