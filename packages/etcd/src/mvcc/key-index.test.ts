@@ -46,6 +46,26 @@ describe('the key index', () => {
     });
   }
 
+  it('finds what was looked for before it came, before it went, and while others came and went', () => {
+    const index = new KeyIndex();
+    const random = seededRandom(11);
+    const here = new Set<string>();
+    for (let i = 0; i < 6000; i += 1) {
+      const [name, other] = [`k${random.int(2000)}`, `k${random.int(2000)}`];
+      assert.equal(index.get(name)?.name, here.has(name) ? name : undefined);
+      if (here.has(other)) {
+        add(index, version(other, 2 * i + 2, true));
+        index.remove(other);
+        here.delete(other);
+      } else {
+        add(index, version(other, 2 * i + 2));
+        here.add(other);
+      }
+      assert.equal(index.get(name)?.name, here.has(name) ? name : undefined);
+    }
+    assert.deepEqual(names(index, '', undefined), [...here].sort());
+  });
+
   it('counts the living through deaths and rebirths', () => {
     const index = new KeyIndex();
     const all = { from: '', to: undefined };

@@ -20,8 +20,17 @@ interface Leaf {
   alive: number;
 }
 
+/** Where a key is, or would be. */
+interface Place {
+  readonly name: KeyName;
+  readonly leafAt: number;
+  readonly at: number;
+}
+
 export class KeyIndex {
   private leaves: Leaf[] = [];
+  /** Where the last search ended, until keys come or go: whoever makes a key looks for it several times first. */
+  private place: Place | undefined;
   /** Keys that somebody has asked for: quicker than a search. A member that starts with a million keys does not fill it. */
   private readonly found = new Map<KeyName, KeyEntry>();
   private keys = 0;
@@ -40,9 +49,17 @@ export class KeyIndex {
   }
 
   private search(name: KeyName): KeyEntry | undefined {
-    const entries = this.leaves[this.leafPosition(name)]?.entries ?? [];
-    const entry = entries[lowerBound(entries, name)];
+    const { leafAt, at } = this.locate(name);
+    const entry = this.leaves[leafAt]?.entries[at];
     return entry?.name === name ? entry : undefined;
+  }
+
+  private locate(name: KeyName): Place {
+    if (this.place?.name === name) return this.place;
+    const leafAt = this.leafPosition(name);
+    const at = lowerBound(this.leaves[leafAt]?.entries ?? [], name);
+    this.place = { name, leafAt, at };
+    return this.place;
   }
 
   /**
@@ -65,10 +82,10 @@ export class KeyIndex {
 
   /** Forgets a key. It must not be alive. */
   remove(name: KeyName): void {
-    const leafAt = this.leafPosition(name);
+    const { leafAt, at } = this.locate(name);
     const leaf = this.leaves[leafAt];
-    const at = leaf === undefined ? -1 : lowerBound(leaf.entries, name);
     invariant(leaf?.entries[at]?.name === name, 'a removed key is in the index');
+    this.place = undefined;
     leaf.entries.splice(at, 1);
     if (leaf.entries.length === 0) this.leaves.splice(leafAt, 1);
     this.found.delete(name);
@@ -108,14 +125,16 @@ export class KeyIndex {
   private insert(entry: KeyEntry): void {
     this.keys++;
     const alive = entry.alive ? 1 : 0;
+    // Not beyond the last key, it belongs before some key of some leaf.
+    const { leafAt, at } = this.locate(entry.name);
+    this.place = undefined;
     if (this.pushLast(entry, alive)) return;
-    const leafAt = Math.min(this.leafPosition(entry.name), Math.max(0, this.leaves.length - 1));
     const leaf = this.leaves[leafAt];
     if (leaf === undefined) {
       this.leaves.push({ entries: [entry], alive });
       return;
     }
-    leaf.entries.splice(lowerBound(leaf.entries, entry.name), 0, entry);
+    leaf.entries.splice(at, 0, entry);
     leaf.alive += alive;
     if (leaf.entries.length > LEAF_MAX) this.split(leafAt, leaf);
   }
