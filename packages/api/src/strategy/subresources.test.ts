@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { CertificateSigningRequest, Namespace } from '../generated/types.ts';
 import { builtinKind } from '../registry.ts';
-import { created, pod, specOf } from '../testing/make.ts';
+import { created, pod, SIGNING_REQUEST, specOf } from '../testing/make.ts';
 import { validateUpdate } from '../validation/index.ts';
 import { prepareForUpdate } from './strategy.ts';
 
@@ -65,7 +65,7 @@ test('finalizing a namespace changes its finalizers alone', () => {
   assert.deepEqual(next.metadata.labels, old.metadata.labels);
 });
 
-const REQUEST = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64');
+const REQUEST = SIGNING_REQUEST;
 
 describe('approval of a signing request', () => {
   const def = builtinKind('certificates.k8s.io/v1', 'CertificateSigningRequest');

@@ -61,3 +61,14 @@ export const TEMPLATE: Loose = {
   spec: { containers: [{ name: 'c', image: 'img:1' }] },
 };
 export const SELECTOR: Loose = { matchLabels: { app: 'a' } };
+
+const REQUEST_LINES = [
+  'MIHSMHoCAQAwGDEKMAgGA1UEAwwBdTEKMAgGA1UECgwBZzBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEl0K8r85lGo9hnM',
+  '/xFByGkKD5xwQD9Z500uW3DYBfJcnKU0d8Oocwv9afLIqv0JLWfKTjUsiz8R/L4vH5g3TqOgADAKBggqhkjOPQQDAgNIADBF',
+  'AiEAqeLnsZ2CYFvhiPTdkY0ueOCoUjZqPaCM06jSzy/k5AICID2Yg2a2dWZMPQXFj2uJDvfOSR29zXlzeD6SRoARMpAb',
+];
+
+/** The `request` of a CertificateSigningRequest: a user `u` of group `g`. */
+export const SIGNING_REQUEST = Buffer.from(
+  `-----BEGIN CERTIFICATE REQUEST-----\n${REQUEST_LINES.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`,
+).toString('base64');

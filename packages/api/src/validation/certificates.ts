@@ -14,8 +14,8 @@ import type { CertificateSigningRequest } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { addMessages, type Errors } from './common.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
+import { requestComplaint } from './signing-request-text.ts';
 
-const PEM_TEXT = 'PEM block type must be CERTIFICATE REQUEST';
 const USAGES = [
   'any',
   'cert sign',
@@ -74,9 +74,10 @@ const MIN_SECONDS = 600;
 export function validateSigningRequest(errors: Errors, csr: CertificateSigningRequest): void {
   const { request, usages, signerName, expirationSeconds } = csr.spec;
   const bytes = Buffer.from(request ?? '', 'base64');
-  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(bytes.toString())) {
+  const complaint = requestComplaint(bytes);
+  if (complaint !== undefined) {
     const hex = [...bytes].map((b) => `0x${b.toString(16)}`).join(', ');
-    errors.push(invalid('spec.request', new GoText(`[]byte{${hex}}`), PEM_TEXT));
+    errors.push(invalid('spec.request', new GoText(`[]byte{${hex}}`), complaint));
   }
   if ((usages ?? []).length === 0) errors.push(required('spec.usages'));
   (usages ?? []).forEach((usage, i) => {

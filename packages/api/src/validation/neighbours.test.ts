@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { builtinKind } from '../registry.ts';
-import { complaints, created, TEMPLATE } from '../testing/make.ts';
+import { complaints, created, SIGNING_REQUEST, TEMPLATE } from '../testing/make.ts';
 import { validateUpdate } from './index.ts';
 
 type Case = readonly [version: string, kind: string, body: object, complaints: string[]];
@@ -287,7 +287,7 @@ describe('admission', () => {
 });
 
 describe('certificates', () => {
-  const request = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64');
+  const request = SIGNING_REQUEST;
   const csr = (signerName: string, usages: string[]) => ({ spec: { request, signerName, usages } });
   refuses([
     [

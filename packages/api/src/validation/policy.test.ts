@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { CertificateSigningRequest } from '../generated/types.ts';
 import type { KubeObject } from '../meta.ts';
 import { builtinKind } from '../registry.ts';
-import { complaints, created, type Loose } from '../testing/make.ts';
+import { complaints, created, type Loose, SIGNING_REQUEST } from '../testing/make.ts';
 import { validateUpdate } from './index.ts';
 
 type Row = readonly [
@@ -276,7 +276,7 @@ describe('signing requests', () => {
 
   test('get their certificate once, and no decisions, through the status', () => {
     const def = builtinKind('certificates.k8s.io/v1', 'CertificateSigningRequest');
-    const request = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64');
+    const request = SIGNING_REQUEST;
     const spec = { request, signerName: 'a.b/c', usages: ['any'] };
     const old = created<CertificateSigningRequest>(def, { spec });
     const change = (status: CertificateSigningRequest['status']) =>
