@@ -30,6 +30,10 @@ export const flags = {
   'etcd-certfile': flag.string({ default: '', help: 'client certificate for the store' }),
   'etcd-keyfile': flag.string({ default: '', help: 'its private key' }),
   'storage-backend': flag.string({ default: '', help: 'kind of the store: etcd3' }),
+  'event-ttl': flag.durationMs({
+    default: '1h0m0s',
+    help: 'how long events stay in the store after they were written last; 0: for good',
+  }),
   'storage-media-type': flag.string({
     default: 'application/json',
     help: 'form objects are stored in; always JSON: others of the stock server are taken, and told of',
@@ -99,6 +103,10 @@ export const flags = {
     help: 'how long pods that do not say stay on a node that cannot be reached',
   }),
   'allow-privileged': flag.bool({ default: false, help: 'let pods be privileged' }),
+  'min-request-timeout': flag.int({
+    default: 1_800,
+    help: 'seconds that watches which name no time stay open, up to twice as long',
+  }),
   ...securityFlags,
 } as const;
 

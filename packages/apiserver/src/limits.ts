@@ -46,8 +46,6 @@ export const FRESH_WAIT_MS = 3_000;
 export const PROGRESS_POLL_MS = 100;
 /** Interval of bookmarks on watches that take them. */
 export const BOOKMARK_INTERVAL_MS = 30_000;
-/** A watch without `timeoutSeconds` ends after this long, up to twice as much. */
-export const MIN_WATCH_TIMEOUT_MS = 1_800_000;
 
 /** Attempts of an update that may be retried (no precondition of the caller's). */
 export const UPDATE_ATTEMPTS = 6;
@@ -74,8 +72,6 @@ export const READ_CALL_KEYS = 100;
 export const STORE_PAGE_KEYS = 500;
 /** Objects of a delete-collection deleted at once. */
 export const DELETE_CONCURRENCY = 8;
-/** Events live this long. */
-export const EVENT_TTL_SECONDS = 3_600;
 /** Operations in one JSON patch. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 

@@ -133,6 +133,7 @@ export class ApiServer {
       hooks: this.#edge.hooks,
       newUid: randomUUID,
       allowPrivileged: config.allowPrivileged,
+      eventTtlSeconds: Math.floor(config.eventTtl / 1_000),
     });
     this.#definitions = new Definitions({
       ...{ store: this.objects, kinds: this.#kinds, clock, log },
@@ -212,7 +213,10 @@ export class ApiServer {
     observeExtensions(this.#o.metrics, () => availability(this.#services));
     const common = { gate: this.#gate, auditor: this.#auditor, newId: randomUUID };
     const { watchEvents } = metrics;
-    const resources = new ResourceHandler({ registry, clock, random, watchEvents });
+    const resources = new ResourceHandler({
+      ...{ registry, clock, random, watchEvents },
+      minWatchMs: this.#o.config.minRequestTimeout * 1_000,
+    });
     const handler = new RestHandler({
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
       paths: [...paths, metricsPath(this.#o.metrics)],

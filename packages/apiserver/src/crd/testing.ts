@@ -78,6 +78,7 @@ export class CrdServer {
       admission: NO_ADMISSION,
       hooks: [],
       allowPrivileged: true,
+      eventTtlSeconds: 3_600,
     });
     this.objects = new InternalStore({
       registry: () => this.registry,

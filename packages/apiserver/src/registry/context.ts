@@ -25,6 +25,8 @@ export interface RegistryDeps {
   readonly newUid: () => string;
   /** Whether pods may be privileged. */
   readonly allowPrivileged: boolean;
+  /** Seconds an event stays after it was written last; 0: for good. */
+  readonly eventTtlSeconds: number;
   readonly log: Logger;
 }
 

@@ -132,7 +132,7 @@ async function insert(
   }
   const form = await storedForm(def, object);
   const bytes = encodeStored(form);
-  const ttlSeconds = ttlSecondsOf(def);
+  const ttlSeconds = ttlSecondsOf(def, deps.eventTtlSeconds);
   const written = await deps.store.swap(key, bytes, 0n, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) {
     const { current } = written;

@@ -1,6 +1,5 @@
 /** Facts of single kinds that decide how the registry writes them; as the stock server has them. */
 import type { KindDef } from '@kubets/api';
-import { EVENT_TTL_SECONDS } from '../limits.ts';
 
 const id = (def: KindDef): string => `${def.group}/${def.resource}`;
 
@@ -9,9 +8,11 @@ const ORPHANS_BY_DEFAULT: ReadonlySet<string> = new Set(['/replicationcontroller
 
 export const orphansByDefault = (def: KindDef): boolean => ORPHANS_BY_DEFAULT.has(id(def));
 
-/** Seconds after which objects of a kind vanish; undefined for nearly all. */
-export function ttlSecondsOf(def: KindDef): number | undefined {
-  return def.resource === 'events' ? EVENT_TTL_SECONDS : undefined;
+const EVENTS: ReadonlySet<string> = new Set(['/events', 'events.k8s.io/events']);
+
+/** Seconds after which objects of a kind vanish; undefined for nearly all, and for events that are to stay (0). */
+export function ttlSecondsOf(def: KindDef, eventTtlSeconds: number): number | undefined {
+  return eventTtlSeconds > 0 && EVENTS.has(id(def)) ? eventTtlSeconds : undefined;
 }
 
 /**

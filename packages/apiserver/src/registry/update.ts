@@ -10,7 +10,6 @@ import {
   conflict,
   fieldErrors,
   invalid,
-  type KindDef,
   type KubeObject,
   notFound,
   prepareForUpdate,
@@ -285,7 +284,7 @@ async function write(
   }
   const form = await storedForm(def, object);
   const bytes = encodeStored(form);
-  const options = swapOptionsOf(def, target.namespace);
+  const options = swapOptionsOf(deps, target);
   const written = await deps.store.swap(key, bytes, old.revision, options);
   if (!written.ok) return { done: false, newest: written.current };
   const { revision } = written;
@@ -297,9 +296,9 @@ async function write(
   return { done: true, result: { ...result, object: shown } };
 }
 
-function swapOptionsOf(def: KindDef, namespace: string): SwapOptions {
+function swapOptionsOf(deps: RegistryDeps, { def, namespace }: Target): SwapOptions {
   if (isHeartbeat(def, namespace)) return { mayWait: true };
-  const ttlSeconds = ttlSecondsOf(def);
+  const ttlSeconds = ttlSecondsOf(def, deps.eventTtlSeconds);
   return ttlSeconds === undefined ? {} : { ttlSeconds };
 }
 

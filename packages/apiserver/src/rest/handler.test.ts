@@ -74,7 +74,10 @@ function handler(): RestHandler {
       },
     },
     kinds: builtinKinds,
-    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), watchEvents }),
+    resources: new ResourceHandler({
+      ...{ registry, clock, random: seededRandom(1), watchEvents },
+      minWatchMs: 1_800_000,
+    }),
     virtuals: [],
     streams: [exec, log],
     paths: [],

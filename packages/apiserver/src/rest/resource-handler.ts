@@ -54,6 +54,8 @@ export interface ResourceHandlerDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
+  /** A watch that names no time ends after this long, up to twice as much. */
+  readonly minWatchMs: number;
   /** What counts the events of a kind's watches. */
   readonly watchEvents: (def: KindDef) => Tally;
 }
@@ -109,7 +111,7 @@ export class ResourceHandler {
   }
 
   async #watch(r: ResourceRequest): Promise<void> {
-    const { registry, clock, random } = this.#o;
+    const { registry, clock, random, minWatchMs } = this.#o;
     const { def, response, signal } = r;
     const options = watchOptionsOf(r);
     const includeObject = r.query.get('includeObject') ?? '';
@@ -120,6 +122,7 @@ export class ResourceHandler {
       response,
       encode: { representation: { ...r.representation, pretty: false }, includeObject },
       timeoutSeconds: options.timeoutSeconds,
+      minWatchMs,
       clock,
       random,
       signal,

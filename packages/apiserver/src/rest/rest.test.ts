@@ -93,6 +93,7 @@ function handler(): RestHandler {
     clock,
     random,
     watchEvents: metrics.watchEvents,
+    minWatchMs: 1_800_000,
   });
   return new RestHandler({
     authenticator: {

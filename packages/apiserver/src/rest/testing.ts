@@ -38,7 +38,10 @@ export async function openDoor(t: TestRegistry): Promise<Door> {
     impersonator: { impersonate: (user) => Promise.resolve(user) },
     authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: '' }) },
     kinds: builtinKinds,
-    resources: new ResourceHandler({ registry, clock, random: seededRandom(1), watchEvents }),
+    resources: new ResourceHandler({
+      ...{ registry, clock, random: seededRandom(1), watchEvents },
+      minWatchMs: 1_800_000,
+    }),
     ...{ virtuals: [], streams: [], paths: [], gate: new Inflight({ reads: 0, writes: 0 }), clock },
     metrics,
     log: silentLogger,

@@ -66,23 +66,30 @@ beforeEach(() => {
   clock = new ManualClock();
   stop = new AbortController();
   ended = false;
-  stream = new WatchStream({
+  stream = streamOf(30);
+});
+
+function streamOf(timeoutSeconds: number | undefined): WatchStream {
+  const made = new WatchStream({
     def,
     response: response as unknown as AnyResponse,
     encode: {
       representation: { as: 'object', metaVersion: 'v1', format: 'json', pretty: false },
       includeObject: '',
     },
-    timeoutSeconds: 30,
+    timeoutSeconds,
+    minWatchMs: 600_000,
     clock,
     random: seededRandom(1),
     signal: stop.signal,
     onFrame: () => undefined,
   });
-  stream.onStop(() => {
+  made.onStop(() => {
     ended = true;
   });
-});
+  return made;
+}
+
 afterEach(() => response.destroy());
 
 describe('a watch stream', () => {
@@ -106,6 +113,14 @@ describe('a watch stream', () => {
     assert.equal(ended, false);
     clock.advance(1);
     assert.deepEqual([ended, response.writableEnded], [true, true]);
+  });
+
+  it('ends within once and twice the least time when the client names none', () => {
+    streamOf(undefined).begin();
+    clock.advance(600_000);
+    assert.equal(ended, false);
+    clock.advance(600_000);
+    assert.equal(ended, true);
   });
 
   it('cuts off a client that leaves too much unread, and nobody before', () => {

@@ -5,7 +5,7 @@
 import { expired, type KindDef } from '@kubets/api';
 import type { Clock, Random, Timer } from '@kubets/platform';
 import type { WatchEnd, WatchItem, WatchSink } from '../cache/watcher.ts';
-import { MAX_WATCH_BACKLOG_BYTES, MIN_WATCH_TIMEOUT_MS } from '../limits.ts';
+import { MAX_WATCH_BACKLOG_BYTES } from '../limits.ts';
 import { onAbort } from '../on-abort.ts';
 import type { AnyResponse } from '../ports.ts';
 import {
@@ -24,6 +24,8 @@ export interface WatchStreamOptions {
   readonly response: AnyResponse;
   readonly encode: Omit<EncodeContext, 'nowMs'>;
   readonly timeoutSeconds: number | undefined;
+  /** A watch without `timeoutSeconds` ends after this long, up to twice as much. */
+  readonly minWatchMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -75,7 +77,7 @@ export class WatchStream implements WatchSink {
   begin(): void {
     if (this.#begun) return;
     this.#begun = true;
-    const { response, clock, random, timeoutSeconds } = this.#o;
+    const { response, clock, random, timeoutSeconds, minWatchMs } = this.#o;
     response.statusCode = 200;
     const { format } = this.#o.encode.representation;
     const suffix = format === 'json' ? '' : ';stream=watch';
@@ -86,7 +88,7 @@ export class WatchStream implements WatchSink {
     if (this.#ended) return;
     const limit = timeoutSeconds
       ? Math.max(timeoutSeconds * 1_000, 1)
-      : MIN_WATCH_TIMEOUT_MS * (1 + random.next());
+      : minWatchMs * (1 + random.next());
     this.#timer = clock.setTimeout(() => this.end('closed'), limit);
   }
 

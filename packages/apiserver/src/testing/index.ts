@@ -31,6 +31,7 @@ export interface TestRegistryOptions {
   readonly admission?: AdmissionChain;
   readonly hooks?: readonly WriteHook[];
   readonly clock?: Clock;
+  readonly eventTtlSeconds?: number;
   /** A store that others use as well. */
   readonly store?: MemoryStore;
 }
@@ -62,6 +63,7 @@ export function testRegistry(o: TestRegistryOptions = {}): TestRegistry {
     random,
     newUid,
     allowPrivileged: true,
+    eventTtlSeconds: o.eventTtlSeconds ?? 3_600,
     log,
   });
   const warnings: string[] = [];

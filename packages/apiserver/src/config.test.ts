@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { parseFlags } from '@kubets/platform';
+import { type ApiServerConfig, flags } from './config.ts';
+
+function config(...argv: string[]): ApiServerConfig {
+  return parseFlags(flags, ['--etcd-servers=unused', ...argv]) as unknown as ApiServerConfig;
+}
+
+it('the times of events and watches are the stock server’s, or those that are given', () => {
+  const { eventTtl, minRequestTimeout } = config();
+  assert.deepEqual([eventTtl, minRequestTimeout], [3_600_000, 1_800]);
+  const given = config('--event-ttl=168h0m0s', '--min-request-timeout=300');
+  assert.deepEqual([given.eventTtl, given.minRequestTimeout], [604_800_000, 300]);
+  assert.throws(
+    () => config('--event-ttl=1d'),
+    /^ConfigError: --event-ttl: "1d" is not a duration/,
+  );
+  assert.throws(() => config('--min-request-timeout=-1'), /^ConfigError: --min-request-timeout: /);
+});
