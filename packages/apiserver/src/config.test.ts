@@ -7,6 +7,13 @@ function config(...argv: string[]): ApiServerConfig {
   return parseFlags(flags, ['--etcd-servers=unused', ...argv]) as unknown as ApiServerConfig;
 }
 
+it('kubelets are reached by the stock server’s order of addresses, or the one that is given', () => {
+  const types = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'];
+  assert.deepEqual(config().kubeletPreferredAddressTypes, types);
+  const given = config('--kubelet-preferred-address-types=InternalIP,ExternalIP');
+  assert.deepEqual(given.kubeletPreferredAddressTypes, ['InternalIP', 'ExternalIP']);
+});
+
 it('the times of events and watches are the stock server’s, or those that are given', () => {
   const { eventTtl, minRequestTimeout } = config();
   assert.deepEqual([eventTtl, minRequestTimeout], [3_600_000, 1_800]);

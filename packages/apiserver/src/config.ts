@@ -59,6 +59,10 @@ export const flags = {
   'kubelet-client-certificate': flag.string({ default: '', help: 'certificate towards kubelets' }),
   'kubelet-client-key': flag.string({ default: '', help: 'its private key' }),
   'kubelet-certificate-authority': flag.string({ default: '', help: 'CA of the kubelets' }),
+  'kubelet-preferred-address-types': flag.list({
+    default: ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'],
+    help: 'kinds of node address kubelets are reached at, the preferred first',
+  }),
   'service-account-key-file': flag.list({
     help: 'public keys (or private ones) that service account tokens are checked with',
   }),

@@ -103,7 +103,10 @@ export function createEdge(o: EdgeOptions): Edge {
     nodePortRange: config.serviceNodePortRange,
   });
   const bootstrap = bootstrapOf(o, services.firstAddress);
-  const streaming = createStreaming({ store, tls: kubeletTls(config) });
+  const streaming = createStreaming({
+    ...{ store, tls: kubeletTls(config) },
+    addressTypes: config.kubeletPreferredAddressTypes,
+  });
   const virtuals = createVirtualResources({
     ...{ store, authenticator, authorization, admission, clock },
     issuer: tokenIssuer(config, clock),

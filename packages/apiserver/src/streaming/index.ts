@@ -14,16 +14,15 @@ export interface Streaming {
 export function createStreaming(o: {
   store: ResourceStore;
   tls: KubeletTls;
+  /** Kinds of node address, the preferred first; others are not dialed. */
+  addressTypes: readonly string[];
   /** Which pod addresses the proxies may reach; default: all that are routable. */
   isAllowed?: AddressRule;
 }): Streaming {
   const client = new KubeletClient(o.tls);
+  const deps = { store: o.store, addressTypes: o.addressTypes, client };
   return {
-    handlers: [
-      podLogs(o.store, client),
-      ...podSessions(o.store, client),
-      ...proxies(o.store, client, o.isAllowed ?? isRoutable),
-    ],
+    handlers: [podLogs(deps), ...podSessions(deps), ...proxies(deps, o.isAllowed ?? isRoutable)],
     close: () => client.close(),
   };
 }

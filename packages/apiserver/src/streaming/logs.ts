@@ -1,30 +1,30 @@
 import type { IncomingMessage } from 'node:http';
 import { badRequest, FieldError, goQuote, invalid, parseTime } from '@kubets/api';
-import type { AnyResponse, ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
-import { type KubeletClient, refusal } from './kubelet-client.ts';
+import type { AnyResponse, StreamHandler, StreamRequest } from '../ports.ts';
+import { refusal } from './kubelet-client.ts';
 import { sendLogMessages } from './log-socket.ts';
 import { relayBody } from './relay.ts';
-import { chooseContainer, findPod, isSet, kubeletOfPod } from './target.ts';
+import { chooseContainer, findPod, isSet, kubeletOfPod, type StreamingDeps } from './target.ts';
 
 const FLAGS = ['follow', 'previous', 'timestamps'];
 
 /** `pods/NAME/log`: the kubelet's container log, streamed. */
-export function podLogs(store: ResourceStore, client: KubeletClient): StreamHandler {
+export function podLogs(deps: StreamingDeps): StreamHandler {
   return {
     group: '',
     resource: 'pods',
     subresource: 'log',
-    handle: (stream, response) => sendLog(stream, response, { store, client }),
+    handle: (stream, response) => sendLog(stream, response, deps),
     upgrade: (stream, socket, head) =>
-      sendLogMessages({ stream, socket, head }, (signal) =>
-        openLog(stream, signal, { store, client }),
-      ),
+      sendLogMessages({ stream, socket, head }, (signal) => openLog(stream, signal, deps)),
   };
 }
 
-type Deps = { store: ResourceStore; client: KubeletClient };
-
-async function sendLog(stream: StreamRequest, response: AnyResponse, deps: Deps): Promise<void> {
+async function sendLog(
+  stream: StreamRequest,
+  response: AnyResponse,
+  deps: StreamingDeps,
+): Promise<void> {
   const gone = goneSignal(response, stream.signal);
   const answer = await openLog(stream, gone, deps);
   if (answer === undefined) {
@@ -45,14 +45,14 @@ async function sendLog(stream: StreamRequest, response: AnyResponse, deps: Deps)
 async function openLog(
   stream: StreamRequest,
   signal: AbortSignal,
-  o: Deps,
+  o: StreamingDeps,
 ): Promise<IncomingMessage | undefined> {
   const { info, query } = stream;
   const options = logQuery(query, info.name);
   const pod = await findPod(o.store, info.namespace, info.name);
   const container = chooseContainer(pod, query.get('container') ?? '');
   if (!pod.spec?.nodeName) return undefined;
-  const address = await kubeletOfPod(o.store, pod);
+  const address = await kubeletOfPod(o, pod);
   const where = [info.namespace, info.name, container].map(encodeURIComponent).join('/');
   const path = `/containerLogs/${where}${options === '' ? '' : `?${options}`}`;
   const answer = await o.client.request({

@@ -81,6 +81,7 @@ describe('proxies to pods', () => {
     t.streaming = createStreaming({
       store: t.store,
       isAllowed: () => true,
+      addressTypes: ['InternalIP'],
       tls: { cert: Buffer.from(CLIENT_CERT), key: Buffer.from(CLIENT_KEY) },
     });
     web.listen(0, '127.0.0.1');

@@ -13,7 +13,7 @@ import type { BackendRequest, KubeletClient } from './kubelet-client.ts';
 import { adapted } from './proxied-answer.ts';
 import { bodyOf, copyAnswer, forwardedHeaders, relayBody, relayUpgrade } from './relay.ts';
 import type { LinkView } from './rewrite.ts';
-import { findPod, kubeletOfNode } from './target.ts';
+import { findPod, type KubeletLookup, kubeletOfNode, type StreamingDeps } from './target.ts';
 
 type Backend = Pick<BackendRequest, 'scheme' | 'host' | 'port' | 'isWorkload'>;
 
@@ -49,13 +49,10 @@ export const isRoutable: AddressRule = (address) => {
 };
 
 /** `nodes/NAME/proxy`, `pods/NAME/proxy` and `services/NAME/proxy`: plain HTTP passed through. */
-export function proxies(
-  store: ResourceStore,
-  client: KubeletClient,
-  isAllowed: AddressRule = isRoutable,
-): StreamHandler[] {
+export function proxies(deps: StreamingDeps, isAllowed: AddressRule = isRoutable): StreamHandler[] {
+  const { store, client } = deps;
   const backends: Record<string, (stream: StreamRequest) => Promise<Backend>> = {
-    nodes: (stream) => nodeBackend(store, stream),
+    nodes: (stream) => nodeBackend(deps, stream),
     pods: async (stream) => checked(await podBackend(store, stream), isAllowed),
     services: async (stream) => checked(await serviceBackend(store, stream), isAllowed),
   };
@@ -85,9 +82,9 @@ function checked(backend: Backend, isAllowed: AddressRule): Backend {
   return { ...backend, isWorkload: true };
 }
 
-async function nodeBackend(store: ResourceStore, { info }: StreamRequest): Promise<Backend> {
+async function nodeBackend(lookup: KubeletLookup, { info }: StreamRequest): Promise<Backend> {
   const { name, port } = parseProxyName(info.name, 'node');
-  const address = await kubeletOfNode(store, name);
+  const address = await kubeletOfNode(lookup, name);
   const wanted = port === '' ? address.port : Number(port);
   // Any other port of a node would let API users reach whatever listens there with the apiserver's identity.
   if (wanted !== address.port) throw badRequest(`port ${port} is not the kubelet's`);

@@ -1,9 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { badRequest, type Pod } from '@kubets/api';
-import type { ResourceStore, StreamHandler, StreamRequest } from '../ports.ts';
-import type { KubeletClient } from './kubelet-client.ts';
+import type { StreamHandler, StreamRequest } from '../ports.ts';
 import { relayUpgrade } from './relay.ts';
-import { chooseContainer, findPod, isSet, kubeletOfPod } from './target.ts';
+import {
+  chooseContainer,
+  findPod,
+  isSet,
+  type KubeletLookup,
+  kubeletOfPod,
+  type StreamingDeps,
+} from './target.ts';
 
 type Session = 'exec' | 'attach' | 'portforward';
 
@@ -14,13 +20,13 @@ const KUBELET_PATHS: Readonly<Record<Session, string>> = {
 };
 
 /** exec, attach and port-forward: joined to the pod's kubelet once it has agreed to the upgrade. */
-export function podSessions(store: ResourceStore, client: KubeletClient): StreamHandler[] {
+export function podSessions(deps: StreamingDeps): StreamHandler[] {
   return (['exec', 'attach', 'portforward'] as const).map((session) => ({
     group: '',
     resource: 'pods',
     subresource: session,
-    handle: (stream) => refusePlain(session, stream, store),
-    upgrade: (stream, socket, head) => open(session, { stream, socket, head }, { store, client }),
+    handle: (stream) => refusePlain(session, stream, deps),
+    upgrade: (stream, socket, head) => open(session, { stream, socket, head }, deps),
   }));
 }
 
@@ -28,23 +34,23 @@ export function podSessions(store: ResourceStore, client: KubeletClient): Stream
 async function refusePlain(
   session: Session,
   { info, query }: StreamRequest,
-  store: ResourceStore,
+  lookup: KubeletLookup,
 ): Promise<never> {
-  const pod = await findPod(store, info.namespace, info.name);
+  const pod = await findPod(lookup.store, info.namespace, info.name);
   sessionPath(session, pod, query);
-  await kubeletOfPod(store, pod);
+  await kubeletOfPod(lookup, pod);
   throw badRequest('Upgrade request required');
 }
 
 async function open(
   session: Session,
   o: { stream: StreamRequest; socket: Duplex; head: Buffer },
-  deps: { store: ResourceStore; client: KubeletClient },
+  deps: StreamingDeps,
 ): Promise<void> {
   const { info, query, request } = o.stream;
   const pod = await findPod(deps.store, info.namespace, info.name);
   const path = sessionPath(session, pod, query);
-  const address = await kubeletOfPod(deps.store, pod);
+  const address = await kubeletOfPod(deps, pod);
   const method = request.method ?? 'GET';
   await relayUpgrade(deps.client, { ...address, scheme: 'https', method, path }, o);
 }

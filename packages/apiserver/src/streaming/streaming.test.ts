@@ -152,7 +152,7 @@ describe('logs', () => {
   it('are not taken from a server of another authority', async () => {
     t.store.seed(pod());
     t.streaming.close();
-    t.streaming = createStreaming({ store: t.store, tls: {} });
+    t.streaming = createStreaming({ store: t.store, addressTypes: ['InternalIP'], tls: {} });
     const answer = await t.get(LOG);
     assert.equal(answer.status, 500);
     assert.equal(t.seen.length, 0);
@@ -225,7 +225,7 @@ describe('the container', () => {
   });
 });
 
-it('a kubelet is reached at the address of its kind, at the port it names or the usual one', () => {
+it('a kubelet is reached at the address of the first kind it has, at its port or the usual one', () => {
   const node = (addresses: { type: string; address: string }[], Port = 0): Node => ({
     metadata: {},
     status: { addresses, daemonEndpoints: { kubeletEndpoint: { Port } } },
@@ -233,8 +233,13 @@ it('a kubelet is reached at the address of its kind, at the port it names or the
   const external = { type: 'ExternalIP', address: '198.51.100.1' };
   const host = { type: 'Hostname', address: 'n1' };
   const internal = { type: 'InternalIP', address: '192.0.2.1' };
-  assert.deepEqual(addressOf(node([external, host, internal], 1)), { host: '192.0.2.1', port: 1 });
-  assert.deepEqual(addressOf(node([external, host])), { host: 'n1', port: 10_250 });
+  const types = ['InternalIP', 'Hostname'];
+  const all = node([external, host, internal], 1);
+  assert.deepEqual(addressOf(all, types), { host: '192.0.2.1', port: 1 });
+  assert.deepEqual(addressOf(all, types.toReversed()), { host: 'n1', port: 1 });
+  assert.deepEqual(addressOf(node([external, host]), types), { host: 'n1', port: 10_250 });
+  const why = 'no preferred addresses found; known addresses: [{ExternalIP 198.51.100.1}]';
+  assert.throws(() => addressOf(node([external]), types), { message: why });
 });
 
 describe('exec', () => {
@@ -458,7 +463,7 @@ describe('the proxies', () => {
 
   it('to a pod do not reach this machine or its link', async () => {
     t.streaming.close();
-    t.streaming = createStreaming({ store: t.store, tls: {} });
+    t.streaming = createStreaming({ store: t.store, addressTypes: ['InternalIP'], tls: {} });
     t.store.seed(pod({}, { podIP: '127.0.0.1' }));
     const answer = await t.get('/api/v1/namespaces/ns/pods/p/proxy/');
     assert.deepEqual([answer.status, answer.body], [400, 'address not allowed']);

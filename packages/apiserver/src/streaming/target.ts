@@ -1,6 +1,7 @@
 import { badRequest, type Node, type Pod, unclassified } from '@kubets/api';
 import type { ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
+import type { KubeletClient } from './kubelet-client.ts';
 
 /** Where a kubelet is reached. */
 export interface KubeletAddress {
@@ -9,8 +10,18 @@ export interface KubeletAddress {
 }
 
 const DEFAULT_KUBELET_PORT = 10_250;
-/** Kinds of node address, the preferred first. */
-const ADDRESS_ORDER = ['InternalIP', 'Hostname', 'InternalDNS', 'ExternalIP', 'ExternalDNS'];
+
+/** What finding a kubelet takes. */
+export interface KubeletLookup {
+  readonly store: ResourceStore;
+  /** Kinds of node address, the preferred first; others are not dialed. */
+  readonly addressTypes: readonly string[];
+}
+
+/** What the handlers share. */
+export interface StreamingDeps extends KubeletLookup {
+  readonly client: KubeletClient;
+}
 
 /**
  * The container a request means: the one it names, or the only one.
@@ -46,23 +57,24 @@ export function findPod(store: ResourceStore, namespace: string, name: string): 
 }
 
 /** The kubelet that runs a pod. @throws ApiError 400 when the pod has no node */
-export async function kubeletOfPod(store: ResourceStore, pod: Pod): Promise<KubeletAddress> {
+export async function kubeletOfPod(lookup: KubeletLookup, pod: Pod): Promise<KubeletAddress> {
   const nodeName = pod.spec?.nodeName;
   if (!nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
-  return kubeletOfNode(store, nodeName);
+  return kubeletOfNode(lookup, nodeName);
 }
 
 /** The kubelet of a node. @throws ApiError 404 without the node, 500 when it has no address */
-export async function kubeletOfNode(store: ResourceStore, name: string): Promise<KubeletAddress> {
+export async function kubeletOfNode(lookup: KubeletLookup, name: string): Promise<KubeletAddress> {
+  const { store, addressTypes } = lookup;
   const cached = store.cache<Node>(GVR.nodes).get('', name);
   const node = cached ?? (await store.get<Node>({ ...GVR.nodes, namespace: '', name }));
-  return addressOf(node);
+  return addressOf(node, addressTypes);
 }
 
 /** Address and port out of a node's status. */
-export function addressOf(node: Node): KubeletAddress {
+export function addressOf(node: Node, types: readonly string[]): KubeletAddress {
   const addresses = node.status?.addresses ?? [];
-  const ranked = ADDRESS_ORDER.map((type) => addresses.find((one) => one.type === type));
+  const ranked = types.map((type) => addresses.find((one) => one.type === type));
   const host = ranked.find((one) => one?.address)?.address;
   if (!host) {
     const known = addresses.map(({ type, address }) => `{${type} ${address}}`).join(' ');

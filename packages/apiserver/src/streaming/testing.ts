@@ -72,6 +72,7 @@ export class StreamingSetup {
     this.streaming = createStreaming({
       store: this.store,
       isAllowed: () => true,
+      addressTypes: ['InternalIP'],
       tls: {
         cert: Buffer.from(CLIENT_CERT),
         key: Buffer.from(CLIENT_KEY),

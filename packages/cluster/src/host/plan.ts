@@ -101,6 +101,8 @@ function apiserver(ctx: HostPlanContext): ProcessSpec {
     'kubelet-client-certificate': file(ctx, 'apiserver-kubelet-client.crt'),
     'kubelet-client-key': file(ctx, 'apiserver-kubelet-client.key'),
     'kubelet-certificate-authority': file(ctx, 'ca.crt'),
+    // Names of nodes need not resolve here.
+    'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
     'service-account-key-file': file(ctx, 'sa.pub'),
     'service-account-signing-key-file': file(ctx, 'sa.key'),
     'service-account-issuer': `https://kubernetes.default.svc.${host.cluster.clusterDomain}`,

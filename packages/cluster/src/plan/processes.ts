@@ -210,6 +210,8 @@ function apiserver(ctx: PlanContext, n: number): ProcessSpec {
       'kubelet-client-certificate': nodes.cert,
       'kubelet-client-key': nodes.key,
       'kubelet-certificate-authority': pki('ca.crt'),
+      // Names of nodes need not resolve here.
+      'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
       'service-account-key-file': pki('sa.pub'),
       'service-account-signing-key-file': pki('sa.key'),
       'service-cluster-ip-range': defaults.serviceCidr,
