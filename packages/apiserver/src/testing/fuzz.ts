@@ -23,7 +23,16 @@ export function judge(request: FuzzRequest, answer: FuzzAnswer): string | undefi
 }
 
 /** Patches that do not fit the kind's types, told so with code 500 by the stock server as well (decision 64). */
-const UNFIT_PATCH = /failed to create typed patch object|does not contain declared merge key/;
+const UNFIT_PATCH = new RegExp(
+  [
+    'failed to create typed patch object',
+    'does not contain declared merge key',
+    'list element types are not identical',
+    'no elements in any of the given slices',
+    'expected a (map|\\[\\]interface)',
+    'unknown patch type',
+  ].join('|'),
+);
 
 /** Options of a delete that are none, and a version that is no number in an object, are told in the same way there. */
 const UNFIT_OPTIONS =
