@@ -14,6 +14,12 @@ it('kubelets are reached by the stock server’s order of addresses, or the one 
   assert.deepEqual(given.kubeletPreferredAddressTypes, ['InternalIP', 'ExternalIP']);
 });
 
+it('tokens that pods mount are prolonged unless told otherwise', () => {
+  assert.equal(config().serviceAccountExtendTokenExpiration, true);
+  const given = config('--service-account-extend-token-expiration=false');
+  assert.equal(given.serviceAccountExtendTokenExpiration, false);
+});
+
 it('the times of events and watches are the stock server’s, or those that are given', () => {
   const { eventTtl, minRequestTimeout } = config();
   assert.deepEqual([eventTtl, minRequestTimeout], [3_600_000, 1_800]);

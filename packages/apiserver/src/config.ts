@@ -78,6 +78,14 @@ export const flags = {
     default: '0s',
     help: 'longest life of a service account token; 0: as long as asked for',
   }),
+  'service-account-extend-token-expiration': flag.bool({
+    default: true,
+    help: 'tokens that pods mount live a year, and say after which hour their use is remarkable',
+  }),
+  'service-account-jwks-uri': flag.string({
+    default: '',
+    help: 'URI of the key set in /.well-known/openid-configuration (https); default: at the advertised address',
+  }),
   'api-audiences': flag.list({ help: 'audiences of the API; default: the issuers' }),
   'service-cluster-ip-range': flag.string({
     default: '10.96.0.0/16',

@@ -14,6 +14,7 @@ import { authenticationOf, frontProxyOf, optionalFile } from './auth/from-config
 import { createImpersonator } from './auth/impersonation.ts';
 import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
 import { TokenIssuer } from './auth/service-account-tokens.ts';
+import { keysUriOf, maxTokenSeconds } from './auth/token-flags.ts';
 import { createBootstrap } from './bootstrap/bootstrap.ts';
 import type { ApiServerConfig } from './config.ts';
 import { type HealthCheck, startChecks } from './discovery/health.ts';
@@ -110,11 +111,13 @@ export function createEdge(o: EdgeOptions): Edge {
   const virtuals = createVirtualResources({
     ...{ store, authenticator, authorization, admission, clock },
     issuer: tokenIssuer(config, clock),
-    maxTokenSeconds: maxTokenSeconds(config),
+    maxTokenSeconds: maxTokenSeconds(config.serviceAccountMaxTokenExpiration),
+    prolongMounted: config.serviceAccountExtendTokenExpiration,
     newUid: randomUUID,
   });
   const { address, port } = o.advertise;
   const baseUrl = `https://${address}:${port}`;
+  const keysUri = keysUriOf(config.serviceAccountJwksUri);
   const paths = createPaths({
     source: o.discovery,
     health: [...o.health, ...startChecks(() => bootstrap.done())],
@@ -122,7 +125,7 @@ export function createEdge(o: EdgeOptions): Edge {
       runtime: o.runtime.version,
       platform: o.runtime.platform,
     }),
-    openId: account && { issuer: account.issuer, keys: account.keys, baseUrl },
+    openId: account && { issuer: account.issuer, keys: account.keys, baseUrl, keysUri },
   });
   return {
     ...{ authenticator, authorizer, admission, virtuals, paths },
@@ -161,16 +164,6 @@ function tokenIssuer(config: ApiServerConfig, clock: Clock): TokenIssuer | undef
   const { serviceAccountSigningKeyFile: file, serviceAccountIssuer: issuers } = config;
   const [issuer = ''] = issuers;
   return file === '' ? undefined : new TokenIssuer({ key: loadSigningKey(file), issuer, clock });
-}
-
-const MIN_LONGEST_MS = 3_600_000;
-
-/** @throws ConfigError */
-function maxTokenSeconds({ serviceAccountMaxTokenExpiration: ms }: ApiServerConfig): number {
-  if (ms !== 0 && ms < MIN_LONGEST_MS) {
-    throw new ConfigError('--service-account-max-token-expiration must be at least 1h');
-  }
-  return Math.floor(ms / 1_000);
 }
 
 function kubeletTls(config: ApiServerConfig) {

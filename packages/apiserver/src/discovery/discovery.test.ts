@@ -42,6 +42,7 @@ function get(
     headers?: Record<string, string>;
     health?: HealthCheck[];
     method?: string;
+    keysUri?: string;
   } = {},
 ): Promise<PathResponse | undefined> {
   const { pathname, searchParams } = new URL(url, 'https://x');
@@ -56,7 +57,10 @@ function get(
     source,
     health: o.health ?? [],
     version: versionInfo({ runtime: 'node', platform: 'linux/x64' }),
-    openId: { issuer: 'https://i', keys: [], baseUrl: 'https://10.0.0.1:6443' },
+    openId: {
+      ...{ issuer: 'https://i', keys: [], baseUrl: 'https://10.0.0.1:6443' },
+      keysUri: o.keysUri,
+    },
   });
   return paths.reduce<Promise<PathResponse | undefined>>(
     async (found, handler) => (await found) ?? handler.handle(request),
@@ -225,10 +229,10 @@ it('tells its version', async () => {
 });
 
 it('lets others verify its tokens', async () => {
-  assert.equal(
-    (await json('/.well-known/openid-configuration')).jwks_uri,
-    'https://10.0.0.1:6443/openid/v1/jwks',
-  );
+  const path = '/.well-known/openid-configuration';
+  assert.equal((await json(path)).jwks_uri, 'https://10.0.0.1:6443/openid/v1/jwks');
+  const elsewhere = await get(path, { keysUri: 'https://keys.example.com/jwks' });
+  assert.equal(JSON.parse(String(elsewhere?.body)).jwks_uri, 'https://keys.example.com/jwks');
   const response = await get('/openid/v1/jwks');
   assert.equal(response?.headers['content-type'], 'application/jwk-set+json');
 });

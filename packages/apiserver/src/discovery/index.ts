@@ -1,9 +1,8 @@
-import type { VerifyingKey } from '../auth/keys.ts';
 import type { PathHandler } from '../ports.ts';
 import { discoveryPaths, openApiPaths, rootPath } from './api-paths.ts';
 import { type HealthCheck, healthPaths } from './health.ts';
 import { HealthFigures } from './health-figures.ts';
-import { openIdPaths } from './openid.ts';
+import { type OpenIdOptions, openIdPaths } from './openid.ts';
 import type { DiscoverySource } from './source.ts';
 import { versionPath } from './version.ts';
 
@@ -13,9 +12,7 @@ export interface PathsOptions {
   readonly health: readonly HealthCheck[];
   /** See `versionInfo`. */
   readonly version: object;
-  readonly openId?:
-    | { readonly issuer: string; readonly keys: readonly VerifyingKey[]; readonly baseUrl: string }
-    | undefined;
+  readonly openId?: OpenIdOptions | undefined;
 }
 
 /** Health, version, discovery, OpenAPI and the token issuer's metadata. */

@@ -8,16 +8,20 @@ const PATHS: ReadonlySet<string> = new Set([
   '/openid/v1/jwks',
 ]);
 
-/** Lets others verify service-account tokens: the issuer's metadata and its public keys. */
-export function openIdPaths(o: {
-  issuer: string;
-  keys: readonly VerifyingKey[];
+export interface OpenIdOptions {
+  readonly issuer: string;
+  readonly keys: readonly VerifyingKey[];
   /** Where clients reach this API, for example `https://10.0.0.1:6443`. */
-  baseUrl: string;
-}): PathHandler {
+  readonly baseUrl: string;
+  /** Where they find the keys, if elsewhere. */
+  readonly keysUri?: string | undefined;
+}
+
+/** Lets others verify service-account tokens: the issuer's metadata and its public keys. */
+export function openIdPaths(o: OpenIdOptions): PathHandler {
   const configuration = JSON.stringify({
     issuer: o.issuer,
-    jwks_uri: `${o.baseUrl}/openid/v1/jwks`,
+    jwks_uri: o.keysUri ?? `${o.baseUrl}/openid/v1/jwks`,
     response_types_supported: ['id_token'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(o.keys.map((key) => key.algorithm))],

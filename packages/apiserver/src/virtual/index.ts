@@ -18,6 +18,8 @@ export interface VirtualResourcesOptions {
   readonly issuer?: TokenIssuer | undefined;
   /** Longest life of a token; 0 or absent: as long as asked for. */
   readonly maxTokenSeconds?: number;
+  /** Whether tokens that pods mount live longer than they say. */
+  readonly prolongMounted: boolean;
   readonly newUid: () => string;
   readonly clock: Clock;
 }

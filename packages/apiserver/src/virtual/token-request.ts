@@ -39,6 +39,8 @@ export interface TokenRequestOptions {
   readonly apiAudiences: readonly string[];
   readonly admission: Pick<AdmissionChain, 'admit' | 'validate'>;
   readonly maxTokenSeconds?: number;
+  /** Whether tokens that pods mount live longer than they say. */
+  readonly prolongMounted: boolean;
   readonly newUid: () => string;
   readonly clock: Clock;
 }
@@ -103,7 +105,8 @@ async function issue(
   },
 ): Promise<object> {
   const forApi = t.audiences.every((audience) => o.apiAudiences.includes(audience));
-  const prolong = t.isMounted && forApi && t.seconds === PROJECTED_TOKEN_SECONDS;
+  const isProjected = t.isMounted && t.seconds === PROJECTED_TOKEN_SECONDS;
+  const prolong = o.prolongMounted && isProjected && forApi;
   const nowSeconds = Math.floor(o.clock.now() / 1000);
   const claims = prolong ? { ...t.claims, warnafter: nowSeconds + t.seconds } : t.claims;
   const lifetimeSeconds = prolong ? PROLONGED_SECONDS : t.seconds;

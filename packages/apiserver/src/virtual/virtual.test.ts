@@ -58,6 +58,7 @@ async function send(
     metadata?: object;
     dryRun?: boolean;
     maxTokenSeconds?: number;
+    prolongMounted?: boolean;
   } = {},
 ): Promise<Answer> {
   const [resource = '', subresource = ''] = path.split('/');
@@ -70,6 +71,7 @@ async function send(
     issuer: new TokenIssuer({ key, issuer: ISSUER, clock }),
     newUid: () => `uid-${++next}`,
     maxTokenSeconds: o.maxTokenSeconds ?? 0,
+    prolongMounted: o.prolongMounted ?? true,
     clock,
   });
   const virtual = virtuals.find(
@@ -380,6 +382,16 @@ describe('tokens', () => {
     assert.equal((exp ?? 0) - (iat ?? 0), 31_536_000);
     assert.equal((claims['kubernetes.io'] as { warnafter?: number }).warnafter, (iat ?? 0) + 3607);
     assert.equal(answer.object.status.expirationTimestamp, '2027-01-15T09:00:07Z');
+  });
+
+  it('that pods mount live as long as they say when they are not to be prolonged', async () => {
+    store.seed(pod());
+    const spec = { ...ref(), expirationSeconds: 3607 };
+    const asked = { namespace: 'ns', name: 'sa', spec, prolongMounted: false };
+    const { object } = await send('serviceaccounts/token', asked);
+    const { exp = 0, iat = 0, ...claims } = decodeJwt(String(object.status.token));
+    assert.equal(exp - iat, 3607);
+    assert.equal(Object.hasOwn(claims['kubernetes.io'] as object, 'warnafter'), false);
   });
 
   it('bound to secrets and nodes die with them', async () => {
