@@ -20,9 +20,9 @@ it('tokens that pods mount are prolonged unless told otherwise', () => {
   assert.equal(given.serviceAccountExtendTokenExpiration, false);
 });
 
-it('the times of events and watches are the stock server’s, or those that are given', () => {
-  const { eventTtl, minRequestTimeout } = config();
-  assert.deepEqual([eventTtl, minRequestTimeout], [3_600_000, 1_800]);
+it('the times of events, watches and requests are the stock server’s, or those that are given', () => {
+  const { eventTtl, minRequestTimeout, requestTimeout } = config();
+  assert.deepEqual([eventTtl, minRequestTimeout, requestTimeout], [3_600_000, 1_800, 60_000]);
   const given = config('--event-ttl=168h0m0s', '--min-request-timeout=300');
   assert.deepEqual([given.eventTtl, given.minRequestTimeout], [604_800_000, 300]);
   assert.throws(

@@ -115,6 +115,10 @@ export const flags = {
     help: 'how long pods that do not say stay on a node that cannot be reached',
   }),
   'allow-privileged': flag.bool({ default: false, help: 'let pods be privileged' }),
+  'request-timeout': flag.durationMs({
+    default: '1m0s',
+    help: 'how long a request may take that is no watch, log, session or proxy',
+  }),
   'min-request-timeout': flag.int({
     default: 1_800,
     help: 'seconds that watches which name no time stay open, up to twice as long',

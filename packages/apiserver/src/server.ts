@@ -37,6 +37,7 @@ import type { BackgroundTask, RequestInfo, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
 import { RestHandler } from './rest/handler.ts';
+import { longestRequestMs } from './rest/request-limit.ts';
 import { ResourceHandler } from './rest/resource-handler.ts';
 import { RestServer } from './rest/server.ts';
 import { kindsFor } from './runtime-config.ts';
@@ -222,6 +223,7 @@ export class ApiServer {
       paths: [...paths, metricsPath(this.#o.metrics)],
       extensions: extensionRoutes(this.#services),
       strictTransport: this.#strictTransport,
+      longestMs: longestRequestMs(this.#o.config.requestTimeout),
       ...{ metrics, clock, log, signal, ...common },
     });
     const { cert, key, ca: clientCa } = tls;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { exponentialBackoff } from './backoff.ts';
 import { armFailpoint, armFailpoints, FailpointError, failpoint } from './failpoint.ts';
 import { assertNever, InvariantError, invariant } from './invariant.ts';
-import { delay, ManualClock } from './runtime/clock.ts';
+import { delay, ManualClock, systemClock } from './runtime/clock.ts';
 import { seededRandom } from './runtime/random.ts';
 
 test('a manual clock runs what falls due, in order, and nothing else', () => {
@@ -93,4 +93,13 @@ test('a failpoint does nothing until it is armed', () => {
   failpoint('a.b');
   assert.throws(() => armFailpoints(['x']), /not NAME=ACTION/);
   assert.throws(() => armFailpoint('x', 'explode'), /unknown action "explode"/);
+});
+
+test('a time longer than the engine can wait does not end at once', (t) => {
+  const { mock } = t.mock.method(globalThis, 'setTimeout');
+  for (const ms of [5, 2 ** 31]) systemClock.setTimeout(() => assert.fail('at once'), ms).cancel();
+  assert.deepEqual(
+    mock.calls.map((call) => call.arguments[1]),
+    [5, 2 ** 31 - 1],
+  );
 });

@@ -83,6 +83,7 @@ function handler(): RestHandler {
     paths: [],
     metrics,
     gate,
+    longestMs: 60_000,
     clock,
     log: silentLogger,
     signal: new AbortController().signal,

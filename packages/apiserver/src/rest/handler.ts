@@ -36,6 +36,7 @@ import { goneSignal, isGone } from './gone.ts';
 import { type Representation, representationOf } from './negotiate.ts';
 import type { Peers } from './peer.ts';
 import { requestInfoOf } from './request-info.ts';
+import { inTime, limitMsOf } from './request-limit.ts';
 import type { ResourceHandler } from './resource-handler.ts';
 import { sendError, statusOf } from './respond.ts';
 import { checkRoute } from './routes.ts';
@@ -55,6 +56,8 @@ export interface RestDeps {
   readonly extensions?: ExtensionRoutes;
   readonly metrics: ServerMetrics;
   readonly gate: Gate;
+  /** What a request may take at most that is not open-ended. */
+  readonly longestMs: number;
   /** The HSTS header of every answer. */
   readonly strictTransport?: string | undefined;
   /** Absent: nothing is written down. */
@@ -80,6 +83,8 @@ interface Scope {
   readonly auditId: string;
   readonly warnings: string[];
   audit: AuditRecord | undefined;
+  /** Whether it waits for a seat, or has been refused one. */
+  isBeforeGate: boolean;
 }
 
 const SWITCHING = 101;
@@ -94,29 +99,24 @@ export class RestHandler {
 
   /** Answers one request. Never rejects. */
   async handle(request: AnyRequest, response: AnyResponse, peers: Peers): Promise<void> {
-    const { clock, metrics, log, gate } = this.#o;
+    const { clock, metrics, log } = this.#o;
     const startedMs = clock.monotonicMs();
     const { info, query } = readLine(request);
     const { verb, path } = info;
     metrics.begin(info, startedMs);
     const auditId = auditIdOf(request) ?? this.#o.newId();
-    const scope: Scope = { info, query, auditId, warnings: [], audit: undefined };
-    let pass: Pass | undefined;
-    let isBeforeGate = false;
+    const scope = scopeOf(info, query, auditId);
+    let isLate = false;
     try {
       response.setHeader('audit-id', auditId);
       const { strictTransport } = this.#o;
       if (strictTransport) response.setHeader('strict-transport-security', strictTransport);
-      const user = await this.#identify(request, scope, peers);
-      if (!this.#isOpenEnded(info)) {
-        isBeforeGate = true;
-        const entered = gate.enter({ user, info, query, response });
-        pass = entered instanceof Promise ? await entered : entered;
-        isBeforeGate = false;
-      }
-      await authorizeRequest(this.#o.authorizer, user, info, scope.audit);
-      if (verb === 'watch' || this.#streamOf(info) !== undefined) this.#noteOpen(info, response);
-      await this.#dispatch({ info, user, query }, request, response, scope);
+      const limitMs = limitMsOf(info, query, this.#o.longestMs);
+      const work = this.#serve(scope, { request, response, peers });
+      const onLate = (): void => {
+        isLate = true;
+      };
+      await (limitMs === undefined ? work : inTime(work, { limitMs, clock, onLate }));
       this.#close(scope, response);
     } catch (error) {
       this.#noteFailure(scope, error);
@@ -126,14 +126,38 @@ export class RestHandler {
         log.debug({ verb, path, err: again }, 'the answer could not be sent');
         response.destroy();
       });
-    } finally {
-      if (pass !== undefined) gate.leave(pass);
     }
     const tookMs = clock.monotonicMs() - startedMs;
     const { statusCode } = response;
     metrics.end(info, statusCode, tookMs, mannerOf(info, request, query));
-    if (isBeforeGate) metrics.terminated(info, statusCode);
+    if (scope.isBeforeGate || isLate) metrics.terminated(info, statusCode);
     log.debug({ verb, path, status: statusCode, tookMs }, 'request');
+  }
+
+  /** Everything between the head of a request and its answer. */
+  async #serve(
+    scope: Scope,
+    o: { request: AnyRequest; response: AnyResponse; peers: Peers },
+  ): Promise<void> {
+    const { info, query } = scope;
+    const { request, response } = o;
+    const { gate, authorizer } = this.#o;
+    const user = await this.#identify(request, scope, o.peers);
+    let pass: Pass | undefined;
+    try {
+      if (!this.#isOpenEnded(info)) {
+        scope.isBeforeGate = true;
+        const entered = gate.enter({ user, info, query, response });
+        pass = entered instanceof Promise ? await entered : entered;
+        scope.isBeforeGate = false;
+      }
+      await authorizeRequest(authorizer, user, info, scope.audit);
+      const isOpen = info.verb === 'watch' || this.#streamOf(info) !== undefined;
+      if (isOpen) this.#noteOpen(info, response);
+      await this.#dispatch({ info, user, query }, request, response, scope);
+    } finally {
+      if (pass !== undefined) gate.leave(pass);
+    }
   }
 
   /** A watch or stream is open until its response closes, however it ends. */
@@ -150,7 +174,7 @@ export class RestHandler {
   ): Promise<{ admitted: Admitted; handler: Pick<StreamHandler, 'upgrade'> }> {
     const { info, query } = readLine(request);
     const auditId = auditIdOf(request) ?? this.#o.newId();
-    const scope: Scope = { info, query, auditId, warnings: [], audit: undefined };
+    const scope = scopeOf(info, query, auditId);
     const { metrics, clock } = this.#o;
     const startedMs = clock.monotonicMs();
     const end = (code: number): void =>
@@ -352,6 +376,10 @@ export class RestHandler {
     }
     await sendError(response, error, { representation, warnings });
   }
+}
+
+function scopeOf(info: RequestInfo, query: URLSearchParams, auditId: string): Scope {
+  return { info, query, auditId, warnings: [], audit: undefined, isBeforeGate: false };
 }
 
 /** What decides about a representation besides the Accept header. */

@@ -9,7 +9,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { builtinKinds } from '@kubets/api';
-import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { type Clock, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { Inflight } from '../inflight.ts';
 import type { AnyRequest, UserInfo } from '../ports.ts';
 import { type TestRegistry, testMetrics } from '../testing/index.ts';
@@ -28,8 +28,7 @@ export interface Door {
 }
 
 /** Serves a test's registry over HTTP; everybody may do everything. */
-export async function openDoor(t: TestRegistry): Promise<Door> {
-  const clock = systemClock;
+export async function openDoor(t: TestRegistry, clock: Clock = systemClock): Promise<Door> {
   const { registry } = t;
   const metrics = testMetrics();
   const { watchEvents } = metrics;
@@ -44,6 +43,7 @@ export async function openDoor(t: TestRegistry): Promise<Door> {
     }),
     ...{ virtuals: [], streams: [], paths: [], gate: new Inflight({ reads: 0, writes: 0 }), clock },
     metrics,
+    longestMs: 60_000,
     log: silentLogger,
     signal: new AbortController().signal,
     newId: () => 'id',

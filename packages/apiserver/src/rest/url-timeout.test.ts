@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { checkUrlTimeout } from './url-timeout.ts';
+import { checkUrlTimeout, urlTimeoutMs } from './url-timeout.ts';
 
 const check = (text: string): void =>
   checkUrlTimeout(new URLSearchParams(`timeout=${encodeURIComponent(text)}`));
@@ -17,4 +17,11 @@ it('anything else is refused', () => {
     code: 400,
   });
   assert.throws(() => check('5'), { message: `${why} missing unit in duration "5"` });
+});
+
+it('durations are understood, whatever their units', () => {
+  const ms = (text: string) => urlTimeoutMs(new URLSearchParams({ timeout: text }));
+  const texts = ['32s', '1m30s', '1.5h', '500ms', '3000µs', '-1s', '0s'];
+  assert.deepEqual(texts.map(ms), [32_000, 90_000, 5_400_000, 500, 3, -1_000, 0]);
+  assert.deepEqual(['', '0', '5', 'soon'].map(ms), [undefined, undefined, undefined, undefined]);
 });

@@ -15,12 +15,15 @@ export interface Clock {
   setInterval(fn: () => void, ms: number): Timer;
 }
 
+/** The engine takes longer times for none at all; a timer that comes after 24 days instead is a small fault. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** The machine's clock. Its timers do not keep a process alive that has nothing else to do. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimeout(fn, ms) {
-    const handle = setTimeout(fn, ms);
+    const handle = setTimeout(fn, Math.min(ms, MAX_TIMER_MS));
     return { cancel: () => clearTimeout(handle) };
   },
   setInterval(fn, ms) {
