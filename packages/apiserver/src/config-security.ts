@@ -122,6 +122,9 @@ const encryptionFlags = {
 } as const;
 
 const transportFlags = {
+  'cors-allowed-origins': flag.list({
+    help: 'patterns of origins whose pages may read answers, as //example\\.com(:|$); default: none',
+  }),
   'strict-transport-security-directives': flag.list({
     help: 'HSTS directives of every answer: max-age=SECONDS, includeSubDomains, preload',
   }),

@@ -24,6 +24,7 @@ import { advertised } from './bootstrap/advertised.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
+import { crossOriginOf } from './cross-origin.ts';
 import { discoverySource } from './discovery-source.ts';
 import { createEdge, type Edge } from './edge.ts';
 import { encryptionOf } from './encryption/from-config.ts';
@@ -223,6 +224,7 @@ export class ApiServer {
       paths: [...paths, metricsPath(this.#o.metrics)],
       extensions: extensionRoutes(this.#services),
       strictTransport: this.#strictTransport,
+      crossOrigin: crossOriginOf(this.#o.config.corsAllowedOrigins),
       longestMs: longestRequestMs(this.#o.config.requestTimeout),
       ...{ metrics, clock, log, signal, ...common },
     });

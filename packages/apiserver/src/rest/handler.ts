@@ -15,6 +15,7 @@ import type { Auditor } from '../audit/auditor.ts';
 import type { AuditRecord, RequestFacts } from '../audit/record.ts';
 import { sourceIpsOf } from '../audit/source-ips.ts';
 import { PlainTextError } from '../auth/impersonation.ts';
+import type { CrossOrigin } from '../cross-origin.ts';
 import type { Gate, Pass } from '../gate.ts';
 import type { RequestManner, ServerMetrics } from '../metrics.ts';
 import type {
@@ -58,6 +59,8 @@ export interface RestDeps {
   readonly gate: Gate;
   /** What a request may take at most that is not open-ended. */
   readonly longestMs: number;
+  /** Absent: browsers show answers to pages of this server alone. */
+  readonly crossOrigin?: CrossOrigin | undefined;
   /** The HSTS header of every answer. */
   readonly strictTransport?: string | undefined;
   /** Absent: nothing is written down. */
@@ -141,7 +144,8 @@ export class RestHandler {
   ): Promise<void> {
     const { info, query } = scope;
     const { request, response } = o;
-    const { gate, authorizer } = this.#o;
+    const { gate, authorizer, crossOrigin } = this.#o;
+    if (crossOrigin?.(request, response)) return;
     const user = await this.#identify(request, scope, o.peers);
     let pass: Pass | undefined;
     try {
