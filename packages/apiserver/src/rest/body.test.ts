@@ -70,6 +70,11 @@ describe('media types', () => {
     assert.deepEqual(yamlBody(bytes(text)).value, { a: 1 });
   });
 
+  it('goes no deeper into nested maps than the parser can', () => {
+    const lines = Array.from({ length: 2_300 }, (_, depth) => `${' '.repeat(depth)}a:`);
+    assert.throws(() => yamlBody(bytes(lines.join('\n'))), /^ApiError: yaml: exceeded max depth$/);
+  });
+
   it('what is applied is an object, or nothing', () => {
     const applied = (text: string) => appliedBody(bytes(text), 'Ignore', () => {});
     assert.deepEqual(applied(' '), {});

@@ -10,7 +10,7 @@ import {
   requestTooLarge,
   unsupportedMediaType,
 } from '@kubets/api';
-import { yamlLibrary } from '@kubets/platform';
+import { errorMessage, yamlLibrary } from '@kubets/platform';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import type { AnyRequest } from '../ports.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
@@ -87,6 +87,9 @@ export function objectBody(contentType: string | undefined, bytes: Buffer, kind:
   return { json: (value ?? {}) as JsonObject, repeatedKeys: repeated };
 }
 
+/** The parser goes down with the text, as far as its stack lets it. */
+const YAML_TOO_DEEP = 'yaml: exceeded max depth';
+
 /** A document's value, and a line for each key given twice, of which the last counts. */
 interface YamlBody {
   readonly value: unknown;
@@ -104,6 +107,7 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
   for (const error of parsed.errors) {
     // Of several documents the first is read, and the others are not looked at.
     if (error.code === 'MULTIPLE_DOCS') continue;
+    if (error.code === 'RESOURCE_EXHAUSTION') throw badRequest(refusal(YAML_TOO_DEEP));
     const { line } = lineCounter.linePos(error.pos[0]);
     if (error.code !== 'DUPLICATE_KEY') throw badRequest(refusal(yamlProblem(error, line)));
     const key = /^"?([^":\s]*)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
@@ -112,8 +116,8 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
   try {
     return { value: parsed.toJS(), repeated };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw badRequest(refusal(`yaml: ${why}`));
+    if (cause instanceof RangeError) throw badRequest(refusal(YAML_TOO_DEEP));
+    throw badRequest(refusal(`yaml: ${errorMessage(cause)}`));
   }
 }
 
