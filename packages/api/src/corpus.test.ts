@@ -30,6 +30,7 @@ const SERVER_SIDE: readonly RegExp[] = [
   /^disabled-versions /,
   /^health-endpoints /,
   /^invalid-admission-configs #3 /,
+  /^invalid-owner-references #4 /,
   /^invalid-pod-resources #[89] /,
   /^invalid-query-parameters /,
   /^metadata-immutable #(4|7|8|9|1\d) /,

@@ -23,7 +23,7 @@ export const PLANTED: readonly Planted[] = [
     name: 'skipped-fsync',
     what: 'the log is not synced before a write is acknowledged',
     file: 'wal/wal.ts',
-    find: '    await this.#file.sync(batch.isSending);\n    failpoint',
+    find: '    await this.#file.sync();\n    failpoint',
     replace: '    failpoint',
     ...{ kind: 'blackout', victim: 'leader', holdMs: 0, within: 2 },
   },
