@@ -125,10 +125,13 @@ export class KeyIndex {
   private insert(entry: KeyEntry): void {
     this.keys++;
     const alive = entry.alive ? 1 : 0;
+    if (this.pushLast(entry, alive)) {
+      this.place = undefined;
+      return;
+    }
     // Not beyond the last key, it belongs before some key of some leaf.
     const { leafAt, at } = this.locate(entry.name);
     this.place = undefined;
-    if (this.pushLast(entry, alive)) return;
     const leaf = this.leaves[leafAt];
     if (leaf === undefined) {
       this.leaves.push({ entries: [entry], alive });

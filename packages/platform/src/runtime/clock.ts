@@ -27,7 +27,7 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
   setInterval(fn, ms) {
-    const handle = setInterval(fn, ms);
+    const handle = setInterval(fn, Math.min(ms, MAX_TIMER_MS));
     return { cancel: () => clearInterval(handle) };
   },
 };
