@@ -1,7 +1,7 @@
 /** The order of lists that a strategic merge patch changes. */
 import { unclassified } from '../errors.ts';
 import { goValue } from '../go-text.ts';
-import { isJsonObject } from '../meta.ts';
+import { isJsonObject, type JsonObject } from '../meta.ts';
 import { badType, noMergeKey } from './strategic-errors.ts';
 
 /** Of items that are objects, the value of their merge key; others are their own. @throws ApiError without one */
@@ -12,9 +12,22 @@ export function idOf(item: unknown, key: string | undefined): unknown {
   return item[key];
 }
 
-function indexIn(list: readonly unknown[], item: unknown, key: string | undefined): number {
-  const id = idOf(item, key);
-  return list.findIndex((v) => (key === undefined ? v : isJsonObject(v) && v[key]) === id);
+/** Where the first item with each value of the merge key stands: lists come with tens of thousands of items. */
+export function placesIn(list: readonly unknown[], key: string | undefined): Map<unknown, number> {
+  const places = new Map<unknown, number>();
+  list.forEach((item, at) => {
+    if (key !== undefined && !isJsonObject(item)) return;
+    const id = key === undefined ? item : (item as JsonObject)[key];
+    if (!places.has(id)) places.set(id, at);
+  });
+  return places;
+}
+
+/** An item of a merged list with its places in the patch and in the list as it was; -1: it has none. */
+interface Placed {
+  readonly item: unknown;
+  readonly inPatch: number;
+  readonly inBefore: number;
 }
 
 /**
@@ -28,19 +41,29 @@ export function ordered(
   before: readonly unknown[],
   key: string | undefined,
 ): unknown[] {
-  const named = merged.filter((m) => indexIn(patchOrder, m, key) >= 0);
+  const [inPatch, inBefore] = [placesIn(patchOrder, key), placesIn(before, key)];
+  const all = merged.map((item): Placed => {
+    const id = idOf(item, key);
+    return { item, inPatch: inPatch.get(id) ?? -1, inBefore: inBefore.get(id) ?? -1 };
+  });
   for (const item of patchOrder) idOf(item, key);
-  named.sort((a, b) => indexIn(patchOrder, a, key) - indexIn(patchOrder, b, key));
-  const others = merged.filter((m) => indexIn(patchOrder, m, key) < 0);
-  others.sort((a, b) => indexIn(before, a, key) - indexIn(before, b, key));
+  const named = all.filter((one) => one.inPatch >= 0).sort((a, b) => a.inPatch - b.inPatch);
+  const others = all.filter((one) => one.inPatch < 0).sort((a, b) => a.inBefore - b.inBefore);
   const out: unknown[] = [];
-  while (others.length > 0 && named.length > 0) {
-    const a = indexIn(before, others[0], key);
-    const b = indexIn(before, named[0], key);
-    out.push(a >= 0 && b >= 0 && a < b ? others.shift() : named.shift());
+  let [nextNamed, nextOther] = [0, 0];
+  for (;;) {
+    const [a, b] = [others[nextOther], named[nextNamed]];
+    const isOther = b === undefined || (a !== undefined && isBefore(a, b));
+    const next = isOther ? a : b;
+    if (next === undefined) return out;
+    out.push(next.item);
+    if (isOther) nextOther += 1;
+    else nextNamed += 1;
   }
-  return [...out, ...others, ...named];
 }
+
+const isBefore = (a: Placed, b: Placed): boolean =>
+  a.inBefore >= 0 && b.inBefore >= 0 && a.inBefore < b.inBefore;
 
 /** The items of a patch, but those it deletes, are in the order it sets, each in its place. @throws ApiError */
 export function checkOrder(

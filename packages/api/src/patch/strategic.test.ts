@@ -279,3 +279,29 @@ test('neither object nor patch is changed', () => {
   assert.deepEqual(object, { containers: [{ name: 'a' }] });
   assert.deepEqual(patch, { containers: [{ name: 'a', image: 'x' }] });
 });
+
+test('lists as long as a body allows are merged in one pass', () => {
+  const names = Array.from({ length: 100_000 }, (_, i) => `f${i}`);
+  const half = names.slice(0, 50_000);
+  const finalizers = applyStrategicMergePatch(
+    'core.v1.ConfigMap',
+    { metadata: { finalizers: half } },
+    { metadata: { finalizers: names } },
+  ).metadata.finalizers;
+  assert.deepEqual(finalizers, names);
+  const objects = (from: readonly string[], image: string) => from.map((name) => ({ name, image }));
+  const patch = { containers: [...objects(half, 'y'), { name: 'f60000', $patch: 'delete' }] };
+  const { containers } = applyStrategicMergePatch(
+    POD_SPEC,
+    { containers: objects(names, 'x') },
+    patch,
+  );
+  assert.equal(containers.length, 99_999);
+  assert.deepEqual(
+    [containers[0], containers.at(-1)],
+    [
+      { name: 'f0', image: 'y' },
+      { name: 'f99999', image: 'x' },
+    ],
+  );
+});

@@ -8,7 +8,7 @@ import { goTypeOf } from '../go-text.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
 import { type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
 import { badDirective, badFormat, badType, elementType } from './strategic-errors.ts';
-import { checkOrder, idOf, ordered } from './strategic-order.ts';
+import { checkOrder, idOf, ordered, placesIn } from './strategic-order.ts';
 
 const PATCH = '$patch';
 const RETAIN = '$retainKeys';
@@ -146,9 +146,8 @@ function deletePrimitives(target: JsonObject, key: string, values: unknown, plac
   if (!rule.strategies.includes('merge')) target[key] = values;
   else if (list.length > 0 || values.length > 0) {
     const isScalar = elementType(list, values) !== goTypeOf({});
-    target[key] = isScalar
-      ? list.filter((v) => !values.includes(v))
-      : mergeLists(list, values, rule);
+    const gone = new Set<unknown>(values);
+    target[key] = isScalar ? list.filter((v) => !gone.has(v)) : mergeLists(list, values, rule);
   }
 }
 
@@ -187,26 +186,27 @@ function mergeObjects(
   key: string,
   place: Place,
 ): unknown[] {
-  let base = before;
+  const gone = new Set<unknown>();
   const changes: JsonObject[] = [];
   for (const item of patch) {
     const directive = item[PATCH];
     if (!(PATCH in item)) changes.push(item);
     else if (directive === 'delete') {
-      const id = idOf(item, key);
-      base = base.filter((m) => m[key] !== id);
+      gone.add(idOf(item, key));
     } else if (directive === 'merge') {
       throw unclassified('merging lists cannot yet be specified in the patch');
     } else if (directive !== 'replace') throw badDirective(directive, item);
   }
   if (patch.some((item) => item[PATCH] === 'replace')) return ordered(changes, [], changes, key);
+  const base = gone.size === 0 ? before : before.filter((item) => !gone.has(item[key]));
   const merged = [...base];
+  const places = placesIn(merged, key);
   for (const item of changes) {
     const id = idOf(item, key);
-    const at = merged.findIndex((m) => m[key] === id);
+    const at = places.get(id) ?? merged.length;
     const present = merged[at];
-    if (present === undefined) merged.push(item);
-    else merged[at] = mergeMap({ ...present }, item, place);
+    merged[at] = present === undefined ? item : mergeMap({ ...present }, item, place);
+    places.set(id, at);
   }
   return ordered(merged, changes, base, key);
 }
