@@ -73,12 +73,25 @@ export { generateName, randomSuffix, safeEncode } from './names.ts';
 export { DEFAULT_STORAGE_CLASS, newestDefault } from './newest-default.ts';
 export { PATCH_MEDIA_TYPES, type PatchType } from './patch/media-types.ts';
 export {
+  podResources,
+  podResourcesWithOverhead,
+  type ResourceAmounts,
+} from './pod-resources.ts';
+export {
   parseQuantity,
   Quantity,
   QuantityError,
   quantityBytes,
   quantityMilli,
 } from './quantity.ts';
+export {
+  countName,
+  isExtendedResource,
+  type QuotaUsage,
+  quotaUsage,
+  scopeHolds,
+  scopesOf,
+} from './quota-usage.ts';
 export {
   builtinKind,
   builtinKinds,

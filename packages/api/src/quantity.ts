@@ -137,6 +137,11 @@ export class Quantity {
     return Number(divideUp(this.nanos, NANO));
   }
 
+  /** In whole units, away from zero. */
+  roundedUp(): Quantity {
+    return this.isInteger() ? this : new Quantity(divideUp(this.nanos, NANO) * NANO, this.format);
+  }
+
   isInteger(): boolean {
     return this.nanos % NANO === 0n;
   }

@@ -66,6 +66,10 @@ export const LIMITS = {
   auditWebhookTimeoutMs: 30_000,
   /** How often the encryption configuration is looked at for changes. */
   encryptionReloadMs: 10_000,
+  /** Keys an event limit keeps apart unless the configuration says otherwise. */
+  eventRateKeys: 4_096,
+  /** Verdicts on images kept. */
+  imageVerdicts: 1_024,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
   /** How long a policy waits whose checked types could not be written down. */

@@ -88,7 +88,7 @@ export function createEdge(o: EdgeOptions): Edge {
   });
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
-    ...controlConfigOf(config.admissionControlConfigFile),
+    config: controlConfigOf(config.admissionControlConfigFile),
     restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
     webhookFigures: o.webhookFigures,
     disabled: config.disableAdmissionPlugins,

@@ -6,7 +6,7 @@ import { createAuthorizer } from '../auth/authorizer.ts';
 import { admission, FakeStore, failure, user } from '../edge-testing.ts';
 import type { AdmissionChain, AdmissionPlugin } from '../ports.ts';
 import { alwaysPullImages } from './always-pull-images.ts';
-import { chainOf, createAdmission } from './chain.ts';
+import { type AdmissionOptions, chainOf, createAdmission } from './chain.ts';
 import { defaultIngressClass } from './ingress-class.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
@@ -401,7 +401,8 @@ it('AlwaysPullImages sets the policy of every container', async () => {
 });
 
 describe('the chain', () => {
-  const build = (o: { disabled?: string[]; enabled?: string[] } = {}) => {
+  type Switches = Pick<AdmissionOptions, 'disabled' | 'enabled' | 'config'>;
+  const build = (o: Switches = {}) => {
     const { authorizer, rbac } = createAuthorizer(store);
     const clock = new ManualClock(0);
     return createAdmission({ store, authorizer, rbac, clock, random: seededRandom(1), ...o });
@@ -420,9 +421,41 @@ describe('the chain', () => {
     assert.ok(build().names.includes('RBACEscalation'));
   });
 
-  it("lets one of upstream's that is not here be left out, not asked for", () => {
-    assert.deepEqual(build({ disabled: ['DenyServiceExternalIPs'] }).names, build().names);
-    assert.throws(() => build({ enabled: ['DenyServiceExternalIPs'] }), ConfigError);
+  it("knows every plugin of upstream's, in its order", () => {
+    const all = [
+      ...['AlwaysAdmit', 'NamespaceAutoProvision', 'NamespaceLifecycle', 'NamespaceExists'],
+      ...['LimitPodHardAntiAffinityTopology', 'LimitRanger', 'ServiceAccount', 'NodeRestriction'],
+      ...['TaintNodesByCondition', 'AlwaysPullImages', 'ImagePolicyWebhook', 'PodSecurity'],
+      ...['PodNodeSelector', 'Priority', 'DefaultTolerationSeconds', 'PodTolerationRestriction'],
+      ...['EventRateLimit', 'ExtendedResourceToleration', 'DefaultStorageClass'],
+      ...['StorageObjectInUseProtection', 'OwnerReferencesPermissionEnforcement'],
+      ...['PersistentVolumeClaimResize', 'RuntimeClass', 'CertificateApproval'],
+      ...['CertificateSigning', 'ClusterTrustBundleAttest', 'CertificateSubjectRestriction'],
+      ...['DefaultIngressClass', 'DenyServiceExternalIPs', 'MutatingAdmissionPolicy'],
+      ...['MutatingAdmissionWebhook', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionWebhook'],
+      ...['ResourceQuota', 'AlwaysDeny'],
+    ];
+    const target = { url: new URL('https://images.example.com') };
+    const config = {
+      eventLimits: [{ type: 'Server', qps: 1, burst: 1, cacheSize: 1 }] as const,
+      imagePolicy: {
+        ...{ target, allowTtlMs: 0, denyTtlMs: 0, retryBackoffMs: 0, defaultAllow: false },
+      },
+    };
+    const { names } = build({ enabled: all, config });
+    assert.deepEqual(
+      names.filter((name) => all.includes(name)),
+      all,
+    );
+  });
+
+  it('does not start with plugins that lack what they have to be told, or are on and off', () => {
+    assert.throws(() => build({ enabled: ['EventRateLimit'] }), ConfigError);
+    assert.throws(() => build({ enabled: ['ImagePolicyWebhook'] }), ConfigError);
+    const both = { enabled: ['AlwaysDeny'], disabled: ['AlwaysDeny'] };
+    assert.throws(() => build(both), {
+      message: '[AlwaysDeny] in enable-admission-plugins and disable-admission-plugins overlapped',
+    });
   });
 
   it('stops at the first refusal', async () => {

@@ -27,13 +27,28 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
 } from './certificates.ts';
+import type { ControlConfig } from './control-config.ts';
 import { requestedOrganizations } from './csr-subject.ts';
 import { defaultIngressClass } from './ingress-class.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
-import { nodeRestriction } from './node-restriction.ts';
+import { type NodeRestrictionOptions, nodeRestriction } from './node-restriction.ts';
+import { eventRateLimit } from './optional/event-rate-limit.ts';
+import { imagePolicyWebhook } from './optional/image-policy.ts';
+import { namespaceAutoProvision, namespaceExists } from './optional/namespace-presence.ts';
+import { ownerPermission } from './optional/owner-permission.ts';
+import { podNodeSelector } from './optional/pod-node-selector.ts';
+import {
+  extendedResourceToleration,
+  podTolerationRestriction,
+} from './optional/pod-tolerations.ts';
+import {
+  alwaysAdmit,
+  alwaysDeny,
+  denyServiceExternalIps,
+  limitPodHardAntiAffinityTopology,
+} from './optional/refusals.ts';
 import { podSecurity } from './pod-security.ts';
-import type { PodSecurityConfig } from './pod-security-config.ts';
 import { validatingPolicies } from './policy/plugin.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -65,8 +80,8 @@ export interface AdmissionOptions {
   readonly webhookFigures?: WebhookFigures | undefined;
   /** How long pods stay on nodes that are away; default: five minutes. */
   readonly tolerationSeconds?: TolerationSeconds;
-  /** What the administrator says of pods where no label does. */
-  readonly podSecurity?: PodSecurityConfig;
+  /** What the administrator tells plugins. */
+  readonly config?: Partial<ControlConfig>;
   /** The gate `ServiceAccountNodeAudienceRestriction`. */
   readonly restrictNodeAudiences?: boolean;
   /** Names to leave out of, and to add to, the default set. */
@@ -75,43 +90,38 @@ export interface AdmissionOptions {
 }
 
 /** Plugins that run only when asked for. */
-const OFF_BY_DEFAULT = new Set(['AlwaysPullImages']);
-
-/** Plugins of upstream's that it does not run by default either and that are not to be had here. */
-const NOT_HERE = new Set([
-  'AlwaysAdmit',
-  'AlwaysDeny',
-  'ClusterTrustBundleAttest',
-  'DenyServiceExternalIPs',
-  'EventRateLimit',
-  'ExtendedResourceToleration',
-  'ImagePolicyWebhook',
-  'LimitPodHardAntiAffinityTopology',
-  'MutatingAdmissionPolicy',
-  'NamespaceAutoProvision',
-  'NamespaceExists',
-  'OwnerReferencesPermissionEnforcement',
-  'PodNodeSelector',
-  'PodTolerationRestriction',
+const OFF_BY_DEFAULT = new Set([
+  ...['AlwaysAdmit', 'AlwaysDeny', 'AlwaysPullImages', 'DenyServiceExternalIPs', 'EventRateLimit'],
+  ...['ExtendedResourceToleration', 'ImagePolicyWebhook', 'LimitPodHardAntiAffinityTopology'],
+  ...['NamespaceAutoProvision', 'NamespaceExists', 'OwnerReferencesPermissionEnforcement'],
+  ...['PodNodeSelector', 'PodTolerationRestriction'],
 ]);
 
+/** Upstream's plugins for kinds that are not served here: there is nothing they could look at. */
+const idle = (name: string): [string, () => AdmissionPlugin] => [name, () => ({ name })];
+
 /**
- * The chain of the enabled plugins, in upstream's order. Unknown names are a configuration error; to leave out one of
- * upstream's that is not here anyway is none.
+ * The chain of the enabled plugins, in upstream's order. Unknown names are a configuration error.
  */
 export function createAdmission(
   o: AdmissionOptions,
 ): AdmissionChain & { readonly names: string[] } {
+  const { disabled = [], enabled: asked = [] } = o;
   const plugins = allPlugins(o);
-  const known = new Set(plugins.map((plugin) => plugin.name));
-  const left = (o.disabled ?? []).filter((name) => !NOT_HERE.has(name));
-  for (const name of [...left, ...(o.enabled ?? [])]) {
-    if (!known.has(name)) throw unknownPlugin(name, [...known]);
+  const names = plugins.map(([name]) => name);
+  for (const name of [...disabled, ...asked]) {
+    if (!names.includes(name)) throw unknownPlugin(name, names);
   }
-  const enabled = plugins.filter(({ name }) => {
-    if (o.disabled?.includes(name)) return false;
-    return !OFF_BY_DEFAULT.has(name) || o.enabled?.includes(name) === true;
-  });
+  const both = asked.find((name) => disabled.includes(name));
+  if (both !== undefined) {
+    throw new ConfigError(
+      `[${both}] in enable-admission-plugins and disable-admission-plugins overlapped`,
+    );
+  }
+  const enabled = plugins
+    .filter(([name]) => !disabled.includes(name))
+    .filter(([name]) => !OFF_BY_DEFAULT.has(name) || asked.includes(name))
+    .map(([, make]) => make());
   return chainOf([...enabled, objectWarnings(), createEscalationCheck(o.authorizer, o.rbac)]);
 }
 
@@ -184,38 +194,65 @@ class Stage {
   }
 }
 
-function allPlugins(o: AdmissionOptions): AdmissionPlugin[] {
-  const { store, authorizer, kinds = builtinKinds, clock, log } = o;
+/** The plugins in upstream's order, by their names; made only where they run. */
+function allPlugins(o: AdmissionOptions): [string, () => AdmissionPlugin][] {
+  const { store, authorizer, kinds = builtinKinds, clock, log, config = {} } = o;
   const figures = o.webhookFigures;
   const webhooks = { store, authorizer, kinds, clock, newUid: randomUUID, log, figures };
   return [
-    namespaceLifecycle(store),
-    limitRanger(store),
-    serviceAccount(o),
-    nodeRestriction({
-      pods: store.cache<Pod>(GVR.pods),
-      nodes: store.cache<Node>(GVR.nodes),
-      audiences: o.restrictNodeAudiences ? volumeViews(store) : undefined,
-    }),
-    taintNodesByCondition(),
-    alwaysPullImages(),
-    podSecurity(store, o.podSecurity),
-    priority(store),
-    defaultTolerationSeconds(o.tolerationSeconds),
-    defaultStorageClass(store),
-    storageInUseProtection(),
-    claimResize(store),
-    runtimeClass(store),
-    certificateApproval(o.authorizer),
-    certificateSigning(o.authorizer),
-    certificateSubjectRestriction(requestedOrganizations),
-    defaultIngressClass(store),
-    mutatingWebhooks(webhooks),
-    validatingPolicies({ store, authorizer, kinds, newUid: randomUUID }),
-    validatingWebhooks(webhooks),
-    resourceQuota(store),
+    ['AlwaysAdmit', alwaysAdmit],
+    ['NamespaceAutoProvision', () => namespaceAutoProvision(store)],
+    ['NamespaceLifecycle', () => namespaceLifecycle(store)],
+    ['NamespaceExists', () => namespaceExists(store)],
+    ['LimitPodHardAntiAffinityTopology', limitPodHardAntiAffinityTopology],
+    ['LimitRanger', () => limitRanger(store)],
+    ['ServiceAccount', () => serviceAccount(o)],
+    ['NodeRestriction', () => nodeRestriction(nodeViews(o))],
+    ['TaintNodesByCondition', taintNodesByCondition],
+    ['AlwaysPullImages', alwaysPullImages],
+    ['ImagePolicyWebhook', () => imagePolicyWebhook(clock, config.imagePolicy)],
+    ['PodSecurity', () => podSecurity(store, config.podSecurity)],
+    ['PodNodeSelector', () => podNodeSelector(store, config.nodeSelectors)],
+    ['Priority', () => priority(store)],
+    ['DefaultTolerationSeconds', () => defaultTolerationSeconds(o.tolerationSeconds)],
+    ['PodTolerationRestriction', () => podTolerationRestriction(store, config.tolerationRules)],
+    ['EventRateLimit', () => eventRateLimit(clock, config.eventLimits ?? [])],
+    ['ExtendedResourceToleration', extendedResourceToleration],
+    ['DefaultStorageClass', () => defaultStorageClass(store)],
+    ['StorageObjectInUseProtection', storageInUseProtection],
+    ['OwnerReferencesPermissionEnforcement', () => ownerPermission(authorizer, kinds)],
+    ['PersistentVolumeClaimResize', () => claimResize(store)],
+    ['RuntimeClass', () => runtimeClass(store)],
+    ['CertificateApproval', () => certificateApproval(authorizer)],
+    ['CertificateSigning', () => certificateSigning(authorizer)],
+    idle('ClusterTrustBundleAttest'),
+    ['CertificateSubjectRestriction', () => certificateSubjectRestriction(requestedOrganizations)],
+    ['DefaultIngressClass', () => defaultIngressClass(store)],
+    ['DenyServiceExternalIPs', denyServiceExternalIps],
+    idle('MutatingAdmissionPolicy'),
+    [
+      'MutatingAdmissionWebhook',
+      () => mutatingWebhooks({ ...webhooks, credentials: config.mutatingCredentials }),
+    ],
+    [
+      'ValidatingAdmissionPolicy',
+      () => validatingPolicies({ store, authorizer, kinds, newUid: randomUUID }),
+    ],
+    [
+      'ValidatingAdmissionWebhook',
+      () => validatingWebhooks({ ...webhooks, credentials: config.validatingCredentials }),
+    ],
+    ['ResourceQuota', () => resourceQuota(store, { limited: config.limitedResources, clock })],
+    ['AlwaysDeny', alwaysDeny],
   ];
 }
+
+/** What the rules of nodes look things up in. */
+const nodeViews = ({ store, restrictNodeAudiences }: AdmissionOptions): NodeRestrictionOptions => ({
+  pods: store.cache<Pod>(GVR.pods),
+  nodes: store.cache<Node>(GVR.nodes),
+  audiences: restrictNodeAudiences ? volumeViews(store) : undefined,
+});
 
 const volumeViews = (store: ResourceStore): VolumeViews => ({
   claims: store.cache<PersistentVolumeClaim>(GVR.persistentVolumeClaims),

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { Container, LimitRangeItem, Pod, ResourceRequirements } from '@kubets/api';
+import {
+  type Container,
+  type LimitRangeItem,
+  type Pod,
+  podResources,
+  type ResourceRequirements,
+} from '@kubets/api';
 import { admission, FakeStore, failure } from '../edge-testing.ts';
 import { GVR } from '../resources.ts';
-import { limitRanger, podUsage } from './limit-ranger.ts';
+import { limitRanger } from './limit-ranger.ts';
 
 const container = (name: string, resources: ResourceRequirements = {}, more = {}): Container => ({
   name,
@@ -192,7 +198,7 @@ describe('violations', () => {
 it('a pod takes the sum of its containers and sidecars, or its largest init container', () => {
   const requests = (cpu: string) => ({ requests: { cpu } });
   const sidecar = container('s', requests('300m'), { restartPolicy: 'Always' });
-  const cpu = (one: Pod) => podUsage(one).requests.cpu;
+  const cpu = (one: Pod) => podResources(one, 'requests').get('cpu')?.toString();
   assert.equal(
     cpu(pod([container('a', requests('1')), container('b', requests('500m'))])),
     '1500m',

@@ -4,6 +4,7 @@ import {
   type LimitRangeItem,
   type PersistentVolumeClaim,
   type Pod,
+  podResources,
   Quantity,
   type ResourceRequirements,
 } from '@kubets/api';
@@ -106,35 +107,11 @@ const usageOf = (resources: ResourceRequirements | undefined): Usage => ({
   limits: resources?.limits ?? {},
 });
 
-/** What a pod as a whole takes: containers and sidecars together, or the largest init container. */
-export function podUsage(pod: Pod): Usage {
-  return { requests: podTotal(pod, 'requests'), limits: podTotal(pod, 'limits') };
-}
-
-function podTotal(pod: Pod, which: 'requests' | 'limits'): Amounts {
-  const total = new Map<string, Quantity>();
-  const add = (to: Map<string, Quantity>, amounts: Amounts): void => {
-    for (const [key, text] of Object.entries(amounts)) {
-      const amount = Quantity.parse(text);
-      to.set(key, to.get(key)?.add(amount) ?? amount);
-    }
-  };
-  for (const one of pod.spec?.containers ?? []) add(total, one.resources?.[which] ?? {});
-  const sidecars = new Map<string, Quantity>();
-  const peaks: Map<string, Quantity>[] = [];
-  for (const one of pod.spec?.initContainers ?? []) {
-    const amounts = one.resources?.[which] ?? {};
-    const peak = new Map(sidecars);
-    add(peak, amounts);
-    peaks.push(peak);
-    if (one.restartPolicy === 'Always') add(sidecars, amounts);
-  }
-  for (const [key, amount] of sidecars) total.set(key, total.get(key)?.add(amount) ?? amount);
-  for (const [key, amount] of peaks.flatMap((peak) => [...peak])) {
-    const known = total.get(key);
-    if (!known || known.cmp(amount) < 0) total.set(key, amount);
-  }
-  return Object.fromEntries([...total].map(([key, amount]) => [key, amount.toString()]));
+/** What a pod as a whole takes. */
+function podUsage(pod: Pod): Usage {
+  const amounts = (which: 'requests' | 'limits'): Amounts =>
+    Object.fromEntries([...podResources(pod, which)].map(([key, one]) => [key, one.toString()]));
+  return { requests: amounts('requests'), limits: amounts('limits') };
 }
 
 function violations(item: LimitRangeItem, usage: Usage): string[] {

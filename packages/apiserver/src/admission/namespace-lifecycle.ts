@@ -1,6 +1,6 @@
-import { isNotFound, type Namespace, notFound } from '@kubets/api';
+import { notFound } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
-import { GVR } from '../resources.ts';
+import { namespaceFinder } from './namespaces.ts';
 import { refuse } from './support.ts';
 
 const IMMORTAL = ['default', 'kube-system', 'kube-public'];
@@ -11,18 +11,7 @@ const ACCESS_REVIEW_GROUP = 'authorization.k8s.io';
  * are not deleted.
  */
 export function namespaceLifecycle(store: ResourceStore): AdmissionPlugin {
-  const namespaces = store.cache<Namespace>(GVR.namespaces);
-
-  async function find(name: string): Promise<Namespace | undefined> {
-    const cached = namespaces.get('', name);
-    if (cached) return cached;
-    try {
-      return await store.get<Namespace>({ ...GVR.namespaces, namespace: '', name });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
+  const find = namespaceFinder(store);
 
   return {
     name: 'NamespaceLifecycle',

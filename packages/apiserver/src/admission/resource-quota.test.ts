@@ -51,6 +51,19 @@ describe('ResourceQuota', () => {
     await create(pod());
   });
 
+  it('waits until all it limits of a kind is counted, and names that', async () => {
+    quota('q', { pods: '2', cpu: '1', services: '1' }, { used: { pods: '0', services: '0' } });
+    const error = await failure(() => create(pod({ requests: { cpu: '1' } })));
+    const why = 'status unknown for quota: q, resources: cpu,pods';
+    assert.equal(error.message, `pods "x" is forbidden: ${why}`);
+    await create(object('v1', 'Service'));
+  });
+
+  it('does not count events', async () => {
+    quota('q', { 'count/events': '0' });
+    await create(object('v1', 'Event'));
+  });
+
   it('counts pods until there are enough', async () => {
     quota('q', { pods: '2' });
     await create(pod());

@@ -1,12 +1,7 @@
-import {
-  isNotFound,
-  type Pod,
-  type RuntimeClass,
-  semanticEqual,
-  type Toleration,
-} from '@kubets/api';
+import { isNotFound, type Pod, type RuntimeClass } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
+import { mergedTolerations } from './merged-tolerations.ts';
 import { concerns, objectAs, refuse } from './support.ts';
 
 /** Pods take over what their runtime class costs and where it runs; nobody sets an overhead by hand. */
@@ -83,29 +78,5 @@ function applyScheduling(a: AdmissionAttributes, pod: Pod, chosen: RuntimeClass)
   }
   if (Object.keys(selector).length > 0) pod.spec.nodeSelector = selector;
   const all = [...(pod.spec.tolerations ?? []), ...(scheduling.tolerations ?? [])];
-  if (all.length > 0) pod.spec.tolerations = withoutCovered(all);
-}
-
-/** Those that no other one makes superfluous; of equal ones the first. */
-function withoutCovered(all: readonly Toleration[]): Toleration[] {
-  const kept: Toleration[] = [];
-  for (const [i, one] of all.entries()) {
-    const later = all.slice(i + 1).filter((other) => !semanticEqual(one, other));
-    if (![...kept, ...later].some((other) => covers(other, one))) kept.push(one);
-  }
-  return kept;
-}
-
-/** Does the first tolerate whatever the second does? */
-function covers(wide: Toleration, narrow: Toleration): boolean {
-  if (semanticEqual(wide, narrow)) return true;
-  const anyValue = wide.operator === 'Exists';
-  if (narrow.key !== wide.key && (wide.key || !anyValue)) return false;
-  if (wide.effect && narrow.effect !== wide.effect) return false;
-  const most = wide.effect === 'NoExecute' ? wide.tolerationSeconds : undefined;
-  const isLonger = narrow.tolerationSeconds === undefined || narrow.tolerationSeconds > (most ?? 0);
-  if (most !== undefined && isLonger) return false;
-  if (anyValue) return true;
-  const isOne = narrow.operator === 'Equal';
-  return isOne && (wide.value ?? '') === (narrow.value ?? '');
+  if (all.length > 0) pod.spec.tolerations = mergedTolerations(all);
 }

@@ -41,9 +41,10 @@ export function replaceInPlace(object: KubeObject, made: KubeObject): void {
   Object.assign(target, made);
 }
 
-/** Several complaints as one text. */
-export function joinTexts(texts: string[]): string {
-  return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+/** Several complaints as one text; the same complaint is made once. */
+export function joinTexts(texts: readonly string[]): string {
+  const all = [...new Set(texts)];
+  return all.length === 1 ? (all[0] ?? '') : `[${all.join(', ')}]`;
 }
 
 /**

@@ -2,10 +2,10 @@ import {
   type KindDef,
   parseApiVersion,
   Quantity,
+  type QuotaUsage,
   type ResourceQuota,
   type ResourceQuotaStatus,
 } from '@kubets/api';
-import type { Usage } from './usage.ts';
 
 /** A resource a quota makes it necessary to look at. */
 export interface CountedKind {
@@ -70,7 +70,7 @@ export function countedKinds(quota: ResourceQuota, kinds: readonly CountableKind
 }
 
 /** The status that says what is allowed and what is used, in the names the quota limits. */
-export function quotaStatus(quota: ResourceQuota, usage: Usage): ResourceQuotaStatus {
+export function quotaStatus(quota: ResourceQuota, usage: QuotaUsage): ResourceQuotaStatus {
   const hard = quota.spec?.hard ?? {};
   const names = Object.keys(hard).sort();
   const used = names.map((name) => [name, (usage.get(name) ?? Quantity.of(0)).toString()] as const);

@@ -4,8 +4,13 @@ import {
   isNotFound,
   type KubeObject,
   type Pod,
+  parseApiVersion,
   Quantity,
+  type QuotaUsage,
+  quotaUsage,
   type ResourceQuota,
+  scopeHolds,
+  scopesOf,
 } from '@kubets/api';
 import {
   type Controller,
@@ -29,7 +34,7 @@ import {
   quotaStatus,
   sameAmounts,
 } from './decide.ts';
-import { isInScope, sum, type Usage, usageOf } from './usage.ts';
+import { sum } from './usage.ts';
 
 /**
  * Counts what quotas limit. Admission adds to the count before an object is made; this counts anew
@@ -128,7 +133,7 @@ class QuotaLoop {
     const others = [...this.#extensions.values()].flat();
     const kinds = countedKinds(quota, [...this.#builtin, ...custom, ...others]);
     for (const kind of kinds) this.#follow(kind, queue);
-    const usages: Usage[] = [];
+    const usages: QuotaUsage[] = [];
     for (const kind of kinds) usages.push(await this.#measure(quota, kind));
     const status = quotaStatus(quota, sum(usages));
     queue.addAfter(key, QUOTA_RESYNC_MS);
@@ -164,14 +169,15 @@ class QuotaLoop {
     this.#followed.set(id, off);
   }
 
-  async #measure(quota: ResourceQuota, kind: CountedKind): Promise<Usage> {
+  async #measure(quota: ResourceQuota, kind: CountedKind): Promise<QuotaUsage> {
     const api = this.#deps.api.resource<KubeObject>(kind.gv, kind.resource);
-    const usages: Usage[] = [];
+    const nowMs = this.#deps.clock.now();
+    const usages: QuotaUsage[] = [];
     let token: string | undefined;
     do {
       const from = token === undefined ? {} : { continue: token };
       const page = await api.list(namespaceOf(quota), { limit: LIST_PAGE_SIZE, ...from });
-      for (const object of page.items) usages.push(usageFor(quota, kind, object));
+      for (const object of page.items) usages.push(usageFor(quota, kind, object, nowMs));
       token = page.continue;
     } while (token !== undefined && token !== '');
     return sum(usages);
@@ -186,10 +192,18 @@ function isCountable({ namespaced, verbs }: ExtensionKind): boolean {
 
 const idOf = ({ gv, resource }: CountableKind): string => `${gv}/${resource}`;
 
-function usageFor(quota: ResourceQuota, kind: CountedKind, object: KubeObject): Usage {
-  const isPod = kind.resource === 'pods';
-  if (isPod && !isInScope(quota, object as Pod)) return new Map();
-  const usage: Usage = kind.isMeasured ? usageOf(kind.resource, object) : new Map();
-  for (const name of kind.counts) usage.set(name, Quantity.of(1));
-  return usage;
+/** What an object uses of what the quota may be about. */
+function usageFor(
+  quota: ResourceQuota,
+  { gv, resource, isMeasured, counts }: CountedKind,
+  object: KubeObject,
+  nowMs: number,
+): QuotaUsage {
+  const { group } = parseApiVersion(gv);
+  const isPod = group === '' && resource === 'pods';
+  if (isPod && !scopesOf(quota).every((scope) => scopeHolds(scope, object as Pod))) {
+    return new Map();
+  }
+  if (isMeasured) return quotaUsage({ group, resource }, object, nowMs);
+  return new Map(counts.map((name) => [name, Quantity.of(1)]));
 }

@@ -9,6 +9,7 @@ import {
   serviceBackend,
 } from '../../outbound/service-backend.ts';
 import type { ResourceStore } from '../../ports.ts';
+import type { WebhookCredentials } from './credentials.ts';
 import type { Webhook } from './match.ts';
 import {
   type ReviewVersion,
@@ -33,7 +34,13 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
 export async function callWebhook(
   hook: Webhook,
   review: { request: { uid: string } },
-  o: { store: ResourceStore; clock: Clock; version: ReviewVersion; mayPatch: boolean },
+  o: {
+    store: ResourceStore;
+    clock: Clock;
+    version: ReviewVersion;
+    mayPatch: boolean;
+    credentials?: WebhookCredentials | undefined;
+  },
 ): Promise<WebhookResponse> {
   const seconds = hook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
   const text = await askWebhook(hook.clientConfig, review, { ...o, seconds }).catch((error) => {
@@ -62,7 +69,12 @@ export interface ClientConfig {
 export async function askWebhook(
   config: ClientConfig,
   review: object,
-  o: { store: ResourceStore; clock: Clock; seconds: number },
+  o: {
+    store: ResourceStore;
+    clock: Clock;
+    seconds: number;
+    credentials?: WebhookCredentials | undefined;
+  },
 ): Promise<string> {
   const target = targetOf(config, o.store, o.seconds);
   return post(target, JSON.stringify(review), { ca: config.caBundle, ...o });
@@ -102,10 +114,17 @@ function withTimeout(url: URL, seconds: number): URL {
 function post(
   target: Target,
   body: string,
-  o: { ca: string | undefined; seconds: number; clock: Clock },
+  o: {
+    ca: string | undefined;
+    seconds: number;
+    clock: Clock;
+    credentials?: WebhookCredentials | undefined;
+  },
 ): Promise<string> {
   const { url, host, port, servername } = target;
   const { ca } = o;
+  const { cert, key, headers } =
+    o.credentials?.(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port || 443)) ?? {};
   const prefix = `Post ${JSON.stringify(url.href)}`;
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => reject(new WebhookCallError(`${prefix}: ${why}`));
@@ -119,7 +138,10 @@ function post(
         host: url.host,
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
+        ...headers,
       },
+      ...(cert && { cert }),
+      ...(key && { key }),
       ...(ca ? { ca: Buffer.from(ca, 'base64') } : {}),
     });
     const timer = o.clock.setTimeout(() => {

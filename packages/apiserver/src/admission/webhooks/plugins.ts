@@ -23,6 +23,7 @@ import { shownIn, takeBack } from '../equivalents.ts';
 import { Rounds } from '../round.ts';
 import { filled, refuse } from '../support.ts';
 import { callWebhook } from './call.ts';
+import type { WebhookCredentials } from './credentials.ts';
 import type { WebhookFigures } from './figures.ts';
 import { type Webhook, webhookMatches } from './match.ts';
 import { applyPatch, operationsOf } from './patch.ts';
@@ -41,6 +42,8 @@ export interface WebhookOptions {
   readonly log?: Logger | undefined;
   /** Where they are counted; absent: nowhere. */
   readonly figures?: WebhookFigures | undefined;
+  /** As whom they are called; absent: as nobody. */
+  readonly credentials?: WebhookCredentials | undefined;
 }
 
 type Configuration = KubeObject & { webhooks?: Webhook[] | undefined };
