@@ -2,6 +2,15 @@ import { errorMessage } from '@kubets/platform';
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code);
 
+/**
+ * Whether a request came to nothing because a kept connection was ended by the other side just as it was used again. The
+ * connection is gone by then, so that trying again comes to a newer one in the end.
+ */
+export const endedUnderneath = (
+  request: { readonly reusedSocket: boolean },
+  error: unknown,
+): boolean => request.reusedSocket && (codeOf(error) === 'ECONNRESET' || codeOf(error) === 'EPIPE');
+
 const UNVERIFIED = 'tls: failed to verify certificate: x509';
 
 /** Of a certificate that is somebody else's. */

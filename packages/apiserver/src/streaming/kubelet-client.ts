@@ -13,7 +13,7 @@ import {
   unclassified,
 } from '@kubets/api';
 import { LIMITS } from '../edge-limits.ts';
-import { networkText } from '../network-text.ts';
+import { endedUnderneath, networkText } from '../network-text.ts';
 import type { KubeletAddress } from './target.ts';
 
 /** How the apiserver shows itself to kubelets, and whom it believes. */
@@ -60,10 +60,18 @@ export class KubeletClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets: LIMITS.kubeletSockets, ...tls });
   }
 
-  /** Resolves with the response's head; its body is the caller's. @throws ApiError when there is no answer */
+  /**
+   * Resolves with the response's head; its body is the caller's. A kept connection that ends as it is used again is no
+   * answer: what has no body is asked once more over another.
+   * @throws ApiError when there is no answer
+   */
   request(o: BackendRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const request = this.#open(o, reject);
+      const request = this.#open(o, (error) => {
+        if (isReplayable(o) && endedUnderneath(request, error))
+          this.request(o).then(resolve, reject);
+        else reject(unreachable(o, error));
+      });
       request.on('response', resolve);
       if (o.body) o.body.pipe(request);
       else request.end();
@@ -73,7 +81,7 @@ export class KubeletClient {
   /** Resolves with the upgraded connection. @throws ApiError when the kubelet refuses or does not answer */
   upgrade(o: BackendRequest): Promise<Upgraded> {
     return new Promise((resolve, reject) => {
-      const request = this.#open(o, reject);
+      const request = this.#open(o, (error) => reject(unreachable(o, error)));
       request.on('upgrade', (response, socket, head) => resolve({ response, socket, head }));
       request.on('response', (response) => {
         refusal(response).then(reject, reject);
@@ -92,7 +100,7 @@ export class KubeletClient {
     return { ...this.#tls, agent: isUpgrade ? false : this.#agent };
   }
 
-  #open(o: BackendRequest, reject: (error: Error) => void): ClientRequest {
+  #open(o: BackendRequest, onError: (error: Error) => void): ClientRequest {
     const { host, port, method, path, headers, signal } = o;
     const common = { host, port, method, path, headers, signal };
     const isUpgrade = headers.upgrade !== undefined;
@@ -109,10 +117,15 @@ export class KubeletClient {
       });
       socket.once('connect', () => socket.setTimeout(0));
     });
-    request.on('error', (error) => reject(unreachable(o, error)));
+    request.on('error', onError);
     return request;
   }
 }
+
+const REPLAYABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+const isReplayable = ({ method, body, signal }: BackendRequest): boolean =>
+  REPLAYABLE.has(method) && body === undefined && !signal.aborted;
 
 function unreachable(o: BackendRequest, error: Error): Error {
   if (o.signal.aborted) return serviceUnavailable('the request was ended');
