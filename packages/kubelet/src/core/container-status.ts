@@ -1,5 +1,5 @@
 /** One container's part of the pod status. Pure. */
-import type { Container, ContainerState, ContainerStatus } from '@kubets/api';
+import type { Container, ContainerState, ContainerStatus, VolumeMountStatus } from '@kubets/api';
 import type { RuntimeContainer } from '../ports.ts';
 import { isoSeconds } from './time.ts';
 
@@ -59,6 +59,16 @@ function waitingState(waiting: WaitingReason): ContainerState {
   return { waiting: message === '' ? { reason } : { reason, message } };
 }
 
+/** How the container's volumes are mounted. What is mounted below a read-only volume is not made read-only with it. */
+function volumeMounts({ volumeMounts: mounts = [] }: Container): Partial<ContainerStatus> {
+  if (mounts.length === 0) return {};
+  const shown = mounts.map(({ name, mountPath, readOnly }): VolumeMountStatus => {
+    const base = { name, mountPath };
+    return readOnly ? { ...base, readOnly, recursiveReadOnly: 'Disabled' } : base;
+  });
+  return { volumeMounts: shown };
+}
+
 /** No run is known to the runtime. */
 function statusWithoutRun(input: ContainerStatusInput): ContainerStatus {
   const { container, old, waiting, initial } = input;
@@ -75,6 +85,7 @@ function statusWithoutRun(input: ContainerStatusInput): ContainerStatus {
     restartCount: (old?.restartCount ?? 0) + (lost ? 1 : 0),
     state: waitingState(waiting ?? { reason: initial, message: '' }),
     lastState: lastState ?? {},
+    ...volumeMounts(container),
   };
 }
 
@@ -116,5 +127,6 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     started: run.phase === 'running' && startable.has(input.kind) ? input.started : false,
     state,
     lastState: lastStateOf(input, state),
+    ...volumeMounts(container),
   };
 }

@@ -76,6 +76,20 @@ describe('podStatus', () => {
     assert.equal(now.qosClass, 'BestEffort');
   });
 
+  it('shows how volumes are mounted, before and while the container runs', () => {
+    const volumeMounts = [
+      { name: 'v', mountPath: '/v' },
+      { name: 'v', mountPath: '/r', readOnly: true, recursiveReadOnly: 'IfPossible' },
+    ];
+    const pod = aPod({ containers: [aContainer({ volumeMounts })] });
+    for (const runtime of [runtimeOf([]), runtimeOf(sandboxes, [aRun()])]) {
+      assert.deepEqual(status(pod, runtime).containerStatuses?.[0]?.volumeMounts, [
+        { name: 'v', mountPath: '/v' },
+        { name: 'v', mountPath: '/r', readOnly: true, recursiveReadOnly: 'Disabled' },
+      ]);
+    }
+  });
+
   it('is not ready while a probe says no, or the container has not started', () => {
     const runtime = runtimeOf(sandboxes, [aRun()]);
     assert.equal(

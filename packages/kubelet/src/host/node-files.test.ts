@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
-import type { Container, Pod } from '@kubets/api';
+import type { Container, Pod, VolumeMount } from '@kubets/api';
 import { VolumeFault } from '../errors.ts';
 import type { ContainerMount } from '../ports.ts';
 import { aContainer, aPod, exited } from '../testing/pods.ts';
@@ -45,7 +45,10 @@ describe('NodeFiles', () => {
       attempt: 1,
       podIps: ['10.0.0.2'],
       volumes: new Map(Object.entries(volumes)),
-      env: new Map([['POD', 'web']]),
+      env: new Map([
+        ['POD', 'web'],
+        ['EMPTY', ''],
+      ]),
     });
     return new Map(mounts.map((mount) => [mount.containerPath, mount] as const));
   }
@@ -99,6 +102,32 @@ describe('NodeFiles', () => {
     await assert.rejects(missing, VolumeFault);
     const volumeMounts = [{ name: 'v', mountPath: '/x', subPath: '../../etc' }];
     await assert.rejects(prepare({ volumeMounts }, aPod(), { v: dir }), VolumeFault);
+  });
+
+  it('refuses parts whose names are not known, and what the runtime cannot do', async () => {
+    const volume = join(dir, 'v');
+    mkdirSync(volume);
+    const refusals: [Partial<VolumeMount>, RegExp][] = [
+      [{ subPathExpr: '$(NONE)/$(EMPTY)' }, /^missing value for EMPTY, NONE$/],
+      [{ subPathExpr: '/$(POD)' }, /^error SubPath `\/web` must not be an absolute path$/],
+      [
+        { subPathExpr: '../$(POD)' },
+        /^unable to provision SubPath `..\/web`: must not contain '..'$/,
+      ],
+      [
+        { readOnly: true, recursiveReadOnly: 'Enabled' },
+        /^failed to resolve recursive read-only mode: volume "v" requested .* not supported by the runtime$/,
+      ],
+    ];
+    for (const [mount, message] of refusals) {
+      const volumeMounts = [{ name: 'v', mountPath: '/x', ...mount }];
+      await assert.rejects(prepare({ volumeMounts }, aPod(), { v: volume }), { message });
+    }
+    const volumeMounts = [
+      { name: 'v', mountPath: '/x', readOnly: true, recursiveReadOnly: 'IfPossible' },
+    ];
+    const mounts = await prepare({ volumeMounts }, aPod(), { v: volume });
+    assert.equal(mounts.get('/x')?.readonly, true);
   });
 
   it('reads last words, up to a limit', async () => {

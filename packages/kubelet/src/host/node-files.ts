@@ -156,10 +156,9 @@ export class NodeFiles implements PodFiles {
   ): Promise<ContainerMount> {
     const root = volumes.get(mount.name);
     if (root === undefined) throw new VolumeFault(`volume "${mount.name}" is not mounted`);
-    const subPath = mount.subPathExpr
-      ? expandVariables(mount.subPathExpr, (name) => env.get(name))
-      : (mount.subPath ?? '');
-    const { mountPath } = mount;
+    const { mountPath, subPathExpr } = mount;
+    const subPath = subPathExpr ? expandedPart(subPathExpr, env) : (mount.subPath ?? '');
+    checkRecursion(mount);
     return {
       containerPath: isAbsolute(mountPath) ? mountPath : join('/', mountPath),
       hostPath: subPath === '' ? root : await resolveSubPath(root, subPath),
@@ -167,6 +166,25 @@ export class NodeFiles implements PodFiles {
       propagation: PROPAGATION[mount.mountPropagation ?? ''] ?? 'private',
     };
   }
+}
+
+/** A variable that is missing or empty would lead to another part than the one that is meant. */
+function expandedPart(expression: string, env: ReadonlyMap<string, string>): string {
+  const missing = new Set<string>();
+  const path = expandVariables(expression, (name) => {
+    const value = env.get(name) ?? '';
+    if (value === '') missing.add(name);
+    return value;
+  });
+  if (missing.size === 0) return path;
+  throw new VolumeFault(`missing value for ${[...missing].sort().join(', ')}`);
+}
+
+/** Mounts below a read-only one stay writable here: who insists that they are not is told so. */
+function checkRecursion({ name, readOnly, recursiveReadOnly }: VolumeMount): void {
+  if (!readOnly || recursiveReadOnly !== 'Enabled') return;
+  const why = `volume "${name}" requested recursive read-only mode, but it is not supported by the runtime`;
+  throw new VolumeFault(`failed to resolve recursive read-only mode: ${why}`);
 }
 
 const plainMount = (containerPath: string, hostPath: string): ContainerMount => ({

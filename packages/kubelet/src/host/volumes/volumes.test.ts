@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { ConfigMap, Pod, Volume } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
@@ -105,6 +106,13 @@ describe('resolveSubPath', () => {
     assert.ok(statSync(path).isDirectory());
     writeFileSync(join(root, 'file'), '');
     assert.equal(await resolveSubPath(root, 'file'), join(root, 'file'));
+  });
+
+  it('gives them the permissions of the volume', async () => {
+    chmodSync(root, 0o2777);
+    const path = await resolveSubPath(root, 'a/b');
+    const modes = [dirname(path), path].map((one) => statSync(one).mode & 0o7777);
+    assert.deepEqual(modes, [0o2777, 0o2777]);
   });
 
   it('follows links inside the volume', async () => {
