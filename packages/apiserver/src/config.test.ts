@@ -31,3 +31,36 @@ it('the times of events, watches and requests are the stock server’s, or those
   );
   assert.throws(() => config('--min-request-timeout=-1'), /^ConfigError: --min-request-timeout: /);
 });
+
+it('flags of manifests for the stock server are all taken', () => {
+  const given = [
+    ...['--anonymous-auth', '--apiserver-count=3', '--audit-log-version=audit.k8s.io/v1'],
+    ...[
+      '--cloud-provider=external',
+      '--contention-profiling=false',
+      '--default-watch-cache-size=0',
+    ],
+    ...['--delete-collection-workers=3', '--emulated-version=kube=1.32', '--profiling=false'],
+    ...['--enable-aggregator-routing=true', '--endpoint-reconciler-type=lease', '--v=2'],
+    ...['--etcd-compaction-interval=10m0s', '--etcd-count-metric-poll-period=1m', '--vmodule=a=1'],
+    ...['--etcd-prefix=/kubernetes.io', '--external-hostname=api.example', '--goaway-chance=.001'],
+    ...['--feature-gates=WatchList=false', '--http2-max-streams-per-connection=42'],
+    ...['--kubelet-timeout=10s', '--kubernetes-service-node-port=0', '--livez-grace-period=1m'],
+    ...['--log-flush-frequency=5s', '--logging-format=json', '--max-connection-bytes-per-sec=100'],
+    ...['--permit-port-sharing', '--service-account-lookup=true', '--storage-backend=etcd3'],
+    ...['--shutdown-delay-duration=70s', '--shutdown-send-retry-after', '--watch-cache=true'],
+    ...['--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', '--watch-cache-sizes=x#1'],
+    ...['--tls-sni-cert-key=a.crt,a.key:x,y', '--tracing-config-file=t.yaml'],
+  ];
+  const { tlsSniCertKey, deleteCollectionWorkers, etcdPrefix } = config(...given);
+  const read = [tlsSniCertKey, deleteCollectionWorkers, etcdPrefix];
+  assert.deepEqual(read, [['a.crt,a.key:x,y'], 3, '/kubernetes.io']);
+});
+
+it('flags of the stock server that would be missed are refused with a reason', () => {
+  const names = ['authentication-config', 'authorization-policy-file', 'cloud-config'];
+  const more = ['egress-selector-config-file', 'emulated-version', 'etcd-servers-overrides'];
+  for (const name of [...names, ...more, 'service-account-signing-endpoint']) {
+    assert.throws(() => config(`--${name}=x`), new RegExp(`^ConfigError: --${name}: \\w`), name);
+  }
+});

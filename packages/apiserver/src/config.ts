@@ -1,6 +1,15 @@
 /** The flags of the apiserver, under the stock names. */
-import { type ConfigOf, type commonFlags, flag } from '@kubets/platform';
+import {
+  type ConfigOf,
+  type commonFlags,
+  componentFlags,
+  flag,
+  stockFlags,
+} from '@kubets/platform';
 import { securityFlags } from './config-security.ts';
+import { servingFlags } from './config-serving.ts';
+import { STOCK_FLAGS } from './config-stock.ts';
+import { storeFlags } from './config-store.ts';
 
 const HTTPS_PORT = 6443;
 const GRPC_PORT = 6444;
@@ -25,19 +34,7 @@ export const flags = {
     max: MAX_PORT,
     help: 'port that others reach this server at; 0: the secure port',
   }),
-  'etcd-servers': flag.list({ required: true, help: 'URLs of the store, all members' }),
-  'etcd-cafile': flag.string({ default: '', help: 'CA of the store' }),
-  'etcd-certfile': flag.string({ default: '', help: 'client certificate for the store' }),
-  'etcd-keyfile': flag.string({ default: '', help: 'its private key' }),
-  'storage-backend': flag.string({ default: '', help: 'kind of the store: etcd3' }),
-  'event-ttl': flag.durationMs({
-    default: '1h0m0s',
-    help: 'how long events stay in the store after they were written last; 0: for good',
-  }),
-  'storage-media-type': flag.string({
-    default: 'application/json',
-    help: 'form objects are stored in; always JSON: others of the stock server are taken, and told of',
-  }),
+  ...storeFlags,
   'tls-cert-file': flag.string({
     default: '',
     help: 'serving certificate; default: one made for this server',
@@ -92,11 +89,21 @@ export const flags = {
     help: 'range of cluster IPs',
   }),
   'service-node-port-range': flag.string({ default: '30000-32767', help: 'range of node ports' }),
+  'endpoint-reconciler-type': flag.enum({
+    values: ['lease', 'master-count', 'none'],
+    default: 'lease',
+    help: 'who keeps the endpoints of the kubernetes service: the apiservers by their leases, or (none) somebody else',
+  }),
+  'kubernetes-service-node-port': flag.int({
+    default: 0,
+    max: MAX_PORT,
+    help: 'node port of the kubernetes service; 0: it has none',
+  }),
   'runtime-config': flag.list({
     help: 'versions to switch on or off: api/all, api/beta, api/alpha, GROUP/VERSION[/RESOURCE], each with =true or =false',
   }),
   'feature-gates': flag.list({
-    help: 'features to switch: ServiceAccountNodeAudienceRestriction=true or =false',
+    help: 'features to switch: ServiceAccountNodeAudienceRestriction; others of 1.32 are as by default, and told of',
   }),
   'enable-admission-plugins': flag.list({ help: 'plugins to add to the default ones' }),
   'disable-admission-plugins': flag.list({ help: 'plugins to leave out' }),
@@ -123,7 +130,10 @@ export const flags = {
     default: 1_800,
     help: 'seconds that watches which name no time stay open, up to twice as long',
   }),
+  ...servingFlags,
   ...securityFlags,
+  ...componentFlags,
+  ...stockFlags(STOCK_FLAGS),
 } as const;
 
 export type ApiServerConfig = ConfigOf<typeof flags & typeof commonFlags>;

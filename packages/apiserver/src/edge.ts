@@ -15,9 +15,10 @@ import { createImpersonator } from './auth/impersonation.ts';
 import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
 import { TokenIssuer } from './auth/service-account-tokens.ts';
 import { keysUriOf, maxTokenSeconds } from './auth/token-flags.ts';
+import { externalAddress } from './bootstrap/advertised.ts';
 import { createBootstrap } from './bootstrap/bootstrap.ts';
 import type { ApiServerConfig } from './config.ts';
-import { type HealthCheck, startChecks } from './discovery/health.ts';
+import { type HealthCheck, lifeChecks } from './discovery/health.ts';
 import { createPaths } from './discovery/index.ts';
 import type { DiscoverySource } from './discovery/source.ts';
 import { versionInfo } from './discovery/version.ts';
@@ -51,6 +52,8 @@ export interface EdgeOptions {
   readonly runtime: { readonly version: string; readonly platform: string };
   /** Checks of the parts below the edge: the store, the caches. */
   readonly health: readonly HealthCheck[];
+  /** Whether the server was told to stop. */
+  readonly isEnding: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -71,6 +74,8 @@ export interface Edge {
   whenReady(): Promise<void>;
   /** Resolves once the system's own objects are in place. */
   whenBootstrapped(): Promise<void>;
+  /** Tells the others that this server goes: it is taken off the addresses of the `kubernetes` service. */
+  leave(): Promise<void>;
   /** Closes connections to kubelets. */
   close(): void;
 }
@@ -115,12 +120,13 @@ export function createEdge(o: EdgeOptions): Edge {
     prolongMounted: config.serviceAccountExtendTokenExpiration,
     newUid: randomUUID,
   });
-  const { address, port } = o.advertise;
-  const baseUrl = `https://${address}:${port}`;
+  const baseUrl = `https://${externalAddress(config, o.advertise)}`;
+  const startedMs = clock.monotonicMs();
   const keysUri = keysUriOf(config.serviceAccountJwksUri);
   const paths = createPaths({
     source: o.discovery,
-    health: [...o.health, ...startChecks(() => bootstrap.done())],
+    health: [...o.health, ...lifeChecks({ done: () => bootstrap.done(), isEnding: o.isEnding })],
+    isStarting: () => clock.monotonicMs() - startedMs < config.livezGracePeriod,
     version: versionInfo({
       runtime: o.runtime.version,
       platform: o.runtime.platform,
@@ -139,6 +145,7 @@ export function createEdge(o: EdgeOptions): Edge {
     ],
     whenReady: whenSynced,
     whenBootstrapped: () => bootstrap.whenDone(),
+    leave: () => bootstrap.stop(),
     close: () => streaming.close(),
   };
 }
@@ -151,6 +158,8 @@ function bootstrapOf(o: EdgeOptions, clusterIp: string) {
     advertiseAddress: address,
     advertisePort: port,
     identity: `${address}:${config.grpcPort}`,
+    keepsEndpoints: config.endpointReconcilerType !== 'none',
+    nodePort: config.kubernetesServiceNodePort,
     hostname: hostname(),
     instance: randomUUID(),
     bootstrapTokens: config.enableBootstrapTokenAuth,

@@ -1,5 +1,6 @@
-/** The feature gates of 1.32 that this server can switch. */
-import { ConfigError } from '@kubets/platform';
+/** The feature gates of 1.32: those this server can switch, and those that are as they are by default. */
+import { ConfigError, switchOf } from '@kubets/platform';
+import { ALWAYS_ON, OFF, ON } from './feature-gate-names.ts';
 
 /** Gates by their names as properties. */
 export interface FeatureGates {
@@ -13,19 +14,45 @@ const GATES: Readonly<Record<string, keyof FeatureGates>> = {
 
 const FLAG = '--feature-gates';
 
+/** @throws ConfigError for a gate there is not, a value that is none, and a gate that cannot be switched any more */
+function* readGates(entries: readonly string[]): Iterable<{ name: string; value: boolean }> {
+  for (const entry of entries) {
+    const at = entry.indexOf('=');
+    const name = (at < 0 ? entry : entry.slice(0, at)).trim();
+    if (at < 0) throw new ConfigError(`${FLAG}: missing bool value for ${name}`);
+    const text = entry.slice(at + 1).trim();
+    const value = switchOf(text);
+    if (value === undefined) {
+      const why = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+      throw new ConfigError(`${FLAG}: invalid value of ${name}=${text}, err: ${why}`);
+    }
+    if (!ON.has(name) && !OFF.has(name) && !ALWAYS_ON.has(name)) {
+      throw new ConfigError(`${FLAG}: unrecognized feature gate: ${name}`);
+    }
+    if (ALWAYS_ON.has(name) && !value) {
+      throw new ConfigError(
+        `${FLAG}: cannot set feature gate ${name} to false, feature is locked to true`,
+      );
+    }
+    yield { name, value };
+  }
+}
+
 /** Reads `NAME=true,NAME=false`; what is not named has its default. @throws ConfigError */
 export function featureGatesOf(entries: readonly string[]): FeatureGates {
   const gates: Record<keyof FeatureGates, boolean> = {
     serviceAccountNodeAudienceRestriction: false,
   };
-  for (const entry of entries) {
-    const [name = '', value] = entry.split('=', 2);
+  for (const { name, value } of readGates(entries)) {
     const gate = GATES[name];
-    if (gate === undefined) throw new ConfigError(`${FLAG}: unrecognized feature gate: ${name}`);
-    if (value !== 'true' && value !== 'false') {
-      throw new ConfigError(`${FLAG}: "${entry}" is not ${name}=true or ${name}=false`);
-    }
-    gates[gate] = value === 'true';
+    if (gate !== undefined) gates[gate] = value;
   }
   return gates;
+}
+
+/** The gates that were set to what they are not by default, and are not switched: `NAME=value`. @throws ConfigError */
+export function gatesWithoutEffect(entries: readonly string[]): string[] {
+  return [...readGates(entries)]
+    .filter(({ name, value }) => GATES[name] === undefined && value === OFF.has(name))
+    .map(({ name, value }) => `${name}=${value}`);
 }

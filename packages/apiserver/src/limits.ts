@@ -93,6 +93,8 @@ export const LIST_CHUNK_BYTES = 512 * 1024;
 export const MANY_ITEMS = 256;
 /** Events in one batch of the component door. */
 export const WATCH_BATCH_EVENTS = 256;
+/** Watches that are ended one after the other are ended in parts, this far apart. */
+export const WATCH_END_PAUSE_MS = 100;
 /** A drain ends connections after this long. */
 export const DRAIN_GRACE_MS = 5_000;
 

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { apiResourceList, type KindDef, KindRegistry, type KindRules } from '@kubets/api';
 import {
   type Clock,
+  delay,
   GrpcHost,
   type Logger,
   loadProto,
@@ -20,9 +21,10 @@ import type { Auditor } from './audit/auditor.ts';
 import { auditorOf } from './audit/from-config.ts';
 import { auditMetrics } from './audit/metrics.ts';
 import { optionalFile } from './auth/from-config.ts';
-import { advertised } from './bootstrap/advertised.ts';
+import { advertised, externalAddress } from './bootstrap/advertised.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
+import { goAwayChanceOf } from './config-serving.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
 import { crossOriginOf } from './cross-origin.ts';
 import { discoverySource } from './discovery-source.ts';
@@ -34,16 +36,20 @@ import { ExtensionCalls } from './grpc/extension-calls.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
 import { metricsPath, observeCaches, observeExtensions, serverMetrics } from './metrics.ts';
+import { abortInTurn } from './on-abort.ts';
 import type { BackgroundTask, RequestInfo, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
 import { RestHandler } from './rest/handler.ts';
 import { longestRequestMs } from './rest/request-limit.ts';
 import { ResourceHandler } from './rest/resource-handler.ts';
-import { RestServer } from './rest/server.ts';
+import { RestServer, type TransportOptions } from './rest/server.ts';
 import { kindsFor } from './runtime-config.ts';
+import { tlsSettingsOf } from './serving-tls.ts';
 import { Compactor } from './storage/compactor.ts';
+import { normalPrefix, placed } from './storage/placed-store.ts';
 import { rawStore } from './storage/raw-store.ts';
+import { readiness } from './storage/readiness.ts';
 import type { Store } from './storage/store.ts';
 import { strictTransportOf } from './strict-transport.ts';
 
@@ -72,6 +78,8 @@ const EAGER: readonly [group: string, resource: string][] = [
 ];
 
 const SERVICE = 'kubets.apiserver.v1.Resources';
+/** What an empty bind address stands for. */
+const EVERYWHERE = '::';
 
 export class ApiServer {
   readonly #o: ApiServerOptions;
@@ -86,6 +94,7 @@ export class ApiServer {
   readonly #definitions: Definitions;
   readonly #services: ApiServices;
   readonly #gate: Gate;
+  #isEnding = false;
   readonly #auditor: Auditor | undefined;
   /** Objects as the server's own parts, and tests, use them. */
   readonly objects: ResourceStore;
@@ -93,7 +102,7 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#o = options;
     const { config, tls, runtime, clock, random, log } = options;
-    const encryption = encryptionOf(config, options.store, { clock, log });
+    const encryption = encryptionOf(config, storeOf(options), { clock, log });
     const { store } = encryption;
     this.#kinds = serverKinds(config.runtimeConfig);
     this.#strictTransport = strictTransportOf(config.strictTransportSecurityDirectives);
@@ -111,23 +120,14 @@ export class ApiServer {
       identity: proxyIdentity(config),
     });
     const advertise = advertised(config, networkInterfaces());
-    const local = discoverySource(this.#kinds, `${advertise.address}:${advertise.port}`);
+    const local = discoverySource(this.#kinds, externalAddress(config, advertise));
     this.#edge = createEdge({
-      ...{
-        config,
-        store: this.objects,
-        kinds: this.#kinds,
-        clientCa: tls.ca,
-        proxyCa: options.proxyCa,
-        advertise,
-        runtime,
-        clock,
-        random,
-        log,
-      },
+      ...{ config, store: this.objects, kinds: this.#kinds, advertise, runtime },
+      ...{ clientCa: tls.ca, proxyCa: options.proxyCa, clock, random, log },
       discovery: withExtensions(local, this.#services),
       webhookFigures: new WebhookFigures(options.metrics),
-      health: [{ name: 'etcd', check: () => this.checkStore(), liveness: true }],
+      health: readiness(config, { clock, ask: () => this.checkStore() }),
+      isEnding: () => this.#isEnding,
     });
     registry = new Registry({
       ...{ store, clock, random, log, caches: this.#caches, kinds: this.#kinds },
@@ -136,6 +136,7 @@ export class ApiServer {
       newUid: randomUUID,
       allowPrivileged: config.allowPrivileged,
       eventTtlSeconds: Math.floor(config.eventTtl / 1_000),
+      deleteWorkers: config.deleteCollectionWorkers,
     });
     this.#definitions = new Definitions({
       ...{ store: this.objects, kinds: this.#kinds, clock, log },
@@ -148,14 +149,13 @@ export class ApiServer {
     });
     this.#gate = gate;
     this.#auditor = auditorOf(config, { clock, log, metrics: auditMetrics(options.metrics) });
-    const compactor = new Compactor({ store, clock, log });
     this.#tasks = [
       ...this.#edge.tasks,
       ...tasks,
       ...encryption.tasks,
       this.#definitions,
       this.#services,
-      compactor,
+      new Compactor({ store, clock, log, intervalMs: config.etcdCompactionInterval }),
     ];
     const doors = this.#doors(registry);
     this.#rest = doors.rest;
@@ -164,7 +164,9 @@ export class ApiServer {
 
   /** Fills the caches, then serves. @returns the ports taken */
   async start(): Promise<{ securePort: number; grpcPort: number }> {
-    const { bindAddress, securePort, grpcPort } = this.#o.config;
+    const { securePort, grpcPort } = this.#o.config;
+    const bindAddress = this.#o.config.bindAddress || EVERYWHERE;
+    const host = bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
     for (const [group, resource] of EAGER) {
       const def = this.#kinds.forResource({ group, version: 'v1', resource });
       if (def !== undefined) this.#caches.of(def);
@@ -176,7 +178,7 @@ export class ApiServer {
     ]);
     const ports = {
       securePort: await this.#rest.listen(bindAddress, securePort),
-      grpcPort: await this.#grpc.listen(`${bindAddress}:${grpcPort}`),
+      grpcPort: await this.#grpc.listen(`${host}:${grpcPort}`),
     };
     for (const task of this.#tasks) task.start();
     return ports;
@@ -187,10 +189,18 @@ export class ApiServer {
     return this.#edge.whenBootstrapped();
   }
 
-  /** Ends watches, lets requests finish, closes everything. */
+  /**
+   * Says that it is not ready any more and waits as long as the flags want it, then ends watches, lets requests finish, closes
+   * everything.
+   */
   async drain(): Promise<void> {
-    this.#stop.abort();
-    const { clock } = this.#o;
+    const { clock, config } = this.#o;
+    const { shutdownDelayDuration: delayMs, shutdownWatchTerminationGracePeriod: withinMs } =
+      config;
+    this.#isEnding = true;
+    if (delayMs > 0) await Promise.all([this.#edge.leave(), delay(delayMs, { clock })]);
+    if (config.shutdownSendRetryAfter) await this.#rest.refuse(clock);
+    await abortInTurn(this.#stop, { withinMs, clock });
     await Promise.all(this.#tasks.map((task) => task.stop()));
     await Promise.all([this.#rest.drain(clock), this.#grpc.drain(DRAIN_GRACE_MS)]);
     await this.#auditor?.close();
@@ -238,6 +248,8 @@ export class ApiServer {
       clock,
       log,
       signal,
+      random,
+      transport: transportOf(this.#o.config),
     });
     const service = new ResourcesService({
       ...{ authenticator, authorizer, kinds, registry, virtuals, metrics },
@@ -286,6 +298,20 @@ function serverKinds(runtimeConfig: readonly string[]): KindRegistry {
 
 function unbuilt(): never {
   throw new Error('the registry is used before it exists');
+}
+
+const storeOf = ({ config, store }: ApiServerOptions): Store =>
+  placed(store, normalPrefix(config.etcdPrefix));
+
+/** @throws ConfigError */
+function transportOf(config: ApiServerConfig): TransportOptions {
+  return {
+    tls: tlsSettingsOf(config),
+    streams: config.http2MaxStreamsPerConnection,
+    http2: !config.disableHttp2Serving,
+    sharesPort: config.permitPortSharing,
+    goAwayChance: goAwayChanceOf(config),
+  };
 }
 
 /** How this server shows itself to extension servers. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage } from './errors.ts';
 import { yamlLibrary } from './yaml.ts';
 
-type Raw = string | number | boolean | readonly unknown[];
+export type Raw = string | number | boolean | readonly unknown[];
 
 /** One flag: how its text becomes a value, and what the help says. */
 export interface Flag<T> {
@@ -13,6 +13,8 @@ export interface Flag<T> {
   readonly isBoolean: boolean;
   /** Whether the flag may be given again and again, each time with more values. */
   readonly isList: boolean;
+  /** Of a list: whether one word may hold several values, with commas between. */
+  readonly isSplit: boolean;
   readonly required: boolean;
   readonly defaultText: string | undefined;
   /** Environment variable that stands in when the flag is not given. */
@@ -41,6 +43,7 @@ interface FlagDraft<T> extends Common {
   readonly default?: unknown;
   readonly isBoolean?: boolean;
   readonly isList?: boolean;
+  readonly isSplit?: boolean;
   readonly parse: (raw: Raw, name: string) => T;
 }
 
@@ -53,6 +56,7 @@ function makeFlag<T>(draft: FlagDraft<T>): Flag<T> {
     placeholder: draft.placeholder,
     isBoolean: draft.isBoolean ?? false,
     isList: draft.isList ?? false,
+    isSplit: draft.isSplit ?? true,
     required: draft.required ?? false,
     defaultText: shown === undefined ? undefined : String(shown),
     env: draft.env,
@@ -95,11 +99,20 @@ function parseList(raw: Raw): readonly string[] {
   return items.map((item) => item.trim()).filter((item) => item !== '');
 }
 
-function parseBool(raw: Raw, name: string): boolean {
-  if (raw === true || raw === 'true') return true;
-  if (raw === false || raw === 'false') return false;
-  return bad(name, raw, 'true or false');
-}
+/** The words for on and off, as Go's flags take them. */
+const SWITCH_WORDS: ReadonlyMap<string, boolean> = new Map([
+  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((word) => [word, true] as const),
+  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false] as const),
+]);
+
+/** On or off; undefined for a word that is neither. */
+export const switchOf = (raw: Raw): boolean | undefined => SWITCH_WORDS.get(String(raw));
+
+const parseBool = (raw: Raw, name: string): boolean =>
+  switchOf(raw) ?? bad(name, raw, 'true or false');
+
+const itemsOf = (raw: Raw): readonly string[] =>
+  Array.isArray(raw) ? raw.map(String) : [String(raw)];
 
 /** A value is there when the flag is required or has a default; otherwise it may be undefined. */
 type Presence<O, T> = O extends { required: true } | { default: unknown } ? T : T | undefined;
@@ -115,6 +128,22 @@ export const flag = {
     const { min = 0, max = Number.MAX_SAFE_INTEGER } = o;
     const parse = (raw: Raw, name: string) =>
       parseInteger(raw, name, min, max) as Presence<O, number>;
+    return makeFlag({ placeholder: 'N', ...o, parse });
+  },
+
+  /** A number that need not be whole. */
+  number: <const O extends Common & { default?: number; min?: number; max?: number }>(
+    o: O,
+  ): Flag<Presence<O, number>> => {
+    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = o;
+    const parse = (raw: Raw, name: string): Presence<O, number> => {
+      const value = Number(String(raw).trim() || 'x');
+      const fits = value >= min && value <= max;
+      return (fits ? value : bad(name, raw, `a number from ${min} to ${max}`)) as Presence<
+        O,
+        number
+      >;
+    };
     return makeFlag({ placeholder: 'N', ...o, parse });
   },
 
@@ -141,6 +170,14 @@ export const flag = {
       parse: parseList,
     }),
 
+  /** One value each time it is given, commas included. Empty when absent. */
+  repeated: (o: Common): Flag<readonly string[]> =>
+    makeFlag({
+      ...{ placeholder: 'TEXT', isList: true, isSplit: false, default: [] },
+      ...o,
+      parse: (raw) => itemsOf(raw).filter((item) => item !== ''),
+    }),
+
   enum: <const V extends string, const O extends Common & { values: readonly V[]; default?: V }>(
     o: O & { values: readonly V[] },
   ): Flag<Presence<O, V>> =>
@@ -153,7 +190,8 @@ export const flag = {
     }),
 };
 
-const camel = (name: string): string =>
+/** The name a flag's value has in the configuration: `tls-cert-file` is `tlsCertFile`. */
+export const camel = (name: string): string =>
   name.replace(/-([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
 
 /** The nearest known name, for "did you mean". */
@@ -193,8 +231,10 @@ function unknownFlag(name: string, flags: FlagSet): never {
 function readArgv(argv: readonly string[], flags: FlagSet): Map<string, Raw> {
   const given = new Map<string, Raw>();
   const take = (name: string, value: Raw): void => {
-    const before = flags[name]?.isList === true ? given.get(name) : undefined;
-    given.set(name, before === undefined ? value : [...parseList(before), ...parseList(value)]);
+    const known = flags[name];
+    const before = known?.isList === true ? given.get(name) : undefined;
+    const items = known?.isSplit === false ? itemsOf : parseList;
+    given.set(name, before === undefined ? value : [...items(before), ...items(value)]);
   };
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? '';

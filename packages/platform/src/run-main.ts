@@ -1,6 +1,7 @@
 /** The frame of every process: flags, logs, health, signals, drain, exit codes. */
 import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
+import { LOG_FLAGS, levelWith, versionAsked } from './component-flags.ts';
 import { endWithParent } from './end-with-parent.ts';
 import { ConfigError, errorMessage } from './errors.ts';
 import { armFailpoints } from './failpoint.ts';
@@ -17,6 +18,7 @@ import { createLogger, type Logger } from './log.ts';
 import { type Metrics, processMetrics } from './metrics.ts';
 import { type Clock, delay, systemClock } from './runtime/clock.ts';
 import { type Random, systemRandom } from './runtime/random.ts';
+import { type StockFlags, withoutEffect } from './stock-flags.ts';
 
 /** What `start` gets. */
 export interface ProcessContext {
@@ -29,6 +31,8 @@ export interface ProcessContext {
   readonly signal: AbortSignal;
   /** Runs when the process is asked to stop; last registered, first run. */
   onShutdown(name: string, fn: () => Promise<void> | void): void;
+  /** Lets the drain take so much longer than it may otherwise. */
+  allowDrain(moreMs: number): void;
   /** One line on the log, exit code 1: for what cannot be survived, such as a failed fsync. */
   fatal(error: unknown): never;
 }
@@ -37,6 +41,8 @@ export interface Program<F extends FlagSet> {
   readonly name: string;
   readonly summary: string;
   readonly flags: F;
+  /** Those among the flags that a stock counterpart has and that mean nothing here: the log tells of them. */
+  readonly stock?: StockFlags;
   /** Takes files of `--config` of another kind than flags by name. */
   readonly foreignConfig?: ForeignFile;
   /** Resolves once the process serves; it stays up until a signal. */
@@ -70,6 +76,13 @@ const DRAIN_LIMIT_MS = 10_000;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** How a process ends. */
+interface Ending {
+  readonly steps: Step[];
+  /** What the drain may take. */
+  readonly drainMs: () => number;
+}
+
 interface Step {
   readonly name: string;
   readonly fn: () => Promise<void> | void;
@@ -86,13 +99,14 @@ async function drain(steps: readonly Step[], log: Logger): Promise<void> {
 }
 
 /** Stops on the first SIGTERM or SIGINT; a second one, or the drain limit, ends the process at once. */
-function installSignals(stop: AbortController, steps: readonly Step[], log: Logger): void {
+function installSignals(stop: AbortController, { steps, drainMs }: Ending, log: Logger): void {
   const onSignal = (signal: string): void => {
     if (stop.signal.aborted) process.exit(EXIT_FAILURE);
     log.info({ signal }, 'draining');
     stop.abort(new Error(`stopped by ${signal}`));
-    const limit = delay(DRAIN_LIMIT_MS).then(() => {
-      log.warn({ limitMs: DRAIN_LIMIT_MS }, 'drain took too long, leaving');
+    const limitMs = drainMs();
+    const limit = delay(limitMs).then(() => {
+      log.warn({ limitMs }, 'drain took too long, leaving');
       process.exit(EXIT_FAILURE);
     });
     void Promise.race([limit, drain(steps, log).then(() => process.exit(0))]);
@@ -101,8 +115,10 @@ function installSignals(stop: AbortController, steps: readonly Step[], log: Logg
   process.on('SIGINT', () => onSignal('SIGINT'));
 }
 
-function makeContext(log: Logger, stop: AbortController, steps: Step[]): ProcessContext {
-  return {
+function makeContext(log: Logger, stop: AbortController): { ctx: ProcessContext; ending: Ending } {
+  const steps: Step[] = [];
+  let drainMs = DRAIN_LIMIT_MS;
+  const ctx: ProcessContext = {
     log,
     metrics: processMetrics(),
     health: new Health(),
@@ -110,16 +126,27 @@ function makeContext(log: Logger, stop: AbortController, steps: Step[]): Process
     random: systemRandom,
     signal: stop.signal,
     onShutdown: (name, fn) => steps.push({ name, fn }),
+    allowDrain: (moreMs) => {
+      drainMs += moreMs;
+    },
     fatal(error): never {
       log.fatal({ err: error }, errorMessage(error));
       process.exit(EXIT_FAILURE);
     },
   };
+  return { ctx, ending: { steps, drainMs: () => drainMs } };
 }
 
 function usageExit(name: string, error: unknown): never {
   process.stderr.write(`${name}: ${errorMessage(error)}\n`);
   process.exit(error instanceof ConfigError ? EXIT_USAGE : EXIT_FAILURE);
+}
+
+/** The log as the flags want it, those of a component included if it has them. */
+function loggerOf(name: string, config: ConfigOf<typeof commonFlags>): Logger {
+  const { v, loggingFormat } = config as { readonly v?: number; readonly loggingFormat?: string };
+  const format = loggingFormat === 'json' ? 'json' : config.logFormat;
+  return createLogger({ name, level: levelWith(config.logLevel, v), format });
 }
 
 async function startHealth(address: string, ctx: ProcessContext): Promise<void> {
@@ -144,19 +171,26 @@ export async function runMain<F extends FlagSet>(program: Program<F>): Promise<v
     return;
   }
   try {
+    const version = Object.hasOwn(flags, 'version') ? versionAsked(argv) : undefined;
+    if (version !== undefined) {
+      process.stdout.write(`${version}\n`);
+      return;
+    }
     const config = parseFlags(flags, argv, process.env, program.foreignConfig) as ConfigOf<
       F & typeof commonFlags
     >;
     const common = config as ConfigOf<typeof commonFlags>;
     armFailpoints(common.failpoints);
-    const log = createLogger({ name, level: common.logLevel, format: common.logFormat });
+    const log = loggerOf(name, common);
     const stop = new AbortController();
-    const steps: Step[] = [];
-    const ctx = makeContext(log, stop, steps);
+    const { ctx, ending } = makeContext(log, stop);
     process.on('uncaughtException', (error) => ctx.fatal(error));
     process.on('unhandledRejection', (error) => ctx.fatal(error));
-    installSignals(stop, steps, log);
+    installSignals(stop, ending, log);
     endWithParent();
+    for (const ignored of withoutEffect({ ...LOG_FLAGS, ...program.stock }, config)) {
+      log.warn(ignored, 'this flag has no effect here');
+    }
     await startHealth(common.healthAddress, ctx);
     await program.start(ctx, config);
     ctx.health.setReady(!stop.signal.aborted, 'draining');

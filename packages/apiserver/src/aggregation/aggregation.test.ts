@@ -59,6 +59,10 @@ class MetricsServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     this.#note(request);
     const path = (request.url ?? '').split('?')[0] ?? '';
+    if (path.endsWith('/away')) {
+      response.writeHead(302, { location: 'https://elsewhere.example/' }).end('go there');
+      return;
+    }
     const document = this.isWell ? DOCUMENTS[path] : undefined;
     response.statusCode = document === undefined ? 404 : 200;
     response.setHeader('content-type', 'application/json');
@@ -256,6 +260,13 @@ describe('an extension server', () => {
     assert.match(String(last?.headers['x-remote-group']), /system:masters.*system:authenticated/);
     assert.equal(last?.headers['x-remote-extra-a'], undefined);
     assert.equal(last?.headers.authorization, undefined);
+  });
+
+  it('leads nobody elsewhere', async () => {
+    const { status, text } = await ask(`${BASE}/away`);
+    assert.equal(status, 502);
+    const why = 'the backend attempted to redirect this request, which is not permitted';
+    assert.equal(text, why);
   });
 
   it('gets no requests of those who may not', async () => {

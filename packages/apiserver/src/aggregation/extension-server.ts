@@ -130,6 +130,11 @@ export class ExtensionServer {
       body: hasBody ? bodyOf(request) : undefined,
       signal,
     });
+    if (isRedirect(answer)) {
+      answer.destroy();
+      refuseRedirect(response);
+      return;
+    }
     copyAnswer(answer, response);
     await relayBody(answer, response, signal);
   }
@@ -154,6 +159,19 @@ export class ExtensionServer {
     const { store, random } = this.#o;
     return serviceBackend(store, this.#ref, (count) => Math.floor(random.next() * count));
   }
+}
+
+/** Followed, it would lead clients of this server wherever the other one likes. */
+function isRedirect({ statusCode = 0, headers }: IncomingMessage): boolean {
+  return statusCode >= 300 && statusCode <= 399 && Boolean(headers.location);
+}
+
+function refuseRedirect(response: AnyResponse): void {
+  const text = 'the backend attempted to redirect this request, which is not permitted';
+  response.statusCode = 502;
+  response.setHeader('content-type', 'text/plain; charset=utf-8');
+  response.setHeader('content-length', String(Buffer.byteLength(text)));
+  response.end(text);
 }
 
 /** Nobody but this server says whom it speaks for. */

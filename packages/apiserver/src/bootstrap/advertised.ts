@@ -29,6 +29,16 @@ export function advertised(
   return { address: firstAddress(interfaces) ?? '127.0.0.1', port };
 }
 
+/** `HOST:PORT` as the server tells it of itself: `--external-hostname`, whose port is the advertised one unless it names one. */
+export function externalAddress(
+  { externalHostname: name }: Pick<ApiServerConfig, 'externalHostname'>,
+  { address, port }: MasterAddress,
+): string {
+  if (/^(\[.*\]|[^:]*):\d+$/.test(name)) return name;
+  const host = (name || address).replace(/^\[(.*)\]$/, '$1');
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 function firstAddress(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): string | undefined {
   const all = Object.values(interfaces).flatMap((list) => list ?? []);
   return all.find((one) => one.family === 'IPv4' && !one.internal)?.address;

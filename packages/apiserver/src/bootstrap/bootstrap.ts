@@ -23,6 +23,10 @@ export interface BootstrapOptions {
   readonly clusterIp: string;
   readonly advertiseAddress: string;
   readonly advertisePort: number;
+  /** Whether the addresses of the `kubernetes` service are kept; else somebody else does that. */
+  readonly keepsEndpoints?: boolean;
+  /** The node port of that service; 0: none. */
+  readonly nodePort?: number;
   /** Unique among the apiservers; for example the host and port of the component door. */
   readonly identity: string;
   /** The name of the machine, and of this process. */
@@ -58,26 +62,23 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
     identity: o.identity,
     self: { address: o.advertiseAddress, port: o.advertisePort },
     clusterIp: o.clusterIp,
+    nodePort: o.nodePort,
     clock: o.clock,
     log: o.log,
   });
+  const keepsEndpoints = o.keepsEndpoints !== false;
   const { store, identity, hostname, instance, clock, log } = o;
   const lease = new IdentityLease({ store, identity, hostname, instance, clock, log });
   let done = false;
   let started = false;
   let running: Promise<void> = Promise.resolve();
+  let stopped: Promise<void> | undefined;
 
-  async function once(): Promise<void> {
-    await ensureNamespaces(o.store);
-    await Promise.all([
-      reconcilePolicy(o.store, DEFAULT_POLICY),
-      ...(o.bootstrapTokens ? [reconcilePolicy(o.store, JOIN_POLICY)] : []),
-      ensurePriorityClasses(o.store),
-      ensureFlowControl(o.store),
-      ensureAuthenticationConfig(o.store, o),
-      ensureTokenTracking(o.store, o.clock.now()),
-      ensureMasterService(o.store, { clusterIp: o.clusterIp, targetPort: o.advertisePort }),
-    ]);
+  async function end(): Promise<void> {
+    stopping.abort();
+    await running;
+    if (!started || !done) return;
+    await Promise.all([...(keepsEndpoints ? [masters.stop()] : []), lease.stop()]);
   }
 
   async function untilDone(): Promise<void> {
@@ -85,10 +86,10 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
     const backoff = exponentialBackoff({ initialMs, maxMs, jitter: 0.2 }, o.random);
     while (!stopping.signal.aborted) {
       try {
-        await once();
+        await setUp(o);
         done = true;
         finished.resolve();
-        masters.start();
+        if (keepsEndpoints) masters.start();
         lease.start();
         return;
       } catch (err) {
@@ -104,14 +105,29 @@ export function createBootstrap(o: BootstrapOptions): Bootstrap {
       started = true;
       running = untilDone();
     },
-    async stop() {
-      stopping.abort();
-      await running;
-      if (started && done) await Promise.all([masters.stop(), lease.stop()]);
+    stop() {
+      stopped ??= end();
+      return stopped;
     },
     done: () => done,
     whenDone: () => finished.promise,
   };
+}
+
+/** Makes what is missing. */
+async function setUp(o: BootstrapOptions): Promise<void> {
+  await ensureNamespaces(o.store);
+  await Promise.all([
+    reconcilePolicy(o.store, DEFAULT_POLICY),
+    ...(o.bootstrapTokens ? [reconcilePolicy(o.store, JOIN_POLICY)] : []),
+    ensurePriorityClasses(o.store),
+    ensureFlowControl(o.store),
+    ensureAuthenticationConfig(o.store, o),
+    ensureTokenTracking(o.store, o.clock.now()),
+    ensureMasterService(o.store, {
+      ...{ clusterIp: o.clusterIp, targetPort: o.advertisePort, nodePort: o.nodePort },
+    }),
+  ]);
 }
 
 async function pause(ms: number, o: { clock: Clock; signal: AbortSignal }): Promise<void> {

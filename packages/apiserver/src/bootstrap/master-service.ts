@@ -24,8 +24,9 @@ export interface MasterAddress {
 /** Creates the `kubernetes` service if it is missing. */
 export async function ensureMasterService(
   store: ResourceStore,
-  o: { clusterIp: string; targetPort: number },
+  o: { clusterIp: string; targetPort: number; nodePort?: number | undefined },
 ): Promise<void> {
+  const { nodePort = 0 } = o;
   const service: Service = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -35,10 +36,15 @@ export async function ensureMasterService(
       labels: { component: 'apiserver', provider: 'kubernetes' },
     },
     spec: {
-      type: 'ClusterIP',
+      type: nodePort > 0 ? 'NodePort' : 'ClusterIP',
       clusterIP: o.clusterIp,
       sessionAffinity: 'None',
-      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: o.targetPort }],
+      ports: [
+        {
+          ...{ name: 'https', protocol: 'TCP', port: 443, targetPort: o.targetPort },
+          ...(nodePort > 0 && { nodePort }),
+        },
+      ],
     },
   };
   if (await read(store, GVR.services, NAME)) return;

@@ -23,6 +23,7 @@ export class MasterLeases implements BackgroundTask {
   readonly #key: string;
   readonly #self: MasterAddress;
   readonly #clusterIp: string;
+  readonly #nodePort: number | undefined;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #seen = new Map<string, Seen>();
@@ -37,6 +38,8 @@ export class MasterLeases implements BackgroundTask {
     self: MasterAddress;
     /** The first address of the service range. */
     clusterIp: string;
+    /** The service's node port; 0: none. */
+    nodePort?: number | undefined;
     clock: Clock;
     log: Logger;
   }) {
@@ -45,6 +48,7 @@ export class MasterLeases implements BackgroundTask {
     this.#key = `${PREFIX}/${o.identity}`;
     this.#self = o.self;
     this.#clusterIp = o.clusterIp;
+    this.#nodePort = o.nodePort;
     this.#clock = o.clock;
     this.#log = o.log;
     this.#rounds = new Repeated(o.clock, LIMITS.masterLeaseRenewMs, () => this.#round());
@@ -76,6 +80,7 @@ export class MasterLeases implements BackgroundTask {
     await ensureMasterService(this.#store, {
       clusterIp: this.#clusterIp,
       targetPort: this.#self.port,
+      nodePort: this.#nodePort,
     });
     const alive = (await this.alive()).filter(({ address }) => !isLoopback(address));
     if (alive.length === 0) {

@@ -79,6 +79,7 @@ export class CrdServer {
       hooks: [],
       allowPrivileged: true,
       eventTtlSeconds: 3_600,
+      deleteWorkers: 8,
     });
     this.objects = new InternalStore({
       registry: () => this.registry,

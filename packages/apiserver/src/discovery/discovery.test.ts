@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { RELEASE } from '@kubets/platform';
 import { failure, user } from '../edge-testing.ts';
 import type { PathRequest, PathResponse, RequestInfo } from '../ports.ts';
-import { type HealthCheck, startChecks } from './health.ts';
+import { type HealthCheck, lifeChecks } from './health.ts';
 import { createPaths } from './index.ts';
 import type { DiscoverySource } from './source.ts';
 import { versionInfo } from './version.ts';
@@ -43,6 +43,7 @@ function get(
     health?: HealthCheck[];
     method?: string;
     keysUri?: string;
+    isStarting?: () => boolean;
   } = {},
 ): Promise<PathResponse | undefined> {
   const { pathname, searchParams } = new URL(url, 'https://x');
@@ -56,6 +57,7 @@ function get(
   const paths = createPaths({
     source,
     health: o.health ?? [],
+    ...(o.isStarting && { isStarting: o.isStarting }),
     version: versionInfo({ runtime: 'node', platform: 'linux/x64' }),
     openId: {
       ...{ issuer: 'https://i', keys: [], baseUrl: 'https://10.0.0.1:6443' },
@@ -266,7 +268,8 @@ describe('health', () => {
       body: 'ok',
     });
     assert.equal((await get('/readyz/etcd', { health: [ill] }))?.status, 500);
-    assert.equal((await get('/livez/etcd', { health: [ill] }))?.status, 500);
+    assert.equal((await get('/livez/loop', { health: [well] }))?.status, 200);
+    assert.equal(await get('/livez/etcd', { health: [ill] }), undefined);
     assert.equal(await get('/readyz/nope'), undefined);
   });
 
@@ -287,7 +290,7 @@ describe('health', () => {
 
   it('names what is done at the start, one by one', async () => {
     let done = false;
-    const health = startChecks(() => done);
+    const health = lifeChecks({ done: () => done, isEnding: () => false });
     assert.equal((await get('/livez', { health }))?.status, 500);
     done = true;
     for (const root of ['healthz', 'livez', 'readyz']) {
@@ -300,15 +303,33 @@ describe('health', () => {
       ]) {
         assert.ok(lines.includes(`[+]${name} ok`), `${root} ${name}`);
       }
-      assert.equal(lines.includes('[+]informer-sync ok'), root !== 'livez');
+      for (const name of ['informer-sync', 'shutdown']) {
+        assert.equal(lines.includes(`[+]${name} ok`), root === 'readyz', `${root} ${name}`);
+      }
     }
   });
 
+  it('that has just started counts as alive for a while, and one that ends as not ready', async () => {
+    const checks = lifeChecks({ done: () => false, isEnding: () => true });
+    const at = async (root: string, isStarting: boolean) =>
+      (await get(`/${root}`, { health: checks, isStarting: () => isStarting }))?.status;
+    assert.deepEqual([await at('livez', true), await at('livez', false)], [200, 500]);
+    assert.deepEqual([await at('healthz', true), await at('readyz', true)], [500, 500]);
+    const ending = lifeChecks({ done: () => true, isEnding: () => true });
+    const single = await get('/readyz/shutdown', { health: ending });
+    assert.equal(single?.body, 'internal server error: process is shutting down\n');
+    assert.equal((await get('/livez', { health: ending }))?.status, 200);
+    const text = String((await get('/readyz', { health: ending }))?.body);
+    assert.ok(text.endsWith('[-]shutdown failed: reason withheld\nreadyz check failed\n'), text);
+  });
+
   it('leaves out what is excluded, and wonders at what it does not know', async () => {
-    const response = await get('/readyz?verbose&exclude=etcd&exclude=nope', { health: [ill] });
+    const response = await get('/readyz?verbose&exclude=etcd&exclude=nope&exclude=a', {
+      health: [ill],
+    });
     assert.equal(
       response?.body,
-      '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\nwarn: some health checks cannot be excluded: no matches for "nope"\nreadyz check passed\n',
+      '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\nwarn: some health checks cannot be excluded: no matches for "a","nope"\nreadyz check passed\n',
     );
   });
 });

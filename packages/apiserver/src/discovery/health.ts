@@ -1,3 +1,4 @@
+import { goQuote } from '@kubets/api';
 import { errorMessage } from '@kubets/platform';
 import type { PathHandler, PathRequest, PathResponse } from '../ports.ts';
 import type { HealthFigures } from './health-figures.ts';
@@ -7,7 +8,7 @@ export interface HealthCheck {
   readonly name: string;
   /** Throws or rejects when unwell. */
   check(): void | Promise<void>;
-  /** Also counts for "is the process alive?", as it does on a stock server. */
+  /** Also counts for "is the process alive?" and for `/healthz`, as it does on a stock server; others are of `/readyz` alone. */
   readonly liveness?: boolean;
 }
 
@@ -15,11 +16,11 @@ const PING: HealthCheck = { name: 'ping', check: () => undefined, liveness: true
 const LOG: HealthCheck = { name: 'log', check: () => undefined, liveness: true };
 
 /**
- * What happens once at the start, by the names a stock server has for it: those who look whether a server has come up
- * look for them one by one. Here all of it is done as soon as the system's own objects are in place.
+ * What happens once at the start, by the names and in the order a stock server has it: those who look whether a server has
+ * come up look for them one by one. Here all of it is done as soon as the system's own objects are in place.
  */
 const START_HOOKS = [
-  'start-kube-apiserver-admission-initializer',
+  'start-apiserver-admission-initializer',
   'generic-apiserver-start-informers',
   'priority-and-fairness-config-consumer',
   'priority-and-fairness-filter',
@@ -28,34 +29,47 @@ const START_HOOKS = [
   'start-apiextensions-controllers',
   'crd-informer-synced',
   'start-system-namespaces-controller',
-  'bootstrap-controller',
+  'start-cluster-authentication-info-controller',
+  'start-kube-apiserver-identity-lease-controller',
+  'start-kube-apiserver-identity-lease-garbage-collector',
+  'start-legacy-token-tracking-controller',
+  'start-service-ip-repair-controllers',
   'rbac/bootstrap-roles',
   'scheduling/bootstrap-system-priority-classes',
   'priority-and-fairness-config-producer',
-  'start-cluster-authentication-info-controller',
-  'start-kube-apiserver-identity-lease-controller',
-  'start-legacy-token-tracking-controller',
+  'bootstrap-controller',
   'aggregator-reload-proxy-client-cert',
   'start-kube-aggregator-informers',
-  'apiservice-status-available-controller',
   'apiservice-status-local-available-controller',
   'apiservice-status-remote-available-controller',
   'apiservice-registration-controller',
   'apiservice-discovery-controller',
   'kube-apiserver-autoregistration',
-  'apiservice-openapi-controller',
-  'apiservice-openapiv3-controller',
 ].map((name) => `poststarthook/${name}`);
+const LATER_HOOKS = ['apiservice-openapi-controller', 'apiservice-openapiv3-controller'].map(
+  (name) => `poststarthook/${name}`,
+);
 
-/** The checks of a server's start. */
-export function startChecks(done: () => boolean): HealthCheck[] {
+/** The checks of a server's start, and the last of them all: of its end. */
+export function lifeChecks(life: {
+  /** Whether the system's own objects are in place. */
+  done(): boolean;
+  /** Whether the server was told to stop. */
+  isEnding(): boolean;
+}): HealthCheck[] {
   const check = (): void => {
-    if (!done()) throw new Error('the system objects are not in place yet');
+    if (!life.done()) throw new Error('the system objects are not in place yet');
   };
-  const lasting = [...START_HOOKS, 'autoregister-completion'];
+  const lasting = [...START_HOOKS, 'autoregister-completion', ...LATER_HOOKS];
   return [
+    { name: 'informer-sync', check },
     ...lasting.map((name) => ({ name, check, liveness: true })),
-    ...['informer-sync', 'shutdown'].map((name) => ({ name, check })),
+    {
+      name: 'shutdown',
+      check() {
+        if (life.isEnding()) throw new Error('process is shutting down');
+      },
+    },
   ];
 }
 
@@ -65,20 +79,33 @@ type Root = (typeof ROOTS)[number];
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
 const SNIFF = { ...TEXT, 'x-content-type-options': 'nosniff' };
 
+export interface HealthOptions {
+  readonly checks: readonly HealthCheck[];
+  readonly figures: HealthFigures;
+  /** Whether the server has just started, so that `/livez` does not mind what is not in place yet. */
+  readonly isStarting?: (() => boolean) | undefined;
+}
+
 /** `/healthz`, `/livez` and `/readyz`, with `?verbose`, `?exclude=CHECK`, and `/livez/CHECK`. */
-export function healthPaths(checks: readonly HealthCheck[], figures: HealthFigures): PathHandler {
+export function healthPaths({ checks, figures, isStarting }: HealthOptions): PathHandler {
   const all = [PING, LOG, ...checks];
+  const lasting = all.filter((one) => one.liveness);
+  const patient = lasting.map((one) => ({
+    ...one,
+    check: () => (isStarting?.() === true ? undefined : one.check()),
+  }));
+  const of: Readonly<Record<Root, readonly HealthCheck[]>> = {
+    ...{ healthz: lasting, livez: patient, readyz: all },
+  };
   return {
     name: 'health',
     async handle(request) {
       const [, first = '', ...rest] = request.info.path.split('/');
       const root = ROOTS.find((one) => one === first);
       if (!root) return undefined;
-      const chosen = root === 'livez' ? all.filter((one) => one.liveness) : all;
       const name = rest.join('/');
-      if (name === '') return report(root, chosen, { request, figures });
-      // One by name may be asked for anywhere, also where it does not count.
-      const one = all.find((check) => check.name === name);
+      if (name === '') return report(root, of[root], { request, figures });
+      const one = of[root].find((check) => check.name === name);
       return one && single(one);
     },
   };
@@ -122,7 +149,7 @@ async function report(
     );
   }
   if (excluded.size > 0) {
-    const names = [...excluded].map((name) => JSON.stringify(name)).join(', ');
+    const names = [...excluded].sort().map(goQuote).join(',');
     lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`);
   }
   if (failed) {

@@ -10,6 +10,8 @@ import { versionPath } from './version.ts';
 export interface PathsOptions {
   readonly source: DiscoverySource;
   readonly health: readonly HealthCheck[];
+  /** Whether `/livez` does not mind yet what is not in place. */
+  readonly isStarting?: () => boolean;
   /** See `versionInfo`. */
   readonly version: object;
   readonly openId?: OpenIdOptions | undefined;
@@ -19,7 +21,7 @@ export interface PathsOptions {
 export function createPaths(o: PathsOptions): PathHandler[] {
   const figures = new HealthFigures();
   return [
-    healthPaths(o.health, figures),
+    healthPaths({ checks: o.health, figures, isStarting: o.isStarting }),
     figures.path(),
     versionPath(o.version),
     discoveryPaths(o.source),

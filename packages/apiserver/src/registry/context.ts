@@ -27,6 +27,8 @@ export interface RegistryDeps {
   readonly allowPrivileged: boolean;
   /** Seconds an event stays after it was written last; 0: for good. */
   readonly eventTtlSeconds: number;
+  /** Objects of a collection deleted at once. */
+  readonly deleteWorkers: number;
   readonly log: Logger;
 }
 

@@ -1,6 +1,5 @@
 /** Deleting all objects of a selection, a few at a time. */
 import { isNotFound } from '@kubets/api';
-import { DELETE_CONCURRENCY } from '../limits.ts';
 import type { RegistryDeps, Target, WriteContext } from './context.ts';
 import { deleteObject } from './delete.ts';
 import type { DeleteOptions } from './delete-options.ts';
@@ -29,6 +28,6 @@ export async function deleteCollection(
       }
     }
   };
-  await Promise.all(Array.from({ length: DELETE_CONCURRENCY }, work));
+  await Promise.all(Array.from({ length: deps.deleteWorkers }, work));
   return listed;
 }

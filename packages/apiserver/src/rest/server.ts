@@ -3,7 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { DEFAULT_CIPHERS, type TLSSocket } from 'node:tls';
-import { type Clock, ConfigError, delay, errorMessage, type Logger } from '@kubets/platform';
+import {
+  type Clock,
+  ConfigError,
+  delay,
+  errorMessage,
+  type Logger,
+  type Random,
+} from '@kubets/platform';
 import { ServerConnection, type ServerLimits, type ServerStream } from '@kubets/platform/http2';
 import {
   CONNECTION_WINDOW_BYTES,
@@ -15,6 +22,9 @@ import {
   STREAM_WINDOW_BYTES,
   STREAMS_PER_CONNECTION,
 } from '../limits.ts';
+import type { AnyRequest, AnyResponse } from '../ports.ts';
+import { DEFAULT_TLS, type NamedCertificate, type TlsSettings } from '../serving-tls.ts';
+import { isExemptWhileEnding, sendAway } from './ending.ts';
 import type { RestHandler } from './handler.ts';
 import { type DateSource, Http2Request, Http2Response } from './http2-messages.ts';
 import { PeerReader } from './peer.ts';
@@ -32,7 +42,26 @@ export interface RestServerOptions {
   readonly log: Logger;
   /** Aborted when draining begins. */
   readonly signal: AbortSignal;
+  readonly random: Random;
+  /** Absent: as is usual. */
+  readonly transport?: TransportOptions | undefined;
 }
+
+export interface TransportOptions {
+  readonly tls: TlsSettings;
+  /** Requests under way on one connection; 0: the usual number. */
+  readonly streams: number;
+  /** Else HTTP/1.1 only. */
+  readonly http2: boolean;
+  /** Whether other processes may listen on the same port. */
+  readonly sharesPort: boolean;
+  /** Share of the requests over HTTP/2 after which the client is sent to another connection. */
+  readonly goAwayChance: number;
+}
+
+const USUAL: TransportOptions = {
+  ...{ tls: DEFAULT_TLS, streams: 0, http2: true, sharesPort: false, goAwayChance: 0 },
+};
 
 const LIMITS: ServerLimits = {
   streams: STREAMS_PER_CONNECTION,
@@ -55,9 +84,17 @@ export class RestServer {
   readonly #o: RestServerOptions;
   readonly #peers: PeerReader;
   readonly #date: DateSource;
+  readonly #transport: TransportOptions;
+  readonly #limits: ServerLimits;
+  /** Requests whose answers are not complete, but for watches and streams. */
+  #running = 0;
+  #whenIdle: (() => void) | undefined;
+  #isRefusing = false;
 
   constructor(options: RestServerOptions) {
     this.#o = options;
+    this.#transport = options.transport ?? USUAL;
+    this.#limits = { ...LIMITS, streams: this.#transport.streams || STREAMS_PER_CONNECTION };
     this.#peers = new PeerReader(options.clientCa, options.proxyCa);
     this.#date = new DateHeader(options.clock);
     this.#server = secureServer(options);
@@ -71,11 +108,28 @@ export class RestServer {
         const address = `${host}:${port}`;
         reject(new ConfigError(`cannot listen on ${address}: ${errorMessage(error)}`));
       });
-      this.#server.listen(port, host, () => {
+      const reusePort = this.#transport.sharesPort;
+      this.#server.listen({ port, host, ...(reusePort && { reusePort }) }, () => {
         const address = this.#server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
       });
     });
+  }
+
+  /**
+   * Sends new requests away with 429, over connections that end; those that ask for health are answered.
+   * @returns when those that came before are answered, or after the grace
+   */
+  async refuse(clock: Clock): Promise<void> {
+    this.#isRefusing = true;
+    for (const connection of this.#connections) connection.leave();
+    const idle = Promise.withResolvers<void>();
+    if (this.#running === 0) return;
+    this.#whenIdle = idle.resolve;
+    const gaveUp = new AbortController();
+    const limit = delay(DRAIN_GRACE_MS, { clock, signal: gaveUp.signal }).catch(() => undefined);
+    await Promise.race([idle.promise, limit]);
+    gaveUp.abort();
   }
 
   /** Takes no new connection, lets what runs finish, then closes the rest. */
@@ -97,7 +151,8 @@ export class RestServer {
       // A broken connection shows as an error of either side; whoever writes notices that the client is gone.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
-      void this.#o.handler.handle(request, response, this.#peers.of(request));
+      if (this.#isSentAway(request, response)) return;
+      void this.#answered(this.#o.handler.handle(request, response, this.#peers.of(request)));
     });
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#upgrade(request, socket, head);
@@ -121,23 +176,41 @@ export class RestServer {
     const connection = new ServerConnection(
       socket,
       {
-        onRequest: (stream) => this.#serve(stream),
+        onRequest: (stream) => this.#serve(stream, connection),
         onClosed: (why) => {
           this.#connections.delete(connection);
           log.debug({ why }, 'a connection ended');
         },
       },
-      LIMITS,
+      this.#limits,
       clock,
     );
     this.#connections.add(connection);
   }
 
-  #serve(stream: ServerStream): void {
+  #serve(stream: ServerStream, connection: ServerConnection): void {
     if (stream.head.headers.expect === '100-continue') stream.inform(CONTINUE);
     const request = new Http2Request(stream);
     const response = new Http2Response(stream, this.#date);
-    void this.#o.handler.handle(request, response, this.#peers.of(request));
+    if (this.#isSentAway(request, response)) connection.leave();
+    else {
+      void this.#answered(this.#o.handler.handle(request, response, this.#peers.of(request)));
+      const { goAwayChance } = this.#transport;
+      if (goAwayChance > 0 && this.#o.random.next() < goAwayChance) connection.leave();
+    }
+  }
+
+  #isSentAway(request: AnyRequest, response: AnyResponse): boolean {
+    if (!this.#isRefusing || isExemptWhileEnding(request)) return false;
+    sendAway(response);
+    return true;
+  }
+
+  async #answered(work: Promise<void>): Promise<void> {
+    this.#running += 1;
+    await work;
+    this.#running -= 1;
+    if (this.#running === 0) this.#whenIdle?.();
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -175,27 +248,43 @@ class DateHeader implements DateSource {
 const CIPHERS = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
 
 /** @throws ConfigError when certificate, key and CA do not fit together */
-function secureServer({ cert, key, clientCa, proxyCa }: RestServerOptions): Server {
+function secureServer(o: RestServerOptions): Server {
+  const { cert, key, clientCa, proxyCa, transport = USUAL } = o;
+  const { tls, http2 } = transport;
+  const ca = proxyCa === undefined ? clientCa : [clientCa, proxyCa];
+  const ciphers = tls.ciphers ?? CIPHERS;
+  const { minVersion } = tls;
   try {
-    return createServer({
+    const server = createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
       // A client that takes up a connection at the moment it is closed has its write refused: that must be rare.
       keepAliveTimeout: IDLE_CONNECTION_MS,
       cert,
       key,
-      ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
+      ca,
       requestCert: true,
       // A certificate of another authority is no identity; the authenticator says what follows.
       rejectUnauthorized: false,
-      ALPNProtocols: ['h2', 'http/1.1'],
-      minVersion: 'TLSv1.2',
-      ciphers: CIPHERS,
+      ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+      minVersion,
+      ciphers,
       honorCipherOrder: true,
     });
+    for (const { name, one } of byName(tls)) {
+      const { cert: named, key: itsKey } = one;
+      server.addContext(name, { cert: named, key: itsKey, ca, minVersion, ciphers });
+    }
+    return server;
   } catch (error) {
     const flags = '--tls-cert-file, --tls-private-key-file and --client-ca-file';
     throw new ConfigError(`${flags} do not fit together: ${errorMessage(error)}`);
   }
+}
+
+/** The last that was added and fits is taken: patterns come first, and among equals the later ones. */
+function byName({ named }: TlsSettings): { name: string; one: NamedCertificate }[] {
+  const all = named.flatMap((one) => one.names.map((name) => ({ name, one }))).reverse();
+  return all.toSorted((a, b) => Number(b.name.startsWith('*')) - Number(a.name.startsWith('*')));
 }
 
 function refuseUpgrade(socket: Duplex, error: unknown): void {

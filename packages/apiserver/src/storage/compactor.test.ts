@@ -6,7 +6,10 @@ import { Compactor } from './compactor.ts';
 import { MemoryStore } from './memory-store.ts';
 
 const make = (store: MemoryStore): Compactor =>
-  new Compactor({ store, clock: new ManualClock(), log: silentLogger });
+  new Compactor({
+    ...{ store, clock: new ManualClock(), log: silentLogger },
+    intervalMs: COMPACTION_INTERVAL_MS,
+  });
 
 describe('compaction', () => {
   it('gives up what was there a round ago, not what came since', async () => {
@@ -41,7 +44,10 @@ describe('compaction', () => {
   it('runs by the clock, survives a store that is away, and stops', async () => {
     const store = new MemoryStore();
     const clock = new ManualClock();
-    const compactor = new Compactor({ store, clock, log: silentLogger });
+    const compactor = new Compactor({
+      ...{ store, clock, log: silentLogger },
+      intervalMs: COMPACTION_INTERVAL_MS,
+    });
     const get = store.get.bind(store);
     store.get = () => Promise.reject(new Error('away'));
     compactor.start();

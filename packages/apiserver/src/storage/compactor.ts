@@ -3,11 +3,18 @@
  * one is settled by a compare-and-swap on a key of its own, so that several do no harm.
  */
 import { type Clock, errorMessage, type Logger, type Timer } from '@kubets/platform';
-import { COMPACTION_INTERVAL_MS } from '../limits.ts';
 import type { BackgroundTask } from '../ports.ts';
 import type { Store } from './store.ts';
 
 const KEY = '/registry/.compaction';
+
+interface CompactorOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The store keeps at least so much history, and at most twice as much; 0: all of it. */
+  readonly intervalMs: number;
+}
 
 /** What was seen a round ago. */
 interface Seen {
@@ -19,20 +26,22 @@ interface Seen {
 
 export class Compactor implements BackgroundTask {
   readonly name = 'compactor';
-  readonly #o: { store: Store; clock: Clock; log: Logger };
+  readonly #o: CompactorOptions;
   #timer: Timer | undefined;
   #seen: Seen | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(options: { store: Store; clock: Clock; log: Logger }) {
+  constructor(options: CompactorOptions) {
     this.#o = options;
   }
 
   start(): void {
+    const { intervalMs } = this.#o;
+    if (intervalMs === 0) return;
     this.#running = this.round();
     this.#timer = this.#o.clock.setInterval(() => {
       this.#running = this.round();
-    }, COMPACTION_INTERVAL_MS);
+    }, intervalMs);
   }
 
   async stop(): Promise<void> {

@@ -38,11 +38,14 @@ export interface EtcdStoreOptions {
   readonly log: Logger;
   /** Told of every call; absent: nobody is. */
   readonly metrics?: StoreMetrics;
+  /** Seconds that a lease takes new keys. */
+  readonly leaseSharedSeconds?: number;
+  /** What the keys of the cluster begin with. */
+  readonly prefix?: string;
 }
 
 const MS_PER_S = 1_000;
-/** Never written: reading it tells the store's revision. */
-const PROBE_KEY = Buffer.from('/registry/.revision');
+const LEASE_SHARED_SECONDS = 60;
 
 export class EtcdStore implements Store {
   readonly #client: EtcdClient;
@@ -53,11 +56,18 @@ export class EtcdStore implements Store {
   readonly #departures: Departures;
   readonly #progress: ProgressSupport;
   readonly #metrics: StoreMetrics | undefined;
+  /** Never written: reading it tells the store's revision. */
+  readonly #probeKey: Buffer;
 
   constructor(options: EtcdStoreOptions) {
-    const { endpoints, tls, clock, random, log } = options;
+    const { endpoints, tls, clock, random, log, prefix = '/registry' } = options;
+    this.#probeKey = Buffer.from(`${prefix}/.revision`);
     this.#client = new EtcdClient({ endpoints, ...(tls && { tls }), clock, random, log });
-    this.#leases = new LeasePool(this.#client, clock);
+    this.#leases = new LeasePool(
+      this.#client,
+      clock,
+      options.leaseSharedSeconds ?? LEASE_SHARED_SECONDS,
+    );
     this.#clock = clock;
     this.#metrics = options.metrics;
     this.#departures = new Departures(clock, PATIENT_WRITE_MS);
@@ -111,7 +121,7 @@ export class EtcdStore implements Store {
   }
 
   currentRevision(): Promise<bigint> {
-    return translated(async () => (await this.#client.get(PROBE_KEY)).revision);
+    return translated(async () => (await this.#client.get(this.#probeKey)).revision);
   }
 
   async swap(

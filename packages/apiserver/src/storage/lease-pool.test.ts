@@ -13,7 +13,7 @@ function pool(fail: () => boolean = () => false) {
       return Promise.resolve({ id: BigInt(granted.length), ttlSeconds });
     },
   };
-  return { pool: new LeasePool(client as never, clock), granted, clock };
+  return { pool: new LeasePool(client as never, clock, 60), granted, clock };
 }
 
 describe('shared leases', () => {

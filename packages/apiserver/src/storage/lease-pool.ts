@@ -2,9 +2,6 @@
 import type { EtcdClient } from '@kubets/etcd/client';
 import type { Clock } from '@kubets/platform';
 
-/** A lease takes new keys this long; keys live at most this much longer than asked. */
-const SHARED_SECONDS = 60;
-
 interface Shared {
   readonly id: Promise<bigint>;
   readonly untilMs: number;
@@ -13,11 +10,14 @@ interface Shared {
 export class LeasePool {
   readonly #client: Pick<EtcdClient, 'leaseGrant'>;
   readonly #clock: Clock;
+  readonly #sharedSeconds: number;
   readonly #current = new Map<number, Shared>();
 
-  constructor(client: Pick<EtcdClient, 'leaseGrant'>, clock: Clock) {
+  /** @param sharedSeconds a lease takes new keys so long; keys live at most so much longer than asked */
+  constructor(client: Pick<EtcdClient, 'leaseGrant'>, clock: Clock, sharedSeconds: number) {
     this.#client = client;
     this.#clock = clock;
+    this.#sharedSeconds = sharedSeconds;
   }
 
   /** A lease under which a key lives at least `ttlSeconds`. */
@@ -25,8 +25,8 @@ export class LeasePool {
     const now = this.#clock.monotonicMs();
     const known = this.#current.get(ttlSeconds);
     if (known !== undefined && known.untilMs > now) return known.id;
-    const id = this.#client.leaseGrant(ttlSeconds + SHARED_SECONDS).then((granted) => granted.id);
-    const shared = { id, untilMs: now + SHARED_SECONDS * 1_000 };
+    const id = this.#client.leaseGrant(ttlSeconds + this.#sharedSeconds).then(({ id }) => id);
+    const shared = { id, untilMs: now + this.#sharedSeconds * 1_000 };
     this.#current.set(ttlSeconds, shared);
     id.catch(() => {
       if (this.#current.get(ttlSeconds) === shared) this.#current.delete(ttlSeconds);

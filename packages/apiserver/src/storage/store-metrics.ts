@@ -23,7 +23,6 @@ const SECONDS = [
   ...[0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20],
   ...[30, 45, 60],
 ];
-const ROOT = '/registry/';
 
 /** `pods`, `deployments.apps`, by where their objects lie. */
 const BUILT_IN: ReadonlyMap<string, string> = new Map(
@@ -48,7 +47,11 @@ export class StoreMetrics {
     delete: new Map(),
   };
 
-  constructor(registry: FamilyRegistry) {
+  readonly #root: string;
+
+  /** @param prefix what the keys of the cluster begin with */
+  constructor(registry: FamilyRegistry, prefix = '/registry') {
+    this.#root = `${prefix}/`;
     const common = { registry, labels: ['operation', 'type'] } as const;
     const help = 'Calls to the store, by operation and resource';
     const total = new CounterTable({ ...common, name: 'etcd_requests_total', help });
@@ -79,7 +82,7 @@ export class StoreMetrics {
   /** Of an operation on a key, or below a prefix. */
   of(operation: StoreOperation, key: string): StoreCounts {
     const known = this.#known[operation];
-    const path = pathOf(key);
+    const path = pathOf(key, this.#root);
     const counts = known.get(path);
     if (counts !== undefined) return counts;
     const made = this.#make(operation, typeOf(path));
@@ -88,18 +91,18 @@ export class StoreMetrics {
   }
 
   eventsOf(prefix: string): Tally {
-    return this.#events.at(typeOf(pathOf(prefix)));
+    return this.#events.at(typeOf(pathOf(prefix, this.#root)));
   }
 }
 
 /** The part of a key that stands for a resource: one segment, or two where the first is a group or several share it. */
-function pathOf(key: string): string {
-  if (!key.startsWith(ROOT)) return '';
-  const end = key.indexOf('/', ROOT.length);
-  const first = key.slice(ROOT.length, end < 0 ? key.length : end);
+function pathOf(key: string, root: string): string {
+  if (!key.startsWith(root)) return '';
+  const end = key.indexOf('/', root.length);
+  const first = key.slice(root.length, end < 0 ? key.length : end);
   if (end < 0 || !(SHARED.has(first) || first.includes('.'))) return first;
   const second = key.indexOf('/', end + 1);
-  return key.slice(ROOT.length, second < 0 ? key.length : second);
+  return key.slice(root.length, second < 0 ? key.length : second);
 }
 
 function typeOf(path: string): string {

@@ -64,6 +64,7 @@ export function testRegistry(o: TestRegistryOptions = {}): TestRegistry {
     newUid,
     allowPrivileged: true,
     eventTtlSeconds: o.eventTtlSeconds ?? 3_600,
+    deleteWorkers: 8,
     log,
   });
   const warnings: string[] = [];
