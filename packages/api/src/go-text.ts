@@ -1,4 +1,5 @@
 /** How Go prints values, because API error messages carry Go's quoting. */
+import { isInt64, isNumeric } from './exact-json.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '\x07': '\\a',
@@ -47,7 +48,7 @@ export function goTypeOf(value: unknown): string {
   if (Array.isArray(value)) return '[]interface {}';
   if (value === null || value === undefined) return '%!s(<nil>)';
   if (typeof value === 'object') return 'map[string]interface {}';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (isNumeric(value)) return isInt64(value) ? 'int64' : 'float64';
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 

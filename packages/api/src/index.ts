@@ -45,6 +45,15 @@ export {
   unprocessable,
   unsupportedMediaType,
 } from './errors.ts';
+export {
+  type ExactInteger,
+  exactInteger,
+  hasLongDigits,
+  isInt64,
+  isNumeric,
+  parseExact,
+  parseNumbers,
+} from './exact-json.ts';
 export * as fieldErrors from './field-error.ts';
 export { aggregateText, FieldError, type FieldErrorType } from './field-error.ts';
 export type * from './generated/types.ts';
@@ -71,6 +80,7 @@ export {
 } from './meta.ts';
 export { generateName, randomSuffix, safeEncode } from './names.ts';
 export { DEFAULT_STORAGE_CLASS, newestDefault } from './newest-default.ts';
+export { getOwn, lookup, setOwn } from './own.ts';
 export { PATCH_MEDIA_TYPES, type PatchType } from './patch/media-types.ts';
 export {
   podResources,
@@ -102,7 +112,7 @@ export {
 } from './registry.ts';
 export { returnsDeleted } from './returns-deleted.ts';
 export type { Decoded, FieldValidation } from './schema/decode.ts';
-export { isTooDeep, TOO_DEEP } from './schema/json-depth.ts';
+export { isTooDeep, lookOver, TOO_DEEP } from './schema/json-depth.ts';
 export { goJsonError } from './schema/json-error.ts';
 export type { FieldDef, TypeDef, TypeRef } from './schema/schema.ts';
 export {

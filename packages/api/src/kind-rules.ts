@@ -2,6 +2,7 @@
 import type { FieldError } from './field-error.ts';
 import type { Scale } from './generated/types.ts';
 import type { JsonObject, KubeObject } from './meta.ts';
+import type { Cell } from './tables/cells.ts';
 import type { ExpressionCheck } from './validation/expressions.ts';
 
 /** A body as a kind's own decoder reads it. */
@@ -63,7 +64,7 @@ export interface KindRules {
   /** Dotted paths a field selector may name; and those of all versions, which caches keep. */
   readonly selectable?: { readonly paths: readonly string[]; readonly cached: readonly string[] };
   readonly columns?: readonly RulesColumn[];
-  cells?(object: KubeObject, nowMs: number): (string | number | boolean | null)[];
+  cells?(object: KubeObject, nowMs: number): Cell[];
   readonly scale?: ScaleRules;
   /** Shown with every answer: the version is deprecated. */
   readonly warning?: string;

@@ -36,6 +36,7 @@ export const decodeStrict: Decode['decodeStrict'] = (...args) => decode().decode
 export const decodeType: Decode['decodeType'] = (...args) => decode().decodeType(...args);
 export const duplicateFields: Decode['duplicateFields'] = (...args) =>
   decode().duplicateFields(...args);
+export const numberError: Decode['numberError'] = (...args) => decode().numberError(...args);
 export const parseJson: Decode['parseJson'] = (...args) => decode().parseJson(...args);
 export const strictErrorsOfText: Decode['strictErrorsOfText'] = (...args) =>
   decode().strictErrorsOfText(...args);

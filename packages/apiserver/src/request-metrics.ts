@@ -2,6 +2,7 @@
  * What is counted of requests, under the names and labels of a stock apiserver. Everything that is counted of requests of one
  * sort stands in one {@link Endpoint}, which is found by a few look-ups of texts: counting a request allocates nothing.
  */
+import { lookup } from '@kubets/api';
 import {
   CounterTable,
   GaugeTable,
@@ -24,7 +25,7 @@ const SLI_SECONDS = [
 const SECONDS = [0.005, 0.025, ...SLI_SECONDS];
 
 const PLACE = ['group', 'version', 'resource', 'subresource', 'scope', 'component'] as const;
-const VERBS: Readonly<Record<string, string>> = {
+const VERBS: Readonly<Record<string, string>> = lookup({
   get: 'GET',
   list: 'LIST',
   watch: 'WATCH',
@@ -37,7 +38,7 @@ const VERBS: Readonly<Record<string, string>> = {
   put: 'PUT',
   head: 'HEAD',
   options: 'OPTIONS',
-};
+});
 /** Subresources whose requests last as long as their clients like. */
 const STREAMED: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 /** Paths beside the API that are told apart. */

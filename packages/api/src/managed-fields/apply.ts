@@ -1,5 +1,6 @@
 /** Server-side apply: a configuration says which fields its manager wants to have which values; no more and no less. */
 import { applyConflict, badRequest, unclassified } from '../errors.ts';
+import { parseExact } from '../exact-json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../meta.ts';
 import { configErrors, errorsText } from './check.ts';
 import {
@@ -227,7 +228,7 @@ function lastAppliedFields(by: ApplyBy, live: KubeObject): FieldSet {
   const text = live.metadata.annotations?.[LAST_APPLIED];
   if (text === undefined) return EMPTY_SET;
   try {
-    const applied: unknown = JSON.parse(text);
+    const applied: unknown = parseExact(text);
     const shape = shapeOfType(by.def.typeName);
     const isOurs = isJsonObject(applied) && applied.apiVersion === by.def.apiVersion;
     if (!isOurs || configErrors(shape, applied).length > 0) return EMPTY_SET;

@@ -1,4 +1,5 @@
 /** Whether an applied configuration fits the schema, in the words of the stock server. */
+import { isNumeric } from '../exact-json.ts';
 import { goSyntax, goTypeOf, goValue } from '../go-text.ts';
 import { isJsonObject } from '../meta.ts';
 import { elementText } from './field-set.ts';
@@ -94,7 +95,7 @@ function fits(type: string, value: unknown): boolean {
     case 'boolean':
       return typeof value === 'boolean';
     case 'numeric':
-      return typeof value === 'number';
+      return isNumeric(value);
     case 'list':
       return Array.isArray(value);
     case 'map':

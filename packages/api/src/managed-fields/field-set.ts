@@ -3,6 +3,8 @@
  * `k:` a list entry by its keys, `v:` a list entry by its value, `i:` by its index). A node without keys is a member; one
  * with keys is a member too when it has the key `.`. Sets are never changed once made, so that trees may share parts.
  */
+import { isNumeric, parseExact } from '../exact-json.ts';
+
 export type FieldSet = { readonly [element: string]: FieldSet };
 /** A node that is being made. */
 export type Building = { [element: string]: Building };
@@ -271,7 +273,7 @@ function compareTexts(a: string, b: string): number {
 }
 
 function compareValues(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (isNumeric(a) && isNumeric(b)) return a < b ? -1 : a > b ? 1 : 0;
   if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null) {
     const others = Object.entries(b);
     for (const [at, [name, value]] of Object.entries(a).entries()) {
@@ -286,7 +288,7 @@ function compareValues(a: unknown, b: unknown): number {
 
 /** What a `k:`, `v:` or `i:` element says. */
 export function elementValue(element: string): unknown {
-  return JSON.parse(element.slice(2));
+  return parseExact(element.slice(2));
 }
 
 /** The path as messages show it: `.spec.containers[name="a"].image`. */

@@ -1,7 +1,9 @@
 /** JSON Patch (RFC 6902), with the failures the stock server answers. */
 import { badRequest, requestTooLarge, unprocessable } from '../errors.ts';
+import { carryLiteral, cloneWithLiterals } from '../exact-json.ts';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
+import { getOwn, setOwn } from '../own.ts';
 
 interface Operation {
   op?: unknown;
@@ -40,7 +42,7 @@ function parentOf(root: unknown, path: readonly string[]): unknown {
   let at = root;
   for (const step of path.slice(0, -1)) {
     if (Array.isArray(at)) at = at[listIndex(step, at.length)];
-    else if (isJsonObject(at)) at = at[step];
+    else if (isJsonObject(at)) at = getOwn(at, step);
     else throw rejected();
   }
   if (!Array.isArray(at) && !isJsonObject(at)) throw rejected();
@@ -49,11 +51,11 @@ function parentOf(root: unknown, path: readonly string[]): unknown {
 
 function read(parent: unknown, key: string): unknown {
   if (Array.isArray(parent)) return parent[listIndex(key, parent.length)];
-  return (parent as JsonObject)[key];
+  return getOwn(parent as JsonObject, key);
 }
 
 function add(parent: unknown, key: string, value: unknown): void {
-  if (!Array.isArray(parent)) (parent as JsonObject)[key] = value;
+  if (!Array.isArray(parent)) setOwn(parent as JsonObject, key, value);
   else if (key === '-') parent.push(value);
   else parent.splice(listIndex(key, parent.length + 1), 0, value);
 }
@@ -67,6 +69,18 @@ function remove(parent: unknown, key: string): void {
   delete (parent as JsonObject)[key];
 }
 
+function replace(parent: unknown, key: string, value: unknown): void {
+  if (Array.isArray(parent)) parent[listIndex(key, parent.length)] = value;
+  else setOwn(parent as JsonObject, key, value);
+}
+
+/** How a number was written goes with it; within lists places change, and nothing is remembered. */
+function carry(operation: Operation, parent: unknown, key: string): void {
+  if (isJsonObject(parent)) {
+    carryLiteral({ holder: operation, key: 'value' }, { holder: parent, key });
+  }
+}
+
 /** Deep equality of JSON values, as RFC 6902 wants it for `test`. */
 function same(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
@@ -74,7 +88,10 @@ function same(a: unknown, b: unknown): boolean {
   }
   if (isJsonObject(a) && isJsonObject(b)) {
     const keys = Object.keys(a);
-    return keys.length === Object.keys(b).length && keys.every((k) => k in b && same(a[k], b[k]));
+    return (
+      keys.length === Object.keys(b).length &&
+      keys.every((k) => Object.hasOwn(b, k) && same(a[k], b[k]))
+    );
   }
   return (a ?? null) === (b ?? null);
 }
@@ -83,7 +100,7 @@ function same(a: unknown, b: unknown): boolean {
 function applyToRoot(root: unknown, { op, value }: Operation): unknown {
   if (op === 'test' && same(root, value)) return root;
   if (op !== 'replace' || (!isJsonObject(value) && !Array.isArray(value))) throw rejected();
-  return structuredClone(value);
+  return cloneWithLiterals(value);
 }
 
 /** @returns the root, which may be another one */
@@ -100,14 +117,15 @@ function applyBelow(root: unknown, operation: Operation): void {
   const parent = parentOf(root, path);
   switch (operation.op) {
     case 'add':
-      add(parent, key, structuredClone(operation.value ?? null));
+      add(parent, key, cloneWithLiterals(operation.value ?? null));
+      carry(operation, parent, key);
       return;
     case 'remove':
       remove(parent, key);
       return;
     case 'replace':
-      if (Array.isArray(parent)) parent[listIndex(key, parent.length)] = operation.value ?? null;
-      else (parent as JsonObject)[key] = structuredClone(operation.value ?? null);
+      replace(parent, key, cloneWithLiterals(operation.value ?? null));
+      carry(operation, parent, key);
       return;
     case 'test':
       if (!same(read(parent, key), operation.value)) throw rejected();

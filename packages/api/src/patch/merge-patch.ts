@@ -1,14 +1,19 @@
 /** JSON Merge Patch (RFC 7386). */
 import { cloneJson } from '../clone.ts';
 import { badRequest } from '../errors.ts';
+import { carryLiteral, cloneWithLiterals } from '../exact-json.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
+import { getOwn, setOwn } from '../own.ts';
 
 function merge(target: unknown, patch: unknown): unknown {
-  if (!isJsonObject(patch)) return cloneJson(patch);
+  if (!isJsonObject(patch)) return cloneWithLiterals(patch);
   const out: JsonObject = isJsonObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete out[key];
-    else out[key] = merge(out[key], value);
+    else {
+      setOwn(out, key, merge(getOwn(out, key), value));
+      carryLiteral({ holder: patch, key }, { holder: out, key });
+    }
   }
   return out;
 }

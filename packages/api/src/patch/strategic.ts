@@ -6,6 +6,7 @@ import { cloneJson } from '../clone.ts';
 import { badRequest, unclassified } from '../errors.ts';
 import { goTypeOf } from '../go-text.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
+import { getOwn, setOwn } from '../own.ts';
 import { type FieldDef, findType, type TypeDef, type TypeRef } from '../schema/schema.ts';
 import { badDirective, badFormat, badType, elementType } from './strategic-errors.ts';
 import { checkOrder, idOf, ordered, placesIn } from './strategic-order.ts';
@@ -112,7 +113,7 @@ function orderList(target: JsonObject, patch: JsonObject, directive: string, pla
   if (!Array.isArray(order)) throw badType([], order);
   const key = fieldOf(directive, ORDER);
   const listOf = (from: JsonObject): unknown[] | undefined => {
-    const list = from[key];
+    const list = getOwn(from, key);
     if (list !== undefined && !Array.isArray(list)) throw badType([], list);
     return list;
   };
@@ -139,7 +140,7 @@ function mergedLists(
 }
 
 function deletePrimitives(target: JsonObject, key: string, values: unknown, place: Place): void {
-  const list = target[key];
+  const list = getOwn(target, key);
   if (values === null) delete target[key];
   if (!Array.isArray(list) || !Array.isArray(values)) return;
   const rule = ruleOf(place, key);
@@ -152,18 +153,19 @@ function deletePrimitives(target: JsonObject, key: string, values: unknown, plac
 }
 
 function mergeValue(target: JsonObject, key: string, value: unknown, place: Place): void {
-  const current = target[key];
+  const current = getOwn(target, key);
   if (value === null) delete target[key];
   else if (goTypeOf(current) !== goTypeOf(value)) {
     if (isDirective(value)) delete target[key];
-    else target[key] = withoutDirectives(withoutNulls(value));
+    else setOwn(target, key, withoutDirectives(withoutNulls(value)));
   } else if (isJsonObject(value)) {
     const rule = ruleOf(place, key);
     const isReplaced = rule.strategies.includes('replace');
-    target[key] = isReplaced ? value : mergeMap(current as JsonObject, value, rule.place);
+    const merged = isReplaced ? value : mergeMap(current as JsonObject, value, rule.place);
+    setOwn(target, key, merged);
   } else if (Array.isArray(value)) {
     target[key] = mergeLists(current as unknown[], value, ruleOf(place, key));
-  } else target[key] = value;
+  } else setOwn(target, key, value);
 }
 
 function mergeLists(before: unknown[], patch: unknown[], rule: Rule): unknown[] {

@@ -4,12 +4,21 @@
  * times in canonical form.
  */
 import { type ApiError, badRequest } from '../errors.ts';
+import {
+  exactInteger,
+  infiniteIn,
+  isInt64,
+  isNumeric,
+  literalAt,
+  parseNumbers,
+} from '../exact-json.ts';
 import { MAX_JSON_DEPTH, MAX_STRICT_ERRORS } from '../limits.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../meta.ts';
+import { setOwn } from '../own.ts';
 import { parseQuantity, QuantityError } from '../quantity.ts';
 import type { KindDef } from '../registry.ts';
 import { formatMicroTime, formatTime, isPlainTime, parseTime, TimeError } from '../time.ts';
-import { isTooDeep, TOO_DEEP } from './json-depth.ts';
+import { lookOver, TOO_DEEP } from './json-depth.ts';
 import { goJsonError } from './json-error.ts';
 import { fieldErrorsInOrder, findDuplicateFields } from './json-scan.ts';
 import {
@@ -42,6 +51,8 @@ interface Walk {
   unknown: string[];
   errors: string[];
   voice: Voice;
+  /** The text of the number being read, when its value does not tell it. */
+  literal: string | undefined;
 }
 
 /** Where a value stands. Paths are put together only when something is wrong there: nearly nothing ever is. */
@@ -91,14 +102,14 @@ const fieldOf = (above: Place, struct: string, step: string): Place => ({
 function jsonWord(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  return typeof value;
+  return typeof value === 'bigint' ? 'number' : typeof value;
 }
 
 /** The kind of a value as Go's reflection names it once JSON is read into maps. */
 function reflectedKind(value: unknown): string {
   if (Array.isArray(value)) return 'slice';
   if (typeof value === 'object') return 'map';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (isNumeric(value)) return isInt64(value) ? 'int64' : 'float64';
   return typeof value === 'boolean' ? 'bool' : 'string';
 }
 
@@ -119,8 +130,9 @@ function mismatch(walk: Walk, place: Place, value: unknown, ref: TypeRef): undef
     walk.errors.push(unconverted(value, ref));
     return undefined;
   }
-  const isInteger = ref.kind === 'int32' || ref.kind === 'int64';
-  const what = typeof value === 'number' && isInteger ? `number ${value}` : jsonWord(value);
+  const isNumber = ref.kind === 'int32' || ref.kind === 'int64' || ref.kind === 'double';
+  const isShown = isNumeric(value) && isNumber;
+  const what = isShown ? `number ${walk.literal ?? String(value)}` : jsonWord(value);
   const path = pathOf(place);
   const where = path === '' ? 'Go value' : `Go struct field ${place.struct}.${path}`;
   walk.errors.push(`json: cannot unmarshal ${what} into ${where} of type ${goTypeText(ref)}`);
@@ -150,7 +162,23 @@ function attempt(walk: Walk, parse: () => string): string | undefined {
   }
 }
 
-const INT_RANGE = { int32: 2 ** 31, int64: 2 ** 63 } as const;
+const INT32_RANGE = 2 ** 31;
+
+/**
+ * Go's decoder takes no fraction and no exponent for an integer, be it as whole as `1.0` is; the converter has a number, of
+ * which it takes the low bits.
+ */
+function decodeInteger(walk: Walk, place: Place, value: unknown, ref: TypeRef): unknown {
+  const isConverter = walk.voice === 'converter';
+  if (!isConverter && walk.literal !== undefined) return mismatch(walk, place, value, ref);
+  if (!isInt64(value)) return mismatch(walk, place, value, ref);
+  if (ref.kind === 'int64') return value;
+  const fits = value >= -INT32_RANGE && value < INT32_RANGE;
+  if (fits) return value;
+  return isConverter
+    ? exactInteger(BigInt.asIntN(32, BigInt(value)))
+    : mismatch(walk, place, value, ref);
+}
 
 function decodeScalar(walk: Walk, place: Place, value: unknown, ref: TypeRef): unknown {
   switch (ref.kind) {
@@ -159,16 +187,11 @@ function decodeScalar(walk: Walk, place: Place, value: unknown, ref: TypeRef): u
     case 'bool':
       return typeof value === 'boolean' ? value : mismatch(walk, place, value, ref);
     case 'double':
-      return typeof value === 'number' ? value : mismatch(walk, place, value, ref);
+      if (!isNumeric(value)) return mismatch(walk, place, value, ref);
+      return Number.isFinite(Number(value)) ? Number(value) : mismatch(walk, place, value, ref);
     case 'int32':
-    case 'int64': {
-      if (typeof value !== 'number' || !Number.isInteger(value)) {
-        return mismatch(walk, place, value, ref);
-      }
-      const range = INT_RANGE[ref.kind];
-      const fits = value >= -range && value < range;
-      return fits ? value : mismatch(walk, place, value, ref);
-    }
+    case 'int64':
+      return decodeInteger(walk, place, value, ref);
     case 'bytes': {
       if (typeof value !== 'string') return mismatch(walk, place, value, ref);
       const error = base64Error(value);
@@ -193,15 +216,14 @@ function decodeSpecial(walk: Walk, place: Place, value: unknown, ref: TypeRef): 
     }
     case 'quantity':
       if (value === '') return '0';
-      if (typeof value !== 'string' && typeof value !== 'number') {
+      if (typeof value !== 'string' && !isNumeric(value)) {
         return mismatch(walk, place, value, ref);
       }
-      return attempt(walk, () => parseQuantity(value).toString());
-    case 'intOrString': {
-      if (typeof value === 'string') return value;
-      const ok = typeof value === 'number' && Number.isInteger(value);
-      return ok ? value : mismatch(walk, place, value, { kind: 'int32' });
-    }
+      return attempt(walk, () => parseQuantity(walk.literal ?? String(value)).toString());
+    case 'intOrString':
+      return typeof value === 'string'
+        ? value
+        : decodeInteger(walk, place, value, { kind: 'int32' });
     default:
       return value;
   }
@@ -269,6 +291,7 @@ function decodeStruct(walk: Walk, place: Place, value: unknown, type: TypeDef): 
       continue;
     }
     if (given === null || given === undefined) continue;
+    walk.literal = typeof given === 'number' ? literalAt(value, name) : undefined;
     const decoded = isPlain(place, given, field.type)
       ? given
       : decodeValue(walk, fieldOf(place, struct, name), given, field.type);
@@ -294,16 +317,18 @@ function decodeValue(walk: Walk, place: Place, value: unknown, ref: TypeRef): un
     }
     case 'list':
       if (!Array.isArray(value)) return mismatch(walk, place, value, ref);
-      return value.map((item, i) =>
-        decodeValue(walk, within(place, i), item ?? emptyItem(ref.of), ref.of),
-      );
+      return value.map((item, i) => {
+        walk.literal = typeof item === 'number' ? literalAt(value, i) : undefined;
+        return decodeValue(walk, within(place, i), item ?? emptyItem(ref.of), ref.of);
+      });
     case 'map': {
       if (!isJsonObject(value)) return mismatch(walk, place, value, ref);
       const out: JsonObject = {};
       for (const key in value) {
         const item = value[key] ?? emptyItem(ref.of);
         const isRight = isPlain(place, item, ref.of);
-        out[key] = isRight ? item : decodeValue(walk, within(place, key), item, ref.of);
+        walk.literal = typeof item === 'number' ? literalAt(value, key) : undefined;
+        setOwn(out, key, isRight ? item : decodeValue(walk, within(place, key), item, ref.of));
       }
       return out;
     }
@@ -335,7 +360,7 @@ export function decodeType(
   value: unknown,
   voice: Voice = 'decoder',
 ): Decoded<JsonObject> {
-  const walk: Walk = { unknown: [], errors: [], voice };
+  const walk: Walk = { unknown: [], errors: [], voice, literal: undefined };
   const type = findType(typeName);
   const struct = baseName(typeName);
   const place = { struct, above: undefined, step: '', isField: false, depth: 0 };
@@ -369,15 +394,22 @@ export function duplicateFields(text: string): string[] {
   return findDuplicateFields(text);
 }
 
-/** `JSON.parse`, with the message of an unreadable body. */
+/** The exact value of a JSON text, with the message of an unreadable body. */
 export function parseJson(text: string): unknown {
   const what = "couldn't get version/kind; json parse error: ";
-  if (isTooDeep(text)) throw badRequest(what + TOO_DEEP);
+  const { isTooDeep, hasOddNumbers } = lookOver(text);
+  if (isTooDeep) throw badRequest(what + TOO_DEEP);
   try {
-    return JSON.parse(text);
+    return hasOddNumbers ? parseNumbers(text) : JSON.parse(text);
   } catch {
     throw badRequest(what + goJsonError(text));
   }
+}
+
+/** The complaint about a number no float holds, in a value that {@link parseJson} read and that has no types. */
+export function numberError(parsed: unknown): string | undefined {
+  const text = infiniteIn(parsed);
+  return text && `json: cannot unmarshal number ${text} into Go value of type float64`;
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';

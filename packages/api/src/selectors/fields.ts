@@ -1,5 +1,6 @@
 /** Field selectors: `metadata.name=x,status.phase!=Running`. */
 import { badRequest } from '../errors.ts';
+import { getOwn } from '../own.ts';
 
 export interface FieldRequirement {
   field: string;
@@ -46,7 +47,9 @@ export function matchesFields(
   selector: ParsedFieldSelector,
   fields: Readonly<Record<string, string>>,
 ): boolean {
-  return selector.every((r) => ((fields[r.field] ?? '') === r.value) === (r.operator === '='));
+  return selector.every(
+    (r) => ((getOwn(fields, r.field) ?? '') === r.value) === (r.operator === '='),
+  );
 }
 
 /** The one value an object must have in this field, when the selector says so. */

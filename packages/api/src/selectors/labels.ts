@@ -1,6 +1,8 @@
 /** Label selectors: the text form of queries and the object form of specs, compiled to requirements. */
+
 import { badRequest } from '../errors.ts';
 import { type FieldError, invalid } from '../field-error.ts';
+import { lookup } from '../own.ts';
 import { labelValue, qualifiedName } from '../validation/names.ts';
 
 export type LabelOperator = 'in' | 'notin' | 'exists' | '!' | '=' | '==' | '!=' | 'gt' | 'lt';
@@ -235,12 +237,12 @@ export interface LabelSelectorLike {
   matchExpressions?: { key: string; operator: string; values?: string[] | undefined }[] | undefined;
 }
 
-const EXPRESSION_OPERATORS: Readonly<Record<string, LabelOperator>> = {
+const EXPRESSION_OPERATORS: Readonly<Record<string, LabelOperator>> = lookup({
   In: 'in',
   NotIn: 'notin',
   Exists: 'exists',
   DoesNotExist: '!',
-};
+});
 
 /** The compiled form; absent selects nothing, empty selects everything. Throws ApiError when malformed. */
 export function labelSelectorOf(selector: LabelSelectorLike | undefined): ParsedLabelSelector {

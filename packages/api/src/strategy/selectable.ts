@@ -1,7 +1,9 @@
 /** The fields of each kind a field selector may name, and their values. */
 import { type ApiError, badRequest } from '../errors.ts';
+import { isNumeric } from '../exact-json.ts';
 import { goQuote } from '../go-text.ts';
 import { isJsonObject, type KubeObject } from '../meta.ts';
+import { getOwn, setOwn } from '../own.ts';
 import type { KindDef } from '../registry.ts';
 import { type ParsedFieldSelector, parseFieldSelector } from '../selectors/fields.ts';
 
@@ -71,10 +73,10 @@ function valueAt(object: unknown, path: string): string {
   let at: unknown = object;
   for (const step of path.split('.')) {
     if (!isJsonObject(at)) return '';
-    at = at[step];
+    at = getOwn(at, step);
   }
   if (typeof at === 'string') return at;
-  if (typeof at === 'number' || typeof at === 'boolean') return String(at);
+  if (isNumeric(at) || typeof at === 'boolean') return String(at);
   return '';
 }
 
@@ -102,7 +104,7 @@ export function selectableFields(def: KindDef, object: KubeObject): Record<strin
   const paths = def.rules?.selectable?.cached ?? FIELDS[`${def.group}/${def.kind}`] ?? [];
   for (const path of paths) {
     if (BOTH.includes(path)) continue;
-    out[path] = path === WITHOUT_VALUE ? '' : fieldValue(object, path);
+    setOwn(out, path, path === WITHOUT_VALUE ? '' : fieldValue(object, path));
   }
   return out;
 }
@@ -127,7 +129,7 @@ export function fieldSelectorFor(def: KindDef, text: string): ParsedFieldSelecto
   const special = fieldsOf(def);
   const renamed = RENAMED[`${def.group}/${def.kind}`] ?? {};
   return parseFieldSelector(text).map((term) => {
-    const field = renamed[term.field] ?? term.field;
+    const field = getOwn(renamed, term.field) ?? term.field;
     if (!(special ?? BOTH).includes(field)) throw unknownField(def, field, special !== undefined);
     return { ...term, field };
   });

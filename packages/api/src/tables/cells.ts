@@ -1,5 +1,8 @@
 /** Pieces of table cells that several kinds share. */
+
+import type { ExactInteger } from '../exact-json.ts';
 import type { Container, LabelSelector } from '../generated/types.ts';
+import { lookup } from '../own.ts';
 import { formatLabelSelector, labelSelectorOf } from '../selectors/labels.ts';
 import { humanDuration } from '../time.ts';
 
@@ -7,7 +10,7 @@ export const NONE = '<none>';
 export const UNKNOWN = '<unknown>';
 export const UNSET = '<unset>';
 
-export type Cell = string | number | boolean | null;
+export type Cell = string | ExactInteger | boolean | null;
 
 /** How long ago a time was, as kubectl shows it. */
 export function since(time: string | undefined | null, nowMs: number): string {
@@ -43,12 +46,12 @@ export function firstFew(list: readonly string[], max: number): string {
   return list.length > max ? `${shown} + ${list.length - max} more...` : shown;
 }
 
-const SHORT_MODES: Readonly<Record<string, string>> = {
+const SHORT_MODES: Readonly<Record<string, string>> = lookup({
   ReadWriteOnce: 'RWO',
   ReadOnlyMany: 'ROX',
   ReadWriteMany: 'RWX',
   ReadWriteOncePod: 'RWOP',
-};
+});
 
 /** `RWO,ROX`: each mode once. */
 export function accessModes(modes: string[] | undefined): string {

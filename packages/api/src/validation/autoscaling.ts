@@ -10,6 +10,7 @@ import type {
   MetricTarget,
   PodDisruptionBudget,
 } from '../generated/types.ts';
+import { lookup } from '../own.ts';
 import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, notNegative, requireText, validateSelector } from './common.ts';
 import { validateConditions } from './conditions.ts';
@@ -18,13 +19,13 @@ import { dns1123Label, pathSegmentName } from './names.ts';
 import { validateContainerResourceName } from './resources.ts';
 import { notOverHundred, validateIntOrPercent } from './workloads.ts';
 
-const METRIC_FIELDS: Readonly<Record<string, keyof MetricSpec>> = {
+const METRIC_FIELDS: Readonly<Record<string, keyof MetricSpec>> = lookup({
   ContainerResource: 'containerResource',
   External: 'external',
   Object: 'object',
   Pods: 'pods',
   Resource: 'resource',
-};
+});
 
 function positive(errors: Errors, path: string, amount: string | undefined): void {
   if (amount === undefined || parseQuantity(amount).nanos > 0n) return;

@@ -1,4 +1,5 @@
 /** Environment variables of containers, and references to fields of the pod. */
+
 import { invalid, notSupported, required } from '../field-error.ts';
 import type {
   EnvFromSource,
@@ -7,6 +8,7 @@ import type {
   ObjectFieldSelector,
   ResourceFieldSelector,
 } from '../generated/types.ts';
+import { lookup } from '../own.ts';
 import { parseQuantity } from '../quantity.ts';
 import { addMessages, type Errors, requireText } from './common.ts';
 import { maskTrailingDash } from './metadata.ts';
@@ -48,7 +50,7 @@ function fieldProblem(ref: ObjectFieldSelector, path: string): string | undefine
 }
 
 /** Where the node's name stood before there was a first version. */
-const RENAMED: Readonly<Record<string, string>> = { 'spec.host': 'spec.nodeName' };
+const RENAMED: Readonly<Record<string, string>> = lookup({ 'spec.host': 'spec.nodeName' });
 
 /** A reference to a field of the pod; `allowed` are the fields this place may use. */
 export function validateFieldRef(
@@ -82,10 +84,10 @@ const RESOURCE_FIELDS = [
   'requests.memory',
 ];
 const HUGE_PAGES = /^(limits|requests)\.hugepages-/;
-const DIVISORS: Readonly<Record<string, readonly string[]>> = {
+const DIVISORS: Readonly<Record<string, readonly string[]>> = lookup({
   cpu: ['1m', '1'],
   memory: ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'],
-};
+});
 
 export function validateResourceFieldRef(
   errors: Errors,

@@ -1,4 +1,5 @@
 /** Priority classes, leases, runtime classes, signing requests, webhooks, and the server's own configuration. */
+
 import { semanticEqual } from '../equal.ts';
 import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
   RuntimeClass,
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
+import { lookup } from '../own.ts';
 import type { ObjectRules } from './change-check.ts';
 import {
   addMessages,
@@ -30,10 +32,10 @@ import { validateWebhookClient } from './webhook-client.ts';
 
 const MAX_USER_PRIORITY = 1_000_000_000;
 /** The classes the system brings itself, and their values. */
-const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
+const SYSTEM_CLASSES: Readonly<Record<string, number>> = lookup({
   'system-node-critical': 2_000_001_000,
   'system-cluster-critical': 2_000_000_000,
-};
+});
 
 function systemClassProblem(pc: PriorityClass, name: string): string | undefined {
   const value = SYSTEM_CLASSES[name];

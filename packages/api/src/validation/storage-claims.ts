@@ -1,4 +1,5 @@
 /** Persistent volumes and the claims on them. */
+
 import { semanticEqual } from '../equal.ts';
 import { forbidden, GoText, invalid, notSupported, required } from '../field-error.ts';
 import type {
@@ -9,6 +10,7 @@ import type {
   PersistentVolumeSpec,
   TypedObjectReference,
 } from '../generated/types.ts';
+import { lookup } from '../own.ts';
 import { parseQuantity } from '../quantity.ts';
 import {
   addMessages,
@@ -172,13 +174,13 @@ export function validateMountOptions(errors: Errors, pv: PersistentVolume): void
 }
 
 /** Labels of nodes whose old names may give way to the new ones. */
-const SUCCESSORS: Readonly<Record<string, string>> = {
+const SUCCESSORS: Readonly<Record<string, string>> = lookup({
   'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
   'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
   'beta.kubernetes.io/os': 'kubernetes.io/os',
   'beta.kubernetes.io/arch': 'kubernetes.io/arch',
   'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
-};
+});
 
 type VolumeAffinity = PersistentVolumeSpec['nodeAffinity'];
 

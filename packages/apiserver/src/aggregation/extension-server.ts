@@ -1,7 +1,7 @@
 /** One extension server: asked for its discovery, and requests of users passed on to it. */
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, Readable } from 'node:stream';
-import type { APIService } from '@kubets/api';
+import { type APIService, parseExact } from '@kubets/api';
 import type { Clock, Random } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import { type Address, serviceBackend } from '../outbound/service-backend.ts';
@@ -194,7 +194,7 @@ export async function readJson(
     if (size > limitBytes) throw new ProbeError('the answer is too large');
   }
   try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const value: unknown = parseExact(Buffer.concat(chunks).toString('utf8'));
     if (typeof value === 'object' && value !== null) return value;
   } catch {
     // Said below, for whatever is no object.

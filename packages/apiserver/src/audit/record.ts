@@ -1,5 +1,5 @@
 /** What is written down of one request, stage by stage. */
-import type { Status } from '@kubets/api';
+import { parseExact, type Status } from '@kubets/api';
 import { userInfoJson } from '../auth/identity.ts';
 import type { AuditTrail, Decision, RequestInfo, UserInfo } from '../ports.ts';
 import type { Stage, Verdict } from './policy.ts';
@@ -167,7 +167,7 @@ export class AuditRecord implements AuditTrail {
 function parsed(body: string | object): unknown {
   if (typeof body !== 'string') return body;
   try {
-    return JSON.parse(body);
+    return parseExact(body);
   } catch {
     // YAML, or what the decoder will refuse: shown as it came.
     return body;

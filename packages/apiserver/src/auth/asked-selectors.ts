@@ -3,6 +3,7 @@ import {
   type FieldSelectorAttributes,
   fieldErrors,
   type LabelSelectorAttributes,
+  lookup,
   nameRules,
   parseFieldSelector,
   parseLabelSelector,
@@ -18,7 +19,7 @@ interface Requirement {
   readonly values?: readonly string[] | undefined;
 }
 
-const IS_IN: Readonly<Record<string, string>> = {
+const IS_IN: Readonly<Record<string, string>> = lookup({
   '=': 'In',
   '==': 'In',
   in: 'In',
@@ -26,7 +27,7 @@ const IS_IN: Readonly<Record<string, string>> = {
   notin: 'NotIn',
   exists: 'Exists',
   '!': 'DoesNotExist',
-};
+});
 
 /** The selectors of a request as a review tells them; one that cannot be read narrows nothing down. */
 export function toldSelectors({ fieldSelector = '', labelSelector = '' }: Asked): object {

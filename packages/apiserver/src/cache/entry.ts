@@ -1,5 +1,5 @@
 /** One object in a watch cache: its bytes once, and the few strings that selectors ask for. */
-import { type KindDef, type KubeObject, selectableFields } from '@kubets/api';
+import { type KindDef, type KubeObject, parseExact, selectableFields } from '@kubets/api';
 import { encodeStored, resplice, type ServedBytes, spliceRevision } from '../storage/codec.ts';
 import type { StoredValue } from '../storage/store.ts';
 
@@ -26,11 +26,11 @@ function servedForm(def: KindDef, stored: StoredValue): ServedBytes & { object: 
   let { value } = stored;
   const adapt = def.rules?.fromStore;
   if (adapt !== undefined) {
-    const object = JSON.parse(value.toString('utf8')) as KubeObject;
+    const object = parseExact(value.toString('utf8')) as KubeObject;
     if (object.apiVersion === def.apiVersion) value = encodeStored(adapt(object));
   }
   const { bytes, metadataAt } = spliceRevision(value, stored.revision);
-  return { bytes, metadataAt, object: JSON.parse(bytes.toString('utf8')) as KubeObject };
+  return { bytes, metadataAt, object: parseExact(bytes.toString('utf8')) as KubeObject };
 }
 
 /** Makes the entry of a stored value. */
@@ -87,7 +87,7 @@ export function entryAtRevision(entry: CacheEntry, revision: bigint): CacheEntry
 export function objectOf(entry: CacheEntry): KubeObject {
   const known = entry.parsed?.deref();
   if (known !== undefined) return known;
-  const object = JSON.parse(entry.bytes.toString('utf8')) as KubeObject;
+  const object = parseExact(entry.bytes.toString('utf8')) as KubeObject;
   entry.parsed = new WeakRef(object);
   return object;
 }

@@ -1,5 +1,5 @@
 /** Types of structural schemas: what the checker knows of a custom object, and its values as expressions see them. */
-import { isJsonObject, type JSONSchemaProps } from '@kubets/api';
+import { isJsonObject, isNumeric, type JSONSchemaProps, lookup } from '@kubets/api';
 import { EvaluationFailure } from './errors.ts';
 import { JsonMap, plainValue } from './json-values.ts';
 import { escapeName } from './names.ts';
@@ -89,7 +89,7 @@ export class Declared {
       if (kind === 'object') return new DeclaredObject(json, this);
       return new JsonMap(json, (member) => this.#element(member));
     }
-    if (kind === 'double') return typeof json === 'number' ? json : plainValue(json);
+    if (kind === 'double') return isNumeric(json) ? Number(json) : plainValue(json);
     return typeof json === 'string' ? textValue(json, this.type) : plainValue(json);
   }
 
@@ -176,13 +176,17 @@ class DeclaredObject extends ObjectValue {
   }
 }
 
-const TEXTS: Readonly<Record<string, Type>> = {
+const TEXTS: Readonly<Record<string, Type>> = lookup({
   'date-time': TIMESTAMP,
   date: TIMESTAMP,
   duration: DURATION,
   byte: BYTES,
-};
-const SCALARS: Readonly<Record<string, Type>> = { integer: INT, number: DOUBLE, boolean: BOOL };
+});
+const SCALARS: Readonly<Record<string, Type>> = lookup({
+  integer: INT,
+  number: DOUBLE,
+  boolean: BOOL,
+});
 
 /** The type of a schema; undefined: the schema does not say enough for expressions to speak of it. */
 export function declared(given: Schema, name: string): Declared | undefined {

@@ -1,5 +1,5 @@
 /** JSON values as expressions see them: whole numbers are ints. What an object holds is made when it is asked for. */
-import { isJsonObject } from '@kubets/api';
+import { isInt64, isJsonObject } from '@kubets/api';
 import { MapValue } from './values.ts';
 
 /** A JSON object as a map. */
@@ -35,7 +35,7 @@ export class JsonMap extends MapValue {
 
 /** A value of which nothing is known but what it is. */
 export function plainValue(value: unknown): unknown {
-  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'number') return isInt64(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(plainValue);
   return isJsonObject(value) ? new JsonMap(value) : (value ?? null);
 }

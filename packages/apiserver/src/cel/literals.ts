@@ -1,14 +1,15 @@
 /** Texts in expressions that must be readable as what a function makes of them: times, spans, patterns. */
+import { lookup } from '@kubets/api';
 import { goPattern, PatternError } from '../regexp/pattern.ts';
 import { type Expr, partsOf } from './ast.ts';
 import { EvaluationFailure, type Faults } from './errors.ts';
 import { durationOf, timestampOf } from './times.ts';
 
-const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+const READERS: Readonly<Record<string, (text: string) => unknown>> = lookup({
   duration: durationOf,
   timestamp: timestampOf,
   matches: goPattern,
-};
+});
 
 function isReadable(read: (text: string) => unknown, text: string): boolean {
   try {

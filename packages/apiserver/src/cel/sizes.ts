@@ -1,5 +1,5 @@
 /** How large values of a schema can be in a request, and how small: as apiextensions counts for its estimates. */
-import { isJsonObject, type JSONSchemaProps } from '@kubets/api';
+import { isJsonObject, type JSONSchemaProps, lookup } from '@kubets/api';
 
 type Schema = JSONSchemaProps;
 
@@ -33,11 +33,11 @@ function requiredBytes({ required = [], properties = {} }: Schema): number {
   }, 0);
 }
 
-const FIXED_TEXTS: Readonly<Record<string, number>> = {
+const FIXED_TEXTS: Readonly<Record<string, number>> = lookup({
   'date-time': 30,
   date: 12,
   duration: 32,
-};
+});
 const BYTES_A_CHARACTER = 4;
 
 /** The most elements of a list or map, or characters of a text; undefined of anything else. */

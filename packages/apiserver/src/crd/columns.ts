@@ -2,8 +2,11 @@
 import {
   ageDescription,
   type CustomResourceColumnDefinition,
+  type ExactInteger,
   humanDuration,
+  isInt64,
   isJsonObject,
+  isNumeric,
   type KubeObject,
   parseTime,
   type RulesColumn,
@@ -11,7 +14,7 @@ import {
 import { goFloat } from './go-values.ts';
 import { findAll, type JsonPath, parseJsonPath } from './json-path.ts';
 
-type Cell = string | number | boolean | null;
+type Cell = string | ExactInteger | boolean | null;
 type Definition = CustomResourceColumnDefinition;
 
 const AGE: Definition = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
@@ -41,9 +44,10 @@ function cellOf(object: KubeObject, column: Definition, path: JsonPath, nowMs: n
   if (first === undefined) return null;
   switch (column.type) {
     case 'integer':
+      if (typeof first === 'bigint') return first;
       return typeof first === 'number' ? Math.trunc(first) : null;
     case 'number':
-      return typeof first === 'number' ? first : null;
+      return isNumeric(first) ? Number(first) : null;
     case 'boolean':
       return typeof first === 'boolean' ? first : null;
     case 'date':
@@ -66,7 +70,7 @@ function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value === null) return '<no value>';
   if (typeof value === 'object') return jsonText(value);
-  return typeof value === 'number' && !Number.isInteger(value) ? goFloat(value) : String(value);
+  return typeof value === 'number' && !isInt64(value) ? goFloat(value) : String(value);
 }
 
 /** JSON as Go writes it: members by name, and what would be markup in a page escaped. */

@@ -6,6 +6,7 @@ import {
   isJsonObject,
   type JsonObject,
   type KubeObject,
+  parseExact,
   unclassified,
 } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
@@ -106,7 +107,7 @@ function convertedObjects(text: string, o: { uid: string; apiVersion: string }):
 
 function parsed(text: string): JsonObject {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseExact(text);
     if (isJsonObject(value)) return value;
   } catch {
     // Said below, for whatever is no object.

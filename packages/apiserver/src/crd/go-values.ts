@@ -1,5 +1,5 @@
 /** Values in messages, printed as Go prints them. */
-import { fieldErrors, goQuote, isJsonObject } from '@kubets/api';
+import { fieldErrors, goQuote, isInt64, isJsonObject, isNumeric } from '@kubets/api';
 
 /** `%v` of a float64: large and tiny ones with an exponent. */
 export function goFloat(n: number): string {
@@ -19,7 +19,7 @@ export function goSyntax(value: unknown): string {
     return `map[string]interface {}{${members.join(', ')}}`;
   }
   if (typeof value === 'string') return goQuote(value);
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : goFloat(value);
+  if (typeof value === 'number' && !isInt64(value)) return goFloat(value);
   return value === null || value === undefined ? 'interface {}(nil)' : String(value);
 }
 
@@ -34,6 +34,6 @@ export function goType(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (Array.isArray(value)) return '[]interface {}';
   if (typeof value === 'object') return 'map[string]interface {}';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (isNumeric(value)) return isInt64(value) ? 'int64' : 'float64';
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }

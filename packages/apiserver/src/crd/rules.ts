@@ -11,6 +11,7 @@ import {
   type JsonObject,
   type KindRules,
   type KubeObject,
+  numberError,
   parseJson,
 } from '@kubets/api';
 import { RulesOfSchema } from './cel-rules.ts';
@@ -106,7 +107,8 @@ function decode(json: string | JsonObject, schema: Schema): DecodedBody {
   const parsed = text === undefined ? structuredClone(json) : parseJson(text);
   const object = (isJsonObject(parsed) ? parsed : {}) as JsonObject;
   const unknownFields: string[] = [];
-  const typeErrors: string[] = [];
+  const beyond = numberError(parsed);
+  const typeErrors: string[] = beyond === undefined ? [] : [beyond];
   if (object.metadata !== undefined && object.metadata !== null) {
     const read = decodeType('meta.v1.ObjectMeta', object.metadata);
     unknownFields.push(...read.unknownFields.map((field) => `metadata.${field}`));

@@ -1,7 +1,9 @@
 /** The replica count of a custom resource, where its definition says it lies. */
 import {
   type CustomResourceSubresourceScale,
+  type ExactInteger,
   fieldErrors,
+  isInt64,
   type KubeObject,
   type Scale,
   type ScaleRules,
@@ -10,16 +12,16 @@ import { findAll, parseJsonPath, setAt } from './json-path.ts';
 
 type Paths = CustomResourceSubresourceScale;
 
-function numberAt(object: KubeObject, path: string): number {
+function numberAt(object: KubeObject, path: string): ExactInteger {
   const [found] = findAll(object, parseJsonPath(path) ?? []);
-  return typeof found === 'number' ? found : 0;
+  return isInt64(found) ? found : 0;
 }
 
 export function scaleRules(paths: Paths): ScaleRules {
   return {
     of(object) {
       const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-      const replicas = numberAt(object, paths.specReplicasPath);
+      const replicas = Number(numberAt(object, paths.specReplicasPath));
       const [selector] = paths.labelSelectorPath
         ? findAll(object, parseJsonPath(paths.labelSelectorPath) ?? [])
         : [];
@@ -32,7 +34,7 @@ export function scaleRules(paths: Paths): ScaleRules {
         },
         spec: replicas === 0 ? {} : { replicas },
         status: {
-          replicas: numberAt(object, paths.statusReplicasPath),
+          replicas: Number(numberAt(object, paths.statusReplicasPath)),
           ...(typeof selector === 'string' && selector !== '' ? { selector } : {}),
         },
       };

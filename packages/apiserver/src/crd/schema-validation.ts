@@ -3,10 +3,11 @@
  * complained about: objects that were stored before a rule came can still be changed elsewhere.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { fieldErrors, isJsonObject, type JsonObject } from '@kubets/api';
+import { fieldErrors, isInt64, isJsonObject, isNumeric, type JsonObject } from '@kubets/api';
 import { goPattern, PatternError } from '../regexp/pattern.ts';
 import { hasFormat } from './formats.ts';
-import { goFloat, shown } from './go-values.ts';
+import { shown } from './go-values.ts';
+import { numberProblems } from './number-limits.ts';
 import { itemSchema, memberSchema, type Schema } from './structural.ts';
 
 type FieldError = fieldErrors.FieldError;
@@ -38,8 +39,9 @@ function check(errors: FieldError[], value: unknown, schema: Schema, at: At): vo
   if (!checkType(errors, value, schema, at.path) || value === null) return;
   checkComposed(errors, value, schema, at);
   if (typeof value === 'string') checkText(errors, value, schema, at.path);
-  else if (typeof value === 'number') checkNumber(errors, value, schema, at.path);
-  else if (Array.isArray(value)) checkList(errors, value, schema, at);
+  else if (isNumeric(value)) {
+    for (const why of numberProblems(value, schema)) errors.push(invalid(at.path, value, why));
+  } else if (Array.isArray(value)) checkList(errors, value, schema, at);
   checkEnum(errors, value, schema, at.path);
   if (isJsonObject(value)) checkObject(errors, value, schema, at);
 }
@@ -47,7 +49,7 @@ function check(errors: FieldError[], value: unknown, schema: Schema, at: At): vo
 export function typeName(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (isNumeric(value)) return isInt64(value) ? 'integer' : 'number';
   return typeof value;
 }
 
@@ -99,28 +101,6 @@ function isMatch(pattern: string, text: string): boolean {
     if (error instanceof PatternError) return false;
     throw error;
   }
-}
-
-function checkNumber(errors: FieldError[], value: number, schema: Schema, path: string): void {
-  const { multipleOf, maximum, minimum } = schema;
-  if (multipleOf && !isMultiple(value, multipleOf)) {
-    errors.push(invalid(path, value, `should be a multiple of ${goFloat(multipleOf)}`));
-  }
-  if (maximum !== undefined) {
-    const why = schema.exclusiveMaximum ? 'less than' : 'less than or equal to';
-    const fits = schema.exclusiveMaximum ? value < maximum : value <= maximum;
-    if (!fits) errors.push(invalid(path, value, `should be ${why} ${goFloat(maximum)}`));
-  }
-  if (minimum !== undefined) {
-    const why = schema.exclusiveMinimum ? 'greater than' : 'greater than or equal to';
-    const fits = schema.exclusiveMinimum ? value > minimum : value >= minimum;
-    if (!fits) errors.push(invalid(path, value, `should be ${why} ${goFloat(minimum)}`));
-  }
-}
-
-function isMultiple(value: number, of: number): boolean {
-  const ratio = value / of;
-  return Math.abs(ratio - Math.round(ratio)) < 1e-9;
 }
 
 function tooMany(path: string, actual: number, max: number): FieldError {

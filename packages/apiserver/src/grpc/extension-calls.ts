@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { type ApiError, internal, isJsonObject, type JsonObject } from '@kubets/api';
+import { type ApiError, internal, isJsonObject, type JsonObject, lookup } from '@kubets/api';
 import { type Clock, errorMessage } from '@kubets/platform';
 import { ProbeError, type Question, readJson } from '../aggregation/extension-server.ts';
 import { LIMITS } from '../edge-limits.ts';
@@ -61,7 +61,7 @@ const PATCH_MEDIA = {
   strategic: 'application/strategic-merge-patch+json',
 } as const;
 
-const VERBS: Readonly<Record<string, (request: Unary) => Sent>> = {
+const VERBS: Readonly<Record<string, (request: Unary) => Sent>> = lookup({
   get: () => ({ method: 'GET' }),
   create: (request) => write('POST', request),
   update: (request) => write('PUT', request),
@@ -74,7 +74,7 @@ const VERBS: Readonly<Record<string, (request: Unary) => Sent>> = {
     method: 'DELETE',
     ...(options?.length ? { body: options, contentType: JSON_TYPE } : {}),
   }),
-};
+});
 
 function write(method: string, { object, field_manager, dry_run }: Unary): Sent {
   const query = {

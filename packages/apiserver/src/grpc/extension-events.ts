@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { internal, isJsonObject } from '@kubets/api';
+import { internal, isJsonObject, parseExact } from '@kubets/api';
 import { errorMessage } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import { grpcError } from './errors.ts';
@@ -42,7 +42,7 @@ function eventsOf(lines: Buffer): WatchEvent[] {
 }
 
 function eventOf(text: string): WatchEvent {
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parseExact(text);
   const event = isJsonObject(value) ? value : {};
   const type = TYPES.find((one) => one === event.type);
   if (type === undefined || !isJsonObject(event.object)) throw internal('what came is no event');

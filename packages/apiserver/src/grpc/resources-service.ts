@@ -12,6 +12,7 @@ import {
   badRequest,
   type KindRegistry,
   managerOfUserAgent,
+  parseExact,
   pathNotFound,
   returnsDeleted,
   unauthorized,
@@ -303,7 +304,7 @@ export class ResourcesService {
   async #delete(a: Admitted, request: DeleteRequest): Promise<Buffer> {
     const text = request.options.toString('utf8');
     if (text !== '') a.audit?.requested(text);
-    const options = text === '' ? {} : deleteOptionsFrom(JSON.parse(text));
+    const options = text === '' ? {} : deleteOptionsFrom(parseExact(text));
     const dryRun = (options.dryRun ?? []).length > 0;
     const ctx = { ...contextOf(a, { dry_run: dryRun }), options: { ...options } };
     const { def, object, removed } = await this.#o.registry.delete(a.target, options, ctx);

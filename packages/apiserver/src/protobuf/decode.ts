@@ -4,11 +4,15 @@
  */
 import {
   badRequest,
+  type ExactInteger,
+  exactInteger,
   type FieldDef,
   findType,
   isJsonObject,
   type JsonObject,
+  lookup,
   parseApiVersion,
+  parseNumbers,
   type TypeRef,
 } from '@kubets/api';
 import { EMBEDDED, type Embedded } from './embedded-fields.ts';
@@ -50,10 +54,10 @@ function typeMeta(bytes: Buffer): [string, string] {
 }
 
 /** Groups whose types are not called by the group's first part. */
-const TYPE_GROUPS: Readonly<Record<string, string>> = {
+const TYPE_GROUPS: Readonly<Record<string, string>> = lookup({
   '': 'core',
   'internal.apiserver.k8s.io': 'apiserverinternal',
-};
+});
 
 /** The schema's name of a kind: `apps/v1 Deployment` → `apps.v1.Deployment`. */
 export function typeNameOf(apiVersion: string, kind: string): string {
@@ -194,9 +198,9 @@ function value(type: TypeRef, wire: WireField, depth: number): unknown {
   }
 }
 
-function scalar(kind: string, integer: bigint): boolean | number {
+function scalar(kind: string, integer: bigint): boolean | ExactInteger {
   if (kind === 'bool') return integer !== 0n;
-  return Number(BigInt.asIntN(64, integer));
+  return exactInteger(BigInt.asIntN(kind === 'int32' ? 32 : 64, integer));
 }
 
 /** A point in time; the zero time is an empty message and means none. */
@@ -205,7 +209,7 @@ function time(bytes: Buffer, isMicro: boolean): string | undefined {
   let nanos = 0;
   for (const { number, integer } of wireFields(bytes)) {
     if (number === 1) seconds = BigInt.asIntN(64, integer);
-    else if (number === 2) nanos = Number(BigInt.asIntN(64, integer));
+    else if (number === 2) nanos = Number(BigInt.asIntN(32, integer));
   }
   if (seconds === undefined) return undefined;
   const whole = new Date(Number(seconds) * 1_000).toISOString().slice(0, 19);
@@ -225,7 +229,7 @@ function intOrString(bytes: Buffer): number | string {
   let text = '';
   for (const field of wireFields(bytes)) {
     if (field.number === 1) isText = field.integer === 1n;
-    else if (field.number === 2) integer = Number(BigInt.asIntN(64, field.integer));
+    else if (field.number === 2) integer = Number(BigInt.asIntN(32, field.integer));
     else if (field.number === 3) text = field.bytes.toString('utf8');
   }
   return isText ? text : integer;
@@ -254,7 +258,7 @@ function rawJson(bytes: Buffer): unknown {
   const text = firstText(bytes);
   if (text === '') return undefined;
   try {
-    return JSON.parse(text);
+    return parseNumbers(text);
   } catch {
     throw badRequest('the protobuf body carries raw content that is not JSON');
   }

@@ -2,7 +2,14 @@
  * Objects as Kubernetes' protobuf, by the numbers in the schema: the counterpart of `decode.ts`. An answer is the magic
  * number and an envelope (`runtime.Unknown`) that names the type and holds the object's message.
  */
-import { ApiError, type FieldDef, findType, isJsonObject, type TypeRef } from '@kubets/api';
+import {
+  ApiError,
+  type ExactInteger,
+  type FieldDef,
+  findType,
+  isJsonObject,
+  type TypeRef,
+} from '@kubets/api';
 import { MAGIC, typeNameOf } from './decode.ts';
 import { EMBEDDED, type Embedded } from './embedded-fields.ts';
 import { BackWriter } from './writer.ts';
@@ -96,7 +103,7 @@ function single(w: BackWriter, number: number, type: TypeRef, value: unknown): v
   const { kind } = type;
   if (kind === 'string') w.textField(number, String(value));
   else if (kind === 'bool') w.boolField(number, value === true);
-  else if (kind === 'int32' || kind === 'int64') w.intField(number, Number(value));
+  else if (kind === 'int32' || kind === 'int64') w.intField(number, value as ExactInteger);
   else if (kind === 'double') w.doubleField(number, Number(value));
   else if (kind === 'bytes') w.bytesField(number, Buffer.from(String(value), 'base64'));
   else {

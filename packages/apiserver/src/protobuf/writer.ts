@@ -2,6 +2,7 @@
  * The protobuf wire format, writing side. Messages are written from their end to their beginning: the length of what
  * is nested is known when it is to be written, and nothing is measured beforehand or copied afterwards.
  */
+import type { ExactInteger } from '@kubets/api';
 
 const FIRST_BYTES = 4 * 1024;
 const DELIMITED = 2;
@@ -44,23 +45,22 @@ export class BackWriter {
   }
 
   /** A whole number of either sign; negative ones take ten bytes. */
-  int(value: number): void {
-    if (value >= 0) {
+  int(value: ExactInteger): void {
+    if (typeof value === 'number' && value >= 0) {
       this.uint(value);
       return;
     }
-    this.#room(10);
     let rest = BigInt.asUintN(64, BigInt(value));
-    this.#at -= 10;
-    for (let i = 0; i < 9; i += 1) {
-      this.#buffer[this.#at + i] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
-    }
-    this.#buffer[this.#at + 9] = Number(rest);
+    const bytes: number[] = [];
+    for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+    bytes.push(Number(rest));
+    this.#room(bytes.length);
+    this.#at -= bytes.length;
+    this.#buffer.set(bytes, this.#at);
   }
 
   /** An integer field. */
-  intField(number: number, value: number): void {
+  intField(number: number, value: ExactInteger): void {
     this.int(value);
     this.uint(number << 3);
   }

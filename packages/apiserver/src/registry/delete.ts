@@ -23,7 +23,7 @@ import {
 import { keyOf } from './keys.ts';
 import { isCustomDefinition, isNamespace, isPod } from './kind-rules.ts';
 import { presentedObject, storedForm } from './presented.ts';
-import { rfc3339 } from './time.ts';
+import { rfc3339, secondsAfter } from './time.ts';
 
 export interface DeleteResult {
   readonly def: KindDef;
@@ -120,7 +120,7 @@ function mark(
   }
   const grace = graceSeconds(def, object, options);
   if (metadata.deletionTimestamp === undefined) {
-    metadata.deletionTimestamp = rfc3339(deps.clock.now() + grace * 1_000);
+    metadata.deletionTimestamp = rfc3339(secondsAfter(deps.clock.now(), grace));
     metadata.deletionGracePeriodSeconds = grace;
     if (def.hasGeneration && metadata.generation) metadata.generation += 1;
     return object;
@@ -138,7 +138,7 @@ function shorten(
   const { metadata } = object;
   const before = metadata.deletionGracePeriodSeconds ?? 0;
   if (o.grace >= before || (!o.asked && o.grace > 0)) return;
-  metadata.deletionTimestamp = rfc3339(deps.clock.now() + o.grace * 1_000);
+  metadata.deletionTimestamp = rfc3339(secondsAfter(deps.clock.now(), o.grace));
   metadata.deletionGracePeriodSeconds = o.grace;
 }
 

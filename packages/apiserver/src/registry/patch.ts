@@ -16,10 +16,12 @@ import {
   goValue,
   invalid,
   isJsonObject,
-  isTooDeep,
   type JsonObject,
   type KindDef,
   type KubeObject,
+  lookOver,
+  numberError,
+  parseNumbers,
   requestTooLarge,
   strictErrorsOfText,
   TOO_DEEP,
@@ -49,14 +51,17 @@ const GO_PATCH_TYPE: Readonly<Record<PatchType, string>> = {
 export function parsePatch(type: PatchType, text: string): unknown {
   // Upstream puts no words of its own before those of the decoder when the patch is strategic.
   const what = type === 'strategic' ? '' : 'error decoding patch: ';
-  if (isTooDeep(text)) throw badRequest(what + TOO_DEEP);
+  const { isTooDeep, hasOddNumbers } = lookOver(text);
+  if (isTooDeep) throw badRequest(what + TOO_DEEP);
   let patch: unknown;
   try {
-    patch = JSON.parse(text);
+    patch = hasOddNumbers ? parseNumbers(text) : JSON.parse(text);
   } catch {
     throw badRequest(what + goJsonError(text));
   }
   if (patch === null) return nullPatch(type);
+  const beyond = numberError(patch);
+  if (beyond !== undefined) throw badRequest(what + beyond);
   const misfit = shapeProblem(type, patch);
   if (misfit !== undefined) throw badRequest(`${what}json: cannot unmarshal ${misfit}`);
   if (Array.isArray(patch) && patch.length > MAX_JSON_PATCH_OPERATIONS) {

@@ -2,12 +2,15 @@
 import {
   badRequest,
   decodeStrict,
+  exactInteger,
   type FieldValidation,
   goQuote,
+  hasLongDigits,
   isJsonObject,
   type JsonObject,
   repeatedKeysText,
   requestTooLarge,
+  setOwn,
   unsupportedMediaType,
 } from '@kubets/api';
 import { errorMessage, yamlLibrary } from '@kubets/platform';
@@ -102,7 +105,8 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
   checkYamlDepth(text);
   const { LineCounter, parseDocument } = yamlLibrary();
   const lineCounter = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter, prettyErrors: false });
+  const intAsBigInt = hasLongDigits(text);
+  const parsed = parseDocument(text, { lineCounter, prettyErrors: false, intAsBigInt });
   const repeated: string[] = [];
   for (const error of parsed.errors) {
     // Of several documents the first is read, and the others are not looked at.
@@ -114,11 +118,24 @@ export function yamlBody(bytes: Buffer, refusal = (why: string): string => why):
     repeated.push(`line ${line}: key ${goQuote(key)} already set in map`);
   }
   try {
-    return { value: parsed.toJS(), repeated };
+    const value: unknown = parsed.toJS();
+    return { value: intAsBigInt ? withExactIntegers(value) : value, repeated };
   } catch (cause) {
     if (cause instanceof RangeError) throw badRequest(refusal(YAML_TOO_DEEP));
     throw badRequest(refusal(`yaml: ${errorMessage(cause)}`));
   }
+}
+
+/** Integers as JSON has them; what fits no 64 bits is a float. */
+function withExactIntegers(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const fits = BigInt.asIntN(64, value) === value;
+    return fits ? exactInteger(value) : Number(value);
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  // Aliases stand for the same object again.
+  for (const [key, item] of Object.entries(value)) setOwn(value, key, withExactIntegers(item));
+  return value;
 }
 
 const CONVERTING = 'error converting YAML to JSON';

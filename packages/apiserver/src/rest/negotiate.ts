@@ -1,5 +1,5 @@
 /** Which representation a client wants. */
-import { notAcceptable } from '@kubets/api';
+import { lookup, notAcceptable } from '@kubets/api';
 
 /** How an answer is written. */
 export interface Representation {
@@ -22,11 +22,11 @@ const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 const SUPPORTED = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
 /** A stream of YAML documents has no frames. */
 const STREAMED = [JSON_TYPE, PROTOBUF_TYPE].map((type) => `${type};stream=watch`);
-const AS: Readonly<Record<string, Representation['as']>> = {
+const AS: Readonly<Record<string, Representation['as']>> = lookup({
   Table: 'table',
   PartialObjectMetadata: 'partial',
   PartialObjectMetadataList: 'partial-list',
-};
+});
 /** Parameters that ask for another kind; any of them does, and then all three have to fit. */
 const TRANSFORMS = ['as', 'g', 'v'];
 /** Clients of people, for whom answers are indented. */

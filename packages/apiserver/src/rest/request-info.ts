@@ -1,14 +1,15 @@
 /** What a method and a path mean: the grammar of the API's URLs. */
+import { lookup } from '@kubets/api';
 import type { RequestInfo } from '../ports.ts';
 
-const VERBS: Readonly<Record<string, string>> = {
+const VERBS: Readonly<Record<string, string>> = lookup({
   GET: 'get',
   HEAD: 'get',
   POST: 'create',
   PUT: 'update',
   PATCH: 'patch',
   DELETE: 'delete',
-};
+});
 
 /** Words after `namespaces/NAME` that are subresources of the namespace, not resources in it. */
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);

@@ -3,6 +3,7 @@ import {
   ApiError,
   isExpired,
   type KindDef,
+  lookup,
   managerOfUserAgent,
   methodNotAllowed,
   methodNotSupported,
@@ -60,11 +61,11 @@ export interface ResourceHandlerDeps {
   readonly watchEvents: (def: KindDef) => Tally;
 }
 
-const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
+const PATCH_TYPES: Readonly<Record<string, PatchType>> = lookup({
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
   'application/strategic-merge-patch+json': 'strategic',
-};
+});
 
 export class ResourceHandler {
   readonly #o: ResourceHandlerDeps;

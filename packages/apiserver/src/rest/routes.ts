@@ -2,7 +2,7 @@
  * Which paths there are, and which methods they take. The stock server answers 404 where no route has the path and 405
  * where one has, but not the method; it has no routes for HEAD and OPTIONS but those of the proxies.
  */
-import { type KindDef, methodNotAllowed, pathNotFound } from '@kubets/api';
+import { type KindDef, lookup, methodNotAllowed, pathNotFound } from '@kubets/api';
 import type { RequestInfo } from '../ports.ts';
 import { isSwitchedOff } from '../registry/kind-rules.ts';
 
@@ -11,13 +11,13 @@ const UPGRADED = ['GET', 'POST'];
 const ALL = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 /** Methods of the subresources that speak raw HTTP. */
-const STREAMS: Readonly<Record<string, readonly string[]>> = {
+const STREAMS: Readonly<Record<string, readonly string[]>> = lookup({
   log: READ,
   exec: UPGRADED,
   attach: UPGRADED,
   portforward: UPGRADED,
   proxy: ALL,
-};
+});
 
 /** Verbs of paths that end with an object's name, and of those that do not. */
 const OF_ONE: readonly string[] = ['get', 'update', 'patch', 'delete'];

@@ -2,7 +2,7 @@
  * Bytes are canonical: an object is stored as JSON that begins with kind, apiVersion and metadata and holds no
  * resourceVersion. A read splices the store's revision in; nothing is parsed or serialised again.
  */
-import type { KubeObject } from '@kubets/api';
+import { type KubeObject, parseExact } from '@kubets/api';
 
 const METADATA_MARK = Buffer.from('"metadata":{');
 /** kind and apiVersion are short; a mark further in cannot be the object's own. */
@@ -60,7 +60,7 @@ export function encodeServed(object: KubeObject): ServedBytes {
 
 /** Parses stored bytes into an object that carries its resourceVersion. */
 export function decodeStored(stored: Buffer, revision: bigint): KubeObject {
-  const object = JSON.parse(stored.toString('utf8')) as KubeObject;
+  const object = parseExact(stored.toString('utf8')) as KubeObject;
   object.metadata ??= {};
   object.metadata.resourceVersion = revision.toString();
   return object;
@@ -76,7 +76,7 @@ function metadataOffset(bytes: Buffer): number {
 }
 
 function canonicalBytes(stored: Buffer): Buffer {
-  const object = JSON.parse(stored.toString('utf8')) as KubeObject;
+  const object = parseExact(stored.toString('utf8')) as KubeObject;
   const { kind = '', apiVersion = '', metadata = {} } = object;
   return encodeStored({ ...object, kind, apiVersion, metadata });
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
+import { lookup } from '@kubets/api';
 import { HtmlRewriter, type LinkView, rewriteLink } from './rewrite.ts';
 
 /** What becomes of a proxied answer. */
@@ -13,10 +14,10 @@ export interface Adaptation {
 
 const AS_IT_IS: Adaptation = { replaced: {}, through: [] };
 
-const DECODERS: Readonly<Record<string, () => Duplex>> = {
+const DECODERS: Readonly<Record<string, () => Duplex>> = lookup({
   gzip: createGunzip,
   deflate: createInflate,
-};
+});
 
 /** Makes what the answer links to lead back through the proxy. */
 export function adapted(answer: IncomingMessage, view: LinkView): Adaptation {

@@ -4,6 +4,7 @@ import {
   type KindDef,
   type KindRegistry,
   type KubeObject,
+  lookup,
   type MatchResources,
   type Namespace,
   type ValidatingAdmissionPolicy,
@@ -181,11 +182,11 @@ function act(
   return denied(a, `${names} denied request: ${message}`, reason || 'Invalid');
 }
 
-const CODES: Readonly<Record<string, number>> = {
+const CODES: Readonly<Record<string, number>> = lookup({
   Forbidden: 403,
   Unauthorized: 401,
   RequestEntityTooLarge: 413,
-};
+});
 
 function denied(a: AdmissionAttributes, text: string, reason: string): ApiError {
   const { status } = refuse(a, text);

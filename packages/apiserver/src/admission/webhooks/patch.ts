@@ -7,6 +7,7 @@ import {
   internal,
   type JsonObject,
   type KubeObject,
+  parseExact,
 } from '@kubets/api';
 import { errorMessage } from '@kubets/platform';
 import type { AdmissionAttributes } from '../../ports.ts';
@@ -38,7 +39,7 @@ export function applyPatch(
 
 /** The operations of a patch that has been applied, with their fields in Go's order. */
 export function operationsOf({ patch }: WebhookResponse): JsonObject[] {
-  const operations = patch ? (JSON.parse(decoded(patch)) as JsonObject[]) : [];
+  const operations = patch ? (parseExact(decoded(patch)) as JsonObject[]) : [];
   return operations.map((one) => Object.fromEntries(Object.entries(one).sort(byKey)));
 }
 
@@ -53,7 +54,7 @@ function attempted(
   patch: string,
 ): KubeObject {
   try {
-    return patchedObject(a, object, JSON.parse(decoded(patch)));
+    return patchedObject(a, object, parseExact(decoded(patch)));
   } catch (error) {
     const by = `webhook ${JSON.stringify(hook)} returned a patch`;
     throw internal(`${by} that cannot be applied: ${errorMessage(error)}`);
