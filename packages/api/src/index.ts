@@ -160,11 +160,12 @@ export {
   parseTime,
   TimeError,
 } from './time.ts';
-export { validateLabels } from './validation/common.ts';
+export { validateDomainPath, validateLabels } from './validation/common.ts';
 export type { UpdateOptions, ValidationOptions } from './validation/index.ts';
 export { validateAnnotations, validateMetadata } from './validation/metadata.ts';
 export * as names from './validation/names.ts';
 export * as nameRules from './validation/names.ts';
+export { dns1123Subdomain } from './validation/names.ts';
 export {
   BIND_COMPLETED,
   BOUND_BY_CONTROLLER,

@@ -26,6 +26,10 @@ const authenticationFlags = {
 } as const;
 
 const oidcFlags = {
+  'authentication-config': flag.string({
+    default: '',
+    help: 'AuthenticationConfiguration file: issuers of tokens, and who is let in unnamed; instead of the --oidc- flags',
+  }),
   'oidc-issuer-url': flag.string({
     default: '',
     help: 'OpenID Connect provider whose ID tokens are taken (https)',

@@ -70,6 +70,15 @@ export const LIMITS = {
   eventRateKeys: 4_096,
   /** Verdicts on images kept. */
   imageVerdicts: 1_024,
+  /** How often the other configuration files are looked at. */
+  configReloadMs: 5_000,
+  /** JWT authenticators, match conditions of a webhook: as many as the stock server takes. */
+  jwtAuthenticators: 64,
+  matchConditions: 64,
+  /** How long new issuers of tokens may take to give their keys before a changed configuration is refused. */
+  issuerReadyMs: 60_000,
+  /** Issuers of distributed claims whose keys are kept for one authenticator. */
+  claimIssuers: 64,
   /** Admission policies kept compiled. */
   compiledPolicies: 500,
   /** How long a policy waits whose checked types could not be written down. */

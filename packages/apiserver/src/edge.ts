@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { KindRegistry } from '@kubets/api';
-import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
+import { type Clock, ConfigError, type Logger, type Metrics, type Random } from '@kubets/platform';
 import { createAdmission } from './admission/chain.ts';
 import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
 import { PolicyTypeChecks } from './admission/policy/type-check-task.ts';
-import type { WebhookFigures } from './admission/webhooks/figures.ts';
+import { WebhookFigures } from './admission/webhooks/figures.ts';
 import { authorizationModes } from './auth/authorization-config.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
 import { authenticationOf, frontProxyOf, optionalFile } from './auth/from-config.ts';
@@ -17,6 +17,7 @@ import { TokenIssuer } from './auth/service-account-tokens.ts';
 import { keysUriOf, maxTokenSeconds } from './auth/token-flags.ts';
 import { externalAddress } from './bootstrap/advertised.ts';
 import { createBootstrap } from './bootstrap/bootstrap.ts';
+import { identityLeaseName } from './bootstrap/identity-lease.ts';
 import type { ApiServerConfig } from './config.ts';
 import { type HealthCheck, lifeChecks } from './discovery/health.ts';
 import { createPaths } from './discovery/index.ts';
@@ -57,7 +58,7 @@ export interface EdgeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly webhookFigures?: WebhookFigures | undefined;
+  readonly metrics?: Metrics | undefined;
 }
 
 export interface Edge {
@@ -88,14 +89,16 @@ export function createEdge(o: EdgeOptions): Edge {
   const { authorizer, rbac, whenSynced } = authorization;
   const account = serviceAccountKeys(config);
   const gates = featureGatesOf(config.featureGates);
-  const authenticator = authenticationOf(config, {
-    ...{ store, clock, log, serviceAccount: account, modes },
+  const serverId = identityLeaseName(identityOf(o));
+  const authentication = authenticationOf(config, {
+    ...{ store, clock, log, serviceAccount: account, modes, serverId, metrics: o.metrics },
   });
+  const { authenticator } = authentication;
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     config: controlConfigOf(config.admissionControlConfigFile),
     restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
-    webhookFigures: o.webhookFigures,
+    webhookFigures: o.metrics && new WebhookFigures(o.metrics),
     disabled: config.disableAdmissionPlugins,
     tolerationSeconds: {
       notReady: config.defaultNotReadyTolerationSeconds,
@@ -141,6 +144,7 @@ export function createEdge(o: EdgeOptions): Edge {
     tasks: [
       bootstrap,
       services.repair,
+      ...authentication.tasks,
       new PolicyTypeChecks({ store, clock, log, kinds: o.kinds }),
     ],
     whenReady: whenSynced,
@@ -150,6 +154,10 @@ export function createEdge(o: EdgeOptions): Edge {
   };
 }
 
+/** What this server is known by among the apiservers. */
+const identityOf = ({ advertise, config }: EdgeOptions): string =>
+  `${advertise.address}:${config.grpcPort}`;
+
 function bootstrapOf(o: EdgeOptions, clusterIp: string) {
   const { store, clock, random, log, config } = o;
   const { address, port } = o.advertise;
@@ -157,7 +165,7 @@ function bootstrapOf(o: EdgeOptions, clusterIp: string) {
     ...{ store, clock, random, log, clusterIp },
     advertiseAddress: address,
     advertisePort: port,
-    identity: `${address}:${config.grpcPort}`,
+    identity: identityOf(o),
     keepsEndpoints: config.endpointReconcilerType !== 'none',
     nodePort: config.kubernetesServiceNodePort,
     hostname: hostname(),

@@ -63,6 +63,8 @@ export interface Credentials {
   /** From a certificate of the CA of front proxies: what it says in headers about the user counts. */
   readonly proxy?: { readonly commonName: string } | undefined;
   readonly headers?: IncomingHttpHeaders;
+  /** What is asked for, where callers may be let in without a name for some paths only. */
+  readonly path?: string;
 }
 
 /**

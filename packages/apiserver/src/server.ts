@@ -15,7 +15,6 @@ import {
   type TlsMaterial,
 } from '@kubets/platform';
 import { POLICY_RULES, WEBHOOK_RULES } from './admission/policy/policy-rules.ts';
-import { WebhookFigures } from './admission/webhooks/figures.ts';
 import { ApiServices, availability, extensionRoutes, withExtensions } from './aggregation/index.ts';
 import type { Auditor } from './audit/auditor.ts';
 import { auditorOf } from './audit/from-config.ts';
@@ -125,7 +124,7 @@ export class ApiServer {
       ...{ config, store: this.objects, kinds: this.#kinds, advertise, runtime },
       ...{ clientCa: tls.ca, proxyCa: options.proxyCa, clock, random, log },
       discovery: withExtensions(local, this.#services),
-      webhookFigures: new WebhookFigures(options.metrics),
+      metrics: options.metrics,
       health: readiness(config, { clock, ask: () => this.checkStore() }),
       isEnding: () => this.#isEnding,
     });

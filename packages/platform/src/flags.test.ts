@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ConfigError } from './errors.ts';
-import { flag, helpText, nearest, parseDurationMs, parseFlags } from './flags.ts';
+import { flag, helpText, isFlagGiven, nearest, parseDurationMs, parseFlags } from './flags.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kubets-flags-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -110,6 +110,13 @@ test('a config file with an unknown name or a nested value is refused', () => {
   assert.throws(() => parseFlags(flags, ['--config', file]), /port is not a plain value/);
   writeFileSync(file, '- 1\n');
   assert.throws(() => parseFlags(flags, ['--config', file]), /expected a mapping/);
+});
+
+test('what was given is known, also where it is the default', () => {
+  const config = parseFlags(flags, ['--apiservers=a', '--port=6443'], { THE_NAME: 'x' });
+  const named = Object.keys(flags).filter((name) => isFlagGiven(config, name));
+  assert.deepEqual(named, ['apiservers', 'port', 'name']);
+  assert.equal(isFlagGiven({}, 'port'), false);
 });
 
 test('durations', () => {

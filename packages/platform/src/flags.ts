@@ -297,6 +297,14 @@ function readConfigFile(
   return given;
 }
 
+/** Which flags of a configuration somebody gave, be it with their default value. */
+const givenFlags = new WeakMap<object, ReadonlySet<string>>();
+
+/** Whether a flag was given, for flags that exclude what stands elsewhere. False for objects {@link parseFlags} did not make. */
+export function isFlagGiven(config: object, name: string): boolean {
+  return givenFlags.get(config)?.has(name) === true;
+}
+
 /**
  * Command line over environment over `--config` file over defaults.
  * @throws ConfigError naming the flag that is unknown, missing or malformed
@@ -312,13 +320,17 @@ export function parseFlags<F extends FlagSet>(
   const fromFile =
     configFile === undefined ? undefined : readConfigFile(String(configFile), flags, foreign);
   const config: Record<string, unknown> = {};
+  const named = new Set<string>();
   for (const [name, one] of Object.entries(flags)) {
     const fromEnv = one.env === undefined ? undefined : env[one.env];
-    const raw = given.get(name) ?? fromEnv ?? fromFile?.get(name) ?? one.defaultText;
+    const said = given.get(name) ?? fromEnv ?? fromFile?.get(name);
+    if (said !== undefined) named.add(name);
+    const raw = said ?? one.defaultText;
     if (raw === undefined && one.required)
       throw new ConfigError(`--${name} is required: ${one.help}`);
     config[camel(name)] = raw === undefined ? undefined : one.parse(raw, name);
   }
+  givenFlags.set(config, named);
   return config as ConfigOf<F>;
 }
 

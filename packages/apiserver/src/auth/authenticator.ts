@@ -1,10 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { unauthorized } from '@kubets/api';
-import { type Clock, ConfigError, errorMessage } from '@kubets/platform';
+import { type Clock, ConfigError, errorMessage, type Logger } from '@kubets/platform';
 import type { Authenticator, Credentials, UserInfo } from '../ports.ts';
 import { type FrontProxyOptions, proxiedUser } from './front-proxy.ts';
 import { ANONYMOUS_USER, EXTRA_KEYS, withAuthenticated } from './identity.ts';
+import { TokenRefused } from './jwt/refused.ts';
 import type { VerifyingKey } from './keys.ts';
 import { type BoundObjects, TokenVerifier, type VerifiedToken } from './service-account-tokens.ts';
 import { type TokenAuthenticator, verifyToken } from './token-authenticator.ts';
@@ -14,6 +15,8 @@ import { parseTokenFile } from './token-file.ts';
 export interface AuthenticatorOptions {
   /** Let requests without credentials in, as `system:anonymous`. */
   readonly anonymousAuth: boolean;
+  /** The only paths they are let in for; undefined: all. */
+  readonly anonymousPaths?: readonly string[] | undefined;
   /** CSV file of static tokens, or none. */
   readonly tokenAuthFile?: string | undefined;
   readonly serviceAccount?:
@@ -28,6 +31,8 @@ export interface AuthenticatorOptions {
     | undefined;
   readonly objects: BoundObjects;
   readonly clock: Clock;
+  /** Is told why tokens are refused. */
+  readonly log?: Logger;
   /** Further kinds of tokens, asked in order after static and service-account tokens. */
   readonly tokens?: readonly TokenAuthenticator[];
   /** How proxies say whom they speak for. */
@@ -36,10 +41,14 @@ export interface AuthenticatorOptions {
 
 /** Authentication of requests, and of bare tokens for TokenReview. */
 export interface EdgeAuthenticator extends Authenticator {
-  /** @returns undefined when no authenticator takes the token for any of the audiences */
+  /**
+   * @param refusals takes what authenticators have against a token that is of their kind
+   * @returns undefined when no authenticator takes the token for any of the audiences
+   */
   authenticateToken(
     token: string,
     audiences: readonly string[],
+    refusals?: string[],
   ): Promise<VerifiedToken | undefined>;
   readonly apiAudiences: readonly string[];
 }
@@ -62,13 +71,23 @@ export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator 
   async function authenticateToken(
     token: string,
     audiences: readonly string[],
+    refusals: string[] = [],
   ): Promise<VerifiedToken | undefined> {
     for (const one of chain) {
-      const verified = await verifyToken(one, token, { audiences, apiAudiences });
-      if (verified) return { ...verified, user: withAuthenticated(verified.user) };
+      try {
+        const verified = await verifyToken(one, token, { audiences, apiAudiences });
+        if (verified) return { ...verified, user: withAuthenticated(verified.user) };
+      } catch (error) {
+        if (!(error instanceof TokenRefused)) throw error;
+        refusals.push(error.message);
+      }
     }
     return undefined;
   }
+
+  const paths = o.anonymousPaths && new Set(o.anonymousPaths);
+  const letsUnnamedIn = (path: string | undefined): boolean =>
+    o.anonymousAuth && (paths === undefined || (path !== undefined && paths.has(path)));
 
   return {
     apiAudiences,
@@ -79,9 +98,13 @@ export function createAuthenticator(o: AuthenticatorOptions): EdgeAuthenticator 
       const byCertificate = fromCertificate(credentials.peer);
       if (byCertificate) return byCertificate;
       const token = bearerToken(credentials.authorization);
-      if (token === undefined) return o.anonymousAuth ? ANONYMOUS_USER : undefined;
-      const verified = await authenticateToken(token, apiAudiences);
-      if (!verified) throw unauthorized();
+      if (token === undefined) return letsUnnamedIn(credentials.path) ? ANONYMOUS_USER : undefined;
+      const refusals: string[] = [];
+      const verified = await authenticateToken(token, apiAudiences, refusals);
+      if (!verified) {
+        if (refusals.length > 0) o.log?.debug({ refusals }, 'a token was refused');
+        throw unauthorized();
+      }
       return verified.user;
     },
   };

@@ -11,9 +11,9 @@ const REQUIRED = ['etcd-servers', 'tls-cert-file', 'tls-private-key-file', 'clie
 /** Who a request without any credential is; undefined when it is turned away. */
 async function nobody(modes: readonly Mode[], ...argv: string[]): Promise<string | undefined> {
   const config = parseFlags(flags, [...REQUIRED.map((name) => `--${name}=x`), ...argv]);
-  const authenticator = authenticationOf(config as unknown as ApiServerConfig, {
+  const { authenticator } = authenticationOf(config as unknown as ApiServerConfig, {
     ...{ store: new FakeStore(), serviceAccount: undefined, modes },
-    ...{ clock: new ManualClock(0), log: silentLogger },
+    ...{ clock: new ManualClock(0), log: silentLogger, serverId: 'me' },
   });
   return (await authenticator.authenticate({ authorization: undefined, peer: undefined }))?.name;
 }

@@ -1,17 +1,17 @@
 /** Authentication as the flags describe it. */
 import { readFileSync } from 'node:fs';
-import { type Clock, ConfigError, errorMessage, type Logger } from '@kubets/platform';
+import { type Clock, ConfigError, errorMessage, type Logger, type Metrics } from '@kubets/platform';
 import type { ApiServerConfig } from '../config.ts';
 import { OutboundClient } from '../outbound/http.ts';
 import { loadKubeconfig } from '../outbound/kubeconfig.ts';
-import type { ResourceStore } from '../ports.ts';
+import type { BackgroundTask, ResourceStore } from '../ports.ts';
 import { audiencesOf, createAuthenticator, type EdgeAuthenticator } from './authenticator.ts';
 import type { Mode } from './authorizer.ts';
 import { bootstrapTokens } from './bootstrap-tokens.ts';
 import { boundObjectsOf } from './bound-objects.ts';
 import type { FrontProxyOptions } from './front-proxy.ts';
-import { OidcTokens } from './oidc.ts';
-import type { TokenAuthenticator } from './token-authenticator.ts';
+import { configuredJwt } from './jwt/configured.ts';
+import type { AnonymousSettings } from './jwt/settings.ts';
 import { webhookTokens } from './webhook-tokens.ts';
 
 interface Parts {
@@ -21,22 +21,44 @@ interface Parts {
   readonly log: Logger;
   /** Who is asked whether a user may. */
   readonly modes: readonly Mode[];
+  readonly metrics?: Metrics | undefined;
+  /** How this server is named among the apiservers. */
+  readonly serverId: string;
+}
+
+/** Authentication, and what keeps it up to date. */
+export interface ConfiguredAuthentication {
+  readonly authenticator: EdgeAuthenticator;
+  readonly tasks: readonly BackgroundTask[];
 }
 
 /** @throws ConfigError */
-export function authenticationOf(config: ApiServerConfig, parts: Parts): EdgeAuthenticator {
+export function authenticationOf(config: ApiServerConfig, parts: Parts): ConfiguredAuthentication {
   const { store, clock, serviceAccount } = parts;
-  return createAuthenticator({
-    anonymousAuth: letsUnnamedIn(config, parts),
+  const jwt = configuredJwt(config, parts);
+  const authenticator = createAuthenticator({
+    ...unnamedOf(config, jwt.anonymous, parts),
     tokenAuthFile: config.tokenAuthFile || undefined,
-    ...{ serviceAccount, clock, objects: boundObjectsOf(store) },
+    ...{ serviceAccount, clock, log: parts.log, objects: boundObjectsOf(store) },
     frontProxy: frontProxyOf(config),
     tokens: [
       ...(config.enableBootstrapTokenAuth ? [bootstrapTokens(store, clock)] : []),
-      ...oidcOf(config, parts),
+      jwt.tokens,
       ...webhookOf(config, parts),
     ],
   });
+  return { authenticator, tasks: jwt.tasks };
+}
+
+/** Who need not say who they are: as the configuration has it, or else the flag. */
+function unnamedOf(config: ApiServerConfig, given: AnonymousSettings | undefined, parts: Parts) {
+  const anonymousAuth = letsUnnamedIn(config, parts);
+  if (given === undefined) return { anonymousAuth };
+  const paths = given.conditions.map(({ path }) => path);
+  return {
+    anonymousAuth: given.enabled && anonymousAuth,
+    anonymousPaths: paths.length > 0 ? paths : undefined,
+  };
 }
 
 /** Where everything is allowed, somebody must at least say who they are, as upstream has it. */
@@ -82,43 +104,4 @@ function webhookOf(config: ApiServerConfig, { serviceAccount, clock, log }: Part
   const cacheTtlMs = config.authenticationTokenWebhookCacheTtl;
   const apiAudiences = audiencesOf(serviceAccount);
   return [webhookTokens({ client, version, cacheTtlMs, apiAudiences, clock, log })];
-}
-
-function oidcOf(config: ApiServerConfig, { clock, log }: Parts): TokenAuthenticator[] {
-  const { oidcIssuerUrl: issuer, oidcClientId: clientId } = config;
-  if (issuer === '' && clientId === '') return [];
-  if (issuer === '' || clientId === '') {
-    throw new ConfigError('--oidc-issuer-url and --oidc-client-id belong together');
-  }
-  if (!URL.canParse(issuer) || new URL(issuer).protocol !== 'https:') {
-    throw new ConfigError(`--oidc-issuer-url: "${issuer}" is no https URL`);
-  }
-  const ca = optionalFile('--oidc-ca-file', config.oidcCaFile);
-  const client = new OutboundClient({ url: new URL(issuer), ca }, clock);
-  const { oidcUsernameClaim: usernameClaim, oidcGroupsClaim: groupsClaim } = config;
-  return [
-    new OidcTokens({
-      ...{ issuer, clientId, usernameClaim, groupsClaim, client, clock, log },
-      usernamePrefix: usernamePrefix(config.oidcUsernamePrefix, { issuer, usernameClaim }),
-      groupsPrefix: config.oidcGroupsPrefix,
-      required: claimsOf(config.oidcRequiredClaim),
-      algorithms: config.oidcSigningAlgs,
-    }),
-  ];
-}
-
-/** Names of the provider must not be taken for those of other authenticators. */
-function usernamePrefix(given: string, o: { issuer: string; usernameClaim: string }): string {
-  if (given === '-') return '';
-  if (given !== '') return given;
-  return o.usernameClaim === 'email' ? '' : `${o.issuer}#`;
-}
-
-function claimsOf(pairs: readonly string[]): Record<string, string> {
-  const entries = pairs.map((pair): [string, string] => {
-    const at = pair.indexOf('=');
-    if (at <= 0) throw new ConfigError(`--oidc-required-claim: "${pair}" is not key=value`);
-    return [pair.slice(0, at), pair.slice(at + 1)];
-  });
-  return Object.fromEntries(entries);
 }

@@ -33,6 +33,8 @@ export interface OutboundAsk {
   readonly method: 'GET' | 'POST';
   readonly url?: URL;
   readonly body?: string;
+  /** Beside those of the target, and before them. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
 
@@ -77,6 +79,7 @@ export class OutboundClient {
           'content-length': Buffer.byteLength(body),
         }),
         ...this.#target.headers,
+        ...o.headers,
       },
     });
     const timer = this.#clock.setTimeout(() => {

@@ -217,7 +217,8 @@ export class RestHandler {
     const authorization = authorizationOf(request);
     let caller: UserInfo | undefined;
     try {
-      caller = await authenticator.authenticate({ ...peers, authorization, headers });
+      const { path } = scope.info;
+      caller = await authenticator.authenticate({ ...peers, authorization, headers, path });
       if (caller === undefined) throw unauthorized();
       const { expiresMs } = peers.peer ?? {};
       if (expiresMs !== undefined) metrics.certificate(expiresMs - clock.now());

@@ -13,7 +13,8 @@ export interface Asked {
   readonly body: Record<string, unknown>;
 }
 
-export type Answerer = (asked: Asked) => { readonly code?: number; readonly body: object };
+/** What is answered: an object as JSON, or a text as it is. */
+export type Answerer = (asked: Asked) => { readonly code?: number; readonly body: object | string };
 
 export class TestService {
   readonly asked: Asked[] = [];
@@ -36,7 +37,8 @@ export class TestService {
         this.asked.push(asked);
         const answer = this.answer(asked);
         response.statusCode = answer.code ?? 200;
-        response.end(JSON.stringify(answer.body));
+        const { body: content } = answer;
+        response.end(typeof content === 'string' ? content : JSON.stringify(content));
       });
     });
   }

@@ -48,11 +48,18 @@ async function reviewToken(
   asked: string[],
 ): Promise<object> {
   const audiences = asked.length > 0 ? asked : authenticator.apiAudiences;
-  const verified = await authenticator.authenticateToken(token, audiences);
-  if (!verified) return { user: {}, error: 'invalid bearer token' };
+  const refusals: string[] = [];
+  const verified = await authenticator.authenticateToken(token, audiences, refusals);
+  if (!verified) return { user: {}, error: joined(['invalid bearer token', ...refusals]) };
   return {
     authenticated: true,
     user: userInfoJson(verified.user),
     ...(verified.audiences.length > 0 ? { audiences: verified.audiences } : {}),
   };
+}
+
+/** Several errors as the stock server shows them together. */
+function joined(texts: readonly string[]): string {
+  const once = [...new Set(texts)];
+  return once.length === 1 ? (once[0] ?? '') : `[${once.join(', ')}]`;
 }
