@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { parseFlags } from '@kubets/platform';
 import { type ApiServerConfig, flags } from './config.ts';
+import { securityFlags } from './config-security.ts';
+import { servingFlags } from './config-serving.ts';
+import { STOCK_FLAGS } from './config-stock.ts';
+import { storeFlags } from './config-store.ts';
 
 function config(...argv: string[]): ApiServerConfig {
   return parseFlags(flags, ['--etcd-servers=unused', ...argv]) as unknown as ApiServerConfig;
@@ -58,9 +62,15 @@ it('flags of manifests for the stock server are all taken', () => {
 });
 
 it('flags of the stock server that would be missed are refused with a reason', () => {
-  const names = ['authentication-config', 'authorization-policy-file', 'cloud-config'];
+  const names = ['authorization-policy-file', 'cloud-config'];
   const more = ['egress-selector-config-file', 'emulated-version', 'etcd-servers-overrides'];
   for (const name of [...names, ...more, 'service-account-signing-endpoint']) {
     assert.throws(() => config(`--${name}=x`), new RegExp(`^ConfigError: --${name}: \\w`), name);
   }
+});
+
+it('no flag stands twice: one that has come to mean something is no stock flag any more', () => {
+  const own = { ...storeFlags, ...servingFlags, ...securityFlags };
+  const twice = Object.keys(STOCK_FLAGS).filter((name) => Object.hasOwn(own, name));
+  assert.deepEqual(twice, []);
 });
