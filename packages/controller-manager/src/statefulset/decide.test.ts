@@ -57,6 +57,8 @@ function decide(one: StatefulSet, pods: Pod[]) {
   };
 }
 
+const ill = (ordinal: number): Pod => member(ordinal, { ready: false });
+
 describe('an ordered set', () => {
   const cases: [string, Partial<StatefulSetSpec>, Pod[], string[], string[]][] = [
     ['begins with its first member', {}, [], ['0:new'], []],
@@ -75,6 +77,17 @@ describe('an ordered set', () => {
       [],
     ],
     ['to nothing', { replicas: 0 }, [member(0)], [], ['db-0']],
+    [
+      'past members that do not work',
+      { replicas: 1 },
+      [member(0), member(1), ill(2)],
+      [],
+      ['db-2'],
+    ],
+    ['but only past the lowest of them', { replicas: 0 }, [ill(0), ill(1), ill(2)], [], []],
+    ['not those above it', { replicas: 0 }, [ill(0), member(1), ill(2)], [], []],
+    ['down to that one', { replicas: 0 }, [ill(0), member(1)], [], ['db-1']],
+    ['which goes last', { replicas: 0 }, [ill(0)], [], ['db-0']],
     ['may begin elsewhere', { ordinals: { start: 5 } }, [member(5)], ['6:new'], []],
   ];
   for (const [what, spec, pods, create, remove] of cases) {
@@ -94,7 +107,17 @@ describe('a parallel set', () => {
     assert.deepEqual(decide(set({ ...parallel, replicas: 1 }), many).remove, ['db-2', 'db-1']);
   });
 
+  it('goes on with an update while members past its number leave', () => {
+    const leaving = member(2, { deleting: true, revision: 'old' });
+    const rest = [member(0, { revision: 'old' }), member(1, { revision: 'old' })];
+    assert.deepEqual(decide(set({ ...parallel, replicas: 2 }), [...rest, leaving]).remove, [
+      'db-1',
+    ]);
+  });
+
   it('does not wait for members that do not work', () => {
+    const many = [member(0), ill(1), ill(2)];
+    assert.deepEqual(decide(set({ ...parallel, replicas: 1 }), many).remove, ['db-2', 'db-1']);
     assert.deepEqual(decide(set(parallel), [member(0, { ready: false })]).create, [
       '1:new',
       '2:new',
@@ -133,6 +156,16 @@ describe('an update of a set', () => {
     assert.equal(partly.currentRevision, 'old');
     assert.deepEqual([partly.currentReplicas, partly.updatedReplicas], [1, 2]);
   });
+});
+
+it('members that leave count as ready as long as they are, but have no revision any more', () => {
+  const { status } = decide(set(), [member(0), member(1), member(2, { deleting: true })]);
+  assert.deepEqual(
+    [status.replicas, status.readyReplicas, status.availableReplicas, status.updatedReplicas],
+    [3, 3, 3, 2],
+  );
+  const ended = decide(set(), [member(0), member(1, { phase: 'Failed' })]).status;
+  assert.deepEqual([ended.replicas, ended.readyReplicas], [2, 1]);
 });
 
 describe('a member', () => {

@@ -75,9 +75,11 @@ interface Pace {
   isOrdered: boolean;
 }
 
+const isWorking = (pod: Pod): boolean => pod.status?.phase === 'Running' && isReady(pod);
+
 function isInOrder(pod: Pod, view: StatefulView): boolean {
   const minReady = view.set.spec?.minReadySeconds ?? 0;
-  return !isDeleting(pod) && isAvailable(pod, minReady, view.nowMs);
+  return !isDeleting(pod) && isWorking(pod) && isAvailable(pod, minReady, view.nowMs);
 }
 
 /** Creates missing members and replaces ended ones. @returns whether the pass ends here */
@@ -106,13 +108,20 @@ function revisionFor(view: StatefulView, ordinal: number): string {
   return ordinal < start + kept ? view.currentRevision : view.updateRevision;
 }
 
-/** Takes members past the number away. @returns whether the pass ends here */
-function lower(members: Members, plan: StatefulPlan, pace: Pace): boolean {
+/**
+ * Takes members past the number away. In an ordered set one that does not work stops that, so that a
+ * member is never taken away while another is lost already; only the lowest of those that do not work
+ * may go, or a set that is broken could not be made smaller. @returns whether the pass ends here
+ */
+function lower(members: Members, plan: StatefulPlan, { view, isOrdered }: Pace): boolean {
+  const lowestIll = members.condemned.findLast((pod) => isDeleting(pod) || !isWorking(pod));
   for (const pod of members.condemned) {
+    const mayGo = !isDeleting(pod) && (isInOrder(pod, view) || pod === lowestIll);
+    if (isOrdered && !mayGo) return true;
     if (!isDeleting(pod)) plan.remove.push(pod);
-    if (pace.isOrdered) return true;
+    if (isOrdered) return true;
   }
-  return members.condemned.length > 0;
+  return false;
 }
 
 /** The highest member of an old revision goes, if all above it are in order. */
@@ -134,14 +143,15 @@ function statusOf(view: StatefulView): StatefulSetStatus {
   const minReady = set.spec?.minReadySeconds ?? 0;
   const members = pods.filter((pod) => ordinalOf(set, pod) !== undefined);
   const staying = members.filter((pod) => !isDeleting(pod));
+  const working = members.filter(isWorking);
   const ofRevision = (name: string): number =>
     staying.filter((pod) => revisionOf(pod) === name).length;
   const { collisionCount } = set.status ?? {};
   const status: StatefulSetStatus = {
     observedGeneration: set.metadata.generation ?? 0,
     replicas: members.length,
-    readyReplicas: staying.filter(isReady).length,
-    availableReplicas: staying.filter((pod) => isAvailable(pod, minReady, nowMs)).length,
+    readyReplicas: working.length,
+    availableReplicas: working.filter((pod) => isAvailable(pod, minReady, nowMs)).length,
     currentRevision: view.currentRevision,
     updateRevision: view.updateRevision,
     currentReplicas: ofRevision(view.currentRevision),
