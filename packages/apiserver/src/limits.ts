@@ -64,8 +64,9 @@ export const STORE_RETRY_SECONDS = 1;
 export const GENERATE_NAME_ATTEMPTS = 8;
 /** Reads of single keys under way at once; what comes meanwhile goes out together. */
 export const READ_CALLS = 4;
-/** Writes that may wait, as heartbeats of nodes may, wait at most this long for others to leave with. */
-export const PATIENT_WRITE_MS = 20;
+/** Heartbeats of nodes wait at most this long for others to be served with, and so many are served in one go. */
+export const HEARTBEAT_ROUND_MS = 50;
+export const HEARTBEATS_A_ROUND = 100;
 /** Keys in one such read; a stock etcd takes 128 steps in a transaction. */
 export const READ_CALL_KEYS = 100;
 /** Keys a page of a delete-collection, or of a filtered list from the store, reads. */

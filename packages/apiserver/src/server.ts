@@ -33,6 +33,7 @@ import { gateOf } from './fairness/from-config.ts';
 import type { Gate } from './gate.ts';
 import { ExtensionCalls } from './grpc/extension-calls.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
 import { metricsPath, observeCaches, observeExtensions, serverMetrics } from './metrics.ts';
 import { abortInTurn } from './on-abort.ts';
@@ -222,7 +223,10 @@ export class ApiServer {
     const metrics = serverMetrics(this.#o.metrics, { kinds, monotonicMs });
     observeCaches(this.#o.metrics, this.#caches);
     observeExtensions(this.#o.metrics, () => availability(this.#services));
-    const common = { gate: this.#gate, auditor: this.#auditor, newId: randomUUID };
+    const common = {
+      ...{ gate: this.#gate, auditor: this.#auditor, newId: randomUUID },
+      heartbeats: new Heartbeats(clock),
+    };
     const { watchEvents } = metrics;
     const resources = new ResourceHandler({
       ...{ registry, clock, random, watchEvents },

@@ -6,14 +6,16 @@ import { apiResourceList, builtinKinds, unauthorized } from '@kubets/api';
 import {
   GrpcHost,
   loadProto,
+  ManualClock,
   Metrics,
   serviceOf,
   silentLogger,
   systemClock,
 } from '@kubets/platform';
 import type { Gate } from '../gate.ts';
+import { Heartbeats } from '../heartbeats.ts';
 import { Inflight } from '../inflight.ts';
-import { LIST_CHUNK_BYTES, MANY_ITEMS, WATCH_BATCH_EVENTS } from '../limits.ts';
+import { HEARTBEAT_ROUND_MS, LIST_CHUNK_BYTES, MANY_ITEMS, WATCH_BATCH_EVENTS } from '../limits.ts';
 import type { VirtualResource } from '../ports.ts';
 import { FULL } from '../testing/full-gate.ts';
 import {
@@ -58,11 +60,13 @@ let host: GrpcHost;
 let client: Client;
 let stop: AbortController;
 let user: string;
+let heart: ManualClock;
 
 async function open(gate: Gate = new Inflight({ reads: 0, writes: 0 })): Promise<void> {
   t = testRegistry();
   stop = new AbortController();
   user = 'admin';
+  heart = new ManualClock();
   figures = new Metrics();
   const metrics = testMetrics(figures);
   const service = new ResourcesService({
@@ -80,8 +84,7 @@ async function open(gate: Gate = new Inflight({ reads: 0, writes: 0 })): Promise
     registry: t.registry,
     virtuals: [token],
     resourceList: (group, version) => apiResourceList(builtinKinds, { group, version }),
-    metrics,
-    gate,
+    ...{ metrics, gate, heartbeats: new Heartbeats(heart) },
     newId: () => 'id',
     clock: systemClock,
     log: silentLogger,
@@ -157,6 +160,27 @@ async function events(watch: Stream, count: number): Promise<Event[]> {
 }
 
 describe('unary calls', () => {
+  it('renew leases of nodes in rounds', async () => {
+    const place = {
+      group: 'coordination.k8s.io',
+      resource: 'leases',
+      namespace: 'kube-node-lease',
+    };
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'n' } };
+    const made = await call('Create', { ref: ref(place), object: json(lease) });
+    const renew = (object: object) =>
+      call('Update', { ref: ref({ ...place, name: 'n' }), object: json(object) });
+    const renewed = await renew(made);
+    let isRenewed = false;
+    const second = renew(renewed).finally(() => {
+      isRenewed = true;
+    });
+    assert.equal((await call('Get', { ref: ref({ ...place, name: 'n' }) })).kind, made.kind);
+    assert.equal(isRenewed, false);
+    heart.advance(HEARTBEAT_ROUND_MS);
+    await second;
+  });
+
   it('create, read, replace, patch and delete', async () => {
     const made = await call('Create', { ref: ref(), object: json(configMap('a')) });
     assert.deepEqual(await call('Get', { ref: ref({ name: 'a' }) }), made);

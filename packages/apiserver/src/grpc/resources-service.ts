@@ -21,6 +21,7 @@ import { type Clock, type Logger, peerIdentity } from '@kubets/platform';
 import type { Auditor } from '../audit/auditor.ts';
 import type { CacheEntry } from '../cache/entry.ts';
 import type { Gate } from '../gate.ts';
+import { type Heartbeats, isHeartbeatCall } from '../heartbeats.ts';
 import { MANY_ITEMS } from '../limits.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import type {
@@ -72,6 +73,8 @@ export interface ResourcesDeps {
   readonly virtuals: readonly VirtualResource[];
   readonly metrics: ServerMetrics;
   readonly gate: Gate;
+  /** Absent: heartbeats are served as they come. */
+  readonly heartbeats?: Heartbeats;
   /** Versions other servers have; absent: there are none. */
   readonly extensions?: ExtensionCalls;
   /** The APIResourceList of a version this server has. */
@@ -201,6 +204,8 @@ export class ResourcesService {
     const info = ref ? infoOf(verb, ref) : undefined;
     const trace = this.#begin(info, isDry);
     const session = this.#session();
+    const { heartbeats } = this.#o;
+    if (heartbeats && info && isHeartbeatCall(info)) await heartbeats.turn();
     try {
       const object = await work(await this.#admit(call, { info, session }));
       session.audit?.answered(object);

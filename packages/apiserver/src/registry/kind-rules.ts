@@ -15,13 +15,6 @@ export function ttlSecondsOf(def: KindDef, eventTtlSeconds: number): number | un
   return eventTtlSeconds > 0 && EVENTS.has(id(def)) ? eventTtlSeconds : undefined;
 }
 
-/**
- * Whether a write tells no more than that a node still lives: it may come late by a moment, as nodes count in seconds
- * (enhancement proposal 589, node heartbeats).
- */
-export const isHeartbeat = (def: KindDef, namespace: string): boolean =>
-  namespace === 'kube-node-lease' && id(def) === 'coordination.k8s.io/leases';
-
 export const isPod = (def: KindDef): boolean => def.group === '' && def.resource === 'pods';
 export const isNamespace = (def: KindDef): boolean =>
   def.group === '' && def.resource === 'namespaces';

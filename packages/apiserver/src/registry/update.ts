@@ -35,7 +35,7 @@ import {
 import { asStored, fromStorage } from './convert.ts';
 import { createObject } from './create.ts';
 import { keyOf } from './keys.ts';
-import { isHeartbeat, isNamespace, ttlSecondsOf } from './kind-rules.ts';
+import { isNamespace, ttlSecondsOf } from './kind-rules.ts';
 import { parseVersion } from './list-options.ts';
 import { dropRepeatedOwners } from './owners.ts';
 import { presentedObject, storedForm } from './presented.ts';
@@ -296,8 +296,7 @@ async function write(
   return { done: true, result: { ...result, object: shown } };
 }
 
-function swapOptionsOf(deps: RegistryDeps, { def, namespace }: Target): SwapOptions {
-  if (isHeartbeat(def, namespace)) return { mayWait: true };
+function swapOptionsOf(deps: RegistryDeps, { def }: Target): SwapOptions {
   const ttlSeconds = ttlSecondsOf(def, deps.eventTtlSeconds);
   return ttlSeconds === undefined ? {} : { ttlSeconds };
 }

@@ -3,10 +3,12 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { beforeEach, describe, it } from 'node:test';
 import { builtinKinds, unauthorized } from '@kubets/api';
-import { seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { ManualClock, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { PlainTextError } from '../auth/impersonation.ts';
 import type { Gate } from '../gate.ts';
+import { Heartbeats } from '../heartbeats.ts';
 import { Inflight } from '../inflight.ts';
+import { HEARTBEAT_ROUND_MS } from '../limits.ts';
 import type { AuthorizationAttributes, Credentials, StreamHandler } from '../ports.ts';
 import { FULL } from '../testing/full-gate.ts';
 import { testMetrics } from '../testing/index.ts';
@@ -27,11 +29,15 @@ let seen: Seen;
 let known: boolean;
 let impersonation: Error | undefined;
 let gate: Gate;
+let heartbeats: Heartbeats;
+let heart: ManualClock;
 beforeEach(() => {
   seen = { credentials: undefined, asked: [], open: 0 };
   known = true;
   impersonation = undefined;
   gate = new Inflight({ reads: 0, writes: 0 });
+  heart = new ManualClock();
+  heartbeats = new Heartbeats(heart);
 });
 
 const exec: StreamHandler = {
@@ -81,8 +87,7 @@ function handler(): RestHandler {
     virtuals: [],
     streams: [exec, log],
     paths: [],
-    metrics,
-    gate,
+    ...{ metrics, gate, heartbeats },
     longestMs: 60_000,
     clock,
     log: silentLogger,
@@ -188,11 +193,23 @@ class Memory {
   }
 }
 
-async function answer(url: string): Promise<Memory> {
-  const response = new Memory();
-  await handler().handle(asking(url), response as never, NO_PEER);
+async function answer(url: string, method = 'GET', response = new Memory()): Promise<Memory> {
+  await handler().handle(asking(url, {}, method), response as never, NO_PEER);
   return response;
 }
+
+it('heartbeats are served in rounds, everything else at once', async () => {
+  const lease = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n';
+  const taken = async (url: string): Promise<boolean> => (await answer(url, 'PUT')).headersSent;
+  assert.ok(await taken(lease), 'the first after a quiet time');
+  const waiting = new Memory();
+  const second = answer(lease, 'PUT', waiting);
+  assert.ok(await taken(lease.replace('kube-node-lease', 'kube-system')));
+  assert.equal(waiting.headersSent, false);
+  heart.advance(HEARTBEAT_ROUND_MS);
+  await second;
+  assert.ok(waiting.headersSent);
+});
 
 describe('answers of the handler itself', () => {
   it('number every request', async () => {

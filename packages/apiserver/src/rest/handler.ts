@@ -17,6 +17,7 @@ import { sourceIpsOf } from '../audit/source-ips.ts';
 import { PlainTextError } from '../auth/impersonation.ts';
 import type { CrossOrigin } from '../cross-origin.ts';
 import type { Gate, Pass } from '../gate.ts';
+import { type Heartbeats, isHeartbeat } from '../heartbeats.ts';
 import type { RequestManner, ServerMetrics } from '../metrics.ts';
 import type {
   AnyRequest,
@@ -57,6 +58,8 @@ export interface RestDeps {
   readonly extensions?: ExtensionRoutes;
   readonly metrics: ServerMetrics;
   readonly gate: Gate;
+  /** Absent: heartbeats are served as they come. */
+  readonly heartbeats?: Heartbeats;
   /** What a request may take at most that is not open-ended. */
   readonly longestMs: number;
   /** Absent: browsers show answers to pages of this server alone. */
@@ -102,8 +105,9 @@ export class RestHandler {
 
   /** Answers one request. Never rejects. */
   async handle(request: AnyRequest, response: AnyResponse, peers: Peers): Promise<void> {
-    const { clock, metrics, log } = this.#o;
+    const { clock, metrics, log, heartbeats } = this.#o;
     const startedMs = clock.monotonicMs();
+    if (heartbeats && isHeartbeat(request.method, request.url)) await heartbeats.turn();
     const { info, query } = readLine(request);
     const { verb, path } = info;
     metrics.begin(info, startedMs);

@@ -110,18 +110,6 @@ describe('the store over etcd', () => {
     const two = await store.swap('/l/b', Buffer.from('1'), 0n, { ttlSeconds: 60 });
     assert.ok(one.ok && two.ok);
   });
-
-  it('writes what may wait as well, whether it leaves at once or with others', async () => {
-    const names = ['a', 'b', 'c'].map((name) => `/w/${name}`);
-    const write = (key: string) => store.swap(key, Buffer.from(key), 0n, { mayWait: true });
-    const written = await Promise.all(names.map(write));
-    assert.ok(written.every(({ ok }) => ok));
-    const reads = await Promise.all(names.map((name) => store.get(name)));
-    assert.deepEqual(
-      reads.map(({ value }) => value?.value.toString()),
-      names,
-    );
-  });
 });
 
 describe('failures of the store', () => {

@@ -9,9 +9,8 @@ import {
   type WatchEvent,
 } from '@kubets/etcd/client';
 import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
-import { PATIENT_WRITE_MS, READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
+import { READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
 import { AfterAnswers } from './after-answers.ts';
-import { Departures } from './departures.ts';
 import { storeError } from './errors.ts';
 import { LeasePool } from './lease-pool.ts';
 import { type Answer, type Change, untilKnown } from './lost-answers.ts';
@@ -53,7 +52,6 @@ export class EtcdStore implements Store {
   readonly #clock: Clock;
   #open: (key: string, value: Buffer) => Buffer = (_key, value) => value;
   readonly #reads: ReadBatcher;
-  readonly #departures: Departures;
   readonly #progress: ProgressSupport;
   readonly #metrics: StoreMetrics | undefined;
   /** Never written: reading it tells the store's revision. */
@@ -70,7 +68,6 @@ export class EtcdStore implements Store {
     );
     this.#clock = clock;
     this.#metrics = options.metrics;
-    this.#departures = new Departures(clock, PATIENT_WRITE_MS);
     this.#progress = new ProgressSupport({
       clock,
       endpoints: this.#client.endpointNames,
@@ -130,8 +127,6 @@ export class EtcdStore implements Store {
     expected: bigint,
     o: SwapOptions = {},
   ): Promise<SwapResult> {
-    const later = o.mayWait ? this.#departures.next() : undefined;
-    if (later !== undefined) await later;
     return this.#timed(expected === 0n ? 'create' : 'update', key, async () => {
       const lease = o.ttlSeconds === undefined ? undefined : await this.#leases.take(o.ttlSeconds);
       return this.#change(Buffer.from(key), { expected, value }, lease);

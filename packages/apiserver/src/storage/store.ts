@@ -43,8 +43,6 @@ export interface StoreEvent {
 export interface SwapOptions {
   /** The value vanishes after this long, or a little later. */
   readonly ttlSeconds?: number;
-  /** Nobody waits for it with impatience: it may leave a moment later, with others. */
-  readonly mayWait?: boolean;
 }
 
 export interface StoreWatchHandlers {
