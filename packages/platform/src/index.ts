@@ -16,6 +16,7 @@ export * from './join-streams.ts';
 export * from './log.ts';
 export * from './metric-table.ts';
 export * from './metrics.ts';
+export * from './network-text.ts';
 export * from './proto.ts';
 export * from './run-main.ts';
 export * from './runtime/clock.ts';

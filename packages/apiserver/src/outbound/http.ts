@@ -1,9 +1,8 @@
 /** Calls to services outside the cluster's own: webhooks, identity providers. Bounded in time and size. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { Clock } from '@kubets/platform';
+import { type Clock, networkText } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
-import { networkText } from '../network-text.ts';
 
 /** The service could not be asked, or gave no answer that can be used. */
 export class OutboundError extends Error {

@@ -12,8 +12,8 @@ import {
   serviceUnavailable,
   unclassified,
 } from '@kubets/api';
+import { endedUnderneath, networkText } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
-import { endedUnderneath, networkText } from '../network-text.ts';
 import type { KubeletAddress } from './target.ts';
 
 /** How the apiserver shows itself to kubelets, and whom it believes. */

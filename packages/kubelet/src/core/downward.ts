@@ -18,7 +18,11 @@ export class DownwardError extends Error {
 export interface DownwardFacts {
   readonly podIps: readonly string[];
   readonly hostIps: readonly string[];
-  readonly allocatable: { readonly cpuMilli: number; readonly memoryBytes: number };
+  readonly allocatable: {
+    readonly cpuMilli: number;
+    readonly memoryBytes: number;
+    readonly diskBytes: number;
+  };
 }
 
 const SUBSCRIPT = /^metadata\.(labels|annotations)\['(.+)'\]$/;
@@ -70,6 +74,7 @@ function containerAmount(container: Container, path: string, facts: DownwardFact
   // No limit: the node's. No request: the limit's place, or nothing asked for.
   if (kind === 'limits' && resource === 'cpu') return allocatable.cpuMilli;
   if (kind === 'limits' && resource === 'memory') return allocatable.memoryBytes;
+  if (kind === 'limits' && resource === 'ephemeral-storage') return allocatable.diskBytes;
   const limit = limits?.[resource];
   return limit === undefined ? 0 : amount(resource, limit);
 }

@@ -21,7 +21,7 @@ function env(container: Partial<Container>, more: Partial<EnvInput> = {}): Recor
     facts: {
       podIps: ['10.0.0.2'],
       hostIps: ['192.0.2.1'],
-      allocatable: { cpuMilli: 4_000, memoryBytes: 1_024 },
+      allocatable: { cpuMilli: 4_000, memoryBytes: 1_024, diskBytes: 2_048 },
     },
     ...more,
   };
@@ -89,6 +89,7 @@ describe('containerEnv', () => {
         from('CPU_M', { resourceFieldRef: { resource: 'limits.cpu', divisor: '1m' } }),
         from('MEM', { resourceFieldRef: { resource: 'requests.memory', divisor: '1Mi' } }),
         from('NODE_MEM', { resourceFieldRef: { resource: 'limits.memory' } }),
+        from('NODE_DISK', { resourceFieldRef: { resource: 'limits.ephemeral-storage' } }),
       ],
     });
     assert.deepEqual(made, {
@@ -103,6 +104,7 @@ describe('containerEnv', () => {
       CPU_M: '1500',
       MEM: '3',
       NODE_MEM: '1024',
+      NODE_DISK: '2048',
     });
   });
 

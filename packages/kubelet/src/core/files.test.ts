@@ -128,7 +128,11 @@ describe('volume payloads', () => {
 
   it('tell a pod about itself', () => {
     const pod = aPod({}, { labels: { b: 'x "y"', a: '1' } });
-    const facts = { podIps: [], hostIps: [], allocatable: { cpuMilli: 1_000, memoryBytes: 1 } };
+    const facts = {
+      podIps: [],
+      hostIps: [],
+      allocatable: { cpuMilli: 1_000, memoryBytes: 1, diskBytes: 1 },
+    };
     const items = [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }];
     const made = downwardPayload(pod, items, undefined, facts);
     assert.equal(made.get('labels')?.data.toString(), 'a="1"\nb="x \\"y\\""');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NodeSelectorRequirement, PodSpec } from '@kubets/api';
 import { aPod } from '../testing/pods.ts';
-import { misfit } from './node-fit.ts';
+import { alienSystem, misfit } from './node-fit.ts';
 
 const NODE = { name: 'n1', labels: { zone: 'a', cores: '8' }, taints: [] };
 const reasonOf = (spec: Partial<PodSpec>, node: Parameters<typeof misfit>[1] = NODE) =>
@@ -41,6 +41,25 @@ describe('where a pod belongs', () => {
       assert.equal(reasonOf(affinity(requirement)) === undefined, fits);
     });
   }
+
+  it('is on a node of its own system', () => {
+    const label = 'kubernetes.io/os';
+    const labelled = (os: string) => {
+      const pod = aPod();
+      return { ...pod, metadata: { ...pod.metadata, labels: { [label]: os } } };
+    };
+    for (const pod of [aPod(), aPod({ os: { name: 'linux' } }), labelled('linux')]) {
+      assert.equal(alienSystem(pod), undefined);
+    }
+    assert.deepEqual(alienSystem(aPod({ os: { name: 'windows' } })), {
+      reason: 'PodOSNotSupported',
+      message: "Failed to admit pod as the OS field doesn't match node OS",
+    });
+    assert.deepEqual(alienSystem(labelled('windows')), {
+      reason: 'PodOSSelectorNodeLabelDoesNotMatch',
+      message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    });
+  });
 
   it('is nowhere by a term that asks for nothing', () => {
     assert.equal(reasonOf(affinity()), 'NodeAffinity');

@@ -48,6 +48,10 @@ const RESERVED_SHARE = 0.1;
 /** An amount of storage the way nodes report it. */
 const kib = (bytes: number): string => `${Math.floor(bytes / KIB)}Ki`;
 
+/** Storage of the machine that pods may use; the rest is the system's. */
+export const allocatableDiskBytes = (machine: Pick<MachineFacts, 'diskBytes'>): number =>
+  Math.floor(machine.diskBytes * (1 - RESERVED_SHARE));
+
 type Resources = Pick<NodeStatus, 'capacity' | 'allocatable'>;
 
 function resourcesOf(
@@ -61,7 +65,7 @@ function resourcesOf(
     memory: kib(machine.memoryBytes),
     pods: String(maxPods),
   };
-  const disk = Math.floor(machine.diskBytes * (1 - RESERVED_SHARE));
+  const disk = allocatableDiskBytes(machine);
   const memory = kib(Math.max(0, machine.memoryBytes - MEMORY_LOW_BYTES));
   // Resources that others advertise on the node (`example.com/licence`) may all be given to pods.
   const capacity = { ...old?.capacity, ...own };

@@ -16,3 +16,12 @@ export function parseTimeMs(text: string | undefined): number | undefined {
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;
 }
+
+const MS_PER_SECOND = 1_000;
+
+/** `1m20s`, as Go prints durations of whole seconds. */
+export function durationText(ms: number): string {
+  const seconds = Math.round(ms / MS_PER_SECOND);
+  const minutes = Math.floor(seconds / 60);
+  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
+}

@@ -10,6 +10,7 @@ import {
   podText,
   uidOf,
 } from '../core/pod.ts';
+import { durationText } from '../core/time.ts';
 import { RuntimeFault, StartFault, VolumeFault } from '../errors.ts';
 import type {
   ContainerMount,
@@ -36,15 +37,7 @@ export interface StartRequest {
   readonly signal: AbortSignal;
 }
 
-const MS_PER_SECOND = 1_000;
 const HOOK_LIMIT_MS = 600_000;
-
-/** `1m20s`, as Go prints durations. */
-export function durationText(ms: number): string {
-  const seconds = Math.round(ms / MS_PER_SECOND);
-  const minutes = Math.floor(seconds / 60);
-  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
-}
 
 function typeOf(pod: Pod, { name }: Container): ContainerType {
   const isNamed = (one: { name: string }): boolean => one.name === name;
@@ -112,7 +105,11 @@ export class ContainerStarter {
     const facts: DownwardFacts = {
       podIps,
       hostIps: node.ips,
-      allocatable: { cpuMilli: node.cpuMilli, memoryBytes: node.memoryBytes },
+      allocatable: {
+        cpuMilli: node.cpuMilli,
+        memoryBytes: node.memoryBytes,
+        diskBytes: node.diskBytes,
+      },
     };
     try {
       const sources = { objects, services: services() };

@@ -19,6 +19,8 @@ export interface NodeFacts {
   readonly ips: readonly string[];
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Storage that pods may use. */
+  readonly diskBytes: number;
   readonly maxPods: number;
   /** Parent of the pods' cgroups, such as `/kubets/node-1`. */
   readonly cgroupRoot: string;

@@ -5,7 +5,7 @@ import type { Container, HTTPGetAction, LifecycleHandler } from '@kubets/api';
 import { type Clock, delay } from '@kubets/platform';
 import { HOOK_HTTP_TIMEOUT_MS } from '../limits.ts';
 import type { ContainerRuntime } from '../ports.ts';
-import { portOf } from './probes/target.ts';
+import { pathOf, portOf } from './probes/target.ts';
 
 /** A hook did not succeed; the message is the event's. */
 export class HookFault extends Error {
@@ -24,6 +24,8 @@ export interface HookOptions {
   readonly timeoutMs: number;
 }
 
+/** How hooks name themselves to what they ask. */
+const HOOK_AGENT = 'kube-lifecycle/1.32';
 const MS_PER_SECOND = 1_000;
 const OUTPUT_CHARS = 1_024;
 
@@ -34,8 +36,8 @@ function httpHook(action: HTTPGetAction, target: HookTarget, timeoutMs: number):
     const ask = send({
       host: action.host || target.podIp,
       port: portOf(action.port, target.container),
-      path: action.path ?? '/',
-      headers: Object.fromEntries(headers),
+      path: pathOf(action),
+      headers: { 'User-Agent': HOOK_AGENT, Accept: '*/*', ...Object.fromEntries(headers) },
       timeout: Math.min(timeoutMs, HOOK_HTTP_TIMEOUT_MS),
       rejectUnauthorized: false, // Pods carry no certificate a node could check.
     });

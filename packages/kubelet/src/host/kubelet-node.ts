@@ -63,7 +63,11 @@ export function downwardFacts(pod: Pod, node: NodeFacts): DownwardFacts {
   return {
     podIps: own ?? pod.status?.podIPs?.map((one) => one.ip) ?? [],
     hostIps: node.ips,
-    allocatable: { cpuMilli: node.cpuMilli, memoryBytes: node.memoryBytes },
+    allocatable: {
+      cpuMilli: node.cpuMilli,
+      memoryBytes: node.memoryBytes,
+      diskBytes: node.diskBytes,
+    },
   };
 }
 

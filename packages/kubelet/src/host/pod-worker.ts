@@ -3,7 +3,7 @@ import type { EphemeralContainer, Pod, PodStatus } from '@kubets/api';
 import { errorMessage, type Timer } from '@kubets/platform';
 import { admit, type Rejection } from '../core/admission.ts';
 import type { WaitingReason } from '../core/container-status.ts';
-import { misfit } from '../core/node-fit.ts';
+import { alienSystem, misfit } from '../core/node-fit.ts';
 import { type ContainerStart, decide, latestOf, type Plan } from '../core/plan.ts';
 import {
   allContainers,
@@ -239,7 +239,7 @@ export class PodWorker {
   /** What the node is marked with may have changed since it was looked at: nobody is sent away without asking. */
   async #refusal(): Promise<Rejection | undefined> {
     const { node, neighbours, marks } = this.#deps;
-    const full = admit(this.#pod, neighbours(this.#pod), node);
+    const full = alienSystem(this.#pod) ?? admit(this.#pod, neighbours(this.#pod), node);
     if (full !== undefined) return full;
     const seen = await marks(false);
     if (seen === undefined || misfit(this.#pod, seen) === undefined) return undefined;

@@ -7,7 +7,11 @@ import { ConfigError, errorMessage, type ProcessContext } from '@kubets/platform
 import { type KubeletFlags, parseTaint } from '../config.ts';
 import { cniConf, writeCniConf } from '../containerd/cni.ts';
 import { parseResolvConf } from '../core/dns.ts';
-import type { MachineFacts, MachinePressure } from '../core/node-status.ts';
+import {
+  allocatableDiskBytes,
+  type MachineFacts,
+  type MachinePressure,
+} from '../core/node-status.ts';
 import { CriRuntime } from '../cri/adapter.ts';
 import type { NodeFacts } from '../host/deps.ts';
 import type { KubeletFigures } from '../host/kubelet-figures.ts';
@@ -54,6 +58,7 @@ function factsOf(shared: Shared, name: string, machine: MachineFacts): NodeFacts
     ips: [config.nodeIp || defaultAddress()],
     cpuMilli: machine.cpus * MILLI_PER_CPU,
     memoryBytes: machine.memoryBytes - RESERVED_BYTES,
+    diskBytes: allocatableDiskBytes(machine),
     maxPods: config.maxPods,
     cgroupRoot: layout.cgroupParent,
     seccompDir: layout.seccompDir,

@@ -29,6 +29,7 @@ export const testFacts: NodeFacts = {
   ips: ['192.0.2.10'],
   cpuMilli: 4_000,
   memoryBytes: 8 * GIB,
+  diskBytes: 90 * GIB,
   maxPods: 110,
   cgroupRoot: '/kubets/node-1',
   seccompDir: '/seccomp',

@@ -1,7 +1,6 @@
 import { request as httpsRequest } from 'node:https';
-import type { Clock } from '@kubets/platform';
+import { type Clock, networkText } from '@kubets/platform';
 import { LIMITS } from '../../edge-limits.ts';
-import { networkText } from '../../network-text.ts';
 import {
   type Address,
   NoBackendError,

@@ -2,11 +2,14 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { HTTPGetAction } from '@kubets/api';
+import { networkText } from '@kubets/platform';
 import { MAX_PROBE_REDIRECTS, PROBE_BODY_BYTES } from '../../limits.ts';
 import type { ProbeResult, ProbeTarget } from '../../ports.ts';
 import { failed, OK, PROBE_AGENT } from './results.ts';
-import { portOf } from './target.ts';
+import { pathOf, portOf } from './target.ts';
 
+const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 const HTTP_OK = 200;
 const HTTP_ELSEWHERE = 300;
 const HTTP_BAD = 400;
@@ -31,7 +34,7 @@ export async function httpProbe(
 ): Promise<ProbeResult> {
   const host = action.host || target.podIp;
   const port = portOf(action.port, target.container);
-  const path = action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`;
+  const path = pathOf(action);
   const scheme = action.scheme === 'HTTPS' ? 'https' : 'http';
   const bracketed = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
   const first = `${scheme}://${bracketed}:${port}${path}`;
@@ -39,7 +42,7 @@ export async function httpProbe(
   let url = first;
   for (let hops = 0; hops < MAX_PROBE_REDIRECTS; hops += 1) {
     const answer = await ask(url, headersOf(action, hops > 0), signal).catch(
-      (error: Error) => new Error(`Get "${url}": ${reasonOf(error)}`),
+      (error: Error) => new Error(`Get "${url}": ${reasonOf(error, url)}`),
     );
     if (answer instanceof Error) return failed(answer.message);
     const next = followed(answer, url, first);
@@ -92,9 +95,13 @@ function ask(url: string, headers: Record<string, string>, signal: AbortSignal):
   });
 }
 
-function reasonOf(error: Error): string {
+function reasonOf(error: Error, url: string): string {
   const isLate = error.name === 'AbortError' || error.name === 'TimeoutError';
-  if (!isLate) return error.message;
+  if (!isLate) {
+    const { hostname, port, protocol } = new URL(url);
+    const asked = Number(port || (protocol === 'https:' ? HTTPS_PORT : HTTP_PORT));
+    return networkText(error, hostname.replace(/^\[|\]$/g, ''), asked);
+  }
   return 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
 }
 

@@ -1,7 +1,8 @@
 /** Probes against real containers. */
 import { connect } from 'node:net';
 import type { Probe } from '@kubets/api';
-import { type Clock, delay } from '@kubets/platform';
+import { type Clock, delay, networkText } from '@kubets/platform';
+import { durationText } from '../../core/time.ts';
 import type { ContainerRuntime, ProbeResult, ProbeRunner, ProbeTarget } from '../../ports.ts';
 import { grpcHealth } from './grpc-health.ts';
 import { httpProbe } from './http-probe.ts';
@@ -18,7 +19,7 @@ function tcpProbe(host: string, port: number, timeoutMs: number): Promise<ProbeR
     const text = `dial tcp ${host}:${port}`;
     socket.on('connect', () => end(OK));
     socket.on('timeout', () => end(failed(`${text}: i/o timeout`)));
-    socket.on('error', (error) => end(failed(`${text}: ${error.message}`)));
+    socket.on('error', (error) => end(failed(networkText(error, host, port))));
   });
 }
 
@@ -58,7 +59,10 @@ export class RealProbes implements ProbeRunner {
   ): Promise<ProbeResult> {
     const late = new AbortController();
     const timeout = delay(timeoutMs, { clock: this.#clock, signal: late.signal }).then(
-      () => failed(`command timed out: "${command.join(' ')}" timed out after ${timeoutMs}ms`),
+      () =>
+        failed(
+          `command timed out: "${command.join(' ')}" timed out after ${durationText(timeoutMs)}`,
+        ),
       () => failed(''),
     );
     const run = this.#runtime

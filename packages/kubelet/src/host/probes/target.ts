@@ -1,4 +1,4 @@
-import type { Container, IntOrString } from '@kubets/api';
+import type { Container, HTTPGetAction, IntOrString } from '@kubets/api';
 
 /** A probe or hook names a port that does not exist. */
 export class PortError extends Error {
@@ -14,3 +14,7 @@ export function portOf(port: IntOrString, container: Container): number {
   if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
   throw new PortError(`couldn't find port: ${port}`);
 }
+
+/** The path of an HTTP request; pods may leave out what it begins with. */
+export const pathOf = ({ path = '' }: HTTPGetAction): string =>
+  path.startsWith('/') ? path : `/${path}`;

@@ -150,7 +150,7 @@ describe('NodeVolumes', () => {
       facts: () => ({
         podIps: [],
         hostIps: [],
-        allocatable: { cpuMilli: 1_000, memoryBytes: 1_024 },
+        allocatable: { cpuMilli: 1_000, memoryBytes: 1_024, diskBytes: 1 },
       }),
     });
   });

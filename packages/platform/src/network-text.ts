@@ -1,4 +1,4 @@
-import { errorMessage } from '@kubets/platform';
+import { errorMessage } from './errors.ts';
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code);
 
