@@ -162,6 +162,7 @@ describe('slices', () => {
     const pods = [webPod('10.0.0.1')];
     const [a, b] = [slicesFor(service('web'), pods), slicesFor(service('web'), pods)];
     assert.equal(a.create[0]?.metadata.name, b.create[0]?.metadata.name);
+    assert.equal(a.create[0]?.metadata.generateName, 'web-');
   });
 
   it('give host names to pods of a headless service that ask for it', () => {

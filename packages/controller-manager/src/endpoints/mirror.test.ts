@@ -53,6 +53,7 @@ describe('endpoints that users write', () => {
       'endpointslice.kubernetes.io/managed-by': MIRROR_MANAGER,
     });
     assert.equal(ownerReferences?.[0]?.kind, 'Endpoints');
+    assert.equal(create[0]?.metadata.generateName, 'web-');
     assert.equal(create[0]?.endpoints?.[1]?.hostname, 'h');
     assert.equal(create[0]?.endpoints?.[2]?.nodeName, 'n');
   });

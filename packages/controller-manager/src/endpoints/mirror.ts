@@ -137,6 +137,7 @@ function sliceOf(
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
+      generateName: `${nameOf(endpoints)}-`,
       ...present?.metadata,
       name: present ? nameOf(present) : `${nameOf(endpoints)}-${shortHash(seed, NAME_HASH_LENGTH)}`,
       namespace: namespaceOf(endpoints),

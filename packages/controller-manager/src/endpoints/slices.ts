@@ -249,6 +249,7 @@ function newSlice(
     kind: 'EndpointSlice',
     metadata: {
       name: facts.name,
+      generateName: `${nameOf(service)}-`,
       namespace: namespaceOf(service),
       labels: sliceLabels(service),
       ownerReferences: [newControllerRef(service, SERVICE_KIND)],
