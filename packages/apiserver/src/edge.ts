@@ -8,8 +8,7 @@ import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
 import { PolicyTypeChecks } from './admission/policy/type-check-task.ts';
 import { WebhookFigures } from './admission/webhooks/figures.ts';
-import { authorizationModes } from './auth/authorization-config.ts';
-import { createAuthorizer } from './auth/authorizer.ts';
+import { configuredAuthorization } from './auth/authorization/configured.ts';
 import { authenticationOf, frontProxyOf, optionalFile } from './auth/from-config.ts';
 import { createImpersonator } from './auth/impersonation.ts';
 import { loadSigningKey, loadVerifyingKeys } from './auth/keys.ts';
@@ -84,16 +83,10 @@ export interface Edge {
 /** @throws ConfigError for settings that cannot work */
 export function createEdge(o: EdgeOptions): Edge {
   const { config, store, clock, random, log } = o;
-  const modes = authorizationModes(config, { clock, log });
-  const authorization = createAuthorizer(store, modes);
-  const { authorizer, rbac, whenSynced } = authorization;
   const account = serviceAccountKeys(config);
+  const { authorization, authenticator, tasks } = accessOf(o, account);
+  const { authorizer, rbac, whenSynced } = authorization;
   const gates = featureGatesOf(config.featureGates);
-  const serverId = identityLeaseName(identityOf(o));
-  const authentication = authenticationOf(config, {
-    ...{ store, clock, log, serviceAccount: account, modes, serverId, metrics: o.metrics },
-  });
-  const { authenticator } = authentication;
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     config: controlConfigOf(config.admissionControlConfigFile),
@@ -144,7 +137,7 @@ export function createEdge(o: EdgeOptions): Edge {
     tasks: [
       bootstrap,
       services.repair,
-      ...authentication.tasks,
+      ...tasks,
       new PolicyTypeChecks({ store, clock, log, kinds: o.kinds }),
     ],
     whenReady: whenSynced,
@@ -152,6 +145,16 @@ export function createEdge(o: EdgeOptions): Edge {
     leave: () => bootstrap.stop(),
     close: () => streaming.close(),
   };
+}
+
+/** Who may come in, and who may do what. */
+function accessOf(o: EdgeOptions, serviceAccount: ReturnType<typeof serviceAccountKeys>) {
+  const { config, store, clock, log, metrics } = o;
+  const common = { store, clock, log, metrics, serverId: identityLeaseName(identityOf(o)) };
+  const { authorization, modes, tasks } = configuredAuthorization(config, common);
+  const authentication = authenticationOf(config, { ...common, serviceAccount, modes });
+  const { authenticator } = authentication;
+  return { authorization, authenticator, tasks: [...tasks, ...authentication.tasks] };
 }
 
 /** What this server is known by among the apiservers. */

@@ -102,6 +102,8 @@ export interface Decision {
   readonly allowed: boolean;
   readonly denied?: boolean;
   readonly reason: string;
+  /** Somebody who was to be asked could not be: what is not allowed then is no plain refusal. */
+  readonly error?: string;
 }
 
 export interface Authorizer {

@@ -1,28 +1,33 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { ConfigError, parseFlags, silentLogger, systemClock } from '@kubets/platform';
+import { ConfigError, Metrics, parseFlags, silentLogger, systemClock } from '@kubets/platform';
 import { securityFlags } from '../config-security.ts';
 import { asks, FakeStore, user } from '../edge-testing.ts';
+import { WatchedFile } from '../settings/watched-file.ts';
 import { TestService } from '../testing/outbound-service.ts';
-import { authorizationModes } from './authorization-config.ts';
-import { createAuthorizer } from './authorizer.ts';
+import { configuredAuthorization } from './authorization/configured.ts';
 
 const PARTS = { clock: systemClock, log: silentLogger };
 let service: TestService;
+let metrics: Metrics | undefined;
 
 before(async () => {
   service = await TestService.start();
 });
 after(() => service.stop());
 beforeEach(() => {
+  metrics = undefined;
   service.asked.length = 0;
   service.answer = () => ({ body: { status: { allowed: true, reason: 'the hook says so' } } });
 });
 
 function authorizerOf(...argv: string[]) {
-  const modes = authorizationModes(parseFlags(securityFlags, argv), PARTS);
-  return createAuthorizer(new FakeStore(), modes).authorizer;
+  return configured(...argv).authorization.authorizer;
 }
+const configured = (...argv: string[]) =>
+  configuredAuthorization(parseFlags(securityFlags, argv), {
+    ...{ ...PARTS, store: new FakeStore(), serverId: 'me', metrics },
+  });
 const webhook = (...more: string[]) =>
   authorizerOf(`--authorization-webhook-config-file=${service.kubeconfig()}`, ...more);
 
@@ -194,7 +199,7 @@ authorizers:
       failurePolicy: ${failurePolicy}
       connectionInfo: { type: KubeConfigFile, kubeConfigFile: ${service.kubeconfig()} }
   - type: AlwaysAllow
-    name: everybody
+    name: alwaysallow
 `,
     );
 
@@ -206,10 +211,119 @@ authorizers:
     const strict = authorizerOf(`--authorization-config=${fileOf('Deny')}`);
     const decision = await strict.authorize(question);
     assert.deepEqual([decision.allowed, decision.denied], [false, true]);
-    assert.match(decision.reason, /answered 400/);
+    assert.equal(decision.reason, '');
+    assert.match(String(decision.error), /answered 400/);
   });
 
   it('of an unknown policy is refused', () => {
     assert.throws(() => authorizerOf(`--authorization-config=${fileOf('Maybe')}`), ConfigError);
+  });
+
+  const conditioned = (failurePolicy: string, ...expressions: string[]) =>
+    service.file(
+      'authz.yaml',
+      JSON.stringify({
+        apiVersion: 'apiserver.config.k8s.io/v1beta1',
+        kind: 'AuthorizationConfiguration',
+        authorizers: [
+          {
+            ...{ type: 'Webhook', name: 'outside' },
+            webhook: {
+              ...{ timeout: '3s', subjectAccessReviewVersion: 'v1', failurePolicy },
+              matchConditionSubjectAccessReviewVersion: 'v1',
+              connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: service.kubeconfig() },
+              matchConditions: expressions.map((expression) => ({ expression })),
+            },
+          },
+        ],
+      }),
+    );
+
+  it('asks a webhook only what its conditions let through', async () => {
+    metrics = new Metrics();
+    const { authorize } = authorizerOf(
+      `--authorization-config=${conditioned(
+        'Deny',
+        'has(request.resourceAttributes)',
+        "request.resourceAttributes.namespace == 'a' && request.resourceAttributes.name == ''",
+        "'dev' in request.groups && request.uid == '' && !('x' in request.extra)",
+      )}`,
+    );
+    const dev = user('joe', 'dev');
+    assert.equal((await authorize(asks(dev, 'get pods', { namespace: 'a' }))).allowed, true);
+    const others = [
+      asks(dev, 'get pods', { namespace: 'b' }),
+      asks(user('joe'), 'get pods', { namespace: 'a' }),
+      asks(dev, 'get /metrics'),
+    ];
+    for (const other of others) {
+      const { allowed, denied = false, error } = await authorize(other);
+      assert.deepEqual([allowed, denied, error], [false, false, undefined]);
+    }
+    assert.equal(service.asked.length, 1);
+    const text = await metrics.metrics();
+    const name = 'type="Webhook",name="outside"';
+    for (const line of [
+      `apiserver_authorization_decisions_total{${name},decision="allowed"} 1`,
+      'apiserver_authorization_webhook_evaluations_total{name="outside",result="success"} 1',
+      `apiserver_authorization_match_condition_exclusions_total{${name}} 3`,
+      `apiserver_authorization_match_condition_evaluation_seconds_count{${name}} 4`,
+    ]) {
+      assert.ok(text.includes(line), line);
+    }
+  });
+
+  it('says what a condition means that fails', async () => {
+    const failing = 'request.resourceAttributes.namespace == "a"';
+    const question = asks(user('joe'), 'get /metrics');
+    const why = `cel evaluation error: expression '${failing}' resulted in error: no such key: resourceAttributes`;
+    const flag = (policy: string) => `--authorization-config=${conditioned(policy, failing)}`;
+    assert.deepEqual(await authorizerOf(flag('Deny')).authorize(question), {
+      ...{ allowed: false, denied: true, reason: '', error: why },
+    });
+    assert.deepEqual(await authorizerOf(flag('NoOpinion')).authorize(question), {
+      ...{ allowed: false, reason: '', error: why },
+    });
+    assert.equal(service.asked.length, 0);
+    const both = conditioned('Deny', failing, "request.user == 'ann'");
+    const decision = await authorizerOf(`--authorization-config=${both}`).authorize(question);
+    assert.equal(decision.error, undefined, 'one that is false is enough');
+  });
+
+  it('is taken over when the file changes, and only if it can be used', async () => {
+    const question = asks(user('joe'), 'get pods');
+    metrics = new Metrics();
+    const file = (...authorizers: object[]) =>
+      service.file(
+        'reload.yaml',
+        JSON.stringify({
+          apiVersion: 'apiserver.config.k8s.io/v1',
+          kind: 'AuthorizationConfiguration',
+          authorizers,
+        }),
+      );
+    const rbac = { type: 'RBAC', name: 'rbac' };
+    const { authorization, tasks } = configured(`--authorization-config=${file(rbac)}`);
+    const [watch] = tasks;
+    assert.ok(watch instanceof WatchedFile);
+    const allows = async () => (await authorization.authorizer.authorize(question)).allowed;
+    assert.equal(await allows(), false);
+    file({ type: 'AlwaysAllow', name: 'alwaysallow' });
+    await watch.look();
+    assert.equal(await allows(), false, 'RBAC may not go');
+    file(rbac, { type: 'Node', name: 'node' });
+    await watch.look();
+    file(rbac, { type: 'AlwaysAllow', name: 'alwaysallow' });
+    await watch.look();
+    assert.equal(await allows(), true);
+    const text = await metrics.metrics();
+    const total = 'apiserver_authorization_config_controller_automatic_reloads_total';
+    assert.match(text, new RegExp(`${total}{status="failure",apiserver_id_hash="sha256:\\w+"} 2`));
+    assert.match(text, new RegExp(`${total}{status="success",apiserver_id_hash="sha256:\\w+"} 1`));
+  });
+
+  it('excludes the flags that say the same', () => {
+    const argv = ['--authorization-mode=RBAC', `--authorization-config=${fileOf('Deny')}`];
+    assert.throws(() => authorizerOf(...argv), /--authorization-config can not be specified when/);
   });
 });

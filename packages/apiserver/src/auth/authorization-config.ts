@@ -1,10 +1,17 @@
 /** Which authorisers are asked, in which order: from flags, or from an AuthorizationConfiguration file. */
-import { isJsonObject } from '@kubets/api';
-import { type Clock, ConfigError, type Logger, parseDurationMs } from '@kubets/platform';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Clock, ConfigError, errorMessage, isFlagGiven, type Logger } from '@kubets/platform';
 import { OutboundClient } from '../outbound/http.ts';
-import { loadKubeconfig, readYamlFile } from '../outbound/kubeconfig.ts';
+import { loadKubeconfig } from '../outbound/kubeconfig.ts';
+import type { AuthorizationFigures } from './authorization/figures.ts';
+import {
+  type AuthorizerSettings,
+  DEFAULT_TTL_MS,
+  readAuthorization,
+} from './authorization/settings.ts';
 import type { Mode } from './authorizer.ts';
-import { WebhookAuthorizer } from './webhook-authorizer.ts';
+import { WebhookAuthorizer, type WebhookFigures } from './webhook-authorizer.ts';
 
 /** The flags that say it. */
 export interface AuthorizationFlags {
@@ -17,6 +24,7 @@ export interface AuthorizationFlags {
 }
 
 interface Parts {
+  readonly figures?: AuthorizationFigures | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -24,10 +32,9 @@ interface Parts {
 const OWN = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny'] as const;
 const ownMode = (name: string) => OWN.find((one) => one === name);
 
-/** @throws ConfigError */
+/** The modes of the flags. @throws ConfigError */
 export function authorizationModes(flags: AuthorizationFlags, parts: Parts): Mode[] {
-  const { authorizationMode: modes, authorizationConfig: file } = flags;
-  if (file !== '') return modesOfFile(file, parts);
+  const { authorizationMode: modes } = flags;
   const kubeconfig = flags.authorizationWebhookConfigFile;
   const wanted = modes.includes('Webhook');
   if (wanted && kubeconfig === '') {
@@ -50,8 +57,9 @@ export function authorizationModes(flags: AuthorizationFlags, parts: Parts): Mod
       version: versionOf('--authorization-webhook-version', flags.authorizationWebhookVersion),
       authorizedTtlMs: flags.authorizationWebhookCacheAuthorizedTtl,
       unauthorizedTtlMs: flags.authorizationWebhookCacheUnauthorizedTtl,
+      figures: parts.figures && figuresOf('webhook', parts.figures),
     });
-    return (asked) => webhook.authorize(asked);
+    return { name: 'webhook', step: (asked) => webhook.authorize(asked) };
   });
 }
 
@@ -67,54 +75,102 @@ function versionOf(where: string, version: string): string {
 }
 
 const CONFIG_FLAG = '--authorization-config';
+const OTHER_FLAGS = [
+  ...['authorization-mode', 'authorization-webhook-config-file', 'authorization-webhook-version'],
+  'authorization-webhook-cache-authorized-ttl',
+  'authorization-webhook-cache-unauthorized-ttl',
+];
 
-/** The authorisers of an AuthorizationConfiguration, in its order. */
-function modesOfFile(file: string, parts: Parts): Mode[] {
-  const config = readYamlFile(CONFIG_FLAG, file);
-  const versions = ['v1', 'v1beta1', 'v1alpha1'].map((v) => `apiserver.config.k8s.io/${v}`);
-  const fits = versions.includes(String(config.apiVersion));
-  if (config.kind !== 'AuthorizationConfiguration' || !fits) {
-    const want = 'apiserver.config.k8s.io/v1 AuthorizationConfiguration';
-    throw new ConfigError(`${CONFIG_FLAG}: ${file} is no ${want}`);
-  }
-  const { authorizers } = config;
-  if (!Array.isArray(authorizers) || authorizers.length === 0) {
-    throw new ConfigError(`${CONFIG_FLAG}: ${file}: authorizers must name at least one`);
-  }
-  return authorizers.filter(isJsonObject).map((one) => {
-    if (one.type !== 'Webhook') return known(`${CONFIG_FLAG}: ${file}`, String(one.type));
-    const webhook = isJsonObject(one.webhook) ? one.webhook : {};
-    return webhookOf(`${CONFIG_FLAG}: ${file}: ${String(one.name)}`, webhook, parts);
-  });
+/** The modes of a file, and how those of its later texts are read. */
+export interface FileModes {
+  readonly modes: readonly Mode[];
+  readonly file: string;
+  /** What the file held. */
+  readonly text: string;
+  /** The modes of another text. @throws ConfigError */
+  reread(text: string): readonly Mode[];
 }
 
-function webhookOf(where: string, w: Readonly<Record<string, unknown>>, parts: Parts): Mode {
-  const text = (name: string, fallback = ''): string => String(w[name] ?? fallback);
-  const duration = (name: string, fallback: string): number => {
-    const ms = parseDurationMs(text(name, fallback));
-    if (ms === undefined) throw new ConfigError(`${where}: ${name} is no duration`);
-    return ms;
-  };
-  if (Array.isArray(w.matchConditions) && w.matchConditions.length > 0) {
-    throw new ConfigError(`${where}: matchConditions are not supported`);
+/** Loaded when there is a condition: the engine of expressions is not small. */
+const conditions = (): typeof import('./authorization/match-conditions.ts') =>
+  createRequire(import.meta.url)('./authorization/match-conditions.ts');
+
+const read = (text: string): readonly AuthorizerSettings[] =>
+  readAuthorization(text, (source) => conditions().conditionProblem(source));
+
+const ownTypes = (all: readonly AuthorizerSettings[]): readonly string[] =>
+  all.map(({ type }) => type).filter((type) => type !== 'Webhook');
+
+/** The authorisers of an AuthorizationConfiguration, in its order. @throws ConfigError */
+export function modesOfFile(flags: AuthorizationFlags, parts: Parts): FileModes {
+  const { authorizationConfig: file } = flags;
+  if (OTHER_FLAGS.some((name) => isFlagGiven(flags, name))) {
+    const why = '--authorization-mode or --authorization-webhook-* flags are defined';
+    throw new ConfigError(`${CONFIG_FLAG} can not be specified when ${why}`);
   }
-  const connection = isJsonObject(w.connectionInfo) ? w.connectionInfo : {};
-  if (connection.type !== 'KubeConfigFile' || typeof connection.kubeConfigFile !== 'string') {
-    throw new ConfigError(`${where}: connectionInfo must be a KubeConfigFile`);
+  const text = contentOf(file);
+  const made = (all: readonly AuthorizerSettings[]): Mode[] =>
+    all.map((one) => modeOf(`${CONFIG_FLAG}: ${file}`, one, parts));
+  try {
+    const first = read(text);
+    const kept = ownTypes(first);
+    const reread = (again: string): Mode[] => {
+      const all = read(again);
+      checkSameTypes(kept, ownTypes(all));
+      return made(all);
+    };
+    return { modes: made(first), file, text, reread };
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.message.startsWith(CONFIG_FLAG)) throw error;
+    throw new ConfigError(`${CONFIG_FLAG}: ${file}: ${error.message}`);
   }
-  const onFailure = text('failurePolicy');
-  if (onFailure !== 'NoOpinion' && onFailure !== 'Deny') {
-    throw new ConfigError(`${where}: failurePolicy must be NoOpinion or Deny`);
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${CONFIG_FLAG}: cannot read ${file}: ${errorMessage(error)}`);
   }
-  const target = loadKubeconfig(where, connection.kubeConfigFile);
-  const webhook = new WebhookAuthorizer({
+}
+
+/** What runs inside of this server neither comes nor goes while it runs. */
+function checkSameTypes(before: readonly string[], now: readonly string[]): void {
+  const added = now.find((type) => !before.includes(type) && !type.startsWith('Always'));
+  if (added !== undefined) {
+    const why = 'is not allowed if it was not enabled at initial server startup';
+    throw new ConfigError(`authorizer type ${added} ${why}`);
+  }
+  const gone = before.find((type) => !now.includes(type));
+  if (gone !== undefined) throw new ConfigError(`authorizer type ${gone} must stay`);
+}
+
+function modeOf(where: string, { type, name, webhook }: AuthorizerSettings, parts: Parts): Mode {
+  if (type !== 'Webhook' || webhook === undefined) return known(where, type);
+  const { connectionInfo, failurePolicy, matchConditions } = webhook;
+  const { kubeConfigFile } = connectionInfo;
+  if (kubeConfigFile === undefined) {
+    throw new ConfigError(`${where}: ${name}: this server runs in no pod: name a kubeConfigFile`);
+  }
+  const target = loadKubeconfig(`${where}: ${name}`, kubeConfigFile);
+  const sources = matchConditions.map(({ expression }) => expression);
+  const { figures } = parts;
+  const hook = new WebhookAuthorizer({
     ...parts,
     client: new OutboundClient(target, parts.clock),
-    version: versionOf(where, text('subjectAccessReviewVersion')),
-    authorizedTtlMs: duration('authorizedTTL', '5m'),
-    unauthorizedTtlMs: duration('unauthorizedTTL', '30s'),
-    timeoutMs: duration('timeout', '10s'),
-    onFailure,
+    version: webhook.subjectAccessReviewVersion,
+    authorizedTtlMs: webhook.authorizedTTL || DEFAULT_TTL_MS.authorized,
+    unauthorizedTtlMs: webhook.unauthorizedTTL || DEFAULT_TTL_MS.unauthorized,
+    timeoutMs: webhook.timeout,
+    onFailure: failurePolicy === 'Deny' ? 'Deny' : 'NoOpinion',
+    matches: sources.length === 0 ? undefined : conditions().matcherOf(sources),
+    figures: figures && figuresOf(name, figures),
   });
-  return (asked) => webhook.authorize(asked);
+  return { name, step: (asked) => hook.authorize(asked) };
 }
+
+const figuresOf = (name: string, figures: AuthorizationFigures): WebhookFigures => ({
+  asked: (result, seconds) => figures.asked(name, result, seconds),
+  failedOpen: (result) => figures.failedOpen(name, result),
+  matched: (outcome, seconds) => figures.matched(name, outcome, seconds),
+});

@@ -13,6 +13,7 @@ import type {
   ResourceStore,
 } from '../ports.ts';
 import { GVR } from '../resources.ts';
+import type { AuthorizationFigures } from './authorization/figures.ts';
 import { WELL_KNOWN } from './identity.ts';
 import { NodeAuthorizer } from './node-authorizer.ts';
 import { type NodeGraph, watchNodeGraph } from './node-graph.ts';
@@ -23,40 +24,78 @@ import { watchVolumeSecrets } from './volume-secrets.ts';
 /** One authoriser of a chain; those that know by themselves answer at once. */
 export type Step = (asked: AuthorizationAttributes) => Decision | Promise<Decision>;
 
+/** Somebody outside who is asked, by a name. */
+export interface NamedStep {
+  readonly name: string;
+  readonly step: Step;
+}
+
 /** What a step of the chain is made from. */
-export type Mode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | Step;
+export type Mode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | NamedStep;
+
+/** What the steps of a chain that have not decided say. */
+interface SoFar {
+  readonly from: number;
+  readonly reasons: string[];
+  readonly errors: string[];
+}
 
 /** Asks each step in turn; the first to allow or deny decides, else the reasons are joined. */
-export function chainAuthorizer(steps: Step[]): Authorizer {
+export function chainAuthorizer(steps: () => readonly Step[]): Authorizer {
   return {
-    authorize: (asked) => decide(steps, { from: 0, reasons: [] }, asked),
+    authorize: (asked) => decide(steps(), { from: 0, reasons: [], errors: [] }, asked),
   };
 }
 
 /** Decides at once as far as steps answer at once. */
 function decide(
   steps: readonly Step[],
-  { from, reasons }: { from: number; reasons: string[] },
+  soFar: SoFar,
   asked: AuthorizationAttributes,
 ): Decision | Promise<Decision> {
+  const { from, reasons, errors } = soFar;
   for (let i = from; i < steps.length; i += 1) {
     const answer = steps[i]?.(asked);
     if (answer instanceof Promise) {
-      const rest = { from: i + 1, reasons };
+      const rest = { from: i + 1, reasons, errors };
       return answer.then((decision) =>
-        isFinal(decision, reasons) ? decision : decide(steps, rest, asked),
+        isFinal(decision, soFar) ? decision : decide(steps, rest, asked),
       );
     }
-    if (answer !== undefined && isFinal(answer, reasons)) return answer;
+    if (answer !== undefined && isFinal(answer, soFar)) return answer;
   }
-  return { allowed: false, reason: reasons.join('\n') };
+  const reason = reasons.join('\n');
+  if (errors.length === 0) return { allowed: false, reason };
+  return { allowed: false, reason, error: joinedErrors(errors) };
 }
 
-/** Whether it decides; if not, its reason is noted. */
-function isFinal(decision: Decision, reasons: string[]): boolean {
+/** Whether it decides; if not, what it says is noted. */
+function isFinal(decision: Decision, { reasons, errors }: SoFar): boolean {
   if (decision.allowed || decision.denied) return true;
   if (decision.reason) reasons.push(decision.reason);
+  if (decision.error !== undefined) errors.push(decision.error);
   return false;
+}
+
+/** Several errors as the stock server shows them together. */
+function joinedErrors(texts: readonly string[]): string {
+  const once = [...new Set(texts)];
+  return once.length === 1 ? (once[0] ?? '') : `[${once.join(', ')}]`;
+}
+
+/** A step that counts what it decides. */
+function counted(type: string, { name, step }: NamedStep, figures: AuthorizationFigures): Step {
+  const allowed = figures.decisions(type, name, 'allowed');
+  const denied = figures.decisions(type, name, 'denied');
+  const count = (decision: Decision): Decision => {
+    if (decision.allowed) allowed.inc();
+    else if (decision.denied) denied.inc();
+    return decision;
+  };
+  return (asked) => {
+    const answer = step(asked);
+    return answer instanceof Promise ? answer.then(count) : count(answer);
+  };
 }
 
 /** Members of `system:masters` may do everything. */
@@ -69,6 +108,8 @@ export interface Authorization {
   readonly authorizer: Authorizer;
   readonly rbac: RbacAuthorizer;
   readonly graph: NodeGraph;
+  /** Goes over to other modes; questions that are under way end by the old ones. */
+  useModes(modes: readonly Mode[]): void;
   /** Resolves when the caches behind decisions are filled; until then few users have rights. */
   whenSynced(): Promise<void>;
 }
@@ -82,6 +123,7 @@ const DEFAULT_MODES: readonly Mode[] = ['Node', 'RBAC'];
 export function createAuthorizer(
   store: ResourceStore,
   modes: readonly Mode[] = DEFAULT_MODES,
+  figures?: AuthorizationFigures,
 ): Authorization {
   const { index, whenSynced } = watchRbac(store);
   const rbac = new RbacAuthorizer(index);
@@ -102,18 +144,26 @@ export function createAuthorizer(
       store.cache<VolumeAttachment>(GVR.volumeAttachments).get('', name)?.spec.nodeName,
     nodeOfSlice: (name) => slices()?.get('', name)?.spec.nodeName,
   });
-  const own: Record<Exclude<Mode, Step>, Step> = {
+  const own: Record<Exclude<Mode, NamedStep>, Step> = {
     Node: (asked) => node.authorize(asked),
     RBAC: (asked) => rbac.authorize(asked),
     AlwaysAllow: () => ({ allowed: true, reason: '' }),
     AlwaysDeny: () => ({ allowed: false, reason: 'Everything is forbidden.' }),
   };
-  const steps = modes.map((mode) => (typeof mode === 'string' ? own[mode] : mode));
-  const authorizer = chainAuthorizer([mastersStep, ...steps]);
+  const stepOf = (mode: Mode): Step => {
+    const isOwn = typeof mode === 'string';
+    const named = isOwn ? { name: mode.toLowerCase(), step: own[mode] } : mode;
+    return figures ? counted(isOwn ? mode : 'Webhook', named, figures) : named.step;
+  };
+  const chainOf = (all: readonly Mode[]): readonly Step[] => [mastersStep, ...all.map(stepOf)];
+  let steps = chainOf(modes);
   return {
-    authorizer,
+    authorizer: chainAuthorizer(() => steps),
     rbac,
     graph,
+    useModes(others) {
+      steps = chainOf(others);
+    },
     async whenSynced() {
       await Promise.all([whenSynced(), pods.whenSynced(), nodes.whenSynced()]);
     },

@@ -42,6 +42,15 @@ export interface Field {
   readonly of: Declared;
 }
 
+/** How expressions write the name of a field; undefined: they cannot. */
+type ShownAs = (name: string) => string | undefined;
+
+interface DeclaredOptions {
+  readonly name: string;
+  readonly shownAs: ShownAs;
+  readonly element?: Declared;
+}
+
 /** A schema with its type. */
 export class Declared {
   readonly schema: Schema;
@@ -49,11 +58,13 @@ export class Declared {
   /** What a list or a map holds. */
   readonly element: Declared | undefined;
   readonly #name: string;
+  readonly #shownAs: ShownAs;
   #fields: ReadonlyMap<string, Field> | undefined;
 
-  constructor(schema: Schema, type: Type | undefined, o: { name: string; element?: Declared }) {
+  constructor(schema: Schema, type: Type | undefined, o: DeclaredOptions) {
     this.schema = schema;
     this.#name = o.name;
+    this.#shownAs = o.shownAs;
     this.element = o.element;
     this.type = type ?? objectType(o.name, () => this.#fieldTypes());
   }
@@ -68,8 +79,8 @@ export class Declared {
     if (this.#fields !== undefined) return this.#fields;
     const fields = new Map<string, Field>();
     for (const [name, property] of Object.entries(this.schema.properties ?? {})) {
-      const shown = escapeName(name);
-      const of = declared(property, `${this.#name}.${name}`);
+      const shown = this.#shownAs(name);
+      const of = declared(property, `${this.#name}.${name}`, this.#shownAs);
       if (shown !== undefined && of !== undefined) fields.set(shown, { name, of });
     }
     this.#fields = fields;
@@ -188,29 +199,39 @@ const SCALARS: Readonly<Record<string, Type>> = lookup({
   boolean: BOOL,
 });
 
-/** The type of a schema; undefined: the schema does not say enough for expressions to speak of it. */
-export function declared(given: Schema, name: string): Declared | undefined {
-  if (given['x-kubernetes-int-or-string']) return new Declared(given, DYN, { name });
+/**
+ * The type of a schema; undefined: the schema does not say enough for expressions to speak of it. Fields of schemas are written
+ * with their names escaped, unless it is said otherwise.
+ */
+export function declared(
+  given: Schema,
+  name: string,
+  shownAs: ShownAs = escapeName,
+): Declared | undefined {
+  const o = { name, shownAs };
+  if (given['x-kubernetes-int-or-string']) return new Declared(given, DYN, o);
   const schema = given['x-kubernetes-embedded-resource'] ? objectSchema(given) : given;
   const scalar = SCALARS[schema.type ?? ''];
-  if (scalar !== undefined) return new Declared(schema, scalar, { name });
+  if (scalar !== undefined) return new Declared(schema, scalar, o);
   switch (schema.type) {
     case 'string':
-      return new Declared(schema, TEXTS[schema.format ?? ''] ?? STRING, { name });
+      return new Declared(schema, TEXTS[schema.format ?? ''] ?? STRING, o);
     case 'array': {
-      const element = inside(schema.items, `${name}.@idx`);
-      return element && new Declared(schema, listOf(element.type), { name, element });
+      const element = inside(schema.items, `${name}.@idx`, shownAs);
+      return element && new Declared(schema, listOf(element.type), { ...o, element });
     }
     case 'object': {
-      if (!isJsonObject(schema.additionalProperties))
-        return new Declared(schema, undefined, { name });
-      const element = inside(schema.additionalProperties, `${name}.@elem`);
-      return element && new Declared(schema, mapOf(STRING, element.type), { name, element });
+      if (!isJsonObject(schema.additionalProperties)) return new Declared(schema, undefined, o);
+      const element = inside(schema.additionalProperties, `${name}.@elem`, shownAs);
+      return element && new Declared(schema, mapOf(STRING, element.type), { ...o, element });
     }
     default:
       return undefined;
   }
 }
 
-const inside = (schema: unknown, name: string): Declared | undefined =>
-  isJsonObject(schema) ? declared(schema as Schema, name) : undefined;
+const inside = (schema: unknown, name: string, shownAs: ShownAs): Declared | undefined =>
+  isJsonObject(schema) ? declared(schema as Schema, name, shownAs) : undefined;
+
+/** For types that are written down by hand: their fields are called what they are called. */
+export const asItIs: ShownAs = (name) => name;

@@ -1,5 +1,6 @@
 /** Asks the authoriser about a request. */
 import { forbiddenAccess } from '../auth/forbidden.ts';
+import { PlainTextError } from '../auth/impersonation.ts';
 import type {
   AuditTrail,
   AuthorizationAttributes,
@@ -8,7 +9,7 @@ import type {
   UserInfo,
 } from '../ports.ts';
 
-/** @throws ApiError Forbidden */
+/** @throws ApiError Forbidden, or PlainTextError where an authoriser could not be asked and no other allows it */
 export async function authorizeRequest(
   authorizer: Authorizer,
   user: UserInfo,
@@ -33,5 +34,7 @@ export async function authorizeRequest(
   const answer = authorizer.authorize(attributes);
   const decision = answer instanceof Promise ? await answer : answer;
   audit?.decided(decision);
-  if (!decision.allowed) throw forbiddenAccess(attributes, decision.reason);
+  if (decision.allowed) return;
+  if (decision.error !== undefined) throw new PlainTextError(500, decision.error);
+  throw forbiddenAccess(attributes, decision.reason);
 }

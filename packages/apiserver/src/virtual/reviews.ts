@@ -69,11 +69,12 @@ function review(resource: string, handle: VirtualResource['handle']): VirtualRes
 async function decide(authorizer: Authorizer, user: UserInfo, spec: AccessSpec): Promise<object> {
   const { asked, ignored } = askedSelectors(spec.resourceAttributes ?? {});
   const decision = await authorizer.authorize({ ...attributesOf(user, spec), ...asked });
+  const problems = decision.error === undefined ? ignored : [decision.error, ...ignored];
   return {
     allowed: decision.allowed,
     ...(decision.denied ? { denied: true } : {}),
     ...(decision.reason ? { reason: decision.reason } : {}),
-    ...(ignored.length > 0 ? { evaluationError: ignored.join('; ') } : {}),
+    ...(problems.length > 0 ? { evaluationError: problems.join('; ') } : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Expressions about the claims of a token and about the user made of them. Loaded with the first one. */
 import type { Expr } from '../../cel/ast.ts';
 import { partsOf } from '../../cel/ast.ts';
-import { type Declared, declared } from '../../cel/declared.ts';
+import { asItIs, type Declared, declared } from '../../cel/declared.ts';
 import { CompileError, compile, EvaluationFailure, type Expression } from '../../cel/engine.ts';
 import { JsonMap, plainValue } from '../../cel/json-values.ts';
 import { DYN, mapOf, STRING } from '../../cel/types.ts';
@@ -24,6 +24,7 @@ const USER = declared(
     },
   },
   'kubernetes.UserInfo',
+  asItIs,
 ) as Declared;
 
 const CLAIMS_NAMES = new Map([['claims', mapOf(STRING, DYN)]]);
