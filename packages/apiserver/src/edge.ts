@@ -6,6 +6,7 @@ import { type Clock, ConfigError, type Logger, type Metrics, type Random } from 
 import { createAdmission } from './admission/chain.ts';
 import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
+import { AdmissionFigures } from './admission/figures.ts';
 import { PolicyTypeChecks } from './admission/policy/type-check-task.ts';
 import { WebhookFigures } from './admission/webhooks/figures.ts';
 import { configuredAuthorization } from './auth/authorization/configured.ts';
@@ -92,6 +93,7 @@ export function createEdge(o: EdgeOptions): Edge {
     config: controlConfigOf(config.admissionControlConfigFile),
     restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
     webhookFigures: o.metrics && new WebhookFigures(o.metrics),
+    figures: o.metrics && new AdmissionFigures(o.metrics, () => clock.monotonicMs()),
     disabled: config.disableAdmissionPlugins,
     tolerationSeconds: {
       notReady: config.defaultNotReadyTolerationSeconds,

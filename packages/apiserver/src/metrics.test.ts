@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { describe, it } from 'node:test';
 import { builtinKinds } from '@kubets/api';
 import { Metrics } from '@kubets/platform';
+import { startApiServer } from './embedded/start.ts';
 import {
   metricsPath,
   observeCaches,
   observeExtensions,
+  observeSizes,
   type RequestManner,
   serverMetrics,
 } from './metrics.ts';
@@ -179,5 +184,46 @@ describe('figures of the server', () => {
     const ask = (path: string) => handler.handle({ info: info(path) } as PathRequest);
     assert.equal(await ask('/metricsx'), undefined);
     assert.equal((await ask('/metrics'))?.status, 200);
+  });
+});
+
+describe('figures of a whole server', () => {
+  it('are all those a stock server promises to keep, with their labels', async () => {
+    const api = await startApiServer();
+    try {
+      const get = async (path: string): Promise<string> => {
+        const headers = { authorization: `Bearer ${api.token}` };
+        const sent = request(`${api.url}${path}`, { headers, ca: api.ca, agent: false });
+        sent.end();
+        const [response] = (await once(sent, 'response')) as [IncomingMessage];
+        let text = '';
+        for await (const chunk of response) text += String(chunk);
+        return text;
+      };
+      await get('/api/v1/namespaces');
+      await get('/api/v1/componentstatuses');
+      const text = await get('/metrics');
+      const has = (series: string): void => assert.ok(text.includes(series), series);
+      const place = 'version="v1",resource="namespaces",subresource="",scope="cluster"';
+      has(`apiserver_response_sizes_count{verb="LIST",group="",${place},component="apiserver"} 1`);
+      has('apiserver_requested_deprecated_apis{group="",version="v1",resource="componentstatuses"');
+      has('apiserver_admission_step_admission_duration_seconds_count{operation="CREATE",rejected=');
+      const plugin = 'name="NamespaceLifecycle",operation="CREATE",rejected="false",type="admit"';
+      has(`apiserver_admission_controller_admission_duration_seconds_count{${plugin}} `);
+    } finally {
+      await api.stop();
+    }
+  });
+
+  it('tell the size of the store, member by member', async () => {
+    const registry = new Metrics();
+    const sizes = [
+      { member: 'https://b', bytes: 20 },
+      { member: 'https://a', bytes: 10 },
+    ];
+    observeSizes(registry, { sizes: () => Promise.resolve(sizes) });
+    const text = await registry.metrics();
+    assert.match(text, /^apiserver_storage_size_bytes\{storage_cluster_id="etcd-0"\} 20$/m);
+    assert.match(text, /^apiserver_storage_size_bytes\{storage_cluster_id="etcd-1"\} 10$/m);
   });
 });

@@ -7,13 +7,18 @@ import {
   readFamily,
   type Tally,
 } from '@kubets/platform';
+import { Gauge } from 'prom-client';
 import type { CacheSet } from './cache/cache-set.ts';
 import type { PathHandler, RequestInfo } from './ports.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import type { Store } from './storage/store.ts';
 
 export type { RequestManner } from './request-metrics.ts';
 
-export type ServerMetrics = Pick<RequestMetrics, 'begin' | 'end' | 'opened' | 'terminated'> & {
+export type ServerMetrics = Pick<
+  RequestMetrics,
+  'begin' | 'deprecated' | 'end' | 'opened' | 'terminated'
+> & {
   /** Counts the events that watches of a kind send. */
   watchEvents(def: KindDef): Tally;
   /** A request came with a client's certificate that is valid for so long. */
@@ -89,6 +94,25 @@ export function observeCaches(registry: Metrics, caches: CacheSet): void {
     *read() {
       for (const { def, size } of caches.all()) {
         yield { labels: [groupResource(def.group, def.resource)], value: size };
+      }
+    },
+  });
+}
+
+/** Shows how large the store is, asked of its members when somebody reads the figures. */
+export function observeSizes(registry: Metrics, store: Pick<Store, 'sizes'>): void {
+  if (store.sizes === undefined) return;
+  const names = new Map<string, string>();
+  new Gauge({
+    name: 'apiserver_storage_size_bytes',
+    help: 'Bytes of the store’s database on disk, member by member.',
+    labelNames: ['storage_cluster_id'],
+    registers: [registry],
+    async collect() {
+      for (const { member, bytes } of (await store.sizes?.()) ?? []) {
+        const name = names.get(member) ?? `etcd-${names.size}`;
+        names.set(member, name);
+        this.set({ storage_cluster_id: name }, bytes);
       }
     },
   });

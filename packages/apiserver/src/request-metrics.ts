@@ -49,6 +49,7 @@ const PATHS: ReadonlySet<string> = new Set([
   '/metrics',
   '/version',
 ]);
+const SIZES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const COMPONENT = 'apiserver';
 const MS_PER_S = 1_000;
 
@@ -69,6 +70,8 @@ interface Endpoint {
   readonly codes: Map<number, Tally>;
   readonly took: Spread | undefined;
   readonly objective: Spread | undefined;
+  /** Bytes of answers; absent where nobody is interested in them. */
+  readonly sizes: Spread | undefined;
   /** Those that are open; absent where requests end by themselves. */
   readonly open: Tally | undefined;
 }
@@ -110,6 +113,8 @@ export class RequestMetrics {
   readonly #objective;
   readonly #ended;
   readonly #open;
+  readonly #sizes;
+  readonly #deprecated;
   readonly #known: Level = new Map();
   /** Of no resource, by verb and path. */
   readonly #others: Level = new Map();
@@ -157,6 +162,15 @@ export class RequestMetrics {
         ...PLACE,
       ] as const),
     );
+    this.#sizes = new HistogramTable({
+      ...table('response_sizes', 'Bytes of the answers to reads.', ['verb', ...PLACE] as const),
+      bounds: SIZES,
+    });
+    this.#deprecated = new GaugeTable(
+      table('requested_deprecated_apis', '1 for what was asked for although it is deprecated.', [
+        ...(['group', 'version', 'resource', 'subresource', 'removed_release'] as const),
+      ] as const),
+    );
     readFamily({
       ...table('current_inflight_requests', 'The most requests under way in the last second.', [
         'request_kind',
@@ -170,8 +184,17 @@ export class RequestMetrics {
     if (!isLong(info)) this.#runningOf(info).begin(nowMs);
   }
 
-  /** A request has been answered; of a watch or stream: it goes on from here. Every one that began ends so, once. */
-  end(info: RequestInfo, code: number, tookMs: number, manner: RequestManner): void {
+  /**
+   * A request has been answered; of a watch or stream: it goes on from here. Every one that began ends so, once.
+   * @param bytes of the answer's body, if they are known
+   */
+  end(
+    info: RequestInfo,
+    code: number,
+    tookMs: number,
+    manner: RequestManner,
+    bytes?: number,
+  ): void {
     const isOpenEnded = isLong(info);
     if (!isOpenEnded) this.#runningOf(info).end();
     const endpoint = this.#endpointOf(info, manner);
@@ -186,6 +209,7 @@ export class RequestMetrics {
     const seconds = tookMs / MS_PER_S;
     endpoint.took?.observe(seconds);
     endpoint.objective?.observe(seconds);
+    if (bytes !== undefined) endpoint.sizes?.observe(bytes);
   }
 
   /** A watch or stream is open. @returns to be called when it is over; may be called again */
@@ -197,6 +221,11 @@ export class RequestMetrics {
       open?.inc(-left);
       left = 0;
     };
+  }
+
+  /** Something was asked for that is deprecated, without a release that will have it no more. */
+  deprecated({ apiGroup, apiVersion, resource, subresource }: RequestInfo): void {
+    this.#deprecated.at(apiGroup, apiVersion, resource, subresource, '').count = 1;
   }
 
   /** A request was turned away because there are too many. */
@@ -262,6 +291,7 @@ export class RequestMetrics {
       ...{ verb: shown, dryRun, place, codes: new Map() },
       took: isLasting ? undefined : this.#took.at(shown, dryRun, ...place),
       objective: isLasting ? undefined : this.#objective.at(shown, ...place),
+      sizes: shown === 'GET' || shown === 'LIST' ? this.#sizes.at(shown, ...place) : undefined,
       open: isLasting ? this.#open.at(shown, ...place) : undefined,
     };
   }

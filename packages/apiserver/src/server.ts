@@ -35,7 +35,13 @@ import { ExtensionCalls } from './grpc/extension-calls.ts';
 import { ResourcesService } from './grpc/resources-service.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { DRAIN_GRACE_MS, MAX_GRPC_MESSAGE_BYTES } from './limits.ts';
-import { metricsPath, observeCaches, observeExtensions, serverMetrics } from './metrics.ts';
+import {
+  metricsPath,
+  observeCaches,
+  observeExtensions,
+  observeSizes,
+  serverMetrics,
+} from './metrics.ts';
 import { abortInTurn } from './on-abort.ts';
 import type { BackgroundTask, RequestInfo, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
@@ -222,6 +228,7 @@ export class ApiServer {
     const monotonicMs = (): number => clock.monotonicMs();
     const metrics = serverMetrics(this.#o.metrics, { kinds, monotonicMs });
     observeCaches(this.#o.metrics, this.#caches);
+    observeSizes(this.#o.metrics, this.#o.store);
     observeExtensions(this.#o.metrics, () => availability(this.#services));
     const common = {
       ...{ gate: this.#gate, auditor: this.#auditor, newId: randomUUID },

@@ -29,6 +29,7 @@ import {
 } from './certificates.ts';
 import type { ControlConfig } from './control-config.ts';
 import { requestedOrganizations } from './csr-subject.ts';
+import type { AdmissionFigures, Timed } from './figures.ts';
 import { defaultIngressClass } from './ingress-class.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -76,6 +77,8 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Logger;
+  /** Where plugins are timed; absent: nowhere. */
+  readonly figures?: AdmissionFigures | undefined;
   /** Where webhooks are counted; absent: nowhere. */
   readonly webhookFigures?: WebhookFigures | undefined;
   /** How long pods stay on nodes that are away; default: five minutes. */
@@ -122,7 +125,8 @@ export function createAdmission(
     .filter(([name]) => !disabled.includes(name))
     .filter(([name]) => !OFF_BY_DEFAULT.has(name) || asked.includes(name))
     .map(([, make]) => make());
-  return chainOf([...enabled, objectWarnings(), createEscalationCheck(o.authorizer, o.rbac)]);
+  const all = [...enabled, objectWarnings(), createEscalationCheck(o.authorizer, o.rbac)];
+  return chainOf(all, o.figures);
 }
 
 function unknownPlugin(name: string, known: string[]): ConfigError {
@@ -130,9 +134,12 @@ function unknownPlugin(name: string, known: string[]): ConfigError {
 }
 
 /** Runs plugins one after the other; the first refusal ends it. */
-export function chainOf(plugins: AdmissionPlugin[]): AdmissionChain & { readonly names: string[] } {
-  const mutating = new Stage(plugins, 'admit');
-  const validating = new Stage(plugins, 'validate');
+export function chainOf(
+  plugins: AdmissionPlugin[],
+  figures?: AdmissionFigures,
+): AdmissionChain & { readonly names: string[] } {
+  const mutating = new Stage(plugins, 'admit', figures);
+  const validating = new Stage(plugins, 'validate', figures);
   return {
     names: plugins.map((plugin) => plugin.name),
     admit(attributes) {
@@ -153,13 +160,29 @@ class Stage {
   readonly #plugins: readonly AdmissionPlugin[];
   readonly #hook: 'admit' | 'validate';
   readonly #byKind = new WeakMap<KindDef, readonly AdmissionPlugin[]>();
+  readonly #figures: AdmissionFigures | undefined;
+  readonly #steps: Timed = new Map();
+  readonly #times: ReadonlyMap<AdmissionPlugin, Timed>;
 
-  constructor(plugins: readonly AdmissionPlugin[], hook: 'admit' | 'validate') {
+  constructor(
+    plugins: readonly AdmissionPlugin[],
+    hook: 'admit' | 'validate',
+    figures: AdmissionFigures | undefined,
+  ) {
     this.#plugins = plugins.filter((plugin) => plugin[hook] !== undefined);
     this.#hook = hook;
+    this.#figures = figures;
+    this.#times = new Map(this.#plugins.map((plugin) => [plugin, new Map()]));
   }
 
   run(a: AdmissionAttributes, round?: AdmissionRound): Promise<void> | void {
+    const figures = this.#figures;
+    if (figures === undefined) return this.#all(a, round);
+    const cells = figures.step(this.#steps, this.#hook, a.operation);
+    return figures.note(cells, true, () => this.#all(a, round));
+  }
+
+  #all(a: AdmissionAttributes, round: AdmissionRound | undefined): Promise<void> | void {
     const plugins = this.#concerned(a.kind);
     for (let i = 0; i < plugins.length; i += 1) {
       const pending = this.#ask(plugins[i], a, round);
@@ -181,8 +204,12 @@ class Stage {
     a: AdmissionAttributes,
     round: AdmissionRound | undefined,
   ): Promise<void> | void {
-    if (a.operation === 'CONNECT' && plugin?.connects !== true) return;
-    return plugin?.[this.#hook]?.(a, round);
+    if (plugin === undefined || (a.operation === 'CONNECT' && plugin.connects !== true)) return;
+    const figures = this.#figures;
+    const times = this.#times.get(plugin);
+    if (figures === undefined || times === undefined) return plugin[this.#hook]?.(a, round);
+    const cells = figures.plugin(times, plugin.name, this.#hook, a.operation);
+    return figures.note(cells, false, () => plugin[this.#hook]?.(a, round));
   }
 
   #concerned(def: KindDef): readonly AdmissionPlugin[] {

@@ -136,7 +136,7 @@ export class RestHandler {
     }
     const tookMs = clock.monotonicMs() - startedMs;
     const { statusCode } = response;
-    metrics.end(info, statusCode, tookMs, mannerOf(info, request, query));
+    metrics.end(info, statusCode, tookMs, mannerOf(info, request, query), bytesOf(response));
     if (scope.isBeforeGate || isLate) metrics.terminated(info, statusCode);
     log.debug({ verb, path, status: statusCode, tookMs }, 'request');
   }
@@ -294,6 +294,7 @@ export class RestHandler {
       tableless: isTableless(info, virtual !== undefined),
     });
     if (virtual !== undefined) {
+      if (virtual.warning !== undefined) this.#o.metrics.deprecated(info);
       const nowMs = this.#o.clock.now();
       const r = { info, user, query, request, response, representation, warnings, audit, nowMs };
       return serveVirtual(virtual, kinds, r);
@@ -385,6 +386,13 @@ export class RestHandler {
     }
     await sendError(response, error, { representation, warnings });
   }
+}
+
+/** What is known of the size of an answer: over HTTP/1.1 only what its head says. */
+function bytesOf(response: AnyResponse): number | undefined {
+  if ('sentBytes' in response) return response.sentBytes;
+  const length = response.getHeader('content-length');
+  return length === undefined ? undefined : Number(length);
 }
 
 function scopeOf(info: RequestInfo, query: URLSearchParams, auditId: string): Scope {

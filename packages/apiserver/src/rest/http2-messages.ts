@@ -63,6 +63,8 @@ export interface DateSource {
 
 export class Http2Response extends EventEmitter<{ close: []; drain: [] }> {
   statusCode = 200;
+  /** Bytes of the body that were handed over. */
+  sentBytes = 0;
   readonly #stream: ServerStream;
   readonly #date: DateSource;
   readonly #headers = new Map<string, string | readonly string[]>();
@@ -105,6 +107,7 @@ export class Http2Response extends EventEmitter<{ close: []; drain: [] }> {
   /** @returns whether it was sent; `drain` follows when not */
   write(bytes: Buffer): boolean {
     this.#begin(false);
+    this.sentBytes += bytes.length;
     this.#stream.write(bytes);
     return this.#stream.queuedBytes === 0;
   }
@@ -115,6 +118,7 @@ export class Http2Response extends EventEmitter<{ close: []; drain: [] }> {
     if (isEmpty && !this.headersSent) this.#begin(true);
     else {
       this.#begin(false);
+      this.sentBytes += bytes?.length ?? 0;
       this.#stream.end(bytes);
     }
   }

@@ -45,6 +45,8 @@ export interface EtcdStoreOptions {
 
 const MS_PER_S = 1_000;
 const LEASE_SHARED_SECONDS = 60;
+/** A member that says nothing for so long is left out of the figures. */
+const STATUS_MS = 2_000;
 
 export class EtcdStore implements Store {
   readonly #client: EtcdClient;
@@ -176,6 +178,15 @@ export class EtcdStore implements Store {
 
   confirmsProgress(): boolean {
     return this.#progress.isSure;
+  }
+
+  async sizes(): Promise<readonly { member: string; bytes: number }[]> {
+    const asked = this.#client.endpointNames.map(async (member) => {
+      const { dbSize } = await this.#client.status(member, { timeoutMs: STATUS_MS });
+      return { member, bytes: Number(dbSize) };
+    });
+    const answers = await Promise.allSettled(asked);
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 
   close(): void {

@@ -93,5 +93,7 @@ export interface Store {
   isStale?(key: string): Promise<boolean>;
   /** Tells a store whose values are sealed by the one above it how to look into them. */
   readThrough?(open: (key: string, value: Buffer) => Buffer): void;
+  /** Bytes of the store's database on the disk of each member that answers, by the member's address. Absent: unknown. */
+  sizes?(): Promise<readonly { readonly member: string; readonly bytes: number }[]>;
   close(): void;
 }
