@@ -92,8 +92,7 @@ export function createEdge(o: EdgeOptions): Edge {
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     config: controlConfigOf(config.admissionControlConfigFile),
     restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
-    webhookFigures: o.metrics && new WebhookFigures(o.metrics),
-    figures: o.metrics && new AdmissionFigures(o.metrics, () => clock.monotonicMs()),
+    ...figuresOf(o),
     disabled: config.disableAdmissionPlugins,
     tolerationSeconds: {
       notReady: config.defaultNotReadyTolerationSeconds,
@@ -162,6 +161,12 @@ function accessOf(o: EdgeOptions, serviceAccount: ReturnType<typeof serviceAccou
 /** What this server is known by among the apiservers. */
 const identityOf = ({ advertise, config }: EdgeOptions): string =>
   `${advertise.address}:${config.grpcPort}`;
+
+function figuresOf({ metrics, clock }: EdgeOptions) {
+  if (metrics === undefined) return {};
+  const figures = new AdmissionFigures(metrics, () => clock.monotonicMs());
+  return { figures, webhookFigures: new WebhookFigures(metrics) };
+}
 
 function bootstrapOf(o: EdgeOptions, clusterIp: string) {
   const { store, clock, random, log, config } = o;

@@ -43,7 +43,7 @@ import {
   serverMetrics,
 } from './metrics.ts';
 import { abortInTurn } from './on-abort.ts';
-import type { BackgroundTask, RequestInfo, ResourceStore } from './ports.ts';
+import type { BackgroundTask, PathHandler, RequestInfo, ResourceStore } from './ports.ts';
 import { InternalStore } from './registry/internal-store.ts';
 import { Registry } from './registry/registry.ts';
 import { RestHandler } from './rest/handler.ts';
@@ -100,6 +100,7 @@ export class ApiServer {
   readonly #definitions: Definitions;
   readonly #services: ApiServices;
   readonly #gate: Gate;
+  readonly #gatePaths: readonly PathHandler[];
   #isEnding = false;
   readonly #auditor: Auditor | undefined;
   /** Objects as the server's own parts, and tests, use them. */
@@ -149,11 +150,12 @@ export class ApiServer {
       kindsOf: (crd) => kindsOf(crd, { store: this.objects, clock }),
       dropCache: (def) => this.#caches.drop(def),
     });
-    const { gate, tasks } = gateOf(config, {
+    const { gate, tasks, paths } = gateOf(config, {
       ...{ store: this.objects, metrics: options.metrics, clock, log },
       count: (info) => this.#countOf(info),
     });
     this.#gate = gate;
+    this.#gatePaths = paths;
     this.#auditor = auditorOf(config, { clock, log, metrics: auditMetrics(options.metrics) });
     this.#tasks = [
       ...this.#edge.tasks,
@@ -241,7 +243,7 @@ export class ApiServer {
     });
     const handler = new RestHandler({
       ...{ authenticator, authorizer, impersonator, kinds, resources, virtuals, streams },
-      paths: [...paths, metricsPath(this.#o.metrics)],
+      paths: [...paths, ...this.#gatePaths, metricsPath(this.#o.metrics)],
       extensions: extensionRoutes(this.#services),
       strictTransport: this.#strictTransport,
       crossOrigin: crossOriginOf(this.#o.config.corsAllowedOrigins),

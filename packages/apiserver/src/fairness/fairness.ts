@@ -79,6 +79,11 @@ export class Fairness {
     return this.#seats.levels;
   }
 
+  /** Whether a level is wanted still; else it is only waited for its last requests. */
+  isConfigured(level: Level): boolean {
+    return this.#levels.get(level.config.name) === level;
+  }
+
   /** Takes over the objects of the API; what is mandatory and missing is as it was at first. */
   configure(schemas: readonly FlowSchema[], levels: readonly PriorityLevelConfiguration[]): void {
     const all = withMandatory(levels, PRIORITY_LEVELS);
@@ -152,10 +157,11 @@ export class Fairness {
       gone?.removeEventListener('abort', onGone);
       onWaited?.(flow, clock.monotonicMs() - sinceMs, ran);
     };
-    const flowHash = hashOf(`${schema.name}/${schema.flowOf(user, info)}`);
+    const of = schema.flowOf(user, info);
+    const flowHash = hashOf(`${schema.name}/${of}`);
     const one: Waiting & { seat?: QueuedSeat } = {
-      width,
-      flowHash,
+      ...{ width, flowHash },
+      about: { schema: schema.name, flow: of, user, info, arrivedMs: clock.now() },
       admit: () => {
         settle(true);
         resolve(this.#seat(flow, width, one.seat));

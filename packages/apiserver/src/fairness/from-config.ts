@@ -3,8 +3,9 @@ import { type Clock, ConfigError, type Logger, type Metrics } from '@kubets/plat
 import type { ApiServerConfig } from '../config.ts';
 import type { Gate } from '../gate.ts';
 import { Inflight } from '../inflight.ts';
-import type { BackgroundTask, ResourceStore } from '../ports.ts';
+import type { BackgroundTask, PathHandler, ResourceStore } from '../ports.ts';
 import { FairnessController } from './controller.ts';
+import { fairnessDumps } from './dumps.ts';
 import { Fairness } from './fairness.ts';
 import { type CountObjects, FairGate } from './gate.ts';
 import { FairnessMetrics } from './metrics.ts';
@@ -24,10 +25,10 @@ export function gateOf(
     'enablePriorityAndFairness' | 'maxRequestsInflight' | 'maxMutatingRequestsInflight'
   >,
   { store, count, metrics: registry, clock, log }: Parts,
-): { gate: Gate; tasks: readonly BackgroundTask[] } {
+): { gate: Gate; tasks: readonly BackgroundTask[]; paths: readonly PathHandler[] } {
   const { maxRequestsInflight: reads, maxMutatingRequestsInflight: writes } = config;
   if (!config.enablePriorityAndFairness)
-    return { gate: new Inflight({ reads, writes }), tasks: [] };
+    return { gate: new Inflight({ reads, writes }), tasks: [], paths: [] };
   const seats = reads + writes;
   if (seats === 0) {
     const flags = '--max-requests-inflight and --max-mutating-requests-inflight';
@@ -38,5 +39,6 @@ export function gateOf(
   const fairness = new Fairness({ seats, clock, onWaited });
   metrics.observe(fairness);
   const controller = new FairnessController({ fairness, store, clock, log });
-  return { gate: new FairGate(fairness, count), tasks: [controller] };
+  const paths = [fairnessDumps(fairness)];
+  return { gate: new FairGate(fairness, count), tasks: [controller], paths };
 }

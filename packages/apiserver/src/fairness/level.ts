@@ -4,6 +4,7 @@
  * next. A flood fills the queues of its own hand and is furthest ahead there; others are served between.
  */
 import { type Clock, invariant } from '@kubets/platform';
+import type { RequestInfo, UserInfo } from '../ports.ts';
 import { deal } from './shuffle.ts';
 
 export interface LevelConfig {
@@ -27,14 +28,35 @@ export interface LevelConfig {
 /** A request that waits. */
 export interface Waiting {
   readonly width: number;
+  /** Who waits, for whoever looks at the queues. */
+  readonly about: AboutWaiting;
   readonly flowHash: number;
   admit(): void;
 }
 
-interface Queue {
+/** What is shown of a request that waits. */
+export interface AboutWaiting {
+  readonly schema: string;
+  readonly flow: string;
+  readonly user: UserInfo;
+  readonly info: RequestInfo;
+  readonly arrivedMs: number;
+}
+
+/** What a queue holds. */
+export interface QueueView {
+  readonly waiting: readonly Waiting[];
+  /** Requests that came from it and run, and the seats they have. */
+  readonly executing: number;
+  readonly running: number;
+  readonly virtual: number;
+}
+
+interface Queue extends QueueView {
   waiting: Waiting[];
   /** Seats taken by its requests that run. */
   running: number;
+  executing: number;
   /** Its virtual time: where its next request begins. */
   virtual: number;
 }
@@ -72,6 +94,10 @@ export class Level {
     return this.#waiting;
   }
 
+  get queues(): readonly QueueView[] {
+    return this.#queues;
+  }
+
   /** Takes over new figures; who waits already keeps waiting, in the queues of the new hand. */
   configure(config: LevelConfig): void {
     this.#config = config;
@@ -79,7 +105,9 @@ export class Level {
     if (count === this.#queues.length) return;
     const before = this.#queues.flatMap(({ waiting }) => waiting);
     const virtual = this.#virtual;
-    this.#queues = Array.from({ length: count }, () => ({ waiting: [], running: 0, virtual }));
+    this.#queues = Array.from({ length: count }, () => ({
+      ...{ waiting: [], running: 0, executing: 0, virtual },
+    }));
     this.#waiting = 0;
     for (const one of before) this.#put(one, Number.POSITIVE_INFINITY);
   }
@@ -124,12 +152,14 @@ export class Level {
     this.#virtual = Math.max(this.#virtual, queue.virtual);
     queue.virtual += one.width;
     queue.running += one.width;
+    queue.executing += 1;
     return { queue, sinceMs: this.#clock.monotonicMs() };
   }
 
   /** A request that had waited is over: what it took in time counts for its queue. */
   finish({ queue, sinceMs }: QueuedSeat, width: number): void {
     queue.running -= width;
+    queue.executing -= 1;
     queue.virtual += (width * (this.#clock.monotonicMs() - sinceMs)) / TIME_UNIT_MS;
   }
 
