@@ -40,7 +40,7 @@ import type { Peers } from './peer.ts';
 import { requestInfoOf } from './request-info.ts';
 import { inTime, limitMsOf } from './request-limit.ts';
 import type { ResourceHandler } from './resource-handler.ts';
-import { sendError, statusOf } from './respond.ts';
+import { bytesOf, sendError, statusOf } from './respond.ts';
 import { checkRoute } from './routes.ts';
 import { checkUrlTimeout } from './url-timeout.ts';
 import { serveVirtual } from './virtual-handler.ts';
@@ -386,13 +386,6 @@ export class RestHandler {
     }
     await sendError(response, error, { representation, warnings });
   }
-}
-
-/** What is known of the size of an answer: over HTTP/1.1 only what its head says. */
-function bytesOf(response: AnyResponse): number | undefined {
-  if ('sentBytes' in response) return response.sentBytes;
-  const length = response.getHeader('content-length');
-  return length === undefined ? undefined : Number(length);
 }
 
 function scopeOf(info: RequestInfo, query: URLSearchParams, auditId: string): Scope {

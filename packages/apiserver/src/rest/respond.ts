@@ -66,6 +66,13 @@ function head(response: AnyResponse, o: ReplyOptions, extra: Record<string, stri
   response.statusCode = o.status;
 }
 
+/** What is known of the size of an answer: over HTTP/1.1 only what its head says. */
+export function bytesOf(response: AnyResponse): number | undefined {
+  if ('sentBytes' in response) return response.sentBytes;
+  const length = response.getHeader('content-length');
+  return length === undefined ? undefined : Number(length);
+}
+
 /** Answers with bytes that are there already. */
 export async function sendBytes(
   response: AnyResponse,
