@@ -175,6 +175,9 @@ class Memory {
   text = '';
   readonly headers = new Map<string, unknown>();
 
+  getHeader(): undefined {
+    return undefined;
+  }
   setHeader(name: string, value: unknown): void {
     this.headers.set(name, value);
   }
