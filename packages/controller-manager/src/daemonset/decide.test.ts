@@ -129,6 +129,14 @@ describe('a daemon set', () => {
     assert.deepEqual(plan.failed, ['b-new']);
   });
 
+  it('waits neither for an ended pod that leaves, nor for any if the new one may come first', () => {
+    const ended = daemon('a', { deleting: true, phase: 'Succeeded' });
+    assert.deepEqual(decide(set(), [node('a')], [ended]).create, ['a']);
+    const surging = set({}, rolling(0, 1));
+    const pods = [daemon('a', { deleting: true }), daemon('b', { phase: 'Failed' })];
+    assert.deepEqual(decide(surging, three, pods).create, ['a', 'c']);
+  });
+
   it('takes back pods meant for a node that has gone', () => {
     const lost = daemonPod(set(), 'gone', 'new');
     lost.metadata.name = 'lost';
@@ -186,6 +194,41 @@ describe('an update of a daemon set', () => {
     const ready = [old('a'), daemon('a', { age: 1 }), old('b'), old('c')];
     const third = decide(surging, three, ready);
     assert.deepEqual(third.remove, ['a-old']);
+  });
+});
+
+describe('an update of a daemon set whose new pods come first', () => {
+  const old = (on: string, parts: Parts = {}): Pod => daemon(on, { hash: 'old', ...parts });
+  const fresh = (on: string, parts: Parts = {}): Pod => daemon(on, { age: 1, ...parts });
+  const surging = (max: number | string): DaemonSet => set({}, rolling(0, max));
+
+  it('counts the oldest pod of a node: the update has not come there before that one is gone', () => {
+    const pods = three.flatMap(({ metadata: { name = '' } }) => [
+      old(name),
+      fresh(name, { ready: false }),
+    ]);
+    const { status } = decide(surging('100%'), three, pods);
+    assert.deepEqual([status.updatedNumberScheduled, status.numberReady], [0, 3]);
+    const leaving = [old('a', { deleting: true }), fresh('a', { ready: false })];
+    const last = decide(surging(1), [node('a')], leaving).status;
+    assert.deepEqual([last.updatedNumberScheduled, last.numberReady], [0, 1]);
+  });
+
+  it('lets an old pod that does not work be followed at once, and go when it is', () => {
+    const broken = [old('a'), old('b', { ready: false }), old('c')];
+    const first = decide(surging(1), three, broken);
+    assert.deepEqual([first.create.toSorted(), first.remove], [['a', 'b'], []]);
+    const second = decide(
+      surging(1),
+      [node('b')],
+      [old('b', { ready: false }), fresh('b', { ready: false })],
+    );
+    assert.deepEqual([second.create, second.remove], [[], ['b-old']]);
+  });
+
+  it('goes on with the next node when the new pod of one works', () => {
+    const plan = decide(surging(1), three, [old('a'), fresh('a'), old('b'), old('c')]);
+    assert.deepEqual([plan.create, plan.remove], [['b'], ['a-old']]);
   });
 });
 

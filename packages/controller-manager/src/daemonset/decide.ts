@@ -54,7 +54,8 @@ function placesOf(view: DaemonView): Place[] {
       node,
       fit: nodeFit(view.daemonSet, node),
       pods: all.filter((pod) => !isDeleting(pod)),
-      leaving: all.filter(isDeleting),
+      // One that has ended holds nothing any more, whoever still keeps its object.
+      leaving: all.filter((pod) => isDeleting(pod) && !isFinished(pod)),
     };
   });
 }
@@ -85,8 +86,9 @@ function settle(place: Place, plan: DaemonPlan, view: DaemonView): void {
   }
   const running = pods.filter((pod) => !isFinished(pod));
   if (running.length === 0) {
-    // The leaving pod still holds the node's ports and files: its successor waits for it.
-    const waits = leaving.length > 0 || ended.length > 0;
+    // The leaving pod still holds the node's ports and files: its successor waits for it, unless the
+    // set is one whose pods can be two on a node.
+    const waits = ended.length > 0 || (leaving.length > 0 && !maySurge(view));
     if (fit.shouldRun && !waits) plan.create.push(nameOf(place.node));
     return;
   }
@@ -94,13 +96,16 @@ function settle(place: Place, plan: DaemonPlan, view: DaemonView): void {
     running.filter((p) => isCurrent(p, view)),
     running.filter((p) => !isCurrent(p, view)),
   ];
-  const surging = surgeOf(view, 1) > 0 && ofEach.every((group) => group.length === 1);
+  const surging = maySurge(view) && ofEach.every((group) => group.length === 1);
   // The oldest stays; two are right only while a new version takes over beside the old one.
   if (!surging) plan.remove.push(...running.slice(1));
 }
 
 const isCurrent = (pod: Pod, view: DaemonView): boolean =>
   labelsOf(pod)[REVISION_HASH_LABEL] === view.hash;
+
+const maySurge = (view: DaemonView): boolean =>
+  view.daemonSet.spec?.updateStrategy?.type !== 'OnDelete' && surgeOf(view, 1) > 0;
 
 function surgeOf(view: DaemonView, desired: number): number {
   const { maxSurge } = view.daemonSet.spec?.updateStrategy?.rollingUpdate ?? {};
@@ -149,16 +154,17 @@ function surgeUpdate(
     const old = running.find((pod) => !isCurrent(pod, view));
     return { place, old, next: running.find((pod) => isCurrent(pod, view)) };
   });
-  let surging = pairs.filter(({ old, next }) => old && next).length;
+  let surging = pairs.filter(({ old, next }) => old && next && !works(next)).length;
   for (const { place, old, next } of pairs) {
     if (!old) continue;
     if (next) {
-      if (works(next)) plan.remove.push(old);
-    } else if (!works(old)) plan.remove.push(old);
-    else if (surging < surge) {
-      surging++;
-      plan.create.push(nameOf(place.node));
+      if (works(next) || !isReady(old)) plan.remove.push(old);
+      continue;
     }
+    const isFree = !works(old);
+    if (!isFree && surging >= surge) continue;
+    if (!isFree) surging++;
+    plan.create.push(nameOf(place.node));
   }
 }
 
@@ -177,7 +183,8 @@ function statusOf(view: DaemonView, places: readonly Place[]): DaemonSetStatus {
     updatedNumberScheduled: 0,
   };
   for (const { fit, pods, leaving } of places) {
-    const [first] = [...pods, ...leaving];
+    // A node counts by its oldest pod: while that is of an old version, the update has not come there.
+    const [first] = [...pods, ...leaving].sort(bySeniority);
     if (!fit.shouldRun) {
       if (first) status.numberMisscheduled++;
       continue;
@@ -185,10 +192,9 @@ function statusOf(view: DaemonView, places: readonly Place[]): DaemonSetStatus {
     status.desiredNumberScheduled++;
     if (!first) continue;
     status.currentNumberScheduled++;
-    const best = pods.find(isReady) ?? first;
-    if (isReady(best)) status.numberReady++;
-    if (isAvailable(best, minReady, nowMs)) status.numberAvailable++;
-    if (pods.some((pod) => isCurrent(pod, view))) status.updatedNumberScheduled++;
+    if (isReady(first)) status.numberReady++;
+    if (isAvailable(first, minReady, nowMs)) status.numberAvailable++;
+    if (isCurrent(first, view)) status.updatedNumberScheduled++;
   }
   status.numberUnavailable = status.desiredNumberScheduled - status.numberAvailable;
   return collisionCount === undefined ? status : { ...status, collisionCount };
