@@ -30,6 +30,14 @@ export class ApiError extends Error {
   }
 }
 
+/** A JSON patch is meant only for what it did not find: the `test` in it failed. */
+export class PatchTestFailed extends ApiError {}
+
+/** A configuration that a policy makes does not fit its kind, or would replace what is owned as a whole. */
+export class MutationError extends Error {
+  override readonly name = 'MutationError';
+}
+
 function failure(code: number, reason: string, message: string, details?: StatusDetails): ApiError {
   return new ApiError({
     kind: 'Status',

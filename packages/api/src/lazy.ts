@@ -123,6 +123,8 @@ export const applyStrategicMergePatch: Patch['applyStrategicMergePatch'] = (...a
 
 type ManagedFields = typeof import('./managed-fields/index.ts');
 const managedFields = later<ManagedFields>('./managed-fields/index.ts');
+export const mergeConfiguration: ManagedFields['mergeConfiguration'] = (...args) =>
+  managedFields().mergeConfiguration(...args);
 export const applyConfiguration: ManagedFields['applyConfiguration'] = (...args) =>
   managedFields().applyConfiguration(...args);
 export const applyScale: ManagedFields['applyScale'] = (...args) =>

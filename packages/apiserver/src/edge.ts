@@ -91,7 +91,7 @@ export function createEdge(o: EdgeOptions): Edge {
   const admission = createAdmission({
     ...{ store, authorizer, rbac, clock, random, kinds: o.kinds },
     config: controlConfigOf(config.admissionControlConfigFile),
-    restrictNodeAudiences: gates.serviceAccountNodeAudienceRestriction,
+    gates,
     ...figuresOf(o),
     disabled: config.disableAdmissionPlugins,
     tolerationSeconds: {

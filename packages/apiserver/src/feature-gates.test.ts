@@ -5,10 +5,10 @@ import { featureGatesOf, gatesWithoutEffect } from './feature-gates.ts';
 const OWN = 'ServiceAccountNodeAudienceRestriction';
 
 it('gates have the defaults of 1.32, and can be switched', () => {
-  const off = { serviceAccountNodeAudienceRestriction: false };
+  const off = { mutatingAdmissionPolicy: false, serviceAccountNodeAudienceRestriction: false };
   assert.deepEqual(featureGatesOf([]), off);
   assert.deepEqual(featureGatesOf([`${OWN}=false`]), off);
-  const on = { serviceAccountNodeAudienceRestriction: true };
+  const on = { ...off, serviceAccountNodeAudienceRestriction: true };
   assert.deepEqual(featureGatesOf([`${OWN}=true`, 'WatchList=true']), on);
   assert.deepEqual(featureGatesOf([`${OWN}=T`]), on);
 });

@@ -6,9 +6,12 @@ import { ALWAYS_ON, OFF, ON } from './feature-gate-names.ts';
 export interface FeatureGates {
   /** Kubelets get tokens for audiences only that the pod's volumes name (alpha in 1.32: off). */
   readonly serviceAccountNodeAudienceRestriction: boolean;
+  /** Policies that change objects (alpha in 1.32: off). Their kinds take `--runtime-config` besides. */
+  readonly mutatingAdmissionPolicy: boolean;
 }
 
 const GATES: Readonly<Record<string, keyof FeatureGates>> = {
+  MutatingAdmissionPolicy: 'mutatingAdmissionPolicy',
   ServiceAccountNodeAudienceRestriction: 'serviceAccountNodeAudienceRestriction',
 };
 
@@ -42,6 +45,7 @@ function* readGates(entries: readonly string[]): Iterable<{ name: string; value:
 export function featureGatesOf(entries: readonly string[]): FeatureGates {
   const gates: Record<keyof FeatureGates, boolean> = {
     serviceAccountNodeAudienceRestriction: false,
+    mutatingAdmissionPolicy: false,
   };
   for (const { name, value } of readGates(entries)) {
     const gate = GATES[name];

@@ -27,6 +27,14 @@ export const GVR = {
   nodes: gvr('', 'nodes'),
   csiDrivers: gvr('storage.k8s.io', 'csidrivers'),
   persistentVolumeClaims: gvr('', 'persistentvolumeclaims'),
+  mutatingPolicies: {
+    ...{ group: REGISTRATION_GROUP, version: 'v1alpha1' },
+    resource: 'mutatingadmissionpolicies',
+  },
+  mutatingPolicyBindings: {
+    ...{ group: REGISTRATION_GROUP, version: 'v1alpha1' },
+    resource: 'mutatingadmissionpolicybindings',
+  },
   persistentVolumes: gvr('', 'persistentvolumes'),
   pods: gvr('', 'pods'),
   priorityLevels: gvr('flowcontrol.apiserver.k8s.io', 'prioritylevelconfigurations'),

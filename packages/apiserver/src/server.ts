@@ -294,6 +294,7 @@ export class ApiServer {
 /** Checks of built-in kinds that take more than the object model knows. */
 const OWN_RULES: Readonly<Record<string, KindRules>> = {
   'apiextensions.k8s.io/CustomResourceDefinition': DEFINITION_RULES,
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': POLICY_RULES,
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': POLICY_RULES,
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': WEBHOOK_RULES,
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration': WEBHOOK_RULES,

@@ -40,6 +40,9 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   'scheduling.k8s.io/PriorityClass': policy.defaultPriorityClass,
   'rbac.authorization.k8s.io/RoleBinding': policy.defaultBinding,
   'rbac.authorization.k8s.io/ClusterRoleBinding': policy.defaultBinding,
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': policy.defaultMutatingPolicy,
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding':
+    policy.defaultAdmissionPolicyBinding,
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': policy.defaultMutatingWebhooks,
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration': policy.defaultValidatingWebhooks,
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': policy.defaultAdmissionPolicy,

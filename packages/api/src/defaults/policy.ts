@@ -7,6 +7,8 @@ import type {
   HorizontalPodAutoscaler,
   HPAScalingRules,
   MatchResources,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
   MutatingWebhookConfiguration,
   PriorityClass,
   PriorityLevelConfiguration,
@@ -108,7 +110,15 @@ export function defaultAdmissionPolicy(policy: ValidatingAdmissionPolicy): void 
   defaultMatchResources(policy.spec.matchConstraints);
 }
 
-export function defaultAdmissionPolicyBinding(b: ValidatingAdmissionPolicyBinding): void {
+export function defaultMutatingPolicy({ spec }: MutatingAdmissionPolicy): void {
+  if (!spec) return;
+  spec.failurePolicy ??= 'Fail';
+  defaultMatchResources(spec.matchConstraints);
+}
+
+export function defaultAdmissionPolicyBinding(
+  b: ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding,
+): void {
   defaultMatchResources(b.spec?.matchResources);
 }
 

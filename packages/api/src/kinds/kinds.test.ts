@@ -54,3 +54,41 @@ describe('IPAddress', () => {
     ]);
   });
 });
+
+describe('MutatingAdmissionPolicy', () => {
+  const def = kind('MutatingAdmissionPolicy');
+  const rule = {
+    apiGroups: [''],
+    apiVersions: ['v1'],
+    operations: ['CREATE'],
+    resources: ['pods'],
+  };
+  const mutation = { patchType: 'JSONPatch', jsonPatch: { expression: '[]' } };
+  const spec = (more: object = {}, operations = rule.operations) => ({
+    ...{ failurePolicy: 'Fail', reinvocationPolicy: 'Never', mutations: [mutation] },
+    matchConstraints: { resourceRules: [{ ...rule, operations }] },
+    ...more,
+  });
+
+  test('says what it changes, and how', () => {
+    assert.deepEqual(texts(def, 'a', spec()), []);
+    assert.deepEqual(texts(def, 'a', {}), [
+      'spec.matchConstraints: Required value',
+      'spec.mutations: Required value: mutations must contain at least one item',
+      'spec.reinvocationPolicy: Required value',
+    ]);
+    const both = { ...mutation, patchType: 'ApplyConfiguration' };
+    assert.deepEqual(texts(def, 'a', spec({ mutations: [{}, { patchType: 'x' }, both] })), [
+      'spec.mutations[0].patchType: Required value',
+      'spec.mutations[1].patchType: Unsupported value: "x": supported values: "ApplyConfiguration", "JSONPatch"',
+      'spec.mutations[2].applyConfiguration: Required value: must be specified when patchType is ApplyConfiguration',
+      'spec.mutations[2].jsonPatch: Invalid value: "{jsonPatch}": must not be specified when patchType is ApplyConfiguration',
+    ]);
+  });
+
+  test('does not change what is deleted', () => {
+    assert.deepEqual(texts(def, 'a', spec({}, ['DELETE'])), [
+      'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"',
+    ]);
+  });
+});

@@ -1,5 +1,11 @@
 /** JSON Patch (RFC 6902), with the failures the stock server answers. */
-import { badRequest, requestTooLarge, unprocessable } from '../errors.ts';
+import {
+  type ApiError,
+  badRequest,
+  PatchTestFailed,
+  requestTooLarge,
+  unprocessable,
+} from '../errors.ts';
 import { carryLiteral, cloneWithLiterals } from '../exact-json.ts';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
 import { isJsonObject, type JsonObject } from '../meta.ts';
@@ -13,7 +19,7 @@ interface Operation {
 }
 
 /** Any operation that can not be carried out has the same, wordless answer. */
-function rejected(): Error {
+function rejected(): ApiError {
   const error = unprocessable('the server rejected our request due to an error in our request');
   error.status.details = {};
   return error;
@@ -128,7 +134,7 @@ function applyBelow(root: unknown, operation: Operation): void {
       carry(operation, parent, key);
       return;
     case 'test':
-      if (!same(read(parent, key), operation.value)) throw rejected();
+      if (!same(read(parent, key), operation.value)) throw new PatchTestFailed(rejected().status);
       return;
     case 'move':
     case 'copy': {

@@ -20,7 +20,7 @@ import {
 import { dns1035Label, dns1123Subdomain, pathSegmentName } from './names.ts';
 import { optionOf, validateRule } from './policy.ts';
 
-function validateParamKind(errors: Errors, path: string, kind: ParamKind | undefined): void {
+export function validateParamKind(errors: Errors, path: string, kind: ParamKind | undefined): void {
   if (!kind) return;
   const at = `${path}.apiVersion`;
   const text = kind.apiVersion ?? '';
@@ -46,7 +46,11 @@ function validateParamKind(errors: Errors, path: string, kind: ParamKind | undef
   }
 }
 
-function validateMatch(errors: Errors, path: string, match: MatchResources | undefined): void {
+export function validateMatch(
+  errors: Errors,
+  path: string,
+  match: MatchResources | undefined,
+): void {
   if (!match) return;
   optionOf(errors, `${path}.matchPolicy`, match.matchPolicy, ['Equivalent', 'Exact']);
   validateSelector(errors, `${path}.namespaceSelector`, match.namespaceSelector);
@@ -61,6 +65,16 @@ function validateMatch(errors: Errors, path: string, match: MatchResources | und
       });
       validateRule(errors, at, rule);
     });
+  }
+}
+
+/** What a policy is about: it has to say so. */
+export function validateConstraints(errors: Errors, match: MatchResources | undefined): void {
+  const path = 'spec.matchConstraints';
+  if (!match) errors.push(required(path));
+  else {
+    validateMatch(errors, path, match);
+    if ((match.resourceRules ?? []).length === 0) errors.push(required(`${path}.resourceRules`));
   }
 }
 
@@ -106,13 +120,7 @@ export function validateAdmissionPolicy(
   const scope = { check: expression, hasParams, look: {} };
   optionOf(errors, 'spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']);
   validateParamKind(errors, 'spec.paramKind', spec.paramKind);
-  if (!spec.matchConstraints) errors.push(required('spec.matchConstraints'));
-  else {
-    validateMatch(errors, 'spec.matchConstraints', spec.matchConstraints);
-    if ((spec.matchConstraints.resourceRules ?? []).length === 0) {
-      errors.push(required('spec.matchConstraints.resourceRules'));
-    }
-  }
+  validateConstraints(errors, spec.matchConstraints);
   validateMatchConditions(errors, 'spec.matchConditions', spec.matchConditions, scope);
   validateVariables(errors, 'spec.variables', spec.variables, scope);
   if ((spec.validations ?? []).length + (spec.auditAnnotations ?? []).length === 0) {
@@ -126,7 +134,7 @@ export function validateAdmissionPolicy(
   validateAuditAnnotations(errors, 'spec.auditAnnotations', spec.auditAnnotations, named);
 }
 
-function validateParamRef(errors: Errors, path: string, ref: ParamRef | undefined): void {
+export function validateParamRef(errors: Errors, path: string, ref: ParamRef | undefined): void {
   if (!ref) return;
   const both = 'name and selector are mutually exclusive';
   if (ref.name) {
@@ -146,15 +154,17 @@ function validateParamRef(errors: Errors, path: string, ref: ParamRef | undefine
   else optionOf(errors, at, action, ['Allow', 'Deny']);
 }
 
+export function validatePolicyName(errors: Errors, name = ''): void {
+  if (!requireText(errors, 'spec.policyName', name)) return;
+  addMessages(errors, 'spec.policyName', name, dns1123Subdomain(name));
+}
+
 export function validateAdmissionPolicyBinding(
   errors: Errors,
   b: ValidatingAdmissionPolicyBinding,
 ): void {
   const spec = b.spec ?? {};
-  if (requireText(errors, 'spec.policyName', spec.policyName)) {
-    const name = spec.policyName ?? '';
-    addMessages(errors, 'spec.policyName', name, dns1123Subdomain(name));
-  }
+  validatePolicyName(errors, spec.policyName);
   validateParamRef(errors, 'spec.paramRef', spec.paramRef);
   // Misspelled as the stock server has it.
   validateMatch(errors, 'spec.matchResouces', spec.matchResources);

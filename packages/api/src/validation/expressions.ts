@@ -3,7 +3,9 @@ import { invalid } from '../field-error.ts';
 import type { Errors } from './common.ts';
 
 /** A place where an expression stands: it decides what the expression may name and must give. */
-export type ExpressionPlace = 'condition' | 'validation' | 'message' | 'value' | 'variable';
+export type ExpressionPlace =
+  | ('condition' | 'validation' | 'message' | 'value' | 'variable')
+  | ('applyConfiguration' | 'jsonPatch');
 
 /** What is known of an expression besides its place. */
 export interface ExpressionAbout {

@@ -22,6 +22,7 @@ import {
   validateMetadata,
   validatePathName,
 } from './metadata.ts';
+import * as mutatingPolicy from './mutating-policy.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain, pathSegmentName } from './names.ts';
 import * as network from './network.ts';
 import { validatePod, validatePodCreate, validatePodTemplate } from './pod.ts';
@@ -228,6 +229,12 @@ const CLUSTER: Readonly<Record<string, KindRules>> = {
     object: policy.validateWebhooks,
   },
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': { object: policy.validateWebhooks },
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': {
+    object: mutatingPolicy.validateMutatingPolicy,
+  },
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': {
+    object: mutatingPolicy.validateMutatingPolicyBinding,
+  },
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': {
     object: admissionPolicy.validateAdmissionPolicy,
     status: admissionPolicy.validateAdmissionPolicyStatus,

@@ -39,6 +39,8 @@ const MAIN: Readonly<Record<string, UpdateOrder>> = {
   '/Secret': FROZEN_FIRST,
   '/Service': FROZEN_FIRST,
   '/ServiceAccount': [U, O],
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': WHOLE,
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': WHOLE,
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': WHOLE,
   'admissionregistration.k8s.io/ValidatingAdmissionPolicy': WHOLE,
   'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding': WHOLE,

@@ -12,6 +12,7 @@ import {
 import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platform';
 import { createEscalationCheck } from '../auth/escalation.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
+import type { FeatureGates } from '../feature-gates.ts';
 import type {
   AdmissionAttributes,
   AdmissionChain,
@@ -50,6 +51,7 @@ import {
   limitPodHardAntiAffinityTopology,
 } from './optional/refusals.ts';
 import { podSecurity } from './pod-security.ts';
+import { mutatingPolicies } from './policy/mutating.ts';
 import { validatingPolicies } from './policy/plugin.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -85,8 +87,8 @@ export interface AdmissionOptions {
   readonly tolerationSeconds?: TolerationSeconds;
   /** What the administrator tells plugins. */
   readonly config?: Partial<ControlConfig>;
-  /** The gate `ServiceAccountNodeAudienceRestriction`. */
-  readonly restrictNodeAudiences?: boolean;
+  /** Absent: as they are by default. */
+  readonly gates?: FeatureGates;
   /** Names to leave out of, and to add to, the default set. */
   readonly disabled?: readonly string[];
   readonly enabled?: readonly string[];
@@ -225,6 +227,9 @@ class Stage {
 function allPlugins(o: AdmissionOptions): [string, () => AdmissionPlugin][] {
   const { store, authorizer, kinds = builtinKinds, clock, log, config = {} } = o;
   const figures = o.webhookFigures;
+  // Without the kinds there are no policies: they take `--runtime-config`.
+  const isServed = kinds.forResource(GVR.mutatingPolicyBindings) !== undefined;
+  const enabled = o.gates?.mutatingAdmissionPolicy === true && isServed;
   const webhooks = { store, authorizer, kinds, clock, newUid: randomUUID, log, figures };
   return [
     ['AlwaysAdmit', alwaysAdmit],
@@ -256,7 +261,10 @@ function allPlugins(o: AdmissionOptions): [string, () => AdmissionPlugin][] {
     ['CertificateSubjectRestriction', () => certificateSubjectRestriction(requestedOrganizations)],
     ['DefaultIngressClass', () => defaultIngressClass(store)],
     ['DenyServiceExternalIPs', denyServiceExternalIps],
-    idle('MutatingAdmissionPolicy'),
+    [
+      'MutatingAdmissionPolicy',
+      () => mutatingPolicies({ store, authorizer, kinds, newUid: randomUUID, enabled }),
+    ],
     [
       'MutatingAdmissionWebhook',
       () => mutatingWebhooks({ ...webhooks, credentials: config.mutatingCredentials }),
@@ -275,10 +283,10 @@ function allPlugins(o: AdmissionOptions): [string, () => AdmissionPlugin][] {
 }
 
 /** What the rules of nodes look things up in. */
-const nodeViews = ({ store, restrictNodeAudiences }: AdmissionOptions): NodeRestrictionOptions => ({
+const nodeViews = ({ store, gates }: AdmissionOptions): NodeRestrictionOptions => ({
   pods: store.cache<Pod>(GVR.pods),
   nodes: store.cache<Node>(GVR.nodes),
-  audiences: restrictNodeAudiences ? volumeViews(store) : undefined,
+  audiences: gates?.serviceAccountNodeAudienceRestriction ? volumeViews(store) : undefined,
 });
 
 const volumeViews = (store: ResourceStore): VolumeViews => ({

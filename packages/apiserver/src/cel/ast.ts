@@ -50,11 +50,18 @@ export interface MapExpr extends Node {
   readonly entries: readonly MapEntry[];
 }
 
-/** `pkg.Message{…}`: there are no such types here, but the checker has to say so. */
+export interface StructField {
+  readonly at: number;
+  readonly name: string;
+  readonly value: Expr;
+  readonly optional: boolean;
+}
+
+/** `pkg.Message{…}`: only libraries that bring types to be made know some. */
 export interface StructExpr extends Node {
   readonly op: 'struct';
   readonly name: string;
-  readonly values: readonly Expr[];
+  readonly fields: readonly StructField[];
 }
 
 /** A loop over a list or the keys of a map: what macros are made of. */
@@ -83,7 +90,7 @@ export function partsOf(expr: Expr): readonly Expr[] {
     case 'map':
       return expr.entries.flatMap(({ key, value }) => [key, value]);
     case 'struct':
-      return expr.values;
+      return expr.fields.map(({ value }) => value);
     case 'fold':
       return [expr.range, expr.init, expr.condition, expr.step, expr.result];
     default:

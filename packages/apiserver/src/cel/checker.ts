@@ -6,9 +6,10 @@ import {
   type MapExpr,
   qualifiedName,
   type Select,
+  type StructExpr,
 } from './ast.ts';
 import type { Faults } from './errors.ts';
-import type { Library, Overload } from './signature.ts';
+import type { Library, Overload, StructType } from './signature.ts';
 import {
   assignable,
   Bindings,
@@ -44,6 +45,8 @@ export interface Checked {
   overloadsOf(call: Call): readonly Overload[];
   /** The type a name or a path of names stands for; undefined: it stands for a variable. */
   typeNamed(expr: Expr): Type | undefined;
+  /** What makes the values of a type that is named with fields in braces. */
+  structOf(expr: StructExpr): StructType | undefined;
   /** The whole name of a function that is written like a method: `optional.of`. */
   functionOf(call: Call): string;
 }
@@ -58,6 +61,7 @@ class Checker implements Checked {
   readonly #overloads = new Map<Call, readonly Overload[]>();
   readonly #named = new Map<Expr, Type>();
   readonly #functions = new Map<Call, string>();
+  readonly #structs = new Map<StructExpr, StructType>();
   #scope: Scope;
   readonly #bindings = new Bindings();
   #free = 0;
@@ -84,6 +88,10 @@ class Checker implements Checked {
 
   typeNamed(expr: Expr): Type | undefined {
     return this.#named.get(expr);
+  }
+
+  structOf(expr: StructExpr): StructType | undefined {
+    return this.#structs.get(expr);
   }
 
   functionOf(call: Call): string {
@@ -129,8 +137,7 @@ class Checker implements Checked {
       case 'map':
         return this.#map(expr);
       case 'struct':
-        for (const value of expr.values) this.#check(value);
-        return this.#undeclared(expr.at, expr.name);
+        return this.#struct(expr);
       case 'fold':
         return this.#fold(expr);
     }
@@ -276,6 +283,27 @@ class Checker implements Checked {
       value = this.#joined(entry.value.at, value, this.#element(entry.value, entry.optional));
     }
     return mapOf(key ?? this.#newParam(), value ?? this.#newParam());
+  }
+
+  #struct(expr: StructExpr): Type {
+    const { at, name, fields } = expr;
+    const made = this.#library.struct(name.replace(/^\./, ''));
+    if (made === undefined) {
+      for (const { value } of fields) this.#check(value);
+      return this.#undeclared(at, name);
+    }
+    this.#structs.set(expr, made);
+    for (const field of fields) {
+      const type = this.#element(field.value, field.optional);
+      const wanted = made.type.fields?.().get(field.name);
+      if (wanted === undefined) this.#fault(field.at, `undefined field '${field.name}'`);
+      else if (!this.#assign(wanted, type)) {
+        const [a, b] = [wanted, type].map((one) => typeText(substituted(this.#bindings, one, DYN)));
+        const why = `expected type of field '${field.name}' is '${a}' but provided type is '${b}'`;
+        this.#fault(field.at, why);
+      }
+    }
+    return made.type;
   }
 
   /** Elements of a list are of one type. */

@@ -7,6 +7,7 @@ import { library } from './library/index.ts';
 import { MAX_EXPRESSION_LENGTH } from './limits.ts';
 import { checkLiterals } from './literals.ts';
 import { parse } from './parser.ts';
+import type { Library } from './signature.ts';
 import type { Type } from './types.ts';
 import { codePoints } from './values.ts';
 
@@ -29,9 +30,14 @@ export interface Expression {
 
 /**
  * Compiles an expression: syntax and types are checked once, evaluation takes values as they are.
+ * @param known what it may call and make; default: what all may
  * @throws CompileError
  */
-export function compile(source: string, variables: Environment): Expression {
+export function compile(
+  source: string,
+  variables: Environment,
+  known: Library = library(),
+): Expression {
   const size = codePoints(source);
   if (size > MAX_EXPRESSION_LENGTH) {
     const why = `expression code point size exceeds limit: size: ${size}, limit ${MAX_EXPRESSION_LENGTH}`;
@@ -39,7 +45,7 @@ export function compile(source: string, variables: Environment): Expression {
   }
   const expr = parse(source);
   const faults = new Faults(source);
-  const checked = check(expr, { library: library(), variables, faults });
+  const checked = check(expr, { library: known, variables, faults });
   faults.check();
   checkLiterals(expr, faults);
   faults.check();

@@ -10,6 +10,7 @@ import {
   MAP_COST,
   PER_CHARACTER,
   PER_PATTERN_CHARACTER,
+  STRUCT_COST,
   selectorCost,
 } from './cost.ts';
 import type { Declared } from './declared.ts';
@@ -82,7 +83,7 @@ class Estimator {
       case 'map':
         return plus(total(partsOf(expr).map((one) => this.cost(one))), fixed(MAP_COST));
       case 'struct':
-        return NOTHING;
+        return plus(total(partsOf(expr).map((one) => this.cost(one))), fixed(STRUCT_COST));
       case 'fold':
         return this.#fold(expr);
     }

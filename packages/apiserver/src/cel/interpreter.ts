@@ -1,7 +1,7 @@
 /** Makes a checked expression into something that can be evaluated, and counts what evaluating costs. */
-import type { Call, Expr, Fold, ListExpr, MapExpr, Select } from './ast.ts';
+import type { Call, Expr, Fold, ListExpr, MapExpr, Select, StructExpr } from './ast.ts';
 import type { Checked } from './checker.ts';
-import { callCost, LIST_COST, MAP_COST } from './cost.ts';
+import { callCost, LIST_COST, MAP_COST, STRUCT_COST } from './cost.ts';
 import { CostError, EvaluationFailure, NO_OVERLOAD } from './errors.ts';
 import { matcher } from './library/operators.ts';
 import { COST_LIMIT } from './limits.ts';
@@ -155,7 +155,7 @@ class Planner {
       case 'fold':
         return this.#fold(expr, places);
       case 'struct':
-        throw new EvaluationFailure(`no such type: ${expr.name}`);
+        return this.#struct(expr, places);
     }
   }
 
@@ -281,6 +281,23 @@ class Planner {
       });
       run.pay(LIST_COST);
       return values;
+    };
+  }
+
+  #struct(expr: StructExpr, places: Places): Step {
+    const made = this.#checked.structOf(expr);
+    if (made === undefined) throw new EvaluationFailure(`no such type: ${expr.name}`);
+    const steps = expr.fields.map((field) => ({ ...field, value: this.plan(field.value, places) }));
+    return (run) => {
+      const given = new Map<string, unknown>();
+      for (const field of steps) {
+        const held = field.value(run);
+        if (!field.optional) given.set(field.name, held);
+        else if (!(held instanceof Optional)) throw new EvaluationFailure(NO_OVERLOAD);
+        else if (held.isPresent) given.set(field.name, held.value);
+      }
+      run.pay(STRUCT_COST);
+      return made.make(given);
     };
   }
 

@@ -1,5 +1,5 @@
 /** Reads an expression: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax. */
-import { type Expr, type MapEntry, partsOf } from './ast.ts';
+import { type Expr, type MapEntry, partsOf, type StructField } from './ast.ts';
 import { CompileError, Faults } from './errors.ts';
 import { type Token, tokensOf } from './lexer.ts';
 import { MAX_EXPRESSION_DEPTH, MAX_OPERATION_DEPTH, MAX_OPERATIONS } from './limits.ts';
@@ -256,16 +256,17 @@ class Parser {
     const { kind, text, at } = this.#peek(ahead);
     if (kind !== 'op' || text !== '{') return undefined;
     this.#next += ahead + 1;
-    const values: Expr[] = [];
+    const fields: StructField[] = [];
     while (!this.#accept('}')) {
-      this.#accept('?');
+      const optional = this.#accept('?') !== undefined;
       if (this.#peek().kind !== 'ident') this.#unexpected('IDENTIFIER');
-      this.#take();
+      const field = this.#take();
+      const colon = this.#peek().at;
       this.#expect(':');
-      values.push(this.#expression());
+      fields.push({ at: colon, name: field.text, value: this.#expression(), optional });
       if (!this.#accept(',') && !this.#is('}')) this.#expect('}');
     }
-    return { op: 'struct', at, name, values };
+    return { op: 'struct', at, name, fields };
   }
 
   #list(at: number): Expr {

@@ -95,6 +95,13 @@ class TypeReader {
   }
 }
 
+/** A type whose values expressions may make: `Name{field: value}`. */
+export interface StructType {
+  readonly type: Type;
+  /** @throws EvaluationFailure for fields that cannot be */
+  make(fields: ReadonlyMap<string, unknown>): unknown;
+}
+
 /** Everything expressions may call and every type they may name. */
 export class Library {
   readonly #functions = new Map<string, Overload[]>();
@@ -128,6 +135,11 @@ export class Library {
 
   function(name: string): readonly Overload[] | undefined {
     return this.#functions.get(name);
+  }
+
+  /** Types whose values can be made; by themselves libraries have none. */
+  struct(_name: string): StructType | undefined {
+    return undefined;
   }
 
   type(name: string): Type | undefined {

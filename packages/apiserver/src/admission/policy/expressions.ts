@@ -1,5 +1,5 @@
 /** Policies compiled, and what they say of a write. Loaded with the first policy or condition. */
-import type { MatchCondition, ValidatingAdmissionPolicySpec } from '@kubets/api';
+import type { MatchCondition, ValidatingAdmissionPolicySpec, Variable } from '@kubets/api';
 import {
   CompileError,
   compile,
@@ -8,6 +8,7 @@ import {
   type Expression,
 } from '../../cel/engine.ts';
 import { AUTHORIZER_TYPE } from '../../cel/library/authorization.ts';
+import { patchLibrary } from '../../cel/library/patches.ts';
 import {
   DYN,
   inner,
@@ -24,7 +25,9 @@ import { NamedValues } from '../../cel/values.ts';
 const ALWAYS = ['object', 'oldObject', 'request', 'namespaceObject'] as const;
 
 /** A place where an expression stands. */
-export type Place = 'condition' | 'validation' | 'message' | 'value' | 'variable';
+export type Place =
+  | ('condition' | 'validation' | 'message' | 'value' | 'variable')
+  | ('applyConfiguration' | 'jsonPatch');
 
 /** Where expressions stand altogether. */
 export interface Surroundings {
@@ -57,7 +60,15 @@ function kept(type: Type): Type {
   return PLAIN.has(type.kind) ? type : DYN;
 }
 
+/** What expressions that change objects have to give. */
+const CHANGES: Readonly<Partial<Record<Place, Type>>> = {
+  applyConfiguration: objectType('Object'),
+  jsonPatch: listOf(objectType('JSONPatch')),
+};
+
 const WANTED: Readonly<Record<Place, readonly Kind[]>> = {
+  applyConfiguration: [],
+  jsonPatch: [],
   condition: ['bool'],
   validation: ['bool'],
   message: ['string'],
@@ -65,7 +76,7 @@ const WANTED: Readonly<Record<Place, readonly Kind[]>> = {
   variable: [],
 };
 
-type Facts = Readonly<Record<string, unknown>>;
+export type Facts = Readonly<Record<string, unknown>>;
 
 /** The names an expression may use, and their types where there is no other. */
 export function namesAt(place: Place, { hasParams, variables }: Surroundings): Environment {
@@ -80,6 +91,8 @@ export function namesAt(place: Place, { hasParams, variables }: Surroundings): E
 
 /** Compiles one expression. @throws CompileError */
 export function compileExpression(source: string, place: Place, around: Surroundings): Expression {
+  const change = CHANGES[place];
+  if (change !== undefined) return compileChange(source, change, namesAt(place, around));
   const expression = compile(source, namesAt(place, around));
   const wanted = WANTED[place];
   const { kind } = expression.type;
@@ -88,13 +101,21 @@ export function compileExpression(source: string, place: Place, around: Surround
   throw new CompileError(`must evaluate to ${names} but got ${typeText(expression.type)}`);
 }
 
+/** @throws CompileError */
+function compileChange(source: string, wanted: Type, names: Environment): Expression {
+  const expression = compile(source, names, patchLibrary());
+  const found = typeText(expression.type);
+  if (found === typeText(wanted)) return expression;
+  throw new CompileError(`must evaluate to ${typeText(wanted)} but got ${found}`);
+}
+
 /** What an expression that could not be evaluated says for itself. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
 }
 
 /** What the expressions of one policy, or the conditions of one webhook, may still cost together. */
-class Budget {
+export class Budget {
   #left: number;
 
   constructor(units: number) {
@@ -109,12 +130,12 @@ class Budget {
 }
 
 /** The stock server's bounds. */
-const POLICY_BUDGET = 10_000_000;
+export const POLICY_BUDGET = 10_000_000;
 const CONDITIONS_BUDGET = 2_500_000;
 const OUT_OF_BUDGET =
   'validation failed due to running out of cost budget, no further validation rules will be run';
 
-class Source {
+export class Source {
   readonly #text: string;
   readonly #compiled: Expression | string;
 
@@ -182,6 +203,44 @@ export class Conditions {
   }
 }
 
+/** The variables of a policy. */
+export class PolicyVariables {
+  readonly #all: readonly { readonly name: string; readonly source: Source }[];
+
+  /** @param around where the types of the variables are told */
+  constructor(
+    all: readonly Variable[],
+    around: Surroundings & { readonly variables: VariableTypes },
+  ) {
+    this.#all = all.map(({ name, expression }) => {
+      const source = new Source(expression, 'variable', around);
+      around.variables.add(name, source.type);
+      return { name, source };
+    });
+  }
+
+  /** Each is computed when first spoken of, and may speak of those before it. */
+  valuesFor(given: Facts, budget: Budget): NamedValues {
+    const makers = new Map<string, () => unknown>();
+    const variables = new NamedValues(makers);
+    for (const { name, source } of this.#all) {
+      let known: { readonly value: unknown } | undefined;
+      makers.set(name, () => {
+        try {
+          known ??= { value: source.evaluate({ ...given, variables }, budget) };
+        } catch (error) {
+          if (!(error instanceof ExpressionError)) throw error;
+          throw new EvaluationFailure(
+            `composited variable "${name}" fails to evaluate: ${error.message}`,
+          );
+        }
+        return known.value;
+      });
+    }
+    return variables;
+  }
+}
+
 /** One complaint of a policy. */
 export interface Verdict {
   readonly message: string;
@@ -213,7 +272,7 @@ interface Validation {
 
 export class CompiledPolicy {
   readonly #conditions: Conditions;
-  readonly #variables: readonly { readonly name: string; readonly source: Source }[];
+  readonly #variables: PolicyVariables;
   readonly #validations: readonly Validation[];
 
   readonly #annotations: readonly { readonly key: string; readonly source: Source }[];
@@ -222,11 +281,7 @@ export class CompiledPolicy {
     const variables = new VariableTypes();
     const around = { hasParams: spec.paramKind !== undefined, variables };
     this.#conditions = new Conditions(spec.matchConditions ?? [], around);
-    this.#variables = (spec.variables ?? []).map(({ name, expression }) => {
-      const source = new Source(expression, 'variable', around);
-      variables.add(name, source.type);
-      return { name, source };
-    });
+    this.#variables = new PolicyVariables(spec.variables ?? [], around);
     this.#validations = (spec.validations ?? []).map((one) => ({
       expression: new Source(one.expression, 'validation', around),
       messageExpression: one.messageExpression
@@ -244,7 +299,7 @@ export class CompiledPolicy {
 
   findings(given: Facts): Findings {
     const budget = new Budget(POLICY_BUDGET);
-    const facts = { ...given, variables: this.#lazyVariables(given, budget) };
+    const facts = { ...given, variables: this.#variables.valuesFor(given, budget) };
     try {
       if (!this.#conditions.hold(facts)) return NOTHING;
     } catch (error) {
@@ -265,27 +320,6 @@ export class CompiledPolicy {
       }
     });
     return { verdicts, notes };
-  }
-
-  /** Each is computed when first spoken of, and may speak of those before it. */
-  #lazyVariables(given: Facts, budget: Budget): NamedValues {
-    const makers = new Map<string, () => unknown>();
-    const variables = new NamedValues(makers);
-    for (const { name, source } of this.#variables) {
-      let known: { readonly value: unknown } | undefined;
-      makers.set(name, () => {
-        try {
-          known ??= { value: source.evaluate({ ...given, variables }, budget) };
-        } catch (error) {
-          if (!(error instanceof ExpressionError)) throw error;
-          throw new EvaluationFailure(
-            `composited variable "${name}" fails to evaluate: ${error.message}`,
-          );
-        }
-        return known.value;
-      });
-    }
-    return variables;
   }
 }
 

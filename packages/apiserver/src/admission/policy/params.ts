@@ -3,9 +3,9 @@ import {
   type KubeObject,
   labelSelectorOf,
   matchesLabels,
+  type ParamKind,
   type ParamRef,
   parseApiVersion,
-  type ValidatingAdmissionPolicy,
 } from '@kubets/api';
 import type { ResourceStore } from '../../ports.ts';
 import { filled } from '../support.ts';
@@ -15,6 +15,11 @@ export class ParamsError extends Error {
   override readonly name = 'ParamsError';
 }
 
+/** A policy, of whatever sort, as far as it says what parameters it has. */
+export interface WithParams {
+  readonly spec?: { readonly paramKind?: ParamKind | undefined } | undefined;
+}
+
 const NONE_FOUND = 'no params found for policy binding with `Deny` parameterNotFoundAction';
 
 /**
@@ -22,7 +27,7 @@ const NONE_FOUND = 'no params found for policy binding with `Deny` parameterNotF
  * @throws ParamsError
  */
 export async function paramsOf(
-  policy: ValidatingAdmissionPolicy,
+  policy: WithParams,
   ref: ParamRef | undefined,
   o: { store: ResourceStore; kinds: KindRegistry; namespace: string },
 ): Promise<(KubeObject | undefined)[]> {

@@ -1,16 +1,13 @@
 import { createRequire } from 'node:module';
 import {
   ApiError,
-  type KindDef,
   type KindRegistry,
   type KubeObject,
   lookup,
-  type MatchResources,
   type Namespace,
   type ValidatingAdmissionPolicy,
   type ValidatingAdmissionPolicyBinding,
 } from '@kubets/api';
-import { LIMITS } from '../../edge-limits.ts';
 import type {
   AdmissionAttributes,
   AdmissionPlugin,
@@ -20,9 +17,10 @@ import type {
 import { GVR } from '../../resources.ts';
 import { shownIn } from '../equivalents.ts';
 import { filled, refuse } from '../support.ts';
-import { isSelected, ruleMatches, versionMatching } from '../webhooks/match.ts';
 import { AuditNotes, isAudited } from './audit-notes.ts';
+import { CompiledPolicies } from './compiled.ts';
 import { Decisions } from './decisions.ts';
+import { isPolicyItself, kindConcerned } from './matching.ts';
 import { ParamsError, paramsOf } from './params.ts';
 
 type Policy = ValidatingAdmissionPolicy;
@@ -32,7 +30,6 @@ type Facts = typeof import('./facts.ts');
 type Compiled = InstanceType<Expressions['CompiledPolicy']>;
 
 const load = createRequire(import.meta.url);
-const EXEMPT_GROUP = 'admissionregistration.k8s.io';
 
 export interface PolicyOptions {
   readonly store: ResourceStore;
@@ -52,7 +49,7 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
   const bindings = o.store.cache<Binding>(GVR.validatingPolicyBindings);
   const policies = o.store.cache<Policy>(GVR.validatingPolicies);
   const namespaces = o.store.cache<Namespace>(GVR.namespaces);
-  const compiled = new CompiledPolicies();
+  const compiled = new CompiledPolicies(compile);
 
   async function complaints(
     policy: Policy,
@@ -85,8 +82,7 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionPolicy',
     connects: true,
-    validate: (a) =>
-      a.resource.group === EXEMPT_GROUP || bindings.isEmpty() ? undefined : judge(a),
+    validate: (a) => (bindings.isEmpty() || isPolicyItself(a) ? undefined : judge(a)),
   };
 
   async function judge(a: AdmissionAttributes): Promise<void> {
@@ -113,59 +109,13 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
   }
 }
 
+function compile({ spec = {} }: Policy): Compiled {
+  const { CompiledPolicy } = load('./expressions.ts') as Expressions;
+  return new CompiledPolicy(spec);
+}
+
 function factsFor(...args: Parameters<Facts['factsOf']>): ReturnType<Facts['factsOf']> {
   return (load('./facts.ts') as Facts).factsOf(...args);
-}
-
-/** Policies by uid and generation, so that each is compiled once. */
-class CompiledPolicies {
-  readonly #known = new Map<string, Compiled>();
-
-  of(policy: Policy): Compiled {
-    const key = `${policy.metadata.uid} ${policy.metadata.generation}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const { CompiledPolicy } = load('./expressions.ts') as Expressions;
-    const made = new CompiledPolicy(policy.spec ?? {});
-    if (this.#known.size >= LIMITS.compiledPolicies) this.#known.clear();
-    this.#known.set(key, made);
-    return made;
-  }
-}
-
-/** The version of its kind in which a write concerns a policy; undefined when it does not, or not by this binding. */
-function kindConcerned(
-  policy: Policy,
-  binding: Binding,
-  a: AdmissionAttributes,
-  o: { namespace: Namespace | undefined; kinds: KindRegistry },
-): KindDef | undefined {
-  const labels = o.namespace?.metadata.labels ?? {};
-  const among = (match: MatchResources, openRules: boolean): KindDef | undefined =>
-    versionMatching(a, { matchPolicy: match.matchPolicy, kinds: o.kinds }, (one) =>
-      concerned(match, one, labels, openRules),
-    );
-  const { matchConstraints } = policy.spec ?? {};
-  const { matchResources } = binding.spec ?? {};
-  const isBound = matchResources === undefined || among(matchResources, true) !== undefined;
-  return isBound && matchConstraints !== undefined ? among(matchConstraints, false) : undefined;
-}
-
-/** @param openRules whether no rules mean every write */
-function concerned(
-  match: MatchResources,
-  a: AdmissionAttributes,
-  labels: Record<string, string>,
-  openRules: boolean,
-): boolean {
-  const names = (rule: { resourceNames?: string[] | undefined }): boolean =>
-    !rule.resourceNames?.length || rule.resourceNames.includes(a.name);
-  const rules = match.resourceRules ?? [];
-  const excluded = match.excludeResourceRules ?? [];
-  const hit = rules.some((rule) => names(rule) && ruleMatches(rule, a));
-  if (!hit && !(openRules && rules.length === 0)) return false;
-  if (excluded.some((rule) => names(rule) && ruleMatches(rule, a))) return false;
-  return isSelected(match, a, labels);
 }
 
 /** Warns, refuses, or lets be, as the binding says. @returns the refusal */

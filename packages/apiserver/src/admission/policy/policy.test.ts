@@ -520,3 +520,13 @@ it('writing a webhook compiles its conditions', () => {
     ],
   );
 });
+
+it('policies are asked about webhooks, not about policies', async () => {
+  const rule = { ...RULE, apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] };
+  policy({ validations: [{ expression: 'false' }], matchConstraints: { resourceRules: [rule] } });
+  binding();
+  const named = (kind: string): KubeObject => ({ apiVersion, kind, metadata: { name: 'x' } });
+  assert.equal(await refused(named('ValidatingWebhookConfiguration')), 'failed expression: false');
+  await write(named('ValidatingAdmissionPolicy'));
+  await write(named('ValidatingAdmissionPolicyBinding'));
+});

@@ -4,8 +4,10 @@ import {
   applyJsonPatch,
   decodeObject,
   defaultObject,
+  type FieldValidation,
   internal,
   type JsonObject,
+  type KindDef,
   type KubeObject,
   parseExact,
 } from '@kubets/api';
@@ -67,9 +69,21 @@ function patchedObject(
   object: KubeObject,
   operations: unknown,
 ): KubeObject {
-  const kind = bodyKind({ def: a.kind, namespace: '', name: '', subresource: a.subresource });
-  const json = applyJsonPatch(object, operations) as unknown as JsonObject;
-  const { object: read } = decodeObject(kind, json, 'Ignore', { parsed: json });
+  return readObject(a, applyJsonPatch(object, operations) as unknown as JsonObject);
+}
+
+/** The kind of the object of a write: that of its resource, or of a subresource with one of its own. */
+export const kindOfObject = (a: AdmissionAttributes): KindDef =>
+  bodyKind({ def: a.kind, namespace: '', name: '', subresource: a.subresource });
+
+/** What somebody made of the object of a write, as its kind reads it, defaults filled in. @throws ApiError */
+export function readObject(
+  a: AdmissionAttributes,
+  json: JsonObject,
+  validation: FieldValidation = 'Ignore',
+): KubeObject {
+  const kind = kindOfObject(a);
+  const { object: read } = decodeObject(kind, json, validation, { parsed: json });
   read.kind = kind.kind;
   read.apiVersion = kind.apiVersion;
   read.metadata ??= {};

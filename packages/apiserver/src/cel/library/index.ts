@@ -17,7 +17,13 @@ let made: Library | undefined;
 /** The library; made when it is first asked for. */
 export function library(): Library {
   if (made !== undefined) return made;
-  const all = new Library();
+  made = new Library();
+  addAll(made);
+  return made;
+}
+
+/** Adds all that expressions of every sort may call. */
+export function addAll(all: Library): void {
   addOperators(all);
   addConversions(all);
   addTimeFunctions(all);
@@ -30,6 +36,4 @@ export function library(): Library {
   addNetworkFunctions(all);
   addFormatFunctions(all);
   addAuthorizationFunctions(all);
-  made = all;
-  return all;
 }
