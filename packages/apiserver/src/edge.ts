@@ -121,6 +121,7 @@ export function createEdge(o: EdgeOptions): Edge {
   const startedMs = clock.monotonicMs();
   const keysUri = keysUriOf(config.serviceAccountJwksUri);
   const paths = createPaths({
+    clock,
     source: o.discovery,
     health: [...o.health, ...lifeChecks({ done: () => bootstrap.done(), isEnding: o.isEnding })],
     isStarting: () => clock.monotonicMs() - startedMs < config.livezGracePeriod,

@@ -1,35 +1,53 @@
-import { methodNotAllowed, notAcceptable, pathNotFound } from '@kubets/api';
+import { methodNotAllowed, pathNotFound } from '@kubets/api';
+import { type Clock, yamlLibrary } from '@kubets/platform';
 import type { PathHandler, PathRequest, PathResponse } from '../ports.ts';
+import { discoveryProtobuf } from './discovery-protobuf.ts';
 import {
-  acceptedTypes,
+  accepted,
+  type Document,
   DocumentCache,
   documentResponse,
+  JSON_TYPE,
   objectResponse,
+  PROTOBUF_TYPE,
   prettyResponse,
   withoutSlash,
 } from './document.ts';
 import { OPENAPI_V2_PROTOBUF, openApiV2Protobuf } from './openapi-v2-protobuf.ts';
+import { OPENAPI_V3_PROTOBUF, openApiV3Protobuf } from './openapi-v3-protobuf.ts';
 import type { DiscoverySource } from './source.ts';
 
 const AGGREGATED_GROUP = 'apidiscovery.k8s.io';
 const AGGREGATED_KIND = 'APIGroupDiscoveryList';
-const JSON_TYPE = 'application/json';
+/** Forms of discovery, and of their names in Accept headers those that mean JSON. */
+const FORMS: ReadonlySet<string> = new Set([JSON_TYPE, 'application/yaml', PROTOBUF_TYPE]);
+const isAny = (type: string): boolean => type === '*/*' || type === 'application/*';
+/** Upstream compresses what it has encoded when it is larger. */
+const COMPRESSED_OBJECT_BYTES = 128 * 1024;
+/** Upstream's OpenAPI v2 goes through a handler that compresses what fills more than a packet. */
+const COMPRESSED_V2_BYTES = 1_400;
 
 /** `/api`, `/apis` and everything below that is no resource. */
 export function discoveryPaths(source: DiscoverySource): PathHandler {
   const cache = new DocumentCache(() => source.signature());
 
   function root(request: PathRequest, which: 'api' | 'apis'): PathResponse {
-    const version = aggregatedVersion(request.headers.accept);
+    const asked = aggregatedForm(request.headers.accept);
     const vary = { vary: 'Accept' };
-    if (version === undefined) {
+    if (asked === undefined) {
       const plain = which === 'api' ? source.apiVersions() : source.groupList();
       const response = objectResponse(request, plain);
       return { ...response, headers: { ...response.headers, ...vary } };
     }
-    const document = cache.get(`${which}/${version}`, () => source.aggregated(which, version));
-    const type = `${JSON_TYPE};g=${AGGREGATED_GROUP};v=${version};as=${AGGREGATED_KIND}`;
-    return documentResponse(request, document, { ...vary, 'content-type': type });
+    const { version, form } = asked;
+    const name = `${which}/${version}`;
+    const document = cache.get(name, () => source.aggregated(which, version));
+    const shown = cache.get(`${name}/${form}`, () => inForm(document, form), document);
+    const type = `${form};g=${AGGREGATED_GROUP};v=${version};as=${AGGREGATED_KIND}`;
+    return documentResponse(request, shown, {
+      headers: { ...vary, 'content-type': type, 'cache-control': 'public' },
+      compressedAboveBytes: COMPRESSED_OBJECT_BYTES,
+    });
   }
 
   return {
@@ -67,31 +85,57 @@ function version(
   return undefined;
 }
 
-/** The newest aggregated form the client asks for; undefined when it wants the plain one. */
-function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
-  for (const { type, parameters } of acceptedTypes(accept)) {
-    if (type !== JSON_TYPE && type !== '*/*' && type !== 'application/*') continue;
-    if (parameters.g === undefined) return undefined;
-    if (parameters.g !== AGGREGATED_GROUP || parameters.as !== AGGREGATED_KIND) continue;
-    if (parameters.v === 'v2' || parameters.v === 'v2beta1') return parameters.v;
+/** A form of the aggregated document. */
+interface AggregatedForm {
+  readonly version: 'v2' | 'v2beta1';
+  readonly form: string;
+}
+
+/** The aggregated form the client likes best; undefined when it likes the plain one better. */
+function aggregatedForm(accept: string | undefined): AggregatedForm | undefined {
+  for (const { type, params } of accepted(accept)) {
+    if (!FORMS.has(type) && !isAny(type)) continue;
+    if (!['g', 'v', 'as'].some((name) => params.has(name))) return undefined;
+    if (params.get('g') !== AGGREGATED_GROUP || params.get('as') !== AGGREGATED_KIND) continue;
+    const version = params.get('v');
+    const form = FORMS.has(type) ? type : JSON_TYPE;
+    if (version === 'v2' || version === 'v2beta1') return { version, form };
   }
   return undefined;
 }
 
-const YEAR_SECONDS = 31_536_000;
+/** A document that is JSON in another form. */
+function inForm({ body }: Document, form: string): Buffer {
+  if (form === JSON_TYPE) return body;
+  const value = JSON.parse(body.toString()) as object;
+  if (form === PROTOBUF_TYPE) return discoveryProtobuf(value) ?? body;
+  return Buffer.from(yamlLibrary().stringify(value));
+}
+
+const YEAR_MS = 365 * 24 * 60 * 60 * 1_000;
+const V3_TYPES: ReadonlySet<string> = new Set([
+  OPENAPI_V3_PROTOBUF,
+  // Older clients put an @ where newer ones have a dot.
+  OPENAPI_V3_PROTOBUF.replace('v3.', 'v3@'),
+]);
+
+/** OpenAPI documents end without a line feed. */
+const jsonBytes = (value: object): Buffer => Buffer.from(JSON.stringify(value));
 
 /** `/openapi/v3` with one document a group version, and `/openapi/v2`. */
-export function openApiPaths(source: DiscoverySource): PathHandler {
+export function openApiPaths(source: DiscoverySource, clock: Clock): PathHandler {
   const cache = new DocumentCache(() => source.signature());
   const pathOf = (group: string, name: string): string =>
     group === '' ? `api/${name}` : `apis/${group}/${name}`;
+  const documentAt = (group: string, name: string): Document =>
+    cache.get(pathOf(group, name), () => jsonBytes(source.openApiV3(group, name)));
 
   function index(request: PathRequest): PathResponse {
     const document = cache.get('index', () => {
       const paths: Record<string, { serverRelativeURL: string }> = {};
       for (const { group, version: name } of source.groupVersions()) {
+        const { etag } = documentAt(group, name);
         const path = pathOf(group, name);
-        const { etag } = cache.get(path, () => source.openApiV3(group, name));
         paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
       }
       for (const one of source.extensionVersions?.() ?? []) {
@@ -99,25 +143,33 @@ export function openApiPaths(source: DiscoverySource): PathHandler {
         if (openApi === undefined) continue;
         paths[pathOf(one.group, one.version)] = { serverRelativeURL: openApi };
       }
-      return { paths };
+      const names = Object.keys(paths).sort();
+      return jsonBytes({ paths: Object.fromEntries(names.map((name) => [name, paths[name]])) });
     });
-    return documentResponse(request, document, { 'content-type': JSON_TYPE, vary: 'Accept' });
+    return documentResponse(request, document, { headers: { vary: 'Accept' } });
   }
 
-  function one(request: PathRequest, path: string): PathResponse | undefined {
+  function one(request: PathRequest, path: string): PathResponse {
     const known = source.groupVersions().find((gv) => pathOf(gv.group, gv.version) === path);
-    if (!known) return undefined;
-    const document = cache.get(path, () => source.openApiV3(known.group, known.version));
-    const hash = request.query.get('hash');
-    if (hash !== null && hash !== document.etag) {
-      const location = `/openapi/v3/${path}?hash=${document.etag}`;
-      return { status: 301, headers: { location }, body: '' };
-    }
+    if (!known) return { status: 404, headers: {}, body: '' };
+    const vary = { vary: 'Accept' };
+    const type = v3Type(request.headers.accept);
+    if (type === undefined) return { status: 406, headers: vary, body: '' };
+    const json = documentAt(known.group, known.version);
+    const hash = request.query.get('hash') ?? '';
+    if (hash !== '' && hash !== json.etag) return movedTo(request, json, path);
+    const document =
+      type === JSON_TYPE
+        ? json
+        : cache.get(`${path}/protobuf`, () => openApiV3Protobuf(parsed(json)), json);
     // A path with the right hash always means the same content.
-    const caching =
-      hash === null ? 'no-cache, private' : `public, immutable, max-age=${YEAR_SECONDS}`;
-    const headers = { 'content-type': JSON_TYPE, 'cache-control': caching, vary: 'Accept' };
-    return documentResponse(request, document, headers);
+    const lasting = hash !== '' && {
+      'cache-control': 'public, immutable',
+      expires: new Date(clock.now() + YEAR_MS).toUTCString().replace('GMT', 'UTC'),
+    };
+    return documentResponse(request, document, {
+      headers: { 'content-type': type, ...vary, ...lasting },
+    });
   }
 
   return {
@@ -128,25 +180,47 @@ export function openApiPaths(source: DiscoverySource): PathHandler {
       if (path.startsWith('/openapi/v3/')) return one(request, path.slice('/openapi/v3/'.length));
       if (path !== '/openapi/v2') return undefined;
       const type = v2Type(request.headers.accept);
-      const make = () => source.openApiV2();
+      if (type === undefined) return { status: 406, headers: { vary: 'Accept' }, body: '' };
+      const json = cache.get('v2', () => jsonBytes(source.openApiV2()));
       const document =
         type === JSON_TYPE
-          ? cache.get('v2', make)
-          : cache.get('v2-protobuf', () => openApiV2Protobuf(make()));
-      return documentResponse(request, document, { 'content-type': type, vary: 'Accept' });
+          ? json
+          : cache.get('v2-protobuf', () => openApiV2Protobuf(parsed(json)), json);
+      return documentResponse(request, document, {
+        headers: { 'content-type': type, vary: 'Accept-Encoding, Accept' },
+        compressedAboveBytes: COMPRESSED_V2_BYTES,
+      });
     },
   };
 }
 
-/** The form of the OpenAPI v2 document the client likes best. @throws ApiError 406 when it takes neither */
-function v2Type(accept: string | undefined): string {
-  for (const { type } of acceptedTypes(accept)) {
-    if ([JSON_TYPE, '*/*', 'application/*'].includes(type)) return JSON_TYPE;
+const parsed = ({ body }: Document): object => JSON.parse(body.toString()) as object;
+
+/** Sends a client with an old hash to the newest. */
+function movedTo(request: PathRequest, { etag }: Document, path: string): PathResponse {
+  const location = `/openapi/v3/${path}?hash=${etag}`;
+  const body = request.method === 'GET' ? `<a href="${location}">Moved Permanently</a>.\n\n` : '';
+  const type = body === '' ? undefined : { 'content-type': 'text/html; charset=utf-8' };
+  return { status: 301, headers: { location, vary: 'Accept', etag: `"${etag}"`, ...type }, body };
+}
+
+/** The form of an OpenAPI v3 document the client likes best; undefined when it takes neither. */
+function v3Type(accept: string | undefined): string | undefined {
+  for (const { type } of accepted(accept)) {
+    if (type === JSON_TYPE || isAny(type)) return JSON_TYPE;
+    if (V3_TYPES.has(type)) return OPENAPI_V3_PROTOBUF;
+  }
+  return undefined;
+}
+
+/** The form of the OpenAPI v2 document the client likes best; undefined when it takes neither. */
+function v2Type(accept: string | undefined): string | undefined {
+  for (const { type } of accepted(accept)) {
+    if (type === JSON_TYPE || isAny(type)) return JSON_TYPE;
     // Older clients put an @ where newer ones have a dot.
     if (type.replace('@', '.') === OPENAPI_V2_PROTOBUF) return OPENAPI_V2_PROTOBUF;
   }
-  const known = `application/json, ${OPENAPI_V2_PROTOBUF}`;
-  throw notAcceptable(`only the following media types are accepted: ${known}`);
+  return undefined;
 }
 
 const FIXED_PATHS = [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RELEASE } from '@kubets/platform';
+import { gunzipSync } from 'node:zlib';
+import { ManualClock, RELEASE } from '@kubets/platform';
 import { failure, user } from '../edge-testing.ts';
 import type { PathRequest, PathResponse, RequestInfo } from '../ports.ts';
 import { type HealthCheck, lifeChecks } from './health.ts';
@@ -8,8 +9,9 @@ import { createPaths } from './index.ts';
 import type { DiscoverySource } from './source.ts';
 import { versionInfo } from './version.ts';
 
+const clock = new ManualClock(Date.UTC(2026, 0, 31, 12));
 let made = 0;
-const source: DiscoverySource & { mark: string } = {
+const source: DiscoverySource & { mark: string; description?: string } = {
   mark: 'one',
   signature: () => source.mark,
   apiVersions: () => ({ kind: 'APIVersions' }),
@@ -21,7 +23,7 @@ const source: DiscoverySource & { mark: string } = {
       : undefined,
   aggregated: (root, version) => {
     made += 1;
-    return { root, version, mark: source.mark };
+    return { kind: 'APIGroupDiscoveryList', root, version, mark: source.mark };
   },
   groupVersions: () => [
     { group: '', version: 'v1' },
@@ -32,7 +34,10 @@ const source: DiscoverySource & { mark: string } = {
     title: `${group}/${version}`,
     mark: source.mark,
   }),
-  openApiV2: () => ({ swagger: '2.0' }),
+  openApiV2: () => ({
+    swagger: '2.0',
+    ...(source.description && { description: source.description }),
+  }),
 };
 
 function get(
@@ -55,6 +60,7 @@ function get(
     headers: { ...(o.accept ? { accept: o.accept } : {}), ...o.headers },
   };
   const paths = createPaths({
+    clock,
     source,
     health: o.health ?? [],
     ...(o.isStarting && { isStarting: o.isStarting }),
@@ -103,8 +109,12 @@ describe('discovery', () => {
     const answer = await get('/apis/apps', { accept: 'application/yaml' });
     assert.equal(answer?.headers['content-type'], 'application/yaml');
     assert.equal(String(answer?.body), 'kind: APIGroup\nname: apps\n');
-    for (const accept of ['application/vnd.kubernetes.protobuf', 'text/html,*/*;q=0.8']) {
-      assert.deepEqual(await json('/api', accept), { kind: 'APIVersions' });
+    assert.deepEqual(await json('/api', 'text/html,*/*;q=0.8'), { kind: 'APIVersions' });
+    const protobuf = { accept: 'application/vnd.kubernetes.protobuf' };
+    for (const path of ['/api', '/apis', '/apis/apps']) {
+      const answer = await get(path, protobuf);
+      assert.equal(answer?.headers['content-type'], protobuf.accept, path);
+      assert.equal(Buffer.from(answer?.body ?? '').toString('latin1', 0, 4), 'k8s\0', path);
     }
     const unknown = 'application/json;g=apidiscovery.k8s.io;v=v3;as=APIGroupDiscoveryList';
     assert.deepEqual(await json('/apis', `${unknown},application/json`), { kind: 'APIGroupList' });
@@ -145,6 +155,21 @@ describe('discovery', () => {
     );
   });
 
+  it('comes aggregated as protobuf and YAML, with one tag', async () => {
+    const tags = new Set<string | undefined>();
+    const { accept: json } = { accept: aggregated('v2') };
+    for (const form of ['json', 'yaml', 'vnd.kubernetes.protobuf']) {
+      const accept = json.replace('/json', `/${form}`);
+      const answer = await get('/apis', { accept });
+      assert.equal(answer?.headers['content-type'], accept);
+      assert.equal(answer?.headers['cache-control'], 'public');
+      tags.add(answer?.headers.etag);
+    }
+    assert.equal(tags.size, 1);
+    const preferred = `${json};q=0.5,application/json`;
+    assert.equal((await get('/apis', { accept: preferred }))?.headers.etag, undefined);
+  });
+
   it('has a tag that spares sending it again, until something changes', async () => {
     const accept = aggregated('v2');
     const etag = (await get('/apis', { accept }))?.headers.etag ?? '';
@@ -158,7 +183,7 @@ describe('discovery', () => {
   });
 
   it('is made once', async () => {
-    const handlers = createPaths({ source, health: [], version: {} });
+    const handlers = createPaths({ clock, source, health: [], version: {} });
     const request = {
       info: { path: '/apis', verb: 'get' } as RequestInfo,
       user: user('t'),
@@ -192,11 +217,55 @@ describe('OpenAPI', () => {
     assert.equal((await json(url)).title, 'apps/v1');
   });
 
+  it('v3 in protobuf has the tag of its JSON, and lasts a year under its hash', async () => {
+    const plain = await get('/openapi/v3/api/v1');
+    assert.equal(plain?.headers['cache-control'], undefined);
+    const hash = JSON.parse(plain?.headers.etag ?? '');
+    for (const at of ['@', '.']) {
+      const accept = `application/com.github.proto-openapi.spec.v3${at}v1.0+protobuf`;
+      const { headers, body } = (await get(`/openapi/v3/api/v1?hash=${hash}`, { accept })) ?? {
+        headers: {},
+        body: '',
+      };
+      assert.deepEqual(headers, {
+        'content-type': 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf',
+        vary: 'Accept',
+        'cache-control': 'public, immutable',
+        expires: 'Sun, 31 Jan 2027 12:00:00 UTC',
+        etag: `"${hash}"`,
+      });
+      const start = Buffer.from(body).subarray(0, 7);
+      assert.deepEqual(start, Buffer.from([0x0a, 5, 0x33, 0x2e, 0x30, 0x2e, 0x30]));
+    }
+    const known = { 'if-none-match': `"other", W/"${hash}"` };
+    const again = await get('/openapi/v3/api/v1', { headers: known });
+    assert.deepEqual(again, {
+      status: 304,
+      headers: { vary: 'Accept', etag: `"${hash}"` },
+      body: '',
+    });
+  });
+
+  it('v2 is compressed for who takes it', async () => {
+    const taken = { 'accept-encoding': 'deflate, gzip' };
+    assert.equal(
+      (await get('/openapi/v2', { headers: taken }))?.headers['content-encoding'],
+      undefined,
+    );
+    source.description = 'd'.repeat(1_500);
+    source.mark = 'long';
+    const answer = await get('/openapi/v2', { headers: taken });
+    assert.equal(answer?.headers['content-encoding'], 'gzip');
+    const text = gunzipSync(Buffer.from(answer?.body ?? '')).toString();
+    assert.equal(JSON.parse(text).description, source.description);
+  });
+
   it('an old hash leads to the new one', async () => {
     const response = await get('/openapi/v3/api/v1?hash=OLD');
     assert.equal(response?.status, 301);
     assert.match(response?.headers.location ?? '', /^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]+$/);
-    assert.equal(await get('/openapi/v3/apis/nope/v1'), undefined);
+    assert.match(String(response?.body), /^<a href="\/openapi\/v3\/api\/v1\?hash=[0-9A-F]+">Moved/);
+    assert.deepEqual(await get('/openapi/v3/apis/nope/v1'), { status: 404, headers: {}, body: '' });
   });
 
   it('v2 comes in the form the client likes best', async () => {
@@ -209,7 +278,8 @@ describe('OpenAPI', () => {
       const start = Buffer.from(answer?.body ?? '').subarray(0, 5);
       assert.deepEqual(start, Buffer.from([0x0a, 3, 0x32, 0x2e, 0x30]));
     }
-    assert.equal((await failure(() => get('/openapi/v2', { accept: 'text/html' }))).code, 406);
+    assert.equal((await get('/openapi/v2', { accept: 'text/html' }))?.status, 406);
+    assert.equal((await get('/openapi/v3/api/v1', { accept: 'text/html' }))?.status, 406);
   });
 });
 

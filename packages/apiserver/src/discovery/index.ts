@@ -1,3 +1,4 @@
+import type { Clock } from '@kubets/platform';
 import type { PathHandler } from '../ports.ts';
 import { discoveryPaths, openApiPaths, rootPath } from './api-paths.ts';
 import { type HealthCheck, healthPaths } from './health.ts';
@@ -8,6 +9,7 @@ import { versionPath } from './version.ts';
 
 /** What the paths outside the resource tree show. */
 export interface PathsOptions {
+  readonly clock: Clock;
   readonly source: DiscoverySource;
   readonly health: readonly HealthCheck[];
   /** Whether `/livez` does not mind yet what is not in place. */
@@ -25,7 +27,7 @@ export function createPaths(o: PathsOptions): PathHandler[] {
     figures.path(),
     versionPath(o.version),
     discoveryPaths(o.source),
-    openApiPaths(o.source),
+    openApiPaths(o.source, o.clock),
     ...(o.openId ? [openIdPaths(o.openId)] : []),
     rootPath(o.source),
   ];

@@ -3,75 +3,20 @@
  * there what kinds exist before it says that one does not.
  */
 import { isJsonObject, type JsonObject } from '@kubets/api';
+import {
+  anything,
+  flag,
+  many,
+  message,
+  messageBytes,
+  named,
+  type Shape,
+  text,
+  type Write,
+  wrapped,
+} from './message-writer.ts';
 
 export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-
-const VARINT = 0;
-const DELIMITED = 2;
-const PAYLOAD_BITS = 7;
-const MORE = 0x80;
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= MORE) {
-    bytes.push((rest & (MORE - 1)) | MORE);
-    rest >>>= PAYLOAD_BITS;
-  }
-  return Buffer.from([...bytes, rest]);
-}
-
-const tag = (number: number, wireType: number): Buffer => varint((number << 3) | wireType);
-
-/** A field that holds text or a message. */
-function delimited(number: number, content: Buffer | string): Buffer {
-  const bytes = Buffer.from(content);
-  return Buffer.concat([tag(number, DELIMITED), varint(bytes.length), bytes]);
-}
-
-/** Writes a JSON value as one field of a message, or as several. */
-type Write = (number: number, value: unknown) => Buffer;
-/** The fields of a message by their names in JSON. */
-type Shape = Readonly<Record<string, readonly [number: number, write: Write]>>;
-
-const text: Write = (number, value) => delimited(number, String(value));
-const flag: Write = (number, value) =>
-  value === true ? Buffer.concat([tag(number, VARINT), varint(1)]) : Buffer.alloc(0);
-const many =
-  (write: Write): Write =>
-  (number, value) =>
-    Buffer.concat((Array.isArray(value) ? value : [value]).map((one) => write(number, one)));
-/** Free-form values travel as YAML text; JSON is that, too. */
-const anything: Write = (number, value) => delimited(number, text(2, JSON.stringify(value)));
-/** A message around a single field. */
-const wrapped =
-  (inner: number, write: Write): Write =>
-  (number, value) =>
-    delimited(number, write(inner, value));
-/** A map: repeated messages of a name and a value. */
-const named =
-  (write: Write): Write =>
-  (number, value) =>
-    Buffer.concat(
-      Object.entries(value as JsonObject).map(([name, one]) =>
-        delimited(number, Buffer.concat([text(1, name), write(2, one)])),
-      ),
-    );
-
-/** @param extensions the number of the field for names that begin with `x-` */
-const message =
-  (shape: () => Shape, extensions?: number): Write =>
-  (number, value) => {
-    const parts: Buffer[] = [];
-    for (const [name, one] of Object.entries(value as JsonObject)) {
-      const field = shape()[name];
-      if (field) parts.push(field[1](field[0], one));
-      else if (extensions !== undefined && name.startsWith('x-')) {
-        parts.push(named(anything)(extensions, { [name]: one }));
-      }
-    }
-    return delimited(number, Buffer.concat(parts));
-  };
 
 const schema: Write = message(() => SCHEMA, 31);
 const boolOrSchema: Write = (number, value) =>
@@ -189,9 +134,5 @@ const DOCUMENT: Shape = {
 
 /** The document, which is an OpenAPI v2 document as JSON has it, as protobuf bytes. */
 export function openApiV2Protobuf(document: object): Buffer {
-  const parts = Object.entries(document).map(([name, value]) => {
-    const field = DOCUMENT[name];
-    return field === undefined ? Buffer.alloc(0) : field[1](field[0], value);
-  });
-  return Buffer.concat(parts);
+  return messageBytes(DOCUMENT, document as JsonObject);
 }

@@ -94,6 +94,7 @@ interface Scope {
 }
 
 const SWITCHING = 101;
+const NOT_MODIFIED = 304;
 const PLAIN: Representation = { as: 'object', metaVersion: 'v1', format: 'json', pretty: false };
 
 export class RestHandler {
@@ -344,7 +345,9 @@ export class RestHandler {
       response.statusCode = found.status;
       response.setHeader('cache-control', 'no-cache, private');
       for (const [name, value] of Object.entries(found.headers)) response.setHeader(name, value);
-      response.setHeader('content-length', String(Buffer.byteLength(found.body)));
+      if (found.status !== NOT_MODIFIED) {
+        response.setHeader('content-length', String(Buffer.byteLength(found.body)));
+      }
       if (method === 'HEAD') response.end();
       else response.end(found.body);
       return;

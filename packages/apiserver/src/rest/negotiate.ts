@@ -10,7 +10,8 @@ export interface Representation {
   readonly pretty: boolean;
 }
 
-interface Clause {
+/** One of the things an Accept header takes. */
+export interface Clause {
   readonly type: string;
   readonly params: ReadonlyMap<string, string>;
   readonly quality: number;
@@ -104,7 +105,7 @@ function formatOf(type: string): Representation['format'] | undefined {
 const vagueness = (type: string): number => (type === '*/*' ? 2 : type.endsWith('/*') ? 1 : 0);
 
 /** The clauses of an Accept header, best first, in the header's order among equals. */
-function clausesOf(accept: string): readonly Clause[] {
+export function clausesOf(accept: string): readonly Clause[] {
   const clauses = accept.split(',').map((text): Clause => {
     const [type = '', ...rest] = text.split(';').map((part) => part.trim());
     const params = new Map<string, string>();

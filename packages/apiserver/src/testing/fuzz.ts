@@ -19,7 +19,7 @@ export function judge(request: FuzzRequest, answer: FuzzAnswer): string | undefi
     return `an internal error: ${text.slice(0, 300)}`;
   if (status < 400 || request.method === 'HEAD') return undefined;
   if (contentType.startsWith('text/plain') && status === 404) return undefined;
-  return statusProblem(answer);
+  return isBareRefusal(request, answer) ? undefined : statusProblem(answer);
 }
 
 /** Patches that do not fit the kind's types, told so with code 500 by the stock server as well (decision 64). */
@@ -50,6 +50,10 @@ const isUnfit = ({ method }: FuzzRequest, text: string): boolean =>
  */
 const isUpstreams500 = ({ path }: FuzzRequest): boolean =>
   /[?&]resourceVersion=(?!\d{1,19}(&|$))[^&]/.test(path);
+
+/** OpenAPI that is not there, or not in that form, has no body in a stock server either. */
+const isBareRefusal = ({ path }: FuzzRequest, { status, text }: FuzzAnswer): boolean =>
+  path.startsWith('/openapi/v') && (status === 404 || status === 406) && text === '';
 
 function statusProblem({ status, contentType, text }: FuzzAnswer): string | undefined {
   if (contentType.startsWith('application/vnd.kubernetes.protobuf')) {
