@@ -111,27 +111,31 @@ export function infiniteIn(parsed: unknown): string | undefined {
 
 /** `JSON.parse`, exact. For texts this server wrote, or that need no complaints about single numbers. @throws SyntaxError */
 export function parseExact(text: string): unknown {
-  return hasLongDigits(text) ? parseNumbers(text) : JSON.parse(text);
+  return hasLongDigits(text) ? parsed(text, false) : JSON.parse(text);
 }
 
 /** As {@link parseExact}, numbers looked at one by one; their texts are kept where their values do not tell them. */
 export function parseNumbers(text: string): unknown {
+  return parsed(text, true);
+}
+
+function parsed(text: string, keepsLiterals: boolean): unknown {
   let beyond: string | undefined;
-  const parsed = json.parse(text, function (key, value, { source }) {
-    if (typeof value !== 'number' || source === undefined || isPlain(source, value)) return value;
+  const value = json.parse(text, function (key, given, { source }) {
+    if (typeof given !== 'number' || source === undefined || isPlain(source, given)) return given;
     if (source === '-0') return 0;
-    const exact = exactOf(source, value);
-    if (typeof exact === 'number') {
+    const exact = exactOf(source, given);
+    if (typeof exact === 'number' && keepsLiterals) {
       const known = literals.get(this) ?? new Map<string, string>();
       literals.set(this, known.set(key, source));
       if (!Number.isFinite(exact)) beyond ??= source;
     }
     return exact;
   });
-  if (beyond !== undefined && typeof parsed === 'object' && parsed !== null) {
-    infinite.set(parsed, beyond);
+  if (beyond !== undefined && typeof value === 'object' && value !== null) {
+    infinite.set(value, beyond);
   }
-  return parsed;
+  return value;
 }
 
 /** Written as it is shown, and none of the integers that a float may have come near to only. */

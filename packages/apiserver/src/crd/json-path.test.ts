@@ -96,3 +96,29 @@ describe('columns', () => {
     assert.equal(one?.description, 'Custom resource definition column (in JSONPath format): .a');
   });
 });
+
+it('goes through what an object has itself, and leaves the prototype of objects alone', () => {
+  const steps = (text: string) => parseJsonPath(text) ?? [];
+  const object = JSON.parse('{"spec":{"__proto__":{"a":1}}}') as object;
+  assert.deepEqual(findAll(object, steps('.spec.__proto__.a')), [1]);
+  assert.deepEqual(findAll({ spec: {} }, steps('.spec.constructor')), []);
+  for (const path of ['.spec.__proto__.polluted', '.spec.constructor.polluted']) {
+    const made = {};
+    setAt(made, steps(path), 7);
+    assert.deepEqual(findAll(made, steps(path)), [7]);
+  }
+  assert.equal('polluted' in {}, false);
+});
+
+it('compares integers beyond what a float holds', () => {
+  const rows = [
+    { n: 9007199254740993n, name: 'a' },
+    { n: 5, name: 'b' },
+  ];
+  const found = (test: string): unknown[] =>
+    findAll({ rows }, parseJsonPath(`.rows[?(@.n${test})].name`) ?? []);
+  assert.deepEqual(found('==9007199254740993'), ['a']);
+  assert.deepEqual(found('==9007199254740992'), []);
+  assert.deepEqual(found('>9007199254740992'), ['a']);
+  assert.deepEqual(found('<9007199254740993'), ['b']);
+});

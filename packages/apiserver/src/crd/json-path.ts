@@ -1,5 +1,12 @@
 /** The simple JSONPath of printer columns, scales and selectable fields: `.a.b[0]['c']`, `[*]`, `[?(@.type=="Ready")]`. */
-import { isJsonObject } from '@kubets/api';
+import {
+  type ExactInteger,
+  exactInteger,
+  getOwn,
+  isJsonObject,
+  isNumeric,
+  setOwn,
+} from '@kubets/api';
 
 type Step =
   | { readonly kind: 'name'; readonly name: string }
@@ -48,8 +55,11 @@ function stepOf(found: RegExpExecArray): Step | undefined {
 
 function literalOf(text: string): unknown {
   if (/^["']/.test(text)) return plain(text.slice(1, -1));
-  return text === 'true' || text === 'false' ? text === 'true' : Number(text);
+  return text === 'true' || text === 'false' ? text === 'true' : numberOf(text);
 }
+
+const numberOf = (text: string): ExactInteger =>
+  /^-?\d+$/.test(text) ? exactInteger(BigInt(text)) : Number(text);
 
 /** Everything a path finds, in order. */
 export function findAll(value: unknown, path: JsonPath): unknown[] {
@@ -58,10 +68,15 @@ export function findAll(value: unknown, path: JsonPath): unknown[] {
   return found;
 }
 
+function memberOf(value: unknown, name: string): unknown[] {
+  const member = isJsonObject(value) ? getOwn(value, name) : undefined;
+  return member === undefined ? [] : [member];
+}
+
 function next(value: unknown, step: Step): unknown[] {
   switch (step.kind) {
     case 'name':
-      return isJsonObject(value) && value[step.name] !== undefined ? [value[step.name]] : [];
+      return memberOf(value, step.name);
     case 'index': {
       const item = Array.isArray(value) ? value.at(step.index) : undefined;
       return item === undefined ? [] : [item];
@@ -77,7 +92,8 @@ function next(value: unknown, step: Step): unknown[] {
 function holds(left: unknown, op: string, right: unknown): boolean {
   if (op === '==') return left === right;
   if (op === '!=') return left !== right;
-  if (typeof left !== typeof right || left === undefined) return false;
+  const areNumbers = isNumeric(left) && isNumeric(right);
+  if (!areNumbers && (typeof left !== typeof right || left === undefined)) return false;
   const [a, b] = [left as number, right as number];
   if (op === '<') return a < b;
   if (op === '<=') return a <= b;
@@ -89,10 +105,11 @@ export function setAt(object: object, path: JsonPath, value: unknown): void {
   let at = object as Record<string, unknown>;
   path.forEach((step, i) => {
     if (step.kind !== 'name') return;
-    if (i === path.length - 1) at[step.name] = value;
+    if (i === path.length - 1) setOwn(at, step.name, value);
     else {
-      const inner = isJsonObject(at[step.name]) ? (at[step.name] as Record<string, unknown>) : {};
-      at[step.name] = inner;
+      const present = getOwn(at, step.name);
+      const inner = isJsonObject(present) ? present : {};
+      setOwn(at, step.name, inner);
       at = inner;
     }
   });

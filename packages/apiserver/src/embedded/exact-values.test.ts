@@ -210,6 +210,12 @@ describe('integers of built-in kinds', () => {
     });
   }
 
+  it('may be 1.0 in a configuration, which is YAML', async () => {
+    const type = { 'content-type': 'application/apply-patch+yaml' };
+    const path = `${JOBS}/applied?fieldManager=m`;
+    await holds(ask('PATCH', path, job('applied', '"parallelism":2.0'), type), '"parallelism":2,');
+  });
+
   it('a deletion far in the future is one', async () => {
     const pod =
       '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"nodeName":"n","containers":[{"name":"c","image":"i"}]}}';

@@ -1,13 +1,15 @@
 /** Reading request bodies: length, media type, text. */
 import {
   badRequest,
-  decodeStrict,
+  duplicateFields,
   exactInteger,
   type FieldValidation,
   goQuote,
   hasLongDigits,
   isJsonObject,
+  isTooDeep,
   type JsonObject,
+  parseExact,
   repeatedKeysText,
   requestTooLarge,
   setOwn,
@@ -180,8 +182,8 @@ function readYaml(text: string): YamlBody {
 function plainJson(text: string): unknown {
   if (!text.startsWith('{')) return undefined;
   try {
-    const { object, duplicateFields } = decodeStrict({ typeName: '' }, text);
-    return duplicateFields.length === 0 ? object : undefined;
+    // YAML knows no difference between 1 and 1.0, and this stands for YAML.
+    return isTooDeep(text) || duplicateFields(text).length > 0 ? undefined : parseExact(text);
   } catch {
     // Not JSON; the YAML reader says what is wrong with it.
     return undefined;

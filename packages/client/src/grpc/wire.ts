@@ -9,7 +9,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { ApiError, fromStatus } from '@kubets/api';
+import { ApiError, fromStatus, parseExact } from '@kubets/api';
 import { TransportError } from '../errors.ts';
 
 export interface WireRef {
@@ -83,7 +83,7 @@ export const STATUS_TRAILER = 'kubets-status-bin';
 
 /** An object out of its JSON bytes. */
 export function decodeObject<T>(bytes: Buffer): T {
-  return JSON.parse(bytes.toString('utf8')) as T;
+  return parseExact(bytes.toString('utf8')) as T;
 }
 
 export function encodeObject(object: object): Buffer {

@@ -134,7 +134,8 @@ function startDue(view: CronView, plan: CronPlan, running: readonly Job[]): void
   const dueMs = schedule.previous(nowMs);
   const lastMs = parseTime(cronJob.status?.lastScheduleTime) || createdMs(cronJob);
   if (dueMs === undefined || dueMs <= lastMs) return;
-  const deadline = cronJob.spec?.startingDeadlineSeconds;
+  const given = cronJob.spec?.startingDeadlineSeconds;
+  const deadline = given === undefined ? undefined : Number(given);
   const sinceMs = deadline === undefined ? lastMs : Math.max(lastMs, nowMs - deadline * 1000);
   if (missedRuns(schedule, sinceMs, nowMs) > MANY_MISSED_RUNS) plan.missedMany = true;
   if (deadline !== undefined && dueMs + deadline * 1000 < nowMs) {

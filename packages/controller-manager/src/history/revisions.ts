@@ -24,7 +24,7 @@ export const hashOf = (revision: ControllerRevision): string =>
   labelsOf(revision)[REVISION_HASH_LABEL] ?? '';
 
 export const byRevision = (a: ControllerRevision, b: ControllerRevision): number =>
-  a.revision - b.revision || byCreation(a, b);
+  Number(a.revision) - Number(b.revision) || byCreation(a, b);
 
 /** Which revision is the present template's, and what must be written for it to be the newest. */
 export interface RevisionPlan {
@@ -50,7 +50,7 @@ export function planRevision(
   const newest = sorted.at(-1);
   const known = sorted.findLast((revision) => sameJson(revision.data, data));
   if (known && known === newest) return { current: known };
-  const next = (newest?.revision ?? 0) + 1;
+  const next = Number(newest?.revision ?? 0) + 1;
   if (known) return { current: { ...known, revision: next }, write: 'renumber' };
   const hash = safeHash(facts.template, facts.collisionCount);
   const current: ControllerRevision = {

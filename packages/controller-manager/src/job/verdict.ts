@@ -33,7 +33,7 @@ export function deadlineMs(job: Job, status: JobStatus): number | undefined {
   const seconds = job.spec?.activeDeadlineSeconds;
   if (seconds === undefined || status.startTime === undefined) return undefined;
   if (job.spec?.suspend === true) return undefined;
-  return parseTime(status.startTime) + seconds * 1000;
+  return parseTime(status.startTime) + Number(seconds) * 1000;
 }
 
 function verdictSaid(job: Job): Verdict | undefined {

@@ -33,7 +33,7 @@ function toleratedMs(pod: Pod, taint: Taint): number {
     ...tolerations.map(({ tolerationSeconds }) =>
       tolerationSeconds === undefined
         ? Number.POSITIVE_INFINITY
-        : Math.max(0, tolerationSeconds) * 1000,
+        : Math.max(0, Number(tolerationSeconds)) * 1000,
     ),
   );
 }

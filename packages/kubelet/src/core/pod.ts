@@ -38,7 +38,7 @@ export function graceSecondsOf(pod: Pod): number {
     pod.metadata.deletionGracePeriodSeconds ??
     specOf(pod).terminationGracePeriodSeconds ??
     DEFAULT_GRACE_SECONDS;
-  return Math.max(MIN_GRACE_SECONDS, asked);
+  return Math.max(MIN_GRACE_SECONDS, Number(asked));
 }
 
 /** Nothing of the pod will run again. */

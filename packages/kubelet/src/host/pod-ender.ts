@@ -37,7 +37,7 @@ export class PodEnder {
     const probe = reason === 'startup' ? container.startupProbe : container.livenessProbe;
     const byProbe = reason === 'liveness' || reason === 'startup';
     const own = byProbe ? probe?.terminationGracePeriodSeconds : undefined;
-    const graceSeconds = own ?? graceSecondsOf(pod);
+    const graceSeconds = own === undefined ? graceSecondsOf(pod) : Number(own);
     const why = WHY[reason](container.name);
     const podIp = runtime.sandboxes[0]?.ips[0] ?? '';
     this.#deps.killer.kill({ pod, container, target, graceSeconds, why, podIp });
