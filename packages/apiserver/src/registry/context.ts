@@ -1,5 +1,11 @@
 /** What every registry operation shares: its collaborators, and the circumstances of one request. */
-import type { KindDef, KindRegistry, KubeObject, WriteBy } from '@kubets/api';
+import {
+  type KindDef,
+  type KindRegistry,
+  type KubeObject,
+  timeout,
+  type WriteBy,
+} from '@kubets/api';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { CacheSet } from '../cache/cache-set.ts';
 import type { CacheEntry } from '../cache/entry.ts';
@@ -58,6 +64,19 @@ export interface WriteContext {
   readonly audit?: Pick<AuditTrail, 'annotate'> | undefined;
   /** Throws unless the user may create the object that an update does not find. Absent: may. */
   mayCreate?(): Promise<void>;
+  /** Whether nobody can be told any more what becomes of it: its time is over, or its client has gone. Absent: somebody can. */
+  isOver?(): boolean;
+}
+
+/**
+ * To be asked right before a write goes to the store: one whose client was told that it had no time left, or has gone, is not
+ * begun any more. What has gone to the store is not taken back.
+ * @throws ApiError 504, which nobody hears
+ */
+export function beginWrite(ctx: WriteContext): void {
+  if (ctx.isOver?.() === true) {
+    throw timeout('request did not complete within the allotted timeout');
+  }
 }
 
 /** A write as managed fields see it. */

@@ -16,6 +16,7 @@ import { GENERATE_NAME_ATTEMPTS } from '../limits.ts';
 import { decodeStored, encodeStored } from '../storage/codec.ts';
 import {
   admissionOf,
+  beginWrite,
   type ObjectResult,
   type RegistryDeps,
   runHooks,
@@ -133,6 +134,7 @@ async function insert(
   const form = await storedForm(def, object);
   const bytes = encodeStored(form);
   const ttlSeconds = ttlSecondsOf(def, deps.eventTtlSeconds);
+  beginWrite(ctx);
   const written = await deps.store.swap(key, bytes, 0n, ttlSeconds ? { ttlSeconds } : {});
   if (!written.ok) {
     const { current } = written;

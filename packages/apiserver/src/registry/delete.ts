@@ -10,6 +10,7 @@ import type { StoredValue } from '../storage/store.ts';
 import {
   admissionOf,
   afterDelete,
+  beginWrite,
   type RegistryDeps,
   type Target,
   type WriteContext,
@@ -89,6 +90,7 @@ async function step(
   if (mustStay(def, marked)) return store(deps, def, { ...present, object: marked }, ctx);
   const object = isPod(def) ? marked : present.object;
   if (ctx.dryRun) return { done: true, result: { def, object, removed: true } };
+  beginWrite(ctx);
   const gone = await deps.store.remove(present.value.key, present.value.revision);
   if (!gone.ok) return { done: false, newest: gone.current };
   deps.caches.removed(present.value.key);
@@ -162,6 +164,7 @@ async function store(
   if (ctx.dryRun) return done;
   const bytes = encodeStored(await storedForm(def, object));
   if (bytes.equals(encodeStored(decodeStored(value.value, value.revision)))) return done;
+  beginWrite(ctx);
   const written = await deps.store.swap(value.key, bytes, value.revision);
   if (!written.ok) return { done: false, newest: written.current };
   object.metadata.resourceVersion = written.revision.toString();

@@ -24,6 +24,7 @@ import type { StoredValue, SwapOptions } from '../storage/store.ts';
 import {
   admissionOf,
   afterDelete,
+  beginWrite,
   type ObjectResult,
   type RegistryDeps,
   runHooks,
@@ -269,6 +270,7 @@ async function write(
   const result = { def, object, created: false };
   if (ctx.dryRun) return unwritten(deps, job, result);
   if (isFinished(target, object)) {
+    beginWrite(ctx);
     const gone = await deps.store.remove(key, old.revision);
     if (!gone.ok) return { done: false, newest: gone.current };
     deps.caches.removed(key);
@@ -285,6 +287,7 @@ async function write(
   const form = await storedForm(def, object);
   const bytes = encodeStored(form);
   const options = swapOptionsOf(deps, target);
+  beginWrite(ctx);
   const written = await deps.store.swap(key, bytes, old.revision, options);
   if (!written.ok) return { done: false, newest: written.current };
   const { revision } = written;

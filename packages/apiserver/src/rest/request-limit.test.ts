@@ -81,4 +81,39 @@ describe('a request that takes too long', () => {
     await bodyOf(found);
     assert.equal(found.statusCode, 200);
   });
+
+  it('writes nothing once its client was told so', async (t) => {
+    const slow = { reached: Promise.withResolvers<void>(), go: Promise.withResolvers<void>() };
+    const admission = {
+      async admit(): Promise<void> {
+        slow.reached.resolve();
+        await slow.go.promise;
+      },
+      validate: () => undefined,
+    };
+    const registry = testRegistry({ admission });
+    const clock = new ManualClock();
+    const door = await openDoor(registry, clock);
+    t.after(() => {
+      door.close();
+      registry.caches.close();
+    });
+    const begun: string[] = [];
+    const swap = registry.store.swap.bind(registry.store);
+    registry.store.swap = (key, ...rest) => {
+      begun.push(key);
+      return swap(key, ...rest);
+    };
+    const headers = { 'content-type': 'application/json' };
+    const asked = (name: string) =>
+      door.open('POST', `${PATH}?timeout=5s`, { headers, body: JSON.stringify(configMap(name)) });
+    const late = asked('late');
+    await slow.reached.promise;
+    clock.advance(5_000);
+    assert.equal((await late).statusCode, 504);
+    slow.go.resolve();
+    const inTimeToo = await asked('in-time');
+    assert.equal(inTimeToo.statusCode, 201);
+    assert.deepEqual(begun, ['/registry/configmaps/default/in-time']);
+  });
 });

@@ -29,6 +29,7 @@ import type { ListResult } from '../registry/read.ts';
 import type { Registry } from '../registry/registry.ts';
 import { appliedBody, mediaTypeOf, objectBody, readBytes } from './body.ts';
 import { type EncodeContext, encodeList, encodeObject, includeOf, plainBytes } from './encode.ts';
+import { isGone } from './gone.ts';
 import type { Representation } from './negotiate.ts';
 import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
 import { type ReplyOptions, sendBytes, sendPieces } from './respond.ts';
@@ -287,6 +288,7 @@ function writeContext(
     options: options as Readonly<Record<string, unknown>>,
     audit: r.audit,
     mayCreate: () => r.mayCreate(),
+    isOver: () => r.response.headersSent || isGone(r.response),
     warn: (text) => {
       if (!r.warnings.includes(text)) r.warnings.push(text);
     },
