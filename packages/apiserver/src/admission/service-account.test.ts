@@ -150,10 +150,86 @@ describe('ServiceAccount', () => {
       },
     ],
   ];
+  it('a mirror pod takes no secrets by its variables either', async () => {
+    const containers = [{ name: 'c', envFrom: [{ secretRef: { name: 's' } }] }];
+    const error = await failure(() => admit(pod({ containers }, mirror)));
+    assert.match(error.message, /a mirror pod may not reference secrets$/);
+  });
   for (const [what, spec] of refused) {
     it(`a mirror pod takes no ${what}`, async () => {
       const error = await failure(() => admit(pod(spec, mirror)));
       assert.match(error.message, new RegExp(`a mirror pod may not (use|reference) ${what}$`));
     });
   }
+
+  describe('an account that insists on its secrets', () => {
+    const END = 'is not allowed because service account default does not reference that';
+    const env = (name: string) => [{ name: 'V', valueFrom: { secretKeyRef: { name, key: 'k' } } }];
+    const envFrom = (name: string) => [{ secretRef: { name } }];
+    const volumes = (secretName: string) => [{ name: 'v', secret: { secretName } }];
+    const insist = (value = 'true'): void =>
+      store.seed({
+        ...account('default', { secrets: [{ name: 'mine' }], imagePullSecrets: [{ name: 'reg' }] }),
+        metadata: {
+          ...{ namespace: 'ns', name: 'default' },
+          annotations: { 'kubernetes.io/enforce-mountable-secrets': value },
+        },
+      });
+    const cases: [string, (name: string) => Partial<PodSpec>, string][] = [
+      [
+        'volumes',
+        (name) => ({ volumes: volumes(name) }),
+        `volume with secret.secretName="other" ${END} secret`,
+      ],
+      [
+        'variables of init containers',
+        (name) => ({ initContainers: [{ name: 'i', env: env(name) }] }),
+        `init container i with envVar V referencing secret.secretName="other" ${END} secret`,
+      ],
+      [
+        'all variables of init containers',
+        (name) => ({ initContainers: [{ name: 'i', envFrom: envFrom(name) }] }),
+        `init container i with envFrom referencing secret.secretName="other" ${END} secret`,
+      ],
+      [
+        'variables',
+        (name) => ({ containers: [{ name: 'c', env: env(name) }] }),
+        `container c with envVar V referencing secret.secretName="other" ${END} secret`,
+      ],
+      [
+        'all variables',
+        (name) => ({ containers: [{ name: 'c', envFrom: envFrom(name) }] }),
+        `container c with envFrom referencing secret.secretName="other" ${END} secret`,
+      ],
+      [
+        'images',
+        (name) => ({ imagePullSecrets: [{ name: name === 'mine' ? 'reg' : name }] }),
+        `imagePullSecrets[0].name="other" ${END} imagePullSecret`,
+      ],
+    ];
+    for (const [what, spec, text] of cases) {
+      it(`lets pods use those in ${what}, no others`, async () => {
+        insist();
+        await admit(pod(spec('mine')));
+        const error = await failure(() => admit(pod(spec('other'))));
+        assert.equal(error.message, `pods "p" is forbidden: ${text}`);
+        insist('no');
+        await admit(pod(spec('other')));
+      });
+    }
+
+    it('lets containers that are added use no others', async () => {
+      insist();
+      const plugin = serviceAccount({ store, clock, random: seededRandom(3) });
+      const add = async (name: string): Promise<void> => {
+        const ephemeralContainers = [{ name: 'e', env: env(name) }];
+        const one = pod({ serviceAccountName: 'default', ephemeralContainers });
+        const o = { subresource: 'ephemeralcontainers', oldObject: pod() };
+        await plugin.validate?.(admission('UPDATE', one, o));
+      };
+      await add('mine');
+      const text = `ephemeral container e with envVar V referencing secret.secretName="other" ${END} secret`;
+      assert.equal((await failure(() => add('other'))).message, `pods "p" is forbidden: ${text}`);
+    });
+  });
 });

@@ -11,6 +11,8 @@ import { type Clock, delay, type Random } from '@kubets/platform';
 import { MIRROR_ANNOTATION } from '../auth/identity.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
+import { refersTo } from './mirror-pod.ts';
+import { foreignSecret, foreignSecretAdded, insistsOnSecrets } from './mountable-secrets.ts';
 import { concerns, objectAs, refuse } from './support.ts';
 
 /** Where containers find their token, the CA and their namespace. */
@@ -54,6 +56,27 @@ export function serviceAccount(o: {
     throw refuse(a, why);
   }
 
+  /** @throws ApiError 403 for what a pod of the account may not use */
+  async function check(a: AdmissionAttributes): Promise<void> {
+    const pod = objectAs<Pod>(a);
+    const { spec } = pod;
+    if (!spec) return;
+    const isAdding = a.subresource === EPHEMERAL;
+    if (!isAdding && isMirror(pod)) {
+      checkMirror(a, pod);
+      return;
+    }
+    const { serviceAccountName = '' } = spec;
+    if (serviceAccountName === '') {
+      const { name = '' } = pod.metadata;
+      throw refuse(a, `no service account specified for pod ${a.namespace}/${name}`);
+    }
+    const account = await find(a, serviceAccountName);
+    if (!insistsOnSecrets(account)) return;
+    const fault = isAdding ? foreignSecretAdded(pod, account) : foreignSecret(pod, account);
+    if (fault !== undefined) throw refuse(a, fault);
+  }
+
   return {
     name: 'ServiceAccount',
     only: ['pods'],
@@ -62,8 +85,8 @@ export function serviceAccount(o: {
       const pod = objectAs<Pod>(a);
       const { spec } = pod;
       if (!spec) return;
-      if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) {
-        checkMirror(a, spec);
+      if (isMirror(pod)) {
+        checkMirror(a, pod);
         return;
       }
       spec.serviceAccountName ||= 'default';
@@ -73,17 +96,26 @@ export function serviceAccount(o: {
       if ((spec.imagePullSecrets ?? []).length === 0 && account.imagePullSecrets?.length) {
         spec.imagePullSecrets = account.imagePullSecrets.map(({ name }) => ({ name }));
       }
+      await check(a);
+    },
+    validate(a) {
+      const isAdding = a.subresource === EPHEMERAL && a.operation === 'UPDATE';
+      return isAdding || concerns(a, '', 'pods', 'CREATE') ? check(a) : undefined;
     },
   };
 }
 
-function checkMirror(a: AdmissionAttributes, spec: PodSpec): void {
-  if (spec.serviceAccountName) throw refuse(a, 'a mirror pod may not reference service accounts');
-  const volumes = spec.volumes ?? [];
-  if (volumes.some((volume) => volume.secret)) {
-    throw refuse(a, 'a mirror pod may not reference secrets');
-  }
-  const projected = volumes.flatMap((volume) => volume.projected?.sources ?? []);
+const EPHEMERAL = 'ephemeralcontainers';
+
+const isMirror = ({ metadata }: Pod): boolean =>
+  metadata.annotations?.[MIRROR_ANNOTATION] !== undefined;
+
+/** A pod that a node makes itself must not bring it rights. */
+function checkMirror(a: AdmissionAttributes, pod: Pod): void {
+  const { spec } = pod;
+  if (spec?.serviceAccountName) throw refuse(a, 'a mirror pod may not reference service accounts');
+  if (refersTo(pod, 'secrets')) throw refuse(a, 'a mirror pod may not reference secrets');
+  const projected = (spec?.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? []);
   if (projected.some((source) => source.serviceAccountToken)) {
     throw refuse(a, 'a mirror pod may not use ServiceAccountToken volume projections');
   }

@@ -219,6 +219,20 @@ async function ask(
   return response;
 }
 
+type Compiled = import('../policy/expressions.ts').Conditions;
+
+/** By the webhook as the cache holds it: it is another one once it is changed. */
+const known = new WeakMap<Webhook, Compiled>();
+
+async function compiledConditions(hook: Webhook): Promise<Compiled> {
+  const before = known.get(hook);
+  if (before !== undefined) return before;
+  const { Conditions } = await import('../policy/expressions.ts');
+  const made = new Conditions(hook.matchConditions ?? [], { hasParams: false });
+  known.set(hook, made);
+  return made;
+}
+
 /** Whether the webhook's own conditions let the write reach it. @throws ApiError 403 when they cannot be evaluated */
 async function conditionsHold(
   hook: Webhook,
@@ -227,13 +241,13 @@ async function conditionsHold(
 ): Promise<boolean> {
   const conditions = hook.matchConditions ?? [];
   if (conditions.length === 0) return true;
-  const { Conditions, ExpressionError } = await import('../policy/expressions.ts');
+  const { ExpressionError } = await import('../policy/expressions.ts');
   const { factsOf } = await import('../policy/facts.ts');
   const { Decisions } = await import('../policy/decisions.ts');
   const namespace = o.store.cache<Namespace>(GVR.namespaces).get('', a.namespace);
   const decisions = new Decisions(o.authorizer, a.user);
   const facts = factsOf(a, { uid: o.newUid(), namespace, params: undefined, decisions });
-  const compiled = new Conditions(conditions, { hasParams: false });
+  const compiled = await compiledConditions(hook);
   try {
     return await decisions.settle(() => compiled.hold(facts));
   } catch (error) {
