@@ -7,6 +7,8 @@ import { blockersOf, judge, type OwnerFact, type OwnerState, type Verdict } from
 import {
   FOREGROUND_FINALIZER,
   type GraphNode,
+  isElsewhere,
+  isNamedBy,
   type KindRef,
   ORPHAN_FINALIZER,
   type OwnerGraph,
@@ -91,8 +93,7 @@ export class Collector {
 
   #fromGraph(node: GraphNode, ref: OwnerReference): OwnerState | undefined {
     const owner = this.#graph.node(ref.uid);
-    if (!owner || owner.name !== ref.name || owner.kind.kind !== ref.kind) return undefined;
-    if (owner.kind.namespaced && owner.namespace !== node.namespace) return undefined;
+    if (!owner || !isNamedBy(owner, ref, node)) return undefined;
     return owner.foreground ? 'waiting' : 'solid';
   }
 
@@ -106,12 +107,14 @@ export class Collector {
   }
 
   async #stateFromApi(node: GraphNode, ref: OwnerReference): Promise<OwnerState> {
+    const seen = this.#graph.node(ref.uid);
+    if (seen && isElsewhere(seen, node)) this.#warnPlace(node, ref);
     const place = `${node.namespace}/${ref.uid}`;
     if (this.#absent.has(place)) return 'absent';
     const kind = this.#kindOf(ref);
     if (!kind) return this.#wentBefore(node, ref) ? 'absent' : 'unknown';
     if (kind.namespaced && !node.kind.namespaced) {
-      this.#warnScope(node, ref);
+      if (!seen) this.#warnPlace(node, ref);
       return 'unknown';
     }
     try {
@@ -213,10 +216,12 @@ export class Collector {
     return this.#deps.api.resource<KubeObject>(node.kind.gv, node.kind.resource);
   }
 
-  #warnScope(node: GraphNode, ref: OwnerReference): void {
-    const { name, uid, kind } = node;
-    const regarding = { apiVersion: kind.gv, kind: kind.kind, metadata: { name, uid } };
-    const message = `ownerRef [${ref.apiVersion}/${ref.kind}, name: ${ref.name}, uid: ${ref.uid}] is namespaced, its dependent is not`;
+  #warnPlace(node: GraphNode, ref: OwnerReference): void {
+    const { name, uid, kind, namespace } = node;
+    const metadata = { name, uid, ...(namespace === '' ? {} : { namespace }) };
+    const regarding = { apiVersion: kind.gv, kind: kind.kind, metadata };
+    const owner = `${ref.apiVersion}/${ref.kind}, namespace: ${namespace}, name: ${ref.name}, uid: ${ref.uid}`;
+    const message = `ownerRef [${owner}] does not exist in namespace "${namespace}"`;
     this.#events.event(regarding, 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 }

@@ -44,6 +44,22 @@ describe('the graph', () => {
     assert.deepEqual(graph.observe(kind, object('other', { owners: [ref('owner')] })).check, []);
   });
 
+  it('asks for a look at objects whose owner is elsewhere or another than they say', () => {
+    const graph = new OwnerGraph();
+    graph.observe(kind, object('owner'));
+    const away = object('child', { owners: [ref('owner')] });
+    away.metadata.namespace = 'other';
+    assert.deepEqual(graph.observe(kind, away).check, ['child']);
+    const misnamed = object('misnamed', { owners: [{ ...ref('owner'), name: 'another' }] });
+    assert.deepEqual(graph.observe(kind, misnamed).check, ['misnamed']);
+    const global: KindRef = { ...kind, kind: 'ClusterThing', namespaced: false };
+    const top = object('top');
+    top.metadata.namespace = '';
+    graph.observe(global, top);
+    const owners = [{ ...ref('top'), kind: 'ClusterThing' }];
+    assert.deepEqual(graph.observe(kind, object('below', { owners })).check, []);
+  });
+
   it('asks for a look at the dependents of what is gone', () => {
     const graph = new OwnerGraph();
     graph.observe(kind, object('owner'));

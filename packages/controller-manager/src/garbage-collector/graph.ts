@@ -118,7 +118,7 @@ export class OwnerGraph {
     }
     const unsure = next.owners.some((owner) => {
       const known = this.#nodes.get(owner.uid);
-      return known === undefined || known.foreground;
+      return known === undefined || known.foreground || !isNamedBy(known, owner, next);
     });
     if (unsure) work.check.push(next.uid);
   }
@@ -129,6 +129,19 @@ export class OwnerGraph {
     if (set?.size === 0) this.#dependents.delete(owner);
   }
 }
+
+/**
+ * Whether the object with a reference's uid is also where the reference says: of its kind and name, and
+ * in the dependent's namespace if it is in any.
+ */
+export function isNamedBy(owner: GraphNode, ref: OwnerReference, dependent: GraphNode): boolean {
+  if (owner.name !== ref.name || owner.kind.kind !== ref.kind) return false;
+  return !isElsewhere(owner, dependent);
+}
+
+/** Whether an object is in another namespace than what names it as its owner. */
+export const isElsewhere = (owner: GraphNode, dependent: GraphNode): boolean =>
+  owner.kind.namespaced && owner.namespace !== dependent.namespace;
 
 function nodeOf(kind: KindRef, object: KubeObject): GraphNode {
   const finalizers = object.metadata.finalizers ?? [];
