@@ -198,6 +198,10 @@ describe('the default policy', () => {
     assert.ok(await may('edit', 'list pods'));
     assert.ok(await may('edit', 'delete deployments.apps'));
     assert.ok(!(await may('edit', 'create roles.rbac.authorization.k8s.io')));
+    // Whoever may edit may also pass on what roles of old clusters name.
+    assert.ok(await may('view', 'list ingresses.extensions'));
+    assert.ok(await may('edit', 'delete networkpolicies.extensions'));
+    assert.ok(!(await may('view', 'delete ingresses.extensions')));
     assert.ok(await may('admin', 'create roles.rbac.authorization.k8s.io'));
     assert.ok(!(await may('admin', 'update resourcequotas')));
   });

@@ -18,6 +18,9 @@ const AGGREGATE_TO_VIEW = `
   read | apps | statefulsets/scale statefulsets/status
   read | autoscaling | horizontalpodautoscalers horizontalpodautoscalers/status
   read | batch | cronjobs cronjobs/status jobs jobs/status
+  read | extensions | daemonsets daemonsets/status deployments deployments/scale deployments/status
+  read | extensions | ingresses ingresses/status networkpolicies replicasets replicasets/scale
+  read | extensions | replicasets/status replicationcontrollers/scale
   read | policy | poddisruptionbudgets poddisruptionbudgets/status
   read | networking.k8s.io | ingresses ingresses/status networkpolicies
 `;
@@ -34,6 +37,8 @@ const AGGREGATE_TO_EDIT = `
   write | apps | replicasets/scale statefulsets statefulsets/scale
   write | autoscaling | horizontalpodautoscalers
   write | batch | cronjobs jobs
+  write | extensions | daemonsets deployments deployments/rollback deployments/scale ingresses
+  write | extensions | networkpolicies replicasets replicasets/scale replicationcontrollers/scale
   write | policy | poddisruptionbudgets
   write | networking.k8s.io | ingresses networkpolicies
   all | coordination.k8s.io | leases
@@ -121,6 +126,7 @@ const KUBELET = `
   create | core | pods/eviction
   read | core | configmaps secrets services
   get | core | endpoints persistentvolumeclaims persistentvolumes
+  get patch update | core | persistentvolumeclaims/status
   create | core | serviceaccounts/token
   create get list watch | certificates.k8s.io | certificatesigningrequests
   create delete get patch update | coordination.k8s.io | leases

@@ -1,8 +1,9 @@
 /** EncryptionConfiguration: which resources are encrypted in the store, by which providers and keys. */
 import { readFileSync } from 'node:fs';
-import { isJsonObject } from '@kubets/api';
+import { aggregateText, isJsonObject } from '@kubets/api';
 import { ConfigError, errorMessage, yamlLibrary } from '@kubets/platform';
 import { CIPHERS, IDENTITY, keyedProvider, type Provider, type ProviderKey } from './providers.ts';
+import { namedResource, resourceErrors } from './resource-names.ts';
 
 /** The providers of some resources: the first writes, all read. */
 export interface Rule {
@@ -38,7 +39,7 @@ export function parseEncryption(text: string, file: string): readonly Rule[] {
   if (!Array.isArray(resources) || resources.length === 0) return fail('there are no resources');
   return resources.map((part: unknown, at) => {
     const where = (what: string): never => fail(`resources[${at}]: ${what}`);
-    return isJsonObject(part) ? ruleOf(part, where) : where('this is no object');
+    return isJsonObject(part) ? ruleOf(part, at, where) : where('this is no object');
   });
 }
 
@@ -53,11 +54,13 @@ function parsed(text: string, fail: (what: string) => never): Part {
   return isJsonObject(value) ? value : fail('this is no object');
 }
 
-function ruleOf(part: Part, fail: (what: string) => never): Rule {
+function ruleOf(part: Part, at: number, fail: (what: string) => never): Rule {
   const names = Array.isArray(part.resources) ? part.resources.map(String) : [];
   const providers = Array.isArray(part.providers) ? part.providers : [];
   if (names.length === 0) fail('resources must name at least one');
   if (providers.length === 0) fail('providers must name at least one');
+  const errors = resourceErrors(`resources[${at}].resources`, names);
+  if (errors.length > 0) fail(aggregateText(errors));
   const matchers = names.map((name) => matcherOf(name, fail));
   return {
     matches: (group, resource) => matchers.some((one) => one(group, resource)),
@@ -68,22 +71,17 @@ function ruleOf(part: Part, fail: (what: string) => never): Rule {
   };
 }
 
-/** `secrets`, `deployments.apps`, `*.apps`, `*.` (the core group), `*.*`. */
 function matcherOf(name: string, fail: (what: string) => never): Rule['matches'] {
-  if (name === '*') return fail('use *.* for all resources, or *. for those of the core group');
-  const at = name.indexOf('.');
-  const wanted = at < 0 ? name : name.slice(0, at);
-  const group = at < 0 ? '' : name.slice(at + 1);
-  if (wanted === '' || name.includes('/')) fail(`"${name}" names no resource`);
-  if (group === '*' && wanted !== '*') fail(`"${name}": a resource of every group is not possible`);
-  return (g, r) => (group === '*' || group === g) && (wanted === '*' || wanted === r);
+  const { group, resource } = namedResource(name);
+  if (resource === '' || name.includes('/')) fail(`"${name}" names no resource`);
+  return (g, r) => (group === '*' || group === g) && (resource === '*' || resource === r);
 }
 
 function providerOf(part: Part, fail: (what: string) => never): Provider {
   const [kind = '', ...more] = Object.keys(part);
   if (more.length > 0) fail('more than one provider in one entry');
   if (kind === 'identity') return IDENTITY;
-  if (kind === 'kms') return fail('kms is not supported; use aesgcm, aescbc or secretbox');
+  if (kind === 'kms') return fail(kmsProblem(part.kms));
   const known = CIPHERS[kind];
   if (known === undefined) return fail(`"${kind}" is no provider`);
   const settings = part[kind];
@@ -95,6 +93,17 @@ function providerOf(part: Part, fail: (what: string) => never): Provider {
   });
   if (new Set(read.map(({ name }) => name)).size < read.length) fail(`${kind}: a key name twice`);
   return keyedProvider(kind, read);
+}
+
+/** Services that keep keys are not asked here, and the older way to ask them is off in the stock server too. */
+function kmsProblem(kms: unknown): string {
+  const version = isJsonObject(kms) ? (kms.apiVersion ?? 'v1') : 'v1';
+  if (version === 'v2')
+    return 'kms of apiVersion v2 is not supported; use aesgcm, aescbc or secretbox';
+  if (version === 'v1') {
+    return 'KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead. (neither is supported here: use aesgcm, aescbc or secretbox)';
+  }
+  return `unsupported apiVersion ${String(version)} for KMS provider, only v1 and v2 are supported`;
 }
 
 function keyOf(key: Part, keyBytes: readonly number[], fail: (what: string) => never): ProviderKey {

@@ -223,7 +223,17 @@ describe('the configuration', () => {
   const wrong: readonly [string, string, RegExp][] = [
     ['of another kind', 'kind: Pod', /want kind EncryptionConfiguration/],
     ['that is no YAML', `secret: [${OLD}`, /this is no YAML/],
-    ['with kms', configText('secrets', '{ kms: { name: x } }'), /kms is not supported/],
+    ['with kms', configText('secrets', '{ kms: { name: x } }'), /KMSv1 is deprecated/],
+    [
+      'with kms v2',
+      configText('secrets', '{ kms: { apiVersion: v2, name: x } }'),
+      /kms of apiVersion v2 is not supported/,
+    ],
+    [
+      'with kms v3',
+      configText('secrets', '{ kms: { apiVersion: v3, name: x } }'),
+      /unsupported apiVersion v3 for KMS provider, only v1 and v2 are supported$/,
+    ],
     [
       'with a short key',
       configText('secrets', provider('secretbox', ['k', 'c2hvcnQ='])),
@@ -236,7 +246,27 @@ describe('the configuration', () => {
       configText('secrets', provider('aescbc', ['k', OLD], ['k', NEW])),
       /twice/,
     ],
-    ['for every group', configText('"pods.*"', IDENTITY), /every group/],
+    ['for every group', configText('"pods.*"', IDENTITY), /resource across groups is not supp/],
+    [
+      'for all at once',
+      configText('"*"', IDENTITY),
+      /resources\[0\].resources\[0\]: .*use '\*\.' to/,
+    ],
+    ['in capitals', configText('Secrets', IDENTITY), /should not contain capital letters/],
+    ['for events elsewhere', configText('events.events.k8s.io', IDENTITY), /Use 'events' instead/],
+    ['for what is gone', configText('ingresses.extensions', IDENTITY), /has been removed and/],
+    ['for what is no object', configText('serviceipallocations', IDENTITY), /do not have REST API/],
+    [
+      'for one twice',
+      configText('secrets, secrets', IDENTITY),
+      /cannot be specified multiple times$/,
+    ],
+    [
+      'for names that hide others',
+      configText('secrets, "*."', IDENTITY),
+      /resources\[0\].resources: Invalid value: \["secrets","\*."\]: using overlapping resources/,
+    ],
+    ['for all and one', configText('"*.*", deployments.apps', IDENTITY), /overlapping resources/],
   ];
   for (const [what, text, message] of wrong) {
     it(`is refused ${what}, without showing a key`, () => {
