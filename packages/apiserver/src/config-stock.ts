@@ -43,7 +43,6 @@ export const STOCK_FLAGS: StockFlags = {
     'no cloud provider is built in: run the cloud-controller-manager',
     'external',
   ),
-  'contention-profiling': off('profile with --cpu-prof of Node.js'),
   'debug-socket-path': { why: 'profile with --cpu-prof of Node.js' },
   'default-watch-cache-size': { why: CACHES, asIs: ['100'] },
   'egress-selector-config-file': refused('connections to nodes and services are made directly'),
@@ -65,7 +64,6 @@ export const STOCK_FLAGS: StockFlags = {
   'peer-advertise-port': { why: PEERS },
   'peer-ca-file': { why: PEERS },
   'permit-address-sharing': on('addresses are always shared'),
-  profiling: off('profile with --cpu-prof of Node.js'),
   'service-account-lookup': on('objects of tokens are always looked for'),
   'service-account-signing-endpoint': refused(
     'tokens are signed with --service-account-signing-key-file',

@@ -1,7 +1,7 @@
 /** Flags of the kubelet and what they must satisfy. */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { ConfigError, type ConfigOf, flag } from '@kubets/platform';
+import { ConfigError, type ConfigOf, componentFlags, flag } from '@kubets/platform';
 import { DEFAULT_DOOR_PORT, DEFAULT_MAX_PODS } from './limits.ts';
 import { isRange } from './network/plan.ts';
 
@@ -79,6 +79,7 @@ export const flags = {
     default: '',
     help: "the node's pod range, where no controller assigns one",
   }),
+  ...componentFlags,
 } as const;
 
 export type KubeletFlags = ConfigOf<typeof flags>;

@@ -4,8 +4,8 @@ import { ConfigError } from './errors.ts';
 import { flag } from './flags.ts';
 import { type StockFlags, stockFlags } from './stock-flags.ts';
 
-/** Buffers and streams of stock logs: here the log is written at once, to standard error. */
-export const LOG_FLAGS: StockFlags = {
+/** Those that mean nothing here. */
+export const IDLE_FLAGS: StockFlags = {
   vmodule: { why: 'the level is the same for all parts: see --log-level' },
   'log-flush-frequency': { why: 'the log is written at once', asIs: ['5s'] },
   'log-json-info-buffer-size': { why: 'the log is written at once', asIs: ['0'] },
@@ -22,6 +22,14 @@ export const LOG_FLAGS: StockFlags = {
   'allow-metric-labels': { why: 'labels hold names of kinds only, which are few' },
   'allow-metric-labels-manifest': { why: 'labels hold names of kinds only, which are few' },
   'disabled-metrics': { why: 'no figure can be switched off' },
+  profiling: {
+    ...{ isSwitch: true, asIs: ['false'] },
+    why: 'profile with --cpu-prof of Node.js',
+  },
+  'contention-profiling': {
+    ...{ isSwitch: true, asIs: ['false'] },
+    why: 'profile with --cpu-prof of Node.js',
+  },
 };
 
 export const componentFlags = {
@@ -35,7 +43,7 @@ export const componentFlags = {
     help: 'text: as --log-format says; json: JSON lines',
   }),
   version: flag.bool({ help: 'print the version and end; --version=raw: all of it' }),
-  ...stockFlags(LOG_FLAGS),
+  ...stockFlags(IDLE_FLAGS),
 } as const;
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;

@@ -1,7 +1,7 @@
 /** The frame of every process: flags, logs, health, signals, drain, exit codes. */
 import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
-import { LOG_FLAGS, levelWith, versionAsked } from './component-flags.ts';
+import { IDLE_FLAGS, levelWith, versionAsked } from './component-flags.ts';
 import { endWithParent } from './end-with-parent.ts';
 import { ConfigError, errorMessage } from './errors.ts';
 import { armFailpoints } from './failpoint.ts';
@@ -188,7 +188,7 @@ export async function runMain<F extends FlagSet>(program: Program<F>): Promise<v
     process.on('unhandledRejection', (error) => ctx.fatal(error));
     installSignals(stop, ending, log);
     endWithParent();
-    for (const ignored of withoutEffect({ ...LOG_FLAGS, ...program.stock }, config)) {
+    for (const ignored of withoutEffect({ ...IDLE_FLAGS, ...program.stock }, config)) {
       log.warn(ignored, 'this flag has no effect here');
     }
     await startHealth(common.healthAddress, ctx);

@@ -1,6 +1,7 @@
 import { ApiClient, ClientFigures } from '@kubets/client';
 import {
   ConfigError,
+  componentFlags,
   flag,
   type Logger,
   loadTls,
@@ -40,6 +41,7 @@ const flags = {
   }),
   cleanup: flag.bool({ help: 'take away all rules this program ever made, then end' }),
   'cleanup-on-exit': flag.bool({ help: 'take away the rules when ending' }),
+  ...componentFlags,
 } as const;
 
 const NO_VIRTUAL_IPS =

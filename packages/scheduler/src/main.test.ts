@@ -13,6 +13,16 @@ function run(...args: string[]): { code: number | null; lines: string[] } {
 }
 
 describe('the process', () => {
+  it('tells its version, and takes the flags every stock component has', () => {
+    const { stdout, status } = spawnSync(process.execPath, [MAIN, '--version'], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0);
+    assert.match(stdout, /^Kubernetes v1\.32\./);
+    const given = ['-v=2', '--logging-format=json', '--profiling=false', '--vmodule=a=1'];
+    assert.match(run(...given).lines[0] ?? '', /--apiservers is required/);
+  });
+
   it('says in one line what is missing, and which file cannot be read', () => {
     const nothing = run();
     assert.equal(nothing.code, 2);

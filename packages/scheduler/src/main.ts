@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { ApiClient, ClientFigures, EventRecorder, LeaderElector } from '@kubets/client';
 import {
   ConfigError,
+  componentFlags,
   errorMessage,
   flag,
   loadTls,
@@ -78,6 +79,7 @@ await runMain({
       default: '',
       help: 'name in the lease; default: host name and a UUID',
     }),
+    ...componentFlags,
   },
   start(ctx, config) {
     const { clock, random, log } = ctx;

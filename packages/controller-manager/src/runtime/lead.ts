@@ -1,7 +1,13 @@
 /** What every process of control loops is around them: its flags, its identity, the election, and the way it ends. */
 import { hostname } from 'node:os';
 import { ApiClient, ClientFigures, LeaderElector, QueueMetrics } from '@kubets/client';
-import { ConfigError, flag, loadTlsFlags, type ProcessContext } from '@kubets/platform';
+import {
+  ConfigError,
+  componentFlags,
+  flag,
+  loadTlsFlags,
+  type ProcessContext,
+} from '@kubets/platform';
 import { ControllerManager, type ManagerOptions } from '../host/manager.ts';
 
 /** The flags {@link runControllers} understands, named as the stock processes' where they have them. */
@@ -24,6 +30,7 @@ export const processFlags = {
     help: 'time between tries to become or stay leader',
   }),
   identity: flag.string({ default: '', help: 'name in the election; empty: host and process id' }),
+  ...componentFlags,
 } as const;
 
 interface ProcessConfig {
