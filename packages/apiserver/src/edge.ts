@@ -7,6 +7,7 @@ import { createAdmission } from './admission/chain.ts';
 import { controlConfigOf } from './admission/control-config.ts';
 import { csrRequester } from './admission/csr-requester.ts';
 import { AdmissionFigures } from './admission/figures.ts';
+import { PodSecurityFigures } from './admission/pod-security-figures.ts';
 import { PolicyTypeChecks } from './admission/policy/type-check-task.ts';
 import { WebhookFigures } from './admission/webhooks/figures.ts';
 import { configuredAuthorization } from './auth/authorization/configured.ts';
@@ -166,7 +167,8 @@ const identityOf = ({ advertise, config }: EdgeOptions): string =>
 function figuresOf({ metrics, clock }: EdgeOptions) {
   if (metrics === undefined) return {};
   const figures = new AdmissionFigures(metrics, () => clock.monotonicMs());
-  return { figures, webhookFigures: new WebhookFigures(metrics) };
+  const podSecurityFigures = new PodSecurityFigures(metrics);
+  return { figures, podSecurityFigures, webhookFigures: new WebhookFigures(metrics) };
 }
 
 function bootstrapOf(o: EdgeOptions, clusterIp: string) {

@@ -51,6 +51,7 @@ import {
   limitPodHardAntiAffinityTopology,
 } from './optional/refusals.ts';
 import { podSecurity } from './pod-security.ts';
+import type { PodSecurityFigures } from './pod-security-figures.ts';
 import { mutatingPolicies } from './policy/mutating.ts';
 import { validatingPolicies } from './policy/plugin.ts';
 import { priority } from './priority.ts';
@@ -83,6 +84,8 @@ export interface AdmissionOptions {
   readonly figures?: AdmissionFigures | undefined;
   /** Where webhooks are counted; absent: nowhere. */
   readonly webhookFigures?: WebhookFigures | undefined;
+  /** Where the judgements of PodSecurity are counted; absent: nowhere. */
+  readonly podSecurityFigures?: PodSecurityFigures | undefined;
   /** How long pods stay on nodes that are away; default: five minutes. */
   readonly tolerationSeconds?: TolerationSeconds;
   /** What the administrator tells plugins. */
@@ -243,7 +246,7 @@ function allPlugins(o: AdmissionOptions): [string, () => AdmissionPlugin][] {
     ['TaintNodesByCondition', taintNodesByCondition],
     ['AlwaysPullImages', alwaysPullImages],
     ['ImagePolicyWebhook', () => imagePolicyWebhook(clock, config.imagePolicy)],
-    ['PodSecurity', () => podSecurity(store, config.podSecurity)],
+    ['PodSecurity', () => podSecurity(store, config.podSecurity, o.podSecurityFigures)],
     ['PodNodeSelector', () => podNodeSelector(store, config.nodeSelectors)],
     ['Priority', () => priority(store)],
     ['DefaultTolerationSeconds', () => defaultTolerationSeconds(o.tolerationSeconds)],

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { KubeObject, PodSpec, SecurityContext } from '@kubets/api';
+import { Metrics } from '@kubets/platform';
 import { admission, FakeStore, failure } from '../edge-testing.ts';
 import { podSecurity } from './pod-security.ts';
+import { PodSecurityFigures } from './pod-security-figures.ts';
 
 let store: FakeStore;
 beforeEach(() => {
@@ -207,4 +209,25 @@ describe('PodSecurity', () => {
       assert.match((await failure(() => create(object))).message, text);
     });
   }
+});
+
+it('judgements are counted, those of releases to come as one', async () => {
+  const registry = new Metrics();
+  const plugin = podSecurity(store, undefined, new PodSecurityFigures(registry));
+  label({ enforce: 'baseline', 'enforce-version': 'v1.99', audit: 'restricted', warn: 'nonsense' });
+  await plugin.validate?.(admission('CREATE', pod()));
+  await failure(() => plugin.validate?.(admission('CREATE', pod({ hostNetwork: true }))));
+  const text = await registry.metrics();
+  const shown = (family: string): string[] =>
+    text
+      .split('\n')
+      .filter((line) => line.startsWith(`pod_security_${family}_total{`) && !line.endsWith(' 0'))
+      .map((line) => line.slice(line.indexOf('{')));
+  const of = 'request_operation="create",resource="pod",subresource=""';
+  assert.deepEqual(shown('evaluations').sort(), [
+    `{decision="allow",policy_level="baseline",policy_version="future",mode="enforce",${of}} 1`,
+    `{decision="deny",policy_level="baseline",policy_version="future",mode="enforce",${of}} 1`,
+    `{decision="deny",policy_level="restricted",policy_version="latest",mode="audit",${of}} 2`,
+  ]);
+  assert.deepEqual(shown('errors'), [`{fatal="false",${of}} 2`]);
 });

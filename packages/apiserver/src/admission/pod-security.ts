@@ -8,6 +8,7 @@ import {
   NO_POD_SECURITY_CONFIG,
   type PodSecurityConfig,
 } from './pod-security-config.ts';
+import type { PodSecurityFigures } from './pod-security-figures.ts';
 import { checkNamespace } from './pod-security-namespace.ts';
 import type { CheckedPod } from './pod-security-pod.ts';
 import { type NamespacePolicies, PREFIX, policiesOf, policyText } from './pod-security-policy.ts';
@@ -33,6 +34,7 @@ const HARMLESS = new Set([
 export function podSecurity(
   store: ResourceStore,
   config: PodSecurityConfig = NO_POD_SECURITY_CONFIG,
+  figures?: PodSecurityFigures,
 ): AdmissionPlugin {
   const namespaces = store.cache<Namespace>(GVR.namespaces);
   const pods = store.cache<Pod>(GVR.pods);
@@ -44,8 +46,9 @@ export function podSecurity(
       const checked = checkedPod(a);
       if (!checked) return;
       const exempt = exemptionOf(a, checked, config.exemptions);
-      if (exempt) return a.addAuditAnnotation?.(`${PREFIX}exempt`, exempt);
-      return look(a, checked);
+      if (exempt === '') return look(a, checked);
+      figures?.exempt(a);
+      return a.addAuditAnnotation?.(`${PREFIX}exempt`, exempt);
     },
   };
 
@@ -53,7 +56,7 @@ export function podSecurity(
     const namespace = (await filled(namespaces)).get('', a.namespace);
     const isPod = a.resource.group === '' && a.resource.resource === 'pods';
     const policies = policiesOf(namespace?.metadata.labels, config.defaults);
-    judge(a, checked, { policies, isPod });
+    judge(a, checked, { policies, isPod, figures });
   }
 }
 
@@ -67,18 +70,28 @@ function exemptionOf(a: AdmissionAttributes, { spec }: CheckedPod, o: Exemptions
 function judge(
   a: AdmissionAttributes,
   pod: CheckedPod,
-  o: { policies: NamespacePolicies; isPod: boolean },
+  o: { policies: NamespacePolicies; isPod: boolean; figures: PodSecurityFigures | undefined },
 ): void {
   const { enforce, audit, warn, errors } = o.policies;
+  const { isPod, figures } = o;
   const note = (key: string, text: string): void => a.addAuditAnnotation?.(PREFIX + key, text);
-  if (errors.length > 0) note('error', `Failed to parse policy: ${aggregateText(errors)}`);
-  if (o.isPod) note('enforce-policy', policyText(enforce));
+  if (errors.length > 0) {
+    figures?.failed(a);
+    note('error', `Failed to parse policy: ${aggregateText(errors)}`);
+  }
+  if (isPod) note('enforce-policy', policyText(enforce));
+  const refused = isPod ? violations(enforce, pod) : '';
+  if (isPod) figures?.evaluated(a, 'enforce', enforce, refused === '' ? 'allow' : 'deny');
   const noted = violations(audit, pod);
-  if (noted) note('audit-violations', `would ${noted}`);
-  const refused = o.isPod ? violations(enforce, pod) : '';
+  if (noted) {
+    figures?.evaluated(a, 'audit', audit, 'deny');
+    note('audit-violations', `would ${noted}`);
+  }
   if (refused) throw refuse(a, refused.replace('violate', 'violates'));
   const warned = violations(warn, pod);
-  if (warned) a.addWarning(`would ${warned}`);
+  if (!warned) return;
+  figures?.evaluated(a, 'warn', warn, 'deny');
+  a.addWarning(`would ${warned}`);
 }
 
 /** `violate PodSecurity "baseline:latest": …`; empty if the pod keeps to the level. */
