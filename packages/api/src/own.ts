@@ -19,6 +19,11 @@ export function setOwn(target: object, key: string, value: unknown): void {
   });
 }
 
+/** Sets a key that is not there yet. */
+export function addOwn(target: object, key: string, value: unknown): void {
+  if (!Object.hasOwn(target, key)) setOwn(target, key, value);
+}
+
 /** A table that is asked with texts of clients: it has what is written in it, and inherits nothing. */
 export function lookup<T>(table: Record<string, T>): Readonly<Record<string, T>> {
   return Object.freeze(Object.setPrototypeOf(table, null) as Record<string, T>);

@@ -7,6 +7,7 @@ import type {
   Secret,
   TokenRequest,
 } from '../generated/types.ts';
+import { addOwn, setOwn } from '../own.ts';
 
 export function defaultNamespace(ns: Namespace): void {
   ns.status ??= {};
@@ -33,7 +34,7 @@ export function defaultNode(node: Node): void {
 export function defaultSecret(secret: Secret): void {
   for (const [key, text] of Object.entries(secret.stringData ?? {})) {
     secret.data ??= {};
-    secret.data[key] = Buffer.from(text).toString('base64');
+    setOwn(secret.data, key, Buffer.from(text).toString('base64'));
   }
   delete secret.stringData;
   secret.type ||= 'Opaque';
@@ -43,9 +44,11 @@ function defaultLimitItem(item: LimitRangeItem): void {
   if (item.type !== 'Container') return;
   item.default ??= {};
   item.defaultRequest ??= {};
-  for (const [name, value] of Object.entries(item.max ?? {})) item.default[name] ??= value;
-  for (const [name, value] of Object.entries(item.default)) item.defaultRequest[name] ??= value;
-  for (const [name, value] of Object.entries(item.min ?? {})) item.defaultRequest[name] ??= value;
+  for (const [name, value] of Object.entries(item.max ?? {})) addOwn(item.default, name, value);
+  for (const [name, value] of Object.entries(item.default))
+    addOwn(item.defaultRequest, name, value);
+  for (const [name, value] of Object.entries(item.min ?? {}))
+    addOwn(item.defaultRequest, name, value);
   if (Object.keys(item.default).length === 0) delete item.default;
   if (Object.keys(item.defaultRequest).length === 0) delete item.defaultRequest;
 }

@@ -12,6 +12,7 @@ import type {
   ResourceRequirements,
   Volume,
 } from '../generated/types.ts';
+import { addOwn } from '../own.ts';
 import { roundResources } from './amounts.ts';
 
 const DEFAULT_FILE_MODE = 0o644;
@@ -147,7 +148,7 @@ function requestsFromLimits(container: Container): void {
   for (const [name, limit] of Object.entries(resources?.limits ?? {})) {
     if (!resources) return;
     resources.requests ??= {};
-    resources.requests[name] ??= limit;
+    addOwn(resources.requests, name, limit);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Merging an applied configuration into an object, and taking fields out of an object. */
 import { isJsonObject, type JsonObject } from '../meta.ts';
+import { getOwn, setOwn } from '../own.ts';
 import { type FieldSet, hasElement, isEmptySet, SELF } from './field-set.ts';
 import {
   asList,
@@ -24,7 +25,8 @@ export function mergeValues(given: Shape, live: unknown, config: unknown): unkno
   const merged: JsonObject = { ...asObject(live) };
   for (const [name, value] of Object.entries(asObject(config))) {
     const field = fieldShape(shape, name);
-    merged[name] = field === undefined ? value : mergeValues(field, merged[name], value);
+    const given = field === undefined ? value : mergeValues(field, getOwn(merged, name), value);
+    setOwn(merged, name, given);
   }
   return Object.keys(merged).length === 0 ? config : merged;
 }

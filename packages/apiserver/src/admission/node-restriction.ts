@@ -11,6 +11,7 @@ import {
   notFound,
   type PersistentVolumeClaim,
   type Pod,
+  parseExact,
   type TokenRequest,
 } from '@kubets/api';
 import { MIRROR_ANNOTATION, nodeOf } from '../auth/identity.ts';
@@ -278,5 +279,5 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 function withoutGaps(value: unknown): unknown {
-  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+  return value === undefined ? undefined : parseExact(JSON.stringify(value));
 }

@@ -1,5 +1,6 @@
 /** Requests that a trusted proxy hands on: it shows a certificate of its own and says in headers whom it speaks for. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { getOwn, setOwn } from '@kubets/api';
 import type { Credentials, UserInfo } from '../ports.ts';
 
 export interface FrontProxyOptions {
@@ -52,7 +53,7 @@ function extraOf(
     for (const name of Object.keys(headers)) {
       if (!name.startsWith(prefix)) continue;
       const key = unescapeKey(name.slice(prefix.length));
-      extra[key] = [...(extra[key] ?? []), ...valuesOf(headers, name)];
+      setOwn(extra, key, [...(getOwn(extra, key) ?? []), ...valuesOf(headers, name)]);
     }
   }
   return extra;

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { nameRules } from '@kubets/api';
+import { getOwn, nameRules, setOwn } from '@kubets/api';
 import type { AuthorizationAttributes, Authorizer, Impersonator, UserInfo } from '../ports.ts';
 import { forbiddenAccess } from './forbidden.ts';
 import {
@@ -58,7 +58,8 @@ export function readImpersonation(headers: IncomingHttpHeaders): Wanted | undefi
   for (const [header, value] of Object.entries(headers)) {
     if (!header.startsWith(EXTRA_PREFIX)) continue;
     const key = unescapeKey(header.slice(EXTRA_PREFIX.length).toLowerCase());
-    extra[key] = [...(extra[key] ?? []), ...list(value).flatMap((one) => one.split(', '))];
+    const more = list(value).flatMap((one) => one.split(', '));
+    setOwn(extra, key, [...(getOwn(extra, key) ?? []), ...more]);
   }
   if (name) return { name, groups, uid, extra };
   const orphans = [

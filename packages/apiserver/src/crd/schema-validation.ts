@@ -3,7 +3,14 @@
  * complained about: objects that were stored before a rule came can still be changed elsewhere.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { fieldErrors, isInt64, isJsonObject, isNumeric, type JsonObject } from '@kubets/api';
+import {
+  fieldErrors,
+  getOwn,
+  isInt64,
+  isJsonObject,
+  isNumeric,
+  type JsonObject,
+} from '@kubets/api';
 import { goPattern, PatternError } from '../regexp/pattern.ts';
 import { hasFormat } from './formats.ts';
 import { shown } from './go-values.ts';
@@ -193,7 +200,7 @@ function checkObject(errors: FieldError[], object: JsonObject, schema: Schema, a
     check(errors, object[name], known, { path: join(path, name), old: before });
   }
   for (const name of schema.required ?? []) {
-    if (object[name] === undefined) errors.push(fieldErrors.required(join(path, name)));
+    if (getOwn(object, name) === undefined) errors.push(fieldErrors.required(join(path, name)));
   }
 }
 

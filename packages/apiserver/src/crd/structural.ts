@@ -2,9 +2,11 @@
 import {
   decodeType,
   fieldErrors,
+  getOwn,
   isJsonObject,
   type JSONSchemaProps,
   type JsonObject,
+  setOwn,
 } from '@kubets/api';
 import { shown } from './go-values.ts';
 
@@ -165,16 +167,16 @@ export function fillDefaults(value: unknown, schema: Schema | undefined): void {
   if (!isJsonObject(value)) return;
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if (property.default === undefined) continue;
-    const present = value[name];
+    const present = getOwn(value, name);
     if (present === undefined || isStrayNull(present, property)) {
-      value[name] = structuredClone(property.default);
+      setOwn(value, name, structuredClone(property.default));
     }
   }
   for (const [name, member] of Object.entries(value)) {
     const known = memberSchema(schema, name);
     if (known === undefined) continue;
     if (isStrayNull(member, known) && known.default !== undefined) {
-      value[name] = structuredClone(known.default);
+      setOwn(value, name, structuredClone(known.default));
     }
     fillDefaults(value[name], known);
   }

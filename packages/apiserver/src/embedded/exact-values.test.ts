@@ -287,6 +287,25 @@ describe('keys that every object of the language inherits', () => {
     await holds(ask('GET', `${WIDGETS}/k`), spec);
   });
 
+  it('are keys of a secret that comes as text', async () => {
+    const secret = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"stringData":${data}}`;
+    const made = await holds(ask('POST', '/api/v1/namespaces/default/secrets', secret));
+    for (const [i, name] of NAMES.entries()) {
+      has(made, name, Buffer.from(String(i)).toString('base64'));
+    }
+  });
+
+  it('are facts about who is impersonated', async () => {
+    const review = '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}';
+    const extra = { 'impersonate-extra-constructor': 'a', 'impersonate-extra-__proto__': 'b' };
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const sent = ask('POST', path, review, {
+      ...{ 'impersonate-user': 'joe', 'impersonate-group': 'system:masters' },
+      ...extra,
+    });
+    await holds(sent, '"constructor":["a"]', '"__proto__":["b"]');
+  });
+
   it('are no fields to select by, no labels that are there, and no resources', async () => {
     const { status, text } = await ask('GET', `${MAPS}?fieldSelector=constructor=x`);
     assert.equal(status, 400);

@@ -31,7 +31,7 @@ describe('options of lists', () => {
     assert.deepEqual([o.limit, o.allowWatchBookmarks, o.sendInitialEvents], [0, false, undefined]);
   });
 
-  for (const text of ['limit=x', 'timeoutSeconds=1.5', 'limit=5x']) {
+  for (const text of ['limit=x', 'timeoutSeconds=1.5', 'limit=5x', 'limit=9223372036854775808']) {
     it(`refuse ${text}`, () => {
       assert.throws(
         () => listOptionsOf(query(text)),

@@ -1,5 +1,13 @@
 /** The query parameters of the API's verbs. */
-import { badRequest, type FieldValidation, fieldErrors, goQuote, invalid } from '@kubets/api';
+import {
+  badRequest,
+  type ExactInteger,
+  exactInteger,
+  type FieldValidation,
+  fieldErrors,
+  goQuote,
+  invalid,
+} from '@kubets/api';
 import type { DeleteOptions } from '../registry/delete-options.ts';
 import type { ListOptions } from '../registry/list-options.ts';
 
@@ -8,13 +16,23 @@ const PROPAGATION = ['Foreground', 'Background', 'Orphan'];
 const GROUP = 'meta.k8s.io';
 
 /** Parses an integer parameter; undefined when it is absent. */
-function intParam(query: URLSearchParams, name: string): number | undefined {
+function intParam(query: URLSearchParams, name: string): ExactInteger | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   if (!/^[+-]?\d+$/.test(text)) {
     throw badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
   }
-  return Number(text);
+  const value = BigInt(text.replace('+', ''));
+  if (BigInt.asIntN(64, value) !== value) {
+    throw badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
+  }
+  return exactInteger(value);
+}
+
+/** An integer that is only counted with. */
+function numberParam(query: URLSearchParams, name: string): number | undefined {
+  const value = intParam(query, name);
+  return value === undefined ? undefined : Number(value);
 }
 
 /** As the stock server reads booleans: anything but 0 and false. */
@@ -30,11 +48,11 @@ export function listOptionsOf(query: URLSearchParams): ListOptions {
     fieldSelector: query.get('fieldSelector') ?? '',
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
-    limit: intParam(query, 'limit') ?? 0,
+    limit: Number(intParam(query, 'limit') ?? 0),
     continueToken: query.get('continue') ?? '',
     allowWatchBookmarks: boolParam(query, 'allowWatchBookmarks') ?? false,
     sendInitialEvents: boolParam(query, 'sendInitialEvents'),
-    timeoutSeconds: intParam(query, 'timeoutSeconds'),
+    timeoutSeconds: numberParam(query, 'timeoutSeconds'),
   };
 }
 
@@ -147,7 +165,8 @@ function queryDeleteOptions(query: URLSearchParams): DeleteOptions {
   const uid = query.get('preconditions.uid') ?? undefined;
   const resourceVersion = query.get('preconditions.resourceVersion') ?? undefined;
   return {
-    gracePeriodSeconds: intParam(query, 'gracePeriodSeconds'),
+    // As exact as in a body.
+    gracePeriodSeconds: intParam(query, 'gracePeriodSeconds') as number | undefined,
     ...(policy ? { propagationPolicy: policy } : {}),
     ...(orphan !== undefined && { orphanDependents: orphan }),
     ...((uid || resourceVersion) && { preconditions: { uid, resourceVersion } }),
