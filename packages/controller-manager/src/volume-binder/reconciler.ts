@@ -13,7 +13,7 @@ import {
 import { errorMessage } from '@kubets/platform';
 import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
 import { sameJson } from '../objects/json.ts';
-import { annotationsOf, keyOf, nameOf, uidOf } from '../objects/meta.ts';
+import { annotationsOf, isDeleting, keyOf, nameOf, uidOf } from '../objects/meta.ts';
 import {
   type ClaimStep,
   decideClaim,
@@ -213,14 +213,16 @@ class Binder {
   }
 
   async #takeVolume(volume: PersistentVolume, step: VolumeStep): Promise<void> {
-    if (step.remove !== undefined) return this.#remove(volume, step.remove);
     const current = step.forget ? await this.#forget(volume, step.forget) : volume;
-    const { phase } = step;
-    if (phase === undefined || current.status?.phase === phase) return;
-    const message = step.tell?.message;
-    const status = { phase, ...(message !== undefined && { message }) };
-    await this.#volumes.updateStatus({ ...current, status });
-    this.#tell(volume, 'PersistentVolume', step.tell);
+    const { phase, remove } = step;
+    if (phase !== undefined && current.status?.phase !== phase) {
+      const message = step.tell?.message;
+      const status = { phase, ...(message !== undefined && { message }) };
+      await this.#volumes.updateStatus({ ...current, status });
+      this.#tell(volume, 'PersistentVolume', step.tell);
+    }
+    // Said to be released before: what is still bound is not let go. Somebody else's deletion does not touch the data.
+    if (remove !== undefined && !isDeleting(volume)) await this.#remove(volume, remove);
   }
 
   async #remove(volume: PersistentVolume, path: string): Promise<void> {

@@ -217,6 +217,24 @@ describe('a directory of this machine whose claim went', () => {
 });
 
 describe('a claim that was bound', () => {
+  it('lets go of a volume that is protected while it is bound, and of one that goes already', async () => {
+    for (const isGoing of [false, true]) {
+      const name = isGoing ? 'w' : 'v';
+      const more = { finalizers: ['kubernetes.io/pv-protection'] };
+      const spec = { hostPath: { path: `/tmp/${name}` }, persistentVolumeReclaimPolicy: 'Delete' };
+      await volume(spec, name, more);
+      await claim({}, name);
+      await cluster.settle();
+      assert.equal(theVolume(name).status?.phase, 'Bound');
+      if (isGoing) await cluster.delete(volumes, name);
+      await cluster.delete(claims, name);
+      await cluster.settle();
+      assert.equal(theVolume(name).status?.phase, 'Released');
+      assert.ok(theVolume(name).metadata.deletionTimestamp);
+    }
+    assert.deepEqual(removed, ['/tmp/v'], 'data of what others delete stays');
+  });
+
   it('is lost with its volume', async () => {
     await volume();
     await claim();
