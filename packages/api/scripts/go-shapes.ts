@@ -139,6 +139,7 @@ export const ALWAYS_WRITTEN: Readonly<Record<string, 'null' | 'zero'>> = {
   'StatefulSetStatus.availableReplicas': 'zero',
   'ResourceFieldSelector.divisor': 'zero',
   'HorizontalPodAutoscalerStatus.currentMetrics': 'null',
+  'EndpointSlice.ports': 'null',
   'TypedLocalObjectReference.apiGroup': 'null',
   'TypedObjectReference.apiGroup': 'null',
   'DeploymentSpec.selector': 'null',

@@ -187,6 +187,11 @@ describe('objects are written as the stock server writes them', () => {
     assert.equal(daemons.desiredNumberScheduled, 0);
   });
 
+  test('lists without content are written where the stock server always writes them', () => {
+    const slice = shape('discovery.v1.EndpointSlice', { addressType: 'IPv4', endpoints: [] });
+    assert.deepEqual([slice.endpoints, slice.ports], [[], null]);
+  });
+
   test('nulls and undefined are like absent', () => {
     const map = shape('core.v1.ConfigMap', { data: null, immutable: undefined });
     assert.deepEqual(map, { metadata: { creationTimestamp: null } });

@@ -111,6 +111,7 @@ describe('slices', () => {
     const changes = slicesFor(service('web'), [webPod('10.0.0.1')]);
     const [slice] = changes.create;
     assert.match(slice?.metadata.name ?? '', /^web-[a-z0-9]{5}$/);
+    assert.equal(slice?.metadata.generateName, 'web-');
     assert.deepEqual(slice?.metadata.labels, {
       'kubernetes.io/service-name': 'web',
       'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',

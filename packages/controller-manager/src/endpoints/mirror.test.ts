@@ -46,7 +46,8 @@ describe('endpoints that users write', () => {
       ],
       ['IPv6', [80], [['fd00::1', true]]],
     ]);
-    const { labels, ownerReferences } = create[0]?.metadata ?? {};
+    const { labels, ownerReferences, generateName } = create[0]?.metadata ?? {};
+    assert.equal(generateName, 'web-');
     assert.deepEqual(labels, {
       a: 'b',
       'kubernetes.io/service-name': 'web',
