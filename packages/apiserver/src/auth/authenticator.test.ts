@@ -105,7 +105,7 @@ describe('authentication', () => {
   });
 
   it('is anonymous without credentials, and with schemes it does not know', async () => {
-    for (const authorization of [undefined, '', 'Basic YTpi', 'Bearer', 'Bearer  ']) {
+    for (const authorization of [undefined, '', 'Basic YTpi', 'Bearer', 'Bearer  ', 'Bearer  x']) {
       const user = await authenticator.authenticate({ authorization, peer: undefined });
       assert.deepEqual(user?.groups, ['system:unauthenticated'], String(authorization));
       assert.equal(user?.name, 'system:anonymous');
@@ -296,6 +296,21 @@ describe('authentication', () => {
     assert.ok(await bearer(token));
   });
 
+  it('tells what it has against a token', async () => {
+    const against = async (token: string, audiences: readonly string[] = [ISSUER]) => {
+      const refusals: string[] = [];
+      assert.equal(await authenticator.authenticateToken(token, audiences, refusals), undefined);
+      return refusals;
+    };
+    const token = await issue();
+    assert.deepEqual(await against(token, ['x']), [
+      `token audiences ["${ISSUER}"] is invalid for the target audiences ["x"]`,
+    ]);
+    assert.deepEqual(await against('opaque'), []);
+    clock.advance(24 * 3_600_000);
+    assert.deepEqual(await against(token), ['service account token has expired']);
+  });
+
   it('reviews a token for other audiences', async () => {
     const token = await issue(CLAIMS, ['other', 'third']);
     const verified = await authenticator.authenticateToken(token, ['x', 'other']);
@@ -366,4 +381,6 @@ describe('the static token file', () => {
 it('finds the token of a bearer header, whatever the case', () => {
   assert.equal(bearerToken('bEaReR abc'), 'abc');
   assert.equal(bearerToken('Token abc'), undefined);
+  assert.equal(bearerToken('Bearer  abc'), undefined);
+  assert.equal(bearerToken(' Bearer abc def '), 'abc');
 });

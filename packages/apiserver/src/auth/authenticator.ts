@@ -125,9 +125,12 @@ function fromCertificate(peer: Credentials['peer']): UserInfo | undefined {
   return withAuthenticated(user);
 }
 
-/** The token of a bearer header; undefined for other schemes, which count as no credential. */
+/**
+ * The token of a bearer header; undefined for other schemes, which count as no credential. So does a token after more than one
+ * space, as in the stock server.
+ */
 export function bearerToken(header: string | undefined): string | undefined {
-  const [scheme = '', token = ''] = (header ?? '').trim().split(/\s+/, 2);
+  const [scheme = '', token = ''] = (header ?? '').trim().split(' ', 2);
   return scheme.toLowerCase() === 'bearer' && token !== '' ? token : undefined;
 }
 

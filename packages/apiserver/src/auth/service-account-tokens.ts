@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { KubeObject, Secret } from '@kubets/api';
+import { goQuote, type KubeObject, type Secret } from '@kubets/api';
 import type { Clock } from '@kubets/platform';
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
 import { LIMITS } from '../edge-limits.ts';
 import type { UserInfo } from '../ports.ts';
 import { EXTRA_KEYS, serviceAccountGroups, serviceAccountUsername } from './identity.ts';
+import { TokenRefused } from './jwt/refused.ts';
 import type { SigningKey, VerifyingKey } from './keys.ts';
 import {
   dayOf,
@@ -127,14 +128,22 @@ export class TokenVerifier {
     this.#apiAudiences = o.audiences?.length ? o.audiences : this.#issuers;
   }
 
-  /** @returns undefined when the token is not good for any of the audiences, for whatever reason */
+  /**
+   * @returns undefined for what is no token of this server
+   * @throws TokenRefused for one that is not good, or for none of the audiences
+   */
   async verify(token: string, audiences: readonly string[]): Promise<VerifiedToken | undefined> {
     const checked = await this.#check(token);
-    if (!checked || checked.expiresMs <= this.#clock.now()) return undefined;
+    if (!checked) return undefined;
     const common = audiences.filter((audience) => checked.audiences.includes(audience));
-    if (common.length === 0) return undefined;
-    if (!(await this.#stillBound(checked.claims))) return undefined;
-    if (!(await this.#stillHeld(checked, token))) return undefined;
+    if (common.length === 0) {
+      const targets = quotedList(audiences);
+      const why = `is invalid for the target audiences ${targets}`;
+      throw new TokenRefused(`token audiences ${quotedList(checked.audiences)} ${why}`);
+    }
+    if (checked.expiresMs <= this.#clock.now()) throw new TokenRefused(EXPIRED);
+    await this.#requireBound(checked.claims);
+    if (!(await this.#stillHeld(checked, token))) throw new TokenRefused(INVALIDATED);
     return { user: userOf(checked), audiences: common };
   }
 
@@ -164,6 +173,7 @@ export class TokenVerifier {
         });
         return isLegacy ? this.#legacy(payload) : readClaims(payload);
       } catch (error) {
+        if (error instanceof errors.JWTExpired) throw new TokenRefused(EXPIRED, { cause: error });
         if (!(error instanceof errors.JOSEError)) throw error;
       }
     }
@@ -198,29 +208,49 @@ export class TokenVerifier {
     }
   }
 
-  async #stillBound(claims: KubernetesClaims): Promise<boolean> {
-    const { namespace, serviceaccount, pod, secret, node } = claims;
-    const account = await this.#objects.find('serviceaccounts', namespace, serviceaccount.name);
-    if (!this.#isAlive(account, serviceaccount.uid)) return false;
-    if (pod && !this.#isAlive(await this.#objects.find('pods', namespace, pod.name), pod.uid)) {
-      return false;
+  /** @throws TokenRefused when the account, or what the token is bound to, is not the one any more */
+  async #requireBound(claims: KubernetesClaims): Promise<void> {
+    const { namespace, serviceaccount: own, pod, secret, node } = claims;
+    const account = await this.#objects.find('serviceaccounts', namespace, own.name);
+    if (!account) throw new TokenRefused(`serviceaccounts ${goQuote(own.name)} not found`);
+    if (!this.#isThere(account)) {
+      throw new TokenRefused(`service account ${namespace}/${own.name} has been deleted`);
     }
-    if (secret) {
-      const found = await this.#objects.find('secrets', namespace, secret.name);
-      if (!this.#isAlive(found, secret.uid)) return false;
+    const { uid = '' } = account.metadata;
+    if (uid !== own.uid) {
+      throw new TokenRefused(`service account UID (${uid}) does not match claim (${own.uid})`);
     }
+    if (secret) await this.#requireAlive('secret', namespace, secret);
+    if (pod) await this.#requireAlive('pod', namespace, pod);
     // A pod's token also names the node, for information; only a token bound to the node itself dies with it.
-    if (!node || pod) return true;
-    return this.#isAlive(await this.#objects.find('nodes', '', node.name), node.uid);
+    else if (node) await this.#requireAlive('node', '', node);
   }
 
-  #isAlive(object: KubeObject | undefined, uid: string | undefined): boolean {
-    if (!object || object.metadata.uid !== uid) return false;
+  async #requireAlive(
+    kind: 'secret' | 'pod' | 'node',
+    namespace: string,
+    bound: BoundObject,
+  ): Promise<void> {
+    const object = await this.#objects.find(`${kind}s`, namespace, bound.name);
+    if (!object || !this.#isThere(object)) throw new TokenRefused(INVALIDATED);
+    const { uid = '' } = object.metadata;
+    if (uid === bound.uid) return;
+    const claim = `service account ${kind} ref claim (${bound.uid ?? ''})`;
+    throw new TokenRefused(`${kind} UID (${uid}) does not match ${claim}`);
+  }
+
+  /** Whether an object is not deleted, or only just. */
+  #isThere(object: KubeObject): boolean {
     const deleted = object.metadata.deletionTimestamp;
     if (!deleted) return true;
     return Date.parse(deleted) + LIMITS.deletedTokenLeewayMs > this.#clock.now();
   }
 }
+
+const EXPIRED = 'service account token has expired';
+const INVALIDATED = 'service account token has been invalidated';
+
+const quotedList = (texts: readonly string[]): string => `[${texts.map(goQuote).join(' ')}]`;
 
 function readClaims(payload: Record<string, unknown>): Checked | undefined {
   const claims = payload['kubernetes.io'] as KubernetesClaims | undefined;

@@ -358,7 +358,10 @@ describe('tokens', () => {
           spec: { token: tokenOf(answer), ...(audiences ? { audiences } : {}) },
         })
       ).object.status;
-    assert.deepEqual(await review(), { user: {}, error: 'invalid bearer token' });
+    assert.deepEqual(await review(), {
+      user: {},
+      error: `[invalid bearer token, token audiences ["other"] is invalid for the target audiences ["${ISSUER}"]]`,
+    });
     const status = await review(['other', 'x']);
     assert.equal(status.authenticated, true);
     assert.deepEqual(status.audiences, ['other']);
@@ -409,7 +412,10 @@ describe('tokens', () => {
       const token = tokenOf(await request(ref({ kind, name })));
       assert.ok(await authenticator.authenticateToken(token, [ISSUER]), kind);
       await store.delete({ ...gvr, namespace, name });
-      assert.equal(await authenticator.authenticateToken(token, [ISSUER]), undefined, kind);
+      const refusals: string[] = [];
+      const found = await authenticator.authenticateToken(token, [ISSUER], refusals);
+      assert.equal(found, undefined, kind);
+      assert.deepEqual(refusals, ['service account token has been invalidated']);
     }
   });
 
