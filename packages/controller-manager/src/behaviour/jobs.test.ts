@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Job, JobSpec, Pod } from '@kubets/api';
-import { seededRandom } from '@kubets/platform';
+import { Metrics, seededRandom } from '@kubets/platform';
 import { garbageCollector } from '../garbage-collector/reconciler.ts';
+import { ControllerFigures } from '../host/figures.ts';
 import { finishedCondition } from '../job/decide.ts';
 import { jobExpiryController } from '../job/expiry.ts';
 import { jobController } from '../job/reconciler.ts';
@@ -46,6 +47,28 @@ const endOf = (): string | undefined => finishedCondition(cluster.get<Job>('jobs
 const livePods = (): Pod[] => cluster.list<Pod>('pods').filter((pod) => !isDeleting(pod));
 
 describe('a job', () => {
+  it('is counted under the stock names', async () => {
+    const registry = new Metrics();
+    await start({ figures: new ControllerFigures(registry) });
+    await cluster.create('jobs', job('good', { completions: 5, parallelism: 2 }));
+    await cluster.settle();
+    const text = await registry.metrics();
+    const value = (series: string): number => {
+      const line = text.split('\n').find((one) => one.startsWith(`job_controller_${series} `));
+      return Number(line?.split(' ').at(-1));
+    };
+    assert.equal(
+      value('job_pods_finished_total{completion_mode="NonIndexed",result="succeeded"}'),
+      5,
+    );
+    const end = 'completion_mode="NonIndexed",result="succeeded",reason="CompletionsReached"';
+    assert.equal(value(`jobs_finished_total{${end}}`), 1);
+    const created = 'completion_mode="NonIndexed",result="success",action="pods_created"';
+    assert.ok(value(`job_syncs_total{${created}}`) >= 1);
+    const looks = value(`job_sync_duration_seconds_count{${created}}`);
+    assert.equal(looks, value(`job_syncs_total{${created}}`));
+  });
+
   it('runs to its end, and its pods may go', async () => {
     await start();
     await cluster.create('jobs', job('good', { completions: 5, parallelism: 2 }));

@@ -93,7 +93,7 @@ class CronLoop {
     this.#tell(cronJob, plan);
     for (const ref of plan.missing) await this.#noteMissing(cronJob, ref);
     for (const job of plan.remove) await this.#remove(cronJob, job);
-    if (plan.create) await this.#create(cronJob, plan.create);
+    if (plan.create) await this.#create(cronJob, plan.create, plan.status);
     await this.#writeStatus(cronJob, plan);
     if (plan.wakeAtMs !== undefined) queue.addAfter(key, plan.wakeAtMs - nowMs);
   }
@@ -123,9 +123,15 @@ class CronLoop {
   }
 
   /** The name is the run's, so a Job that is there already is this very run. */
-  async #create(cronJob: CronJob, job: Job): Promise<void> {
+  async #create(
+    cronJob: CronJob,
+    job: Job,
+    { lastScheduleTime }: CronPlan['status'],
+  ): Promise<void> {
+    const { clock, figures } = this.#deps;
     try {
       await this.#jobApi.create(job);
+      figures?.cronJobStarted(clock.now() - parseTime(lastScheduleTime));
       this.#event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${nameOf(job)}`);
     } catch (error) {
       if (isAlreadyExists(error) || isNamespaceTerminating(error)) return;

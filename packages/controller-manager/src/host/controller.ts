@@ -10,6 +10,7 @@ import type { Clock, Logger, Random } from '@kubets/platform';
 import type { Concurrency } from '../concurrency.ts';
 import { StaleCacheError, UnfinishedError } from '../errors.ts';
 import { DEFAULT_CONCURRENCY } from '../limits.ts';
+import type { ControllerFigures } from './figures.ts';
 import type { SharedInformers } from './informers.ts';
 
 /** What every controller is made from. */
@@ -23,6 +24,8 @@ export interface ControllerDeps {
   concurrency?: Concurrency;
   /** Where the queues are counted; absent: nowhere. */
   queueMetrics?: QueueMetrics | undefined;
+  /** Where what the loops do is counted; absent: nowhere. */
+  figures?: ControllerFigures | undefined;
   /** A recorder that writes events in the name of this component. */
   recorder(component: string): EventRecorder;
 }

@@ -2,6 +2,7 @@ import { type Api, EventRecorder, type QueueMetrics } from '@kubets/client';
 import type { Clock, Logger, Random } from '@kubets/platform';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { fencedApi } from './fence.ts';
+import type { ControllerFigures } from './figures.ts';
 import { SharedInformers } from './informers.ts';
 
 export interface ManagerOptions {
@@ -11,6 +12,8 @@ export interface ManagerOptions {
   log: Logger;
   /** Where the controllers' queues are counted; absent: nowhere. */
   queueMetrics?: QueueMetrics | undefined;
+  /** Where what the loops do is counted; absent: nowhere. */
+  figures?: ControllerFigures | undefined;
   /** Makes the controllers of one term. Called only when leading begins. */
   controllers(deps: ControllerDeps): Controller[];
 }
@@ -25,7 +28,7 @@ class Term {
   readonly #recorders = new Map<string, EventRecorder>();
 
   constructor(options: ManagerOptions, signal: AbortSignal) {
-    const { clock, random, log, queueMetrics } = options;
+    const { clock, random, log, queueMetrics, figures } = options;
     const api = fencedApi(options.api, signal);
     this.#informers = new SharedInformers({ api, clock, random, log });
     const recorder = (component: string): EventRecorder => {
@@ -37,7 +40,7 @@ class Term {
     };
     const informers = this.#informers;
     this.#controllers = options.controllers({
-      ...{ api, informers, clock, random, log, recorder, queueMetrics },
+      ...{ api, informers, clock, random, log, recorder, queueMetrics, figures },
     });
   }
 

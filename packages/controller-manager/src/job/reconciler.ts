@@ -15,6 +15,7 @@ import {
   queueController,
 } from '../host/controller.ts';
 import { Expectations } from '../host/expectations.ts';
+import type { JobAction } from '../host/figures.ts';
 import { INDEX } from '../host/informers.ts';
 import { OwnWrites } from '../host/own-writes.ts';
 import { isNamespaceTerminating, PodControl } from '../host/pod-control.ts';
@@ -112,6 +113,21 @@ class JobLoop {
   }
 
   async reconcile(key: string, queue: KeyQueue): Promise<void> {
+    const { figures, clock } = this.#deps;
+    const job = this.#jobs.get(key);
+    const startMs = clock.monotonicMs();
+    let [action, ok]: [JobAction, boolean] = ['reconciling', false];
+    try {
+      action = await this.#reconcile(key, queue);
+      ok = true;
+    } finally {
+      const tookMs = clock.monotonicMs() - startMs;
+      if (job) figures?.jobLookedAt(job, { action, ok, tookMs });
+    }
+  }
+
+  /** @returns what it came to */
+  async #reconcile(key: string, queue: KeyQueue): Promise<JobAction> {
     const job = this.#jobs.get(key);
     if (!job || isDeleting(job)) {
       if (!job) {
@@ -119,23 +135,27 @@ class JobLoop {
         this.#writes.forget(key);
       }
       await this.#releaseOrphans(key, job);
-      return;
+      return 'reconciling';
     }
-    if (isManagedElsewhere(job)) return;
+    if (isManagedElsewhere(job)) return 'reconciling';
     // A status older than the pods would miss ends that were noted in it and released since.
     if (!this.#writes.areVisible(key, () => job)) {
       queue.addAfter(key, EXPECTATION_TIMEOUT_MS + 1000);
-      return;
+      return 'reconciling';
     }
     const pods = await this.#claimPods(job);
     const plan = decideJob({ job, pods, nowMs: this.#deps.clock.now() });
     await this.#writeStatus(job, plan.status);
     // Only what the API holds may be forgotten: then the pods can go.
     await this.#release(plan.release);
-    if (this.#expectations.satisfied(key)) await this.#managePods(job, plan);
+    const mayManage = this.#expectations.satisfied(key);
+    if (mayManage) await this.#managePods(job, plan);
     if (plan.wakeAtMs !== undefined) {
       queue.addAfter(key, Math.max(1, plan.wakeAtMs - this.#deps.clock.now()));
     }
+    if (mayManage && plan.remove.length > 0) return 'pods_deleted';
+    if (mayManage && plan.create.length > 0) return 'pods_created';
+    return plan.release.length > 0 ? 'tracking' : 'reconciling';
   }
 
   async #claimPods(job: Job): Promise<Pod[]> {
@@ -157,6 +177,7 @@ class JobLoop {
     if (sameJson(plain(job.status ?? {}), plain(status))) return;
     const stored = await this.#jobApi.updateStatus({ ...job, status });
     this.#writes.wrote(keyOf(job), stored);
+    this.#deps.figures?.jobNoted(job, status);
     this.#tell(job, status);
   }
 

@@ -191,6 +191,7 @@ class NodeLoop {
     this.#gates.set(pace.zone, gate);
     if (!gate.tryTake(pace.rate, this.#deps.clock.monotonicMs())) return;
     await this.#setTaints(node, wanted);
+    this.#deps.figures?.nodeEvicted(pace.zone);
   }
 
   /** As {@link #writeTaints}; a conflict is left to the next round. */

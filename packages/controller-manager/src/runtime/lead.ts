@@ -8,6 +8,7 @@ import {
   loadTlsFlags,
   type ProcessContext,
 } from '@kubets/platform';
+import { ControllerFigures } from '../host/figures.ts';
 import { ControllerManager, type ManagerOptions } from '../host/manager.ts';
 
 /** The flags {@link runControllers} understands, named as the stock processes' where they have them. */
@@ -69,7 +70,10 @@ export function runControllers(
   const access = { endpoints, userAgent, log, clock, random, figures, ...(tls ? { tls } : {}) };
   const api = new ApiClient(access);
   const queueMetrics = new QueueMetrics(ctx.metrics);
-  const manager = new ControllerManager({ api, clock, random, log, queueMetrics, controllers });
+  const manager = new ControllerManager({
+    ...{ api, clock, random, log, queueMetrics, controllers },
+    figures: new ControllerFigures(ctx.metrics),
+  });
   ctx.onShutdown('api', () => api.close());
   if (!config.leaderElect) {
     const alone = new AbortController();

@@ -3,6 +3,7 @@ import type { Event, KubeObject, Namespace, Node, Pod } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
 import { ManualClock, seededRandom, silentLogger } from '@kubets/platform';
 import type { Controller, ControllerDeps } from '../host/controller.ts';
+import type { ControllerFigures } from '../host/figures.ts';
 import { ControllerManager } from '../host/manager.ts';
 import { formatTime, isDeleting, nameOf, namespaceOf } from '../objects/meta.ts';
 import { isFinished, isReady } from '../objects/pods.ts';
@@ -56,6 +57,8 @@ export interface ClusterOptions {
   /** Watches deliver late and at different paces: caches are behind most of the time. */
   lagging?: boolean;
   seed?: number;
+  /** Where the controllers count what they do. */
+  figures?: ControllerFigures;
 }
 
 export class TestCluster {
@@ -110,6 +113,7 @@ export class TestCluster {
       random: seededRandom((this.#options.seed ?? 1) + 1),
       log: silentLogger,
       controllers: this.#options.controllers,
+      figures: this.#options.figures,
     });
   }
 
