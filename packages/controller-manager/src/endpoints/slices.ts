@@ -248,7 +248,6 @@ function newSlice(
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      generateName: `${nameOf(service)}-`,
       name: facts.name,
       generateName: `${nameOf(service)}-`,
       namespace: namespaceOf(service),
