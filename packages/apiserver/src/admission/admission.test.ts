@@ -400,6 +400,24 @@ it('AlwaysPullImages sets the policy of every container', async () => {
   assert.equal(one.spec.initContainers?.[0]?.imagePullPolicy, 'Always');
 });
 
+it('AlwaysPullImages leaves updates alone that bring no image', async () => {
+  const old = pod();
+  const same = pod();
+  await update(alwaysPullImages(), old, same);
+  assert.equal(same.spec.containers[0]?.imagePullPolicy, undefined);
+  const other = pod({ containers: [{ name: 'c', image: 'other' }] });
+  await update(alwaysPullImages(), old, other);
+  assert.equal(other.spec.containers[0]?.imagePullPolicy, 'Always');
+});
+
+it('AlwaysPullImages refuses what a webhook made of it', async () => {
+  const one = pod({ containers: [{ name: 'c', imagePullPolicy: 'Never' }] });
+  const error = await failure(() => alwaysPullImages().validate?.(admission('CREATE', one)));
+  const why =
+    'spec.containers[0].imagePullPolicy: Unsupported value: "Never": supported values: "Always"';
+  assert.equal(error.message, `pods "p" is forbidden: ${why}`);
+});
+
 describe('the chain', () => {
   type Switches = Pick<AdmissionOptions, 'disabled' | 'enabled' | 'config'>;
   const build = (o: Switches = {}) => {

@@ -125,3 +125,18 @@ describe('a certificate request', () => {
     assert.equal(csr.spec.extra, undefined);
   });
 });
+
+it("saying of a request that it failed is the signer's, too", async () => {
+  const condition = { type: 'Failed', status: 'True', reason: 'r', message: 'm' };
+  const failed = { ...request(), status: { conditions: [condition] } } as KubeObject;
+  const write = async (authorizer: Authorizer, object: KubeObject): Promise<void> => {
+    const o = { oldObject: request(), subresource: 'status' };
+    await certificateSigning(authorizer).validate?.(admission('UPDATE', object, o));
+  };
+  const signer = 'kubernetes.io/kube-apiserver-client';
+  await write(only('sign', signer), failed);
+  await write(only('sign', 'other'), request());
+  const error = await failure(() => write(only('sign', 'other'), failed));
+  const why = `user not permitted to sign requests with signerName "${signer}"`;
+  assert.match(error.message, new RegExp(`is forbidden: ${why}$`));
+});

@@ -1,4 +1,4 @@
-import type { CertificateSigningRequest } from '@kubets/api';
+import { type CertificateSigningRequest, semanticEqual } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, Authorizer } from '../ports.ts';
 import { objectAs, oldAs, refuse } from './support.ts';
 
@@ -53,7 +53,7 @@ export function certificateApproval(authorizer: Authorizer): AdmissionPlugin {
   };
 }
 
-/** Putting in a certificate takes the verb `sign` on the request's signer. */
+/** Putting in a certificate, or saying why there is none, takes the verb `sign` on the request's signer. */
 export function certificateSigning(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateSigning',
@@ -62,7 +62,9 @@ export function certificateSigning(authorizer: Authorizer): AdmissionPlugin {
       if (a.operation !== 'UPDATE' || !isRequest(a, 'status')) return;
       const request = objectAs<CertificateSigningRequest>(a);
       const before = oldAs<CertificateSigningRequest>(a);
-      if (request.status?.certificate === before.status?.certificate) return;
+      const { certificate, conditions } = request.status ?? {};
+      const isSame = semanticEqual(conditions, before.status?.conditions);
+      if (certificate === before.status?.certificate && isSame) return;
       if (await maySign(authorizer, a, 'sign')) return;
       const signer = JSON.stringify(request.spec.signerName);
       throw refuse(a, `user not permitted to sign requests with signerName ${signer}`);
