@@ -133,7 +133,9 @@ describe('upgrades', () => {
   it('take a token that a browser can only send as a subprotocol', async () => {
     const token = Buffer.from('secret-token').toString('base64url');
     const protocol = `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${token}`;
-    await handler().upgrade(asking(EXEC, { 'sec-websocket-protocol': protocol }), NO_PEER);
+    const headers = { upgrade: 'websocket', connection: 'Upgrade' };
+    const request = asking(EXEC, { ...headers, 'sec-websocket-protocol': protocol });
+    await handler().upgrade(request, NO_PEER);
     assert.equal(seen.credentials?.authorization, 'Bearer secret-token');
   });
 

@@ -15,6 +15,7 @@ import type { Auditor } from '../audit/auditor.ts';
 import type { AuditRecord, RequestFacts } from '../audit/record.ts';
 import { sourceIpsOf } from '../audit/source-ips.ts';
 import { PlainTextError } from '../auth/impersonation.ts';
+import { authorizationOf } from '../auth/socket-token.ts';
 import type { CrossOrigin } from '../cross-origin.ts';
 import type { Gate, Pass } from '../gate.ts';
 import { type Heartbeats, isHeartbeat } from '../heartbeats.ts';
@@ -219,10 +220,10 @@ export class RestHandler {
   async #identify(request: AnyRequest, scope: Scope, peers: Peers): Promise<UserInfo> {
     const { authenticator, impersonator, auditor, metrics, clock } = this.#o;
     const { headers } = request;
-    const authorization = authorizationOf(request);
     let caller: UserInfo | undefined;
     try {
       const { path } = scope.info;
+      const authorization = authorizationOf(headers);
       caller = await authenticator.authenticate({ ...peers, authorization, headers, path });
       if (caller === undefined) throw unauthorized();
       const { expiresMs } = peers.peer ?? {};
@@ -467,21 +468,6 @@ function mannerOf(
 function auditIdOf(request: AnyRequest): string | undefined {
   const given = request.headers['audit-id'];
   return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
-}
-
-const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
-
-/** The header, or the token a browser can only send as a WebSocket subprotocol. */
-function authorizationOf(request: AnyRequest): string | undefined {
-  const { authorization } = request.headers;
-  if (authorization !== undefined) return authorization;
-  const protocols = String(request.headers['sec-websocket-protocol'] ?? '').split(',');
-  const bearer = protocols
-    .map((each) => each.trim())
-    .find((each) => each.startsWith(BEARER_PROTOCOL));
-  if (bearer === undefined) return undefined;
-  const token = Buffer.from(bearer.slice(BEARER_PROTOCOL.length), 'base64url').toString('utf8');
-  return `Bearer ${token}`;
 }
 
 function notFoundText(response: AnyResponse): Promise<void> {
