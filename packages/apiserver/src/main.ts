@@ -1,12 +1,5 @@
 /** The apiserver process: flags → store → server → serve → drain. */
-import {
-  ConfigError,
-  countManyBuffersAsHeap,
-  growYoungGeneration,
-  loadTls,
-  runMain,
-  type TlsMaterial,
-} from '@kubets/platform';
+import { countManyBuffersAsHeap, growYoungGeneration, runMain } from '@kubets/platform';
 import { optionalFile } from './auth/from-config.ts';
 import { type ApiServerConfig, flags } from './config.ts';
 import { STOCK_FLAGS } from './config-stock.ts';
@@ -17,17 +10,8 @@ import { servingTls } from './serving.ts';
 import { EtcdStore } from './storage/etcd-store.ts';
 import { normalPrefix } from './storage/placed-store.ts';
 import { StoreMetrics } from './storage/store-metrics.ts';
+import { storeTls } from './storage/store-tls.ts';
 import { asStored } from './storage/stored-form.ts';
-
-function storeTls(config: ApiServerConfig): TlsMaterial | undefined {
-  const { etcdCertfile, etcdKeyfile, etcdCafile } = config;
-  const given = [etcdCertfile, etcdKeyfile, etcdCafile].filter((file) => file !== '').length;
-  if (given === 0) return undefined;
-  if (given < 3) {
-    throw new ConfigError('--etcd-cafile, --etcd-certfile and --etcd-keyfile belong together');
-  }
-  return loadTls({ certFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile });
-}
 
 /** What the flags add to the time a drain may take. */
 function drainMs(config: ApiServerConfig): number {

@@ -37,11 +37,15 @@ export class FairGate implements Gate {
   }
 }
 
-/** Seats of a list, or of the first state of a watch: the more objects it looks at, the more. */
-function widthOf(count: number | undefined, query: URLSearchParams | undefined): number {
+/**
+ * Seats of a list, or of the first state of a watch: the more objects it looks at, the more. Whoever is content with any state
+ * (version 0) gets the whole of it, whatever the limit.
+ */
+export function widthOf(count: number | undefined, query: URLSearchParams | undefined): number {
   if (count === undefined) return 1;
   const limit = Number(query?.get('limit') ?? 0);
   const isSelective = query?.get('labelSelector') || query?.get('fieldSelector');
-  const read = limit > 0 && !isSelective ? Math.min(limit, count) : count;
+  const isWhole = query?.get('resourceVersion') === '0' && !query.get('continue');
+  const read = limit > 0 && !isSelective && !isWhole ? Math.min(limit, count) : count;
   return Math.max(1, Math.ceil(read / OBJECTS_PER_SEAT));
 }

@@ -8,7 +8,7 @@ import {
   prefixEnd,
   type WatchEvent,
 } from '@kubets/etcd/client';
-import type { Clock, Logger, Random, TlsMaterial } from '@kubets/platform';
+import type { ClientTls, Clock, Logger, Random } from '@kubets/platform';
 import { READ_CALL_KEYS, READ_CALLS } from '../limits.ts';
 import { AfterAnswers } from './after-answers.ts';
 import { storeError } from './errors.ts';
@@ -31,7 +31,7 @@ import type { StoreCounts, StoreMetrics, StoreOperation } from './store-metrics.
 
 export interface EtcdStoreOptions {
   readonly endpoints: readonly string[];
-  readonly tls?: TlsMaterial;
+  readonly tls?: ClientTls;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

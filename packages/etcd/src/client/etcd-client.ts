@@ -1,13 +1,13 @@
 /** A client of the etcd v3 API: ours or a stock server's. */
 
 import {
+  type ClientTls,
   type Clock,
   type Logger,
   type Random,
   silentLogger,
   systemClock,
   systemRandom,
-  type TlsMaterial,
 } from '@kubets/platform';
 import type * as wire from '../codec/index.ts';
 import { serviceMethods } from '../codec/index.ts';
@@ -38,7 +38,7 @@ import { Watcher } from './watcher.ts';
 export interface EtcdClientOptions {
   /** Client URLs of the members, such as `https://10.0.0.1:2379`; any number of them. */
   readonly endpoints: readonly string[];
-  readonly tls?: TlsMaterial;
+  readonly tls?: ClientTls;
   readonly log?: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
