@@ -8,6 +8,7 @@ import { TestService } from '../testing/outbound-service.ts';
 import { controlConfigOf } from './control-config.ts';
 import { imagePolicyWebhook } from './optional/image-policy.ts';
 import { resourceQuota } from './resource-quota.ts';
+import { askWebhook } from './webhooks/call.ts';
 
 let service: TestService;
 before(async () => {
@@ -131,6 +132,27 @@ describe('credentials for webhooks', () => {
     assert.equal(of('a.b.svc', 8443), 'Bearer *');
     assert.equal(of('x.y.example.com', 8443), 'Bearer *.example.com:8443');
     assert.equal(of('x.y.example.com', 443), 'Bearer *');
+  });
+
+  it('go with the call', async () => {
+    service.asked.length = 0;
+    service.answer = () => ({ body: {} });
+    const config = { url: `${service.url}/hook`, caBundle: service.ca.toString('base64') };
+    const { validatingCredentials: credentials } = configured('ValidatingAdmissionWebhook', {
+      apiVersion: 'apiserver.config.k8s.io/v1',
+      kind: 'WebhookAdmissionConfiguration',
+      kubeConfigFile: kubeconfig([
+        { name: '127.0.0.1:*', user: {} },
+        { name: '*', user: { token: 't' } },
+      ]),
+    });
+    const o = { store: new FakeStore(), clock: systemClock, seconds: 5 };
+    await askWebhook(config, {}, { ...o, credentials });
+    await askWebhook(config, {}, o);
+    assert.deepEqual(
+      service.asked.map(({ authorization }) => authorization),
+      ['Bearer t', undefined],
+    );
   });
 
   it('are those of the current context, or none, where no name fits', () => {

@@ -75,7 +75,7 @@ const def = (version: string): KindDef => {
   return found ?? assert.fail(`no ${version}`);
 };
 
-function versioned(): CustomResourceDefinition {
+function versioned(reviewVersion = 'v1'): CustomResourceDefinition {
   const text = { type: 'string' };
   const version = (name: string, storage: boolean, fields: string[]) => ({
     ...{ name, storage, served: true },
@@ -105,7 +105,7 @@ function versioned(): CustomResourceDefinition {
       conversion: {
         strategy: 'Webhook',
         webhook: {
-          conversionReviewVersions: ['v1'],
+          conversionReviewVersions: [reviewVersion],
           clientConfig: { url: `https://127.0.0.1:${port}/convert`, caBundle },
         },
       },
@@ -284,7 +284,11 @@ describe('a conversion webhook that fails', () => {
       ({ uid }) => ({ uid, result: { status: 'Failed', message: 'no way' } }),
       /^conversion webhook for example.com\/v1, Kind=Widget failed: no way$/,
     ],
-    ['says nothing', ({ uid }) => ({ uid }), /failed: response\.result\.status was ""$/],
+    [
+      'says nothing',
+      ({ uid }) => ({ uid }),
+      /failed: response\.result\.status was '', not 'Success'$/,
+    ],
     [
       'answers somebody else',
       () => ({ uid: 'other', result: { status: 'Success' } }),
@@ -341,6 +345,20 @@ describe('a conversion webhook that fails', () => {
       });
     });
   }
+
+  it('of the first version is not asked whom and what it answers', async () => {
+    const crd = await scene.objects.get<CustomResourceDefinition>({
+      ...DEFINITIONS,
+      ...{ namespace: '', name: `widgets.${GROUP}` },
+    });
+    await scene.objects.update(DEFINITIONS, { ...crd, spec: versioned('v1beta1').spec });
+    await scene.until(
+      (one) => one?.spec.conversion?.webhook?.conversionReviewVersions[0] === 'v1beta1',
+    );
+    await create('v1', 'a', { hostPort: 'x:1' });
+    reply = (request) => ({ ...good(request), uid: undefined });
+    assert.deepEqual((await read('v2', 'a')).spec, { host: 'x', port: '1' });
+  });
 
   it('spoils a list, told with the place in it', async () => {
     for (const name of ['a', 'b']) await create('v1', name, { hostPort: 'x:1' });
