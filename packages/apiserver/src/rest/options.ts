@@ -42,6 +42,12 @@ function boolParam(query: URLSearchParams, name: string): boolean | undefined {
   return text !== '0' && text.toLowerCase() !== 'false';
 }
 
+/** What a client of long ago asks for is refused, not passed over: it would get more than it reckons with. @throws ApiError 400 */
+export function refuseExport(query: URLSearchParams): void {
+  if (boolParam(query, 'export') !== true) return;
+  throw badRequest('the export parameter, deprecated since v1.14, is no longer supported');
+}
+
 export function listOptionsOf(query: URLSearchParams): ListOptions {
   return {
     labelSelector: query.get('labelSelector') ?? '',

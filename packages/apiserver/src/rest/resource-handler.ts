@@ -31,7 +31,7 @@ import { appliedBody, mediaTypeOf, objectBody, readBytes } from './body.ts';
 import { type EncodeContext, encodeList, encodeObject, includeOf, plainBytes } from './encode.ts';
 import { isGone } from './gone.ts';
 import type { Representation } from './negotiate.ts';
-import { deleteOptionsOf, listOptionsOf, writeOptionsOf } from './options.ts';
+import { deleteOptionsOf, listOptionsOf, refuseExport, writeOptionsOf } from './options.ts';
 import { type ReplyOptions, sendBytes, sendPieces } from './respond.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -101,6 +101,7 @@ export class ResourceHandler {
   }
 
   async #get(r: ResourceRequest): Promise<void> {
+    refuseExport(r.query);
     const found = await this.#o.registry.get(targetOf(r), r.query.get('resourceVersion') ?? '');
     if (r.audit?.keepsAnswer()) r.audit.answered(plainBytes(r.def, found));
     await sendBytes(r.response, encodeObject(r.def, found, this.#encoding(r)), reply(r, 200));

@@ -292,6 +292,8 @@ describe('refusals', () => {
     ['GET', '/api/v2/pods', {}, 404, 'NotFound'],
     ['GET', '/apis/apps/v9/deployments', {}, 404, 'NotFound'],
     ['GET', `${MAPS}/nope`, {}, 404, 'NotFound'],
+    ['GET', `${MAPS}/a?export=true`, {}, 400, 'BadRequest'],
+    ['GET', `${MAPS}/nope?export=false`, {}, 404, 'NotFound'],
     ['GET', `${MAPS}/a/nosub`, {}, 404, 'NotFound'],
     ['POST', `${MAPS}/a`, { body: configMap('a') }, 405, 'MethodNotAllowed'],
     ['PUT', MAPS, { body: configMap('a') }, 405, 'MethodNotAllowed'],
