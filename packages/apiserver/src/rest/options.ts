@@ -42,7 +42,7 @@ function boolParam(query: URLSearchParams, name: string): boolean | undefined {
   return text !== '0' && text.toLowerCase() !== 'false';
 }
 
-/** What a client of long ago asks for is refused, not passed over: it would get more than it reckons with. @throws ApiError 400 */
+/** Refuses what clients of long ago ask for: passed over, it would give them more than they reckon with. @throws ApiError 400 */
 export function refuseExport(query: URLSearchParams): void {
   if (boolParam(query, 'export') !== true) return;
   throw badRequest('the export parameter, deprecated since v1.14, is no longer supported');
