@@ -64,13 +64,11 @@ export const LIMITS = {
   auditLogWaitMs: 1_000,
   /** A service that audit events are sent to answers within this time. */
   auditWebhookTimeoutMs: 30_000,
-  /** How often the encryption configuration is looked at for changes. */
-  encryptionReloadMs: 10_000,
   /** Keys an event limit keeps apart unless the configuration says otherwise. */
   eventRateKeys: 4_096,
   /** Verdicts on images kept. */
   imageVerdicts: 1_024,
-  /** How often the other configuration files are looked at. */
+  /** How often configuration files are looked at for changes. */
   configReloadMs: 5_000,
   /** JWT authenticators, match conditions of a webhook: as many as the stock server takes. */
   jwtAuthenticators: 64,

@@ -21,6 +21,7 @@ import { auditorOf } from './audit/from-config.ts';
 import { auditMetrics } from './audit/metrics.ts';
 import { optionalFile } from './auth/from-config.ts';
 import { advertised, externalAddress } from './bootstrap/advertised.ts';
+import { identityLeaseName } from './bootstrap/identity-lease.ts';
 import { CacheSet } from './cache/cache-set.ts';
 import type { ApiServerConfig } from './config.ts';
 import { goAwayChanceOf } from './config-serving.ts';
@@ -109,7 +110,8 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#o = options;
     const { config, tls, runtime, clock, random, log } = options;
-    const encryption = encryptionOf(config, storeOf(options), { clock, log });
+    const advertise = advertised(config, networkInterfaces());
+    const encryption = encryptionFor(options, advertise.address);
     const { store } = encryption;
     this.#kinds = serverKinds(config.runtimeConfig);
     this.#strictTransport = strictTransportOf(config.strictTransportSecurityDirectives);
@@ -126,7 +128,6 @@ export class ApiServer {
       ...{ store: this.objects, kinds: this.#kinds, clock, random, log },
       identity: proxyIdentity(config),
     });
-    const advertise = advertised(config, networkInterfaces());
     const local = discoverySource(this.#kinds, externalAddress(config, advertise));
     this.#edge = createEdge({
       ...{ config, store: this.objects, kinds: this.#kinds, advertise, runtime },
@@ -333,4 +334,11 @@ function proxyIdentity({ proxyClientCertFile, proxyClientKeyFile }: ApiServerCon
     cert: optionalFile('--proxy-client-cert-file', proxyClientCertFile),
     key: optionalFile('--proxy-client-key-file', proxyClientKeyFile),
   };
+}
+
+/** The store as it is encrypted, for a server that is known by an address. */
+function encryptionFor(options: ApiServerOptions, address: string) {
+  const { config, metrics, clock, log } = options;
+  const serverId = identityLeaseName(`${address}:${config.grpcPort}`);
+  return encryptionOf(config, storeOf(options), { metrics, serverId, clock, log });
 }

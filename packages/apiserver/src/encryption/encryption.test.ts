@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import type { KubeObject, Secret } from '@kubets/api';
-import { ConfigError, ManualClock, silentLogger } from '@kubets/platform';
+import { ConfigError, ManualClock, Metrics, silentLogger } from '@kubets/platform';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { LIMITS } from '../edge-limits.ts';
 import { type EmbeddedApiServer, startApiServer } from '../embedded/start.ts';
@@ -164,16 +164,17 @@ describe('rotation', () => {
 
   it('takes over a changed file, and keeps the old one when the new cannot be used', async () => {
     const clock = new ManualClock();
+    const metrics = new Metrics();
     const file = join(folder, 'reload.yaml');
     writeFileSync(file, configText('secrets', IDENTITY));
     const { store, tasks } = encryptionOf(
       { encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: true },
       raw,
-      { clock, log: silentLogger },
+      { metrics, serverId: 'me', clock, log: silentLogger },
     );
     for (const task of tasks) task.start();
     const written = async (name: string): Promise<string> => {
-      clock.advance(LIMITS.encryptionReloadMs);
+      clock.advance(LIMITS.configReloadMs);
       await store.swap(`${KEY}-${name}`, PLAIN, 0n);
       return (await lying(`${KEY}-${name}`)).toString('latin1').slice(0, 15);
     };
@@ -182,6 +183,14 @@ describe('rotation', () => {
     assert.equal(await written('b'), 'k8s:enc:aesgcm:');
     writeFileSync(file, configText('secrets', provider('aesgcm', ['k', 'c2hvcnQ='])));
     assert.equal(await written('c'), 'k8s:enc:aesgcm:');
+    const text = await metrics.metrics();
+    const total = 'apiserver_encryption_config_controller_automatic_reloads_total';
+    for (const status of ['success', 'failure']) {
+      assert.match(
+        text,
+        new RegExp(`${total}{status="${status}",apiserver_id_hash="sha256:\\w+"} 1`),
+      );
+    }
     for (const task of tasks) await task.stop();
   });
 });

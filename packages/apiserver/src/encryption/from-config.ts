@@ -1,7 +1,7 @@
 /** Encryption as the flags describe it, and what notices that the file has changed. */
-import type { Clock, Logger, Timer } from '@kubets/platform';
-import { LIMITS } from '../edge-limits.ts';
+import type { Clock, Logger, Metrics } from '@kubets/platform';
 import type { BackgroundTask } from '../ports.ts';
+import { ReloadFigures, WatchedFile } from '../settings/watched-file.ts';
 import type { Store } from '../storage/store.ts';
 import { parseEncryption, readEncryptionFile } from './config.ts';
 import { EncryptedStore } from './encrypted-store.ts';
@@ -12,6 +12,9 @@ interface EncryptionFlags {
 }
 
 interface Parts {
+  readonly metrics?: Metrics | undefined;
+  /** How this server is named among the apiservers. */
+  readonly serverId: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -20,52 +23,18 @@ interface Parts {
 export function encryptionOf(
   flags: EncryptionFlags,
   store: Store,
-  parts: Parts,
+  { metrics, serverId, clock, log }: Parts,
 ): { store: Store; tasks: readonly BackgroundTask[] } {
   const { encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: reload } = flags;
   if (file === '') return { store, tasks: [] };
   const text = readEncryptionFile(file);
   const encrypted = new EncryptedStore(store, parseEncryption(text, file));
-  const tasks = reload ? [new Reload({ ...parts, file, text, encrypted })] : [];
-  return { store: encrypted, tasks };
-}
-
-interface ReloadOptions extends Parts {
-  readonly file: string;
-  readonly text: string;
-  readonly encrypted: EncryptedStore;
-}
-
-/** Looks at the file now and then; one that cannot be used changes nothing. */
-class Reload implements BackgroundTask {
-  readonly name = 'encryption-reload';
-  readonly #o: ReloadOptions;
-  #text: string;
-  #timer: Timer | undefined;
-
-  constructor(options: ReloadOptions) {
-    this.#o = options;
-    this.#text = options.text;
-  }
-
-  start(): void {
-    this.#timer = this.#o.clock.setInterval(() => this.#look(), LIMITS.encryptionReloadMs);
-  }
-
-  async stop(): Promise<void> {
-    this.#timer?.cancel();
-  }
-
-  #look(): void {
-    const { file, encrypted, log } = this.#o;
-    try {
-      const text = readEncryptionFile(file);
-      if (text === this.#text) return;
-      encrypted.configure(parseEncryption(text, file));
-      this.#text = text;
-      log.info({ file }, 'the encryption configuration is taken over');
-    } catch (err) {
-      log.error({ file, err }, 'the encryption configuration cannot be used; the old one stays');
-    }
-  }
+  if (!reload) return { store: encrypted, tasks: [] };
+  const figures = metrics && new ReloadFigures(metrics, { subject: 'encryption', serverId, clock });
+  const watch = new WatchedFile({
+    ...{ name: 'encryption-reload', file, text, figures, clock, log },
+    take: (now) => encrypted.configure(parseEncryption(now, file)),
+    again: true,
+  });
+  return { store: encrypted, tasks: [watch] };
 }
