@@ -76,21 +76,21 @@ async function confirmGone(deps: ControllerDeps, names: Set<string>): Promise<Se
   return gone;
 }
 
-/** The pod's last state says why it ended, for whoever watches it go. */
+/**
+ * The pod's last state says why it ended, for whoever watches it go. Only pods that lost their node are
+ * told to have been disrupted: the others were leaving before.
+ */
 async function markFailed(deps: ControllerDeps, pod: Pod, reason: string): Promise<void> {
-  const message =
-    reason === 'orphaned' ? 'PodGC: node no longer exists' : 'PodGC: node is out of service';
   const disrupted = {
     type: 'DisruptionTarget',
     status: 'True',
     reason: 'DeletionByPodGC',
-    message,
+    message: 'PodGC: node no longer exists',
     lastTransitionTime: formatTime(deps.clock.now()),
   };
-  const isDisruption = reason !== 'unscheduled';
   const status = {
     phase: 'Failed',
-    ...(isDisruption ? { conditions: [disrupted] } : {}),
+    ...(reason === 'orphaned' ? { conditions: [disrupted] } : {}),
   };
   const api = deps.api.resource<Pod>('v1', 'pods');
   const body = { metadata: { uid: uidOf(pod) }, status };
