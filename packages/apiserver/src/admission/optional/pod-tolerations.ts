@@ -7,6 +7,7 @@ import {
   notFound,
   type Pod,
   type PodSpec,
+  parseExact,
   podQosClass,
   type Toleration,
   unclassified,
@@ -97,7 +98,7 @@ function tolerationsOf({ metadata }: Namespace, key: string): Toleration[] | und
   if (text === undefined) return undefined;
   if (text === '') return [];
   try {
-    const parsed: unknown = JSON.parse(text);
+    const parsed: unknown = parseExact(text);
     if (parsed === null) return undefined;
     if (Array.isArray(parsed)) return parsed.filter(isJsonObject) as object[] as Toleration[];
   } catch (error) {
