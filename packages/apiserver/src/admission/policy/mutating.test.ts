@@ -354,6 +354,15 @@ describe('policies that change objects', () => {
     assert.equal((error as unknown as { reason: string }).reason, 'Forbidden');
   });
 
+  it('refuse when nobody has the kind of their parameters', async () => {
+    await install([label('a', '"1"')], {
+      paramKind: { apiVersion: 'x.example.com/v1', kind: 'X' },
+    });
+    const error = await failure(() => admit(map()));
+    const why = "failed to find resource referenced by paramKind: 'x.example.com/v1, Kind=X'";
+    assert.equal(error.message, `policy "d1" denied request: failed to configure policy: ${why}`);
+  });
+
   it('are asked a second time where they wish for it', async () => {
     const sees = (key: string): string => `string("${key}" in object.metadata.labels)`;
     const reinvocationPolicy = 'IfNeeded';

@@ -87,9 +87,10 @@ class MutatingPolicies {
     for (const [policy, binding] of await this.#bound()) {
       const kind = kindConcerned(policy, binding, a, { namespace, kinds: this.#o.kinds });
       if (kind === undefined) continue;
-      const refused = (text: string, reason = ''): void => {
-        if (policy.spec?.failurePolicy === 'Ignore') return;
-        refusals.push({ policy, binding, text, reason });
+      const refused: Around['refused'] = (text, reason = '', of = 'binding') => {
+        const isTold = of === 'policy' && refusals.some((one) => one.policy === policy);
+        if (policy.spec?.failurePolicy === 'Ignore' || isTold) return;
+        refusals.push({ policy, binding: of === 'policy' ? undefined : binding, text, reason });
       };
       for (const one of await this.#invocations(policy, binding, a, refused)) {
         const shown = kind === a.kind ? a : await shownIn(a, kind);
@@ -125,7 +126,7 @@ class MutatingPolicies {
     policy: Policy,
     binding: Binding,
     a: AdmissionAttributes,
-    refused: (text: string) => void,
+    refused: Around['refused'],
   ): Promise<Invocation[]> {
     const { store, kinds } = this.#o;
     const where = { store, kinds, namespace: a.namespace };
@@ -138,7 +139,7 @@ class MutatingPolicies {
       });
     } catch (error) {
       if (!(error instanceof ParamsError)) throw error;
-      refused(`failed to configure binding: ${error.message}`);
+      refused(error.message, '', error.of);
       return [];
     }
   }
@@ -184,7 +185,8 @@ async function attempt<T>({ refused }: Around, work: () => Promise<T>): Promise<
 interface Around {
   readonly namespace: Namespace | undefined;
   readonly decisions: Decisions;
-  readonly refused: (text: string, reason?: string) => void;
+  /** @param of whose fault it is; default: of the policy by this binding */
+  readonly refused: (text: string, reason?: string, of?: ParamsError['of']) => void;
   readonly again: Reinvocations;
   readonly round: AdmissionRound;
 }
@@ -200,16 +202,18 @@ function factsFor(...args: Parameters<Facts['factsOf']>): ReturnType<Facts['fact
 
 interface Refusal {
   readonly policy: Policy;
-  readonly binding: Binding;
+  /** Absent: it is the policy's fault, whatever binds it. */
+  readonly binding: Binding | undefined;
   readonly text: string;
   readonly reason: string;
 }
 
 /** The refusal as the first of them says it; each is a cause. The code stays that of a forbidden write. */
 function denied(a: AdmissionAttributes, refusals: readonly Refusal[]): ApiError {
-  const texts = refusals.map(
-    ({ policy, binding, text }) =>
-      `policy '${policy.metadata.name}' with binding '${binding.metadata.name}' denied request: ${text}`,
+  const texts = refusals.map(({ policy: { metadata }, binding, text }) =>
+    binding === undefined
+      ? `policy ${JSON.stringify(metadata.name)} denied request: ${text}`
+      : `policy '${metadata.name}' with binding '${binding.metadata.name}' denied request: ${text}`,
   );
   const causes: StatusCause[] = texts.map((message) => ({ message }));
   const { status } = refuse(a, '', causes);

@@ -13,6 +13,13 @@ import { filled } from '../support.ts';
 /** The parameters of a policy cannot be found; its failure policy decides what that means. */
 export class ParamsError extends Error {
   override readonly name = 'ParamsError';
+  /** Whose fault it is: a kind that is not there is the policy's, whatever binds it. */
+  readonly of: 'policy' | 'binding';
+
+  constructor(why: string, of: 'policy' | 'binding' = 'binding') {
+    super(`failed to configure ${of}: ${why}`);
+    this.of = of;
+  }
 }
 
 /** A policy, of whatever sort, as far as it says what parameters it has. */
@@ -32,16 +39,20 @@ export async function paramsOf(
   o: { store: ResourceStore; kinds: KindRegistry; namespace: string },
 ): Promise<(KubeObject | undefined)[]> {
   const { paramKind } = policy.spec ?? {};
-  if (paramKind === undefined || ref === undefined) return [undefined];
+  if (paramKind === undefined) return [undefined];
   const { apiVersion = '', kind = '' } = paramKind;
   const def = o.kinds.forKind({ ...parseApiVersion(apiVersion), kind });
   if (def === undefined) {
     throw new ParamsError(
       `failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`,
+      'policy',
     );
   }
+  if (ref === undefined) return [undefined];
   if (!def.namespaced && ref.namespace) {
-    throw new ParamsError('cannot use namespaced paramRef with cluster-scoped paramKind');
+    throw new ParamsError(
+      'paramRef.namespace must not be provided for a cluster-scoped `paramKind`',
+    );
   }
   const namespace = def.namespaced ? ref.namespace || o.namespace : '';
   if (def.namespaced && namespace === '') {

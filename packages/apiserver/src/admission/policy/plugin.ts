@@ -42,6 +42,8 @@ interface Complaint {
   readonly message: string;
   readonly reason: string;
   readonly index: number;
+  /** It could not be asked: that refuses, whatever the binding does else. */
+  readonly misconfigured?: ParamsError['of'];
 }
 
 /** Policies written as expressions, applied where bindings say. */
@@ -73,8 +75,8 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
       }
     } catch (error) {
       if (!(error instanceof ParamsError)) throw error;
-      const message = `failed to configure binding: ${error.message}`;
-      if (!isIgnorant) found.push({ message, reason: '', index: 0 });
+      const { message, of } = error;
+      if (!isIgnorant) found.push({ message, reason: '', index: 0, misconfigured: of });
     }
     return found;
   }
@@ -101,7 +103,10 @@ export function validatingPolicies(o: PolicyOptions): AdmissionPlugin {
       for (const complaint of await complaints(policy, binding, shown, around)) {
         const denied = act(a, policy, binding, complaint);
         denial ??= denied;
-        if (isAudited(binding)) notes.failed(policy, binding, complaint);
+        const { misconfigured } = complaint;
+        if (misconfigured === undefined && isAudited(binding)) {
+          notes.failed(policy, binding, complaint);
+        }
       }
     }
     notes.writeTo(a);
@@ -123,9 +128,14 @@ function act(
   a: AdmissionAttributes,
   policy: KubeObject,
   binding: Binding,
-  { message, reason }: Pick<Complaint, 'message' | 'reason'>,
+  { message, reason, misconfigured }: Complaint,
 ): ApiError | undefined {
-  const names = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}'`;
+  const name = `ValidatingAdmissionPolicy '${policy.metadata.name}'`;
+  const names = `${name} with binding '${binding.metadata.name}'`;
+  if (misconfigured !== undefined) {
+    const by = misconfigured === 'policy' ? name : names;
+    return denied(a, `${by} denied request: ${message}`, 'Invalid');
+  }
   const actions = binding.spec?.validationActions ?? [];
   if (actions.includes('Warn')) a.addWarning(`Validation failed for ${names}: ${message}`);
   if (!actions.includes('Deny')) return undefined;

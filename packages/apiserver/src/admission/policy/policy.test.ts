@@ -405,12 +405,26 @@ describe('parameters', () => {
     await write(configMap({ n: '1' }));
   });
 
-  it('of a kind nobody has are a failure', async () => {
+  it('of a kind nobody has are a failure of the policy, whatever binds it', async () => {
     policy({ paramKind: { apiVersion: 'x.example.com/v1', kind: 'X' }, validations });
     binding({ paramRef: { name: 'l', parameterNotFoundAction: 'Allow' } });
-    assert.match(
+    const error = await failure(() => write(configMap({ n: '1' })));
+    const why =
+      "failed to configure policy: failed to find resource referenced by paramKind: 'x.example.com/v1, Kind=X'";
+    const denied = `ValidatingAdmissionPolicy 'p' denied request: ${why}`;
+    assert.equal(error.message, `configmaps "c" is forbidden: ${denied}`);
+    binding({ validationActions: ['Audit'] });
+    assert.equal((await failure(() => write(configMap({ n: '1' })))).message, error.message);
+  });
+
+  it('that cannot be found refuse, even where the binding only warns', async () => {
+    const kind = { apiVersion: 'v1', kind: 'Node' };
+    policy({ paramKind: kind, validations });
+    const paramRef = { name: 'n', namespace: 'ns', parameterNotFoundAction: 'Allow' };
+    binding({ paramRef, validationActions: ['Warn'] });
+    assert.equal(
       await refused(configMap({ n: '1' })),
-      /failed to find resource referenced by paramKind/,
+      'failed to configure binding: paramRef.namespace must not be provided for a cluster-scoped `paramKind`',
     );
   });
 });
