@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { KubeObject } from '@kubets/api';
 import { configMap, targetOf } from '../testing/index.ts';
 import { refusal } from '../testing/scene.ts';
-import { bodyKind, checkPlace, readBody } from './body.ts';
+import { bodyKind, checkPlace, readBody, wrongType } from './body.ts';
 import type { WriteContext } from './context.ts';
 
 const warnings: string[] = [];
@@ -35,6 +35,11 @@ describe('the kind of a body', () => {
       assert.equal(`${found.apiVersion} ${found.kind} ${found.typeName}`, expected);
     });
   }
+});
+
+it('an object of another kind is refused also when its name is no text', () => {
+  const body = { kind: 'Shelf', apiVersion: 'v1', metadata: { name: { toString: {} } } };
+  refusal(422, 'Invalid')(wrongType(targetOf('v1', 'ConfigMap', {}).def, body));
 });
 
 describe('reading a body', () => {

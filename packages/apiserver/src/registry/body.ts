@@ -20,7 +20,7 @@ import {
 } from '@kubets/api';
 import { typeNameOf } from '../protobuf/decode.ts';
 import type { Target, WriteContext } from './context.ts';
-import { HEAD_ERROR, jsonWord, noObjectText, unrecognizedText } from './unrecognized.ts';
+import { HEAD_ERROR, headProblem, noObjectText, unrecognizedText } from './unrecognized.ts';
 
 /** How the body of a request is read. */
 export interface BodyOptions {
@@ -92,13 +92,8 @@ function parsedBody(kind: KindDef, text: string): JsonObject {
   if (!isJsonObject(value)) {
     throw unrecognized(kind, noObjectText(value), text);
   }
-  for (const field of ['apiVersion', 'kind']) {
-    const given = value[field];
-    if (given === undefined || given === null || typeof given === 'string') continue;
-    const seen = Array.isArray(given) ? 'array' : jsonWord(given);
-    const why = `json: cannot unmarshal ${seen} into Go struct field .${field} of type string`;
-    throw unrecognized(kind, HEAD_ERROR + why, text);
-  }
+  const problem = headProblem(value);
+  if (problem !== undefined) throw unrecognized(kind, problem, text);
   const { apiVersion } = value;
   if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2) {
     throw unrecognized(kind, `unexpected GroupVersion string: ${apiVersion}`, text);
@@ -160,7 +155,7 @@ function checkKind(expected: KindDef, body: JsonObject): void {
   );
 }
 
-const textOr = (value: unknown, fallback: string): string =>
+export const textOr = (value: unknown, fallback: string): string =>
   typeof value === 'string' && value !== '' ? value : fallback;
 
 /** Kinds have been in versions, and in a group, that are not served any more; others never were. */
@@ -179,7 +174,7 @@ function otherVersion(expected: KindDef, apiVersion: string): Error {
 /** Without a fixed structure every kind can be read; only the check of the object, as what it says to be, finds it wrong. */
 export function wrongType(expected: KindDef, body: JsonObject): Error {
   const { metadata } = body;
-  const name = isJsonObject(metadata) ? String(metadata.name ?? '') : '';
+  const name = isJsonObject(metadata) ? textOr(metadata.name, '') : '';
   const kind = textOr(body.kind, '');
   const apiVersion = textOr(body.apiVersion, '');
   const errors: FieldError[] = [];

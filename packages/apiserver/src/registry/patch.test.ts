@@ -134,6 +134,13 @@ describe('applying patches', () => {
       422,
       /no kind "Shelf" is registered for version "v1" in/,
     ],
+    [
+      'a kind that is no text',
+      { kind: { toString: {} } },
+      422,
+      /couldn't get version\/kind; json parse error: json: cannot unmarshal object into Go struct field \.kind of type string/,
+    ],
+    ['a version that is no text', { apiVersion: { toString: {} } }, 422, /object .* \.apiVersion/],
     ['a version that is none', { apiVersion: 'v2' }, 422, /no kind "ConfigMap" is registered/],
     ['another version', { apiVersion: 'v2' }, 422, /for version "v2"/],
     ['a value of another type', { data: { n: 7 } }, 422, /cannot unmarshal number/],

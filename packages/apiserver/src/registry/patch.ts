@@ -27,8 +27,17 @@ import {
   TOO_DEEP,
 } from '@kubets/api';
 import { MAX_JSON_PATCH_OPERATIONS } from '../limits.ts';
-import { bodyKind, checkPlace, kindMissing, nameless, notRegistered, wrongType } from './body.ts';
+import {
+  bodyKind,
+  checkPlace,
+  kindMissing,
+  nameless,
+  notRegistered,
+  textOr,
+  wrongType,
+} from './body.ts';
 import type { Target, WriteContext } from './context.ts';
+import { headProblem } from './unrecognized.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic';
 
@@ -128,6 +137,8 @@ function checkKind(target: Target, kind: KindDef, result: JsonObject): void {
     refuseOtherType(kind, result);
     return;
   }
+  const problem = headProblem(result);
+  if (problem !== undefined) throw unfit(result, problem);
   const isKind = (result.kind || kind.kind) === kind.kind;
   if (isKind && !result.apiVersion) throw nameless(target.name);
   if (!isKind || result.apiVersion !== kind.apiVersion) {
@@ -137,7 +148,7 @@ function checkKind(target: Target, kind: KindDef, result: JsonObject): void {
 
 /** Custom objects have to say what they are; as what else they may be read, only their check finds wrong. */
 function refuseOtherType(kind: KindDef, result: JsonObject): void {
-  if (!result.kind) throw unfit(result, kindMissing(shownObject(result)));
+  if (textOr(result.kind, '') === '') throw unfit(result, kindMissing(shownObject(result)));
   if (result.kind === kind.kind && result.apiVersion === kind.apiVersion) return;
   throw wrongType(kind, result);
 }
@@ -201,8 +212,8 @@ export function strictErrorsOf(type: PatchType, text: string, patch: unknown): r
 
 /** What is wrong with a result of another kind: there is none, it does not fit that one either, or it is not this one. */
 function otherKind(kind: KindDef, result: JsonObject): string {
-  const name = String(result.kind);
-  const version = String(result.apiVersion);
+  const name = textOr(result.kind, kind.kind);
+  const version = textOr(result.apiVersion, '');
   const other = builtinKinds.forObject({ apiVersion: version, kind: name });
   if (other === undefined) {
     return notRegistered(name, version);

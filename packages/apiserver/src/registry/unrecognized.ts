@@ -5,7 +5,7 @@ const HEAD_TYPE =
 export const HEAD_ERROR = "couldn't get version/kind; json parse error: ";
 
 /** What JSON calls the type of a value that is no object. */
-export function jsonWord(value: unknown): string {
+function jsonWord(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
@@ -13,6 +13,17 @@ export function jsonWord(value: unknown): string {
 /** What is wrong with a body that is JSON, but no object. */
 export const noObjectText = (value: unknown): string =>
   `${HEAD_ERROR}json: cannot unmarshal ${jsonWord(value)} into Go value of type ${HEAD_TYPE}`;
+
+/** What is wrong with an object whose kind or version is no text; undefined: nothing. */
+export function headProblem(object: Readonly<Record<string, unknown>>): string | undefined {
+  for (const field of ['apiVersion', 'kind']) {
+    const given = object[field];
+    if (given === undefined || given === null || typeof given === 'string') continue;
+    const where = `Go struct field .${field} of type string`;
+    return `${HEAD_ERROR}json: cannot unmarshal ${jsonWord(given)} into ${where}`;
+  }
+  return undefined;
+}
 
 const SUMMARY_BYTES = 30;
 const BRACE = '{'.charCodeAt(0);

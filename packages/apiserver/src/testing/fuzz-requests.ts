@@ -169,8 +169,14 @@ const headers: fc.Arbitrary<Record<string, string>> = fc
     return Object.fromEntries(kept);
   });
 
+/** Keys that plain objects inherit something under. */
+const INHERITED = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'];
+
 const value: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
+  fc
+    .tuple(anyOf(INHERITED), anyOf<unknown>(['a', 1, null, { a: 'b' }, [1]]))
+    .map(([key, inner]) => Object.fromEntries([[key, inner]])),
   anyOf<unknown>([null, -1, 0, 1e30, '', 'a', '1Gi', '🜚', {}, [], [null], [[]], { a: null }, true]),
 );
 
@@ -194,7 +200,36 @@ function OBJECTS(): Record<string, object> {
   };
   const selector = { matchLabels: { app: 'a' } };
   return {
-    Pod: { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec },
+    Pod: {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata },
+      spec: {
+        ...{ ...template.spec, activeDeadlineSeconds: 9, terminationGracePeriodSeconds: 1 },
+        securityContext: { runAsUser: 1, fsGroup: 1 },
+        tolerations: [{ key: 'a', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 }],
+      },
+    },
+    Job: {
+      ...{ apiVersion: 'batch/v1', kind: 'Job', metadata },
+      spec: {
+        ...{ parallelism: 1, completions: 2, activeDeadlineSeconds: 9, backoffLimit: 1 },
+        template: { spec: { ...template.spec, restartPolicy: 'Never' } },
+      },
+    },
+    HorizontalPodAutoscaler: {
+      ...{ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata },
+      spec: {
+        ...{ minReplicas: 1, maxReplicas: 3 },
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'a' },
+      },
+    },
+    PriorityClass: {
+      ...{ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass' },
+      ...{ metadata: { name: 'a' }, value: 7 },
+    },
+    Event: {
+      ...{ apiVersion: 'v1', kind: 'Event', metadata, count: 1, reason: 'r', message: 'm' },
+      ...{ involvedObject: { kind: 'Pod', namespace: 'default', name: 'a' }, type: 'Normal' },
+    },
     Deployment: {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -227,7 +262,12 @@ function OBJECTS(): Record<string, object> {
       ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata },
       rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
     },
-    Lease: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} },
+    Lease: {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata,
+      spec: { leaseDurationSeconds: 4 },
+    },
     Eviction: { apiVersion: 'policy/v1', kind: 'Eviction', metadata },
     Scale: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata, spec: { replicas: 1 } },
     DeleteOptions: { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 },
@@ -254,11 +294,33 @@ function changeAt(object: object, at: number, next: unknown): void {
   else parent[key] = structuredClone(next);
 }
 
+/** Numbers that JavaScript writes otherwise, or cannot hold. */
+const NUMBERS = [
+  ...['9007199254740993', '-9007199254740993', '9223372036854775807', '-9223372036854775808'],
+  ...['9223372036854775808', '18446744073709551616', '1e400', '-1e400', '1.0', '1E3', '-0', '0.5'],
+  ...['2147483648', '-2147483649', '1e-7', '12345678901234567890.5'],
+];
+/** A whole scalar of a JSON text. */
+const SCALAR = /(?<=[:[,])(?:"[^"\\]*"|-?\d+|true|false|null)(?=[,}\]])/g;
+
+/** An object's text, perhaps with such a number in the place of one of its scalars, counted in order. */
+const textOf = fc.option(fc.tuple(fc.nat(), anyOf(NUMBERS)), { freq: 2 }).map((change) => {
+  return (object: unknown): Buffer => {
+    const text = JSON.stringify(object);
+    const places = change === null ? [] : [...text.matchAll(SCALAR)];
+    if (change === null || places.length === 0) return Buffer.from(text);
+    const [at, number] = change;
+    const place = places[at % places.length];
+    const [index, old] = [place?.index ?? 0, place?.[0] ?? ''];
+    return Buffer.from(text.slice(0, index) + number + text.slice(index + old.length));
+  };
+});
+
 /** Protobuf begins with these bytes; what follows seldom is any. */
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0]);
 
 const body: fc.Arbitrary<Buffer> = fc.oneof(
-  { weight: 6, arbitrary: almost.map((object) => Buffer.from(JSON.stringify(object))) },
+  { weight: 6, arbitrary: fc.tuple(almost, textOf).map(([object, text]) => text(object)) },
   { weight: 1, arbitrary: fc.json({ maxDepth: 4 }).map((text) => Buffer.from(text)) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
   {
@@ -298,6 +360,10 @@ const WITH_BODY = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 const DEFAULT = 'namespaces/default';
 const HOMES: Readonly<Record<string, string>> = {
   Pod: `/api/v1/${DEFAULT}/pods`,
+  Job: `/apis/batch/v1/${DEFAULT}/jobs`,
+  HorizontalPodAutoscaler: `/apis/autoscaling/v2/${DEFAULT}/horizontalpodautoscalers`,
+  PriorityClass: '/apis/scheduling.k8s.io/v1/priorityclasses',
+  Event: `/api/v1/${DEFAULT}/events`,
   Deployment: `/apis/apps/v1/${DEFAULT}/deployments`,
   ConfigMap: `/api/v1/${DEFAULT}/configmaps`,
   Service: `/api/v1/${DEFAULT}/services`,
@@ -319,8 +385,9 @@ const fitting: fc.Arbitrary<FuzzRequest> = fc
     subresource: fc.option(anyOf(['status', 'scale']), { freq: 1 }),
     query,
     type: fc.nat(),
+    bytes: textOf,
   })
-  .map(({ kind, method, changes, subresource, query: text, type }) => {
+  .map(({ kind, method, changes, subresource, query: text, type, bytes }) => {
     const object = OBJECTS()[kind] ?? {};
     const { name } = (object as { metadata: { name: string } }).metadata;
     for (const [at, next] of changes) changeAt(object, at, next);
@@ -331,8 +398,7 @@ const fitting: fc.Arbitrary<FuzzRequest> = fc
       method,
       path: `${HOMES[kind] ?? ''}${isOne ? `/${name}${sub}` : ''}${text}`,
       headers: { 'content-type': types[type % types.length] ?? '' },
-      body:
-        method === 'GET' || method === 'DELETE' ? undefined : Buffer.from(JSON.stringify(object)),
+      body: method === 'GET' || method === 'DELETE' ? undefined : bytes(object),
     };
   });
 
