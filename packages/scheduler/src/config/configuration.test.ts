@@ -138,6 +138,30 @@ describe('a configuration with a fault is refused', () => {
   const cases: readonly [string, object, RegExp][] = [
     ['another version', { apiVersion: 'kubescheduler.config.k8s.io/v2' }, /^apiVersion: /],
     ['another kind', { kind: 'Pod' }, /^kind: /],
+    ['a slip of the pen', { profile: [] }, /^profile: unknown field$/],
+    ['one in a profile', { profiles: [{ plugin: {} }] }, /^profiles\[0\]\.plugin: unknown field$/],
+    ['one at a point', at('score', { enable: [] }), /plugins\.score\.enable: unknown field$/],
+    ['no workers', { parallelism: 0 }, /^parallelism: expected a number from 1 on$/],
+    [
+      'a lease nobody could keep',
+      { leaderElection: { leaseDuration: '5s', renewDeadline: '5s' } },
+      /^leaderElection\.leaseDuration: must be greater than renewDeadline$/,
+    ],
+    [
+      'a renewal that is tried too seldom',
+      { leaderElection: { retryPeriod: '10s' } },
+      /^leaderElection\.renewDeadline: must be greater than retryPeriod$/,
+    ],
+    [
+      'no time at all',
+      { leaderElection: { retryPeriod: '0s' } },
+      /^leaderElection\.retryPeriod: "0s" must be greater than zero$/,
+    ],
+    [
+      'another kind of lock',
+      { leaderElection: { resourceLock: 'endpoints' } },
+      /^leaderElection\.resourceLock: must be "leases"$/,
+    ],
     ['a share above all', { percentageOfNodesToScore: 101 }, /^percentageOfNodesToScore: /],
     [
       'a backoff that falls',

@@ -2,7 +2,7 @@
  * KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), the stock scheduler's file: profiles with their plugins, and the
  * few numbers of the process. Pure.
  */
-import { ConfigError } from '@kubets/platform';
+import { ConfigError, parseDurationMs } from '@kubets/platform';
 import { POD_BACKOFF_MS } from '../limits.ts';
 import { argsOf } from './args.ts';
 import { type ExtenderConfig, extendersOf, leaveToExtenders } from './extenders.ts';
@@ -12,6 +12,18 @@ import { Reader } from './reader.ts';
 
 const GROUP = 'kubescheduler.config.k8s.io';
 const KIND = 'KubeSchedulerConfiguration';
+/** What a file may say, of the process and of a profile: a name that is none of these is a slip of the pen. */
+const FIELDS = [
+  ...['apiVersion', 'kind', 'parallelism', 'leaderElection', 'clientConnection', 'profiles'],
+  ...['enableProfiling', 'enableContentionProfiling', 'percentageOfNodesToScore', 'extenders'],
+  ...['podInitialBackoffSeconds', 'podMaxBackoffSeconds', 'delayCacheUntilActive'],
+];
+const PROFILE_FIELDS = ['schedulerName', 'percentageOfNodesToScore', 'plugins', 'pluginConfig'];
+const ELECTION_FIELDS = [
+  ...['leaderElect', 'leaseDuration', 'renewDeadline', 'retryPeriod', 'resourceLock'],
+  ...['resourceName', 'resourceNamespace'],
+];
+const CLIENT_FIELDS = ['kubeconfig', 'acceptContentTypes', 'contentType', 'qps', 'burst'];
 
 /** What a file says. */
 export interface SchedulerConfiguration {
@@ -37,6 +49,9 @@ export function readConfiguration(content: object): SchedulerConfiguration {
     throw new ConfigError(`apiVersion: "${version}" is not ${GROUP}/v1`);
   }
   if (root.text('kind') !== KIND) throw new ConfigError(`kind: expected ${KIND}`);
+  root.only(FIELDS);
+  root.child('clientConnection')?.only(CLIENT_FIELDS);
+  root.integer('parallelism', { min: 1 });
   const extenders = extendersOf(root);
   const percentage = root.integer('percentageOfNodesToScore', { min: 0, max: 100 });
   const profiles = root.list('profiles').map((one) => profileOf(one, percentage ?? 0));
@@ -75,6 +90,8 @@ function backoffOf(root: Reader): SchedulerConfiguration['backoff'] {
 function flagsOf(root: Reader): Map<string, string | boolean> {
   const flags = new Map<string, string | boolean>();
   const election = root.child('leaderElection');
+  election?.only(ELECTION_FIELDS);
+  if (election) checkElection(election);
   const elects = election?.boolean('leaderElect');
   if (elects !== undefined) flags.set('leader-elect', elects);
   for (const [field, name] of [
@@ -90,6 +107,28 @@ function flagsOf(root: Reader): Map<string, string | boolean> {
   return flags;
 }
 
+/** @throws ConfigError for times with which nobody could stay leader */
+function checkElection(election: Reader): void {
+  if (election.boolean('leaderElect') === false) return;
+  const timeOf = (name: string, usual: string): number => {
+    const text = election.text(name) ?? usual;
+    const ms = parseDurationMs(text);
+    if (ms !== undefined && ms > 0) return ms;
+    throw new ConfigError(`leaderElection.${name}: "${text}" must be greater than zero`);
+  };
+  const lease = timeOf('leaseDuration', '15s');
+  const renew = timeOf('renewDeadline', '10s');
+  const retry = timeOf('retryPeriod', '2s');
+  if (lease <= renew) {
+    throw new ConfigError('leaderElection.leaseDuration: must be greater than renewDeadline');
+  }
+  if (renew <= retry) {
+    throw new ConfigError('leaderElection.renewDeadline: must be greater than retryPeriod');
+  }
+  const lock = election.text('resourceLock') ?? 'leases';
+  if (lock !== 'leases') throw new ConfigError('leaderElection.resourceLock: must be "leases"');
+}
+
 interface Read {
   readonly profile: Profile;
   readonly volumeWaitMs: number | undefined;
@@ -98,6 +137,7 @@ interface Read {
 function profileOf(reader: Reader, percentage: number): Read {
   const name = reader.text('schedulerName') || DEFAULT_PROFILE.name;
   const own = reader.integer('percentageOfNodesToScore', { min: 0, max: 100 });
+  reader.only(PROFILE_FIELDS);
   const plugins = reader.child('plugins');
   plugins?.only(POINT_NAMES);
   const { args, volumeWaitMs } = argsOf(reader.list('pluginConfig'), DEFAULT_ARGS);
@@ -120,6 +160,7 @@ const KNOWN: ReadonlySet<string> = new Set(PLUGINS.map(({ name }) => name));
 
 function saidAt(plugins: Reader | undefined, point: string): Said {
   const set = plugins?.child(point);
+  set?.only(['enabled', 'disabled']);
   const nameOf = (one: Reader): string => {
     const name = one.text('name') ?? '';
     if (KNOWN.has(name) || (name === '*' && one.path.includes('.disabled'))) return name;
