@@ -190,6 +190,21 @@ describe('the token webhook', () => {
     assert.equal(service.asked.length, 3);
   });
 
+  it('tells what it has against a token, and is asked again the next time', async () => {
+    service.answer = () => ({ body: { status: { authenticated: false, error: 'no good' } } });
+    const authenticator = hooked();
+    for (let i = 0; i < 2; i += 1) {
+      const refusals: string[] = [];
+      assert.equal(await authenticator.authenticateToken('t', [], refusals), undefined);
+      assert.deepEqual(refusals, ['no good']);
+    }
+    assert.equal(service.asked.length, 2);
+    service.answer = () => ({ code: 400, body: {} });
+    const refusals: string[] = [];
+    await authenticator.authenticateToken('t', [], refusals);
+    assert.match(refusals.join(), /answered 400/);
+  });
+
   it('that fails knows nobody, and is asked again the next time', async () => {
     service.answer = () => ({ code: 400, body: {} });
     const authenticator = hooked();

@@ -1,12 +1,13 @@
 /** Bearer tokens that a service outside knows: a TokenReview a token, answers kept for a while. */
 import { createHash } from 'node:crypto';
 import { isJsonObject } from '@kubets/api';
-import type { Clock, Logger } from '@kubets/platform';
+import { type Clock, errorMessage, type Logger } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
 import { ExpiringCache } from '../outbound/expiring-cache.ts';
 import type { OutboundClient } from '../outbound/http.ts';
 import { askWithRetries } from '../outbound/retries.ts';
 import type { UserInfo } from '../ports.ts';
+import { TokenRefused } from './jwt/refused.ts';
 import type { VerifiedToken } from './service-account-tokens.ts';
 import type { TokenAuthenticator } from './token-authenticator.ts';
 
@@ -24,7 +25,7 @@ interface Answer {
   readonly verified: VerifiedToken | undefined;
 }
 
-/** A webhook that cannot be asked knows nobody; that is not remembered. */
+/** A webhook that cannot be asked, or tells what is wrong, knows nobody; that is not remembered. */
 export function webhookTokens(o: WebhookTokensOptions): TokenAuthenticator {
   const answers = new ExpiringCache<Answer>({ clock: o.clock, limit: LIMITS.webhookAnswers });
   return {
@@ -38,8 +39,9 @@ export function webhookTokens(o: WebhookTokensOptions): TokenAuthenticator {
         answers.set(key, { verified }, o.cacheTtlMs);
         return verified;
       } catch (error) {
+        if (error instanceof TokenRefused) throw error;
         o.log.error({ err: error }, 'the token webhook could not be asked');
-        return undefined;
+        throw new TokenRefused(errorMessage(error), { cause: error });
       }
     },
   };
@@ -61,7 +63,11 @@ async function ask(
   const review: unknown = JSON.parse(text);
   const status = isJsonObject(review) ? review.status : undefined;
   if (!isJsonObject(status)) throw new Error('the answer of the webhook holds no status');
-  if (status.authenticated !== true) return undefined;
+  if (status.authenticated !== true) {
+    const { error } = status;
+    if (typeof error === 'string' && error !== '') throw new TokenRefused(error);
+    return undefined;
+  }
   // A webhook that says nothing of audiences knows only those of the API.
   const named = stringsOf(status.audiences);
   const good = named.length > 0 ? named : o.apiAudiences;
