@@ -63,15 +63,16 @@ describe('namespaces', () => {
 
   it('say what they still hold', () => {
     const remaining = [
-      { resource: 'pods', count: 2, finalizers: [] },
-      { resource: 'configmaps', count: 1, finalizers: ['example.org/keep'] },
+      { resource: 'pods', group: '', count: 2, finalizers: [] },
+      { resource: 'configmaps', group: '', count: 1, finalizers: ['example.org/keep'] },
+      { resource: 'jobs', group: 'batch', count: 1, finalizers: [] },
     ];
     const made = deletionConditions(undefined, remaining, { failures: [], nowMs: NOW_MS });
     const find = (type: string) => made.find((c) => c.type === type);
     assert.equal(find('NamespaceContentRemaining')?.status, 'True');
     assert.equal(
       find('NamespaceContentRemaining')?.message,
-      'Some resources are remaining: configmaps has 1 resource instances, pods has 2 resource instances',
+      'Some resources are remaining: configmaps. has 1 resource instances, jobs.batch has 1 resource instances, pods. has 2 resource instances',
     );
     assert.equal(
       find('NamespaceFinalizersRemaining')?.message,

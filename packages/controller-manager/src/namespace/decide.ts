@@ -17,6 +17,8 @@ export interface ContentKind {
 /** What is left of one resource after a pass. */
 export interface Remaining {
   resource: string;
+  /** Empty for the core group. */
+  group: string;
   count: number;
   finalizers: string[];
 }
@@ -149,7 +151,8 @@ function undiscoveredText(failures: readonly string[]): string | undefined {
 function contentText(remaining: readonly Remaining[]): string | undefined {
   if (remaining.length === 0) return undefined;
   const parts = remaining
-    .map((r) => `${r.resource} has ${r.count} resource instances`)
+    // The dot stands after core resources, too: readers of stock clusters know it so.
+    .map((r) => `${r.resource}.${r.group} has ${r.count} resource instances`)
     .sort(compareText);
   return `Some resources are remaining: ${parts.join(', ')}`;
 }

@@ -7,7 +7,6 @@ import {
   type KubeObject,
   type Namespace,
   parseApiVersion,
-  resourceText,
 } from '@kubets/api';
 import { UnfinishedError } from '../errors.ts';
 import { type Controller, type ControllerDeps, queueController } from '../host/controller.ts';
@@ -176,8 +175,7 @@ class Content {
       token = page.continue;
     } while (token !== undefined && token !== '');
     const { group } = parseApiVersion(kind.gv);
-    const resource = resourceText({ group, resource: kind.resource });
-    return count === 0 ? undefined : { resource, count, finalizers };
+    return count === 0 ? undefined : { resource: kind.resource, group, count, finalizers };
   }
 
   /** A kind this cluster does not serve holds nothing. */
