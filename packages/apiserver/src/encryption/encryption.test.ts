@@ -273,7 +273,7 @@ describe('the configuration', () => {
     [
       'for names that hide others',
       configText('secrets, "*."', IDENTITY),
-      /resources\[0\].resources: Invalid value: \["secrets","\*."\]: using overlapping resources/,
+      /resources\[0\].resources: Invalid value: \[\]string\{"secrets", "\*\."\}: using overlapping resources/,
     ],
     ['for all and one', configText('"*.*", deployments.apps', IDENTITY), /overlapping resources/],
   ];

@@ -1,5 +1,5 @@
 /** What is wrong with the resources an EncryptionConfiguration names, in the stock server's words. */
-import { type FieldError, fieldErrors } from '@kubets/api';
+import { type FieldError, fieldErrors, goQuote } from '@kubets/api';
 
 const { invalid } = fieldErrors;
 
@@ -44,16 +44,17 @@ export function resourceErrors(at: string, names: readonly string[]): readonly F
   const errors: FieldError[] = [];
   const all = names.map(namedResource);
   const pairs = all.flatMap((a, i) => all.filter((_b, j) => j !== i).map((b) => [a, b] as const));
+  const shown = new fieldErrors.GoText(`[]string{${names.map(goQuote).join(', ')}}`);
   const isSame = (a: Named, b: Named): boolean => a.group === b.group && a.resource === b.resource;
   if (pairs.some(([a, b]) => isSame(a, b))) {
-    errors.push(invalid(at, names, 'the same resource cannot be specified multiple times'));
+    errors.push(invalid(at, shown, 'the same resource cannot be specified multiple times'));
   }
   const overlaps = ([a, b]: readonly [Named, Named]): boolean => {
     if (isSame(a, b)) return false;
     if (a.group === '*' && a.resource === '*') return true;
     return a.group === b.group && (a.resource === '*' || b.resource === '*');
   };
-  if (pairs.some(overlaps)) errors.push(invalid(at, names, OVERLAP));
+  if (pairs.some(overlaps)) errors.push(invalid(at, shown, OVERLAP));
   for (const [i, name] of names.entries()) {
     const problem = problemOf(name);
     if (problem !== undefined) errors.push(invalid(`${at}[${i}]`, name, problem));

@@ -119,7 +119,7 @@ describe('an AuthorizationConfiguration', () => {
       'that is somewhere else',
       [hook({ connectionInfo: { type: 'X' } })],
       at(
-        'connectionInfo.type: Unsupported value: {"Type":"X","KubeConfigFile":null}: supported values: "InClusterConfig", "KubeConfigFile"',
+        'connectionInfo.type: Unsupported value: apiserver.WebhookConnectionInfo{Type:"X", KubeConfigFile:(*string)(nil)}: supported values: "InClusterConfig", "KubeConfigFile"',
       ),
     ],
     ['without a file', [hook(file())], at('connectionInfo.kubeConfigFile: Required value')],

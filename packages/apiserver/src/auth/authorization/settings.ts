@@ -1,7 +1,13 @@
 /** The shapes of an AuthorizationConfiguration and what may be wrong with one, in the stock server's words. */
 import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { aggregateText, dns1123Subdomain, type FieldError, fieldErrors } from '@kubets/api';
+import {
+  aggregateText,
+  dns1123Subdomain,
+  type FieldError,
+  fieldErrors,
+  goQuote,
+} from '@kubets/api';
 import { ConfigError, errorMessage } from '@kubets/platform';
 import { LIMITS } from '../../edge-limits.ts';
 import {
@@ -163,7 +169,11 @@ function checkConnection(
     if (file === undefined) return;
     errors.push(invalid(path, file, 'can only be set when type=KubeConfigFile'));
   } else if (type !== 'KubeConfigFile') {
-    const value = { Type: type, KubeConfigFile: file ?? null };
+    // A file is shown by where it lies in memory: there is none to tell.
+    const shown = file === undefined ? '(*string)(nil)' : '(*string)(0xc000000000)';
+    const value = new fieldErrors.GoText(
+      `apiserver.WebhookConnectionInfo{Type:${goQuote(type)}, KubeConfigFile:${shown}}`,
+    );
     errors.push(notSupported(`${at}.type`, value, ['InClusterConfig', 'KubeConfigFile']));
   } else if (file === undefined || file === '') errors.push(required(path));
   else if (!isAbsolute(file)) errors.push(invalid(path, file, 'must be an absolute path'));

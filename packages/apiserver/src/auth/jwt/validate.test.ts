@@ -200,7 +200,7 @@ describe('an AuthenticationConfiguration', () => {
     [
       'without anybody unnamed, but paths for them',
       { anonymous: { enabled: false, conditions: [{ path: '/x' }] } },
-      'anonymous.conditions: Invalid value: [{"Path":"/x"}]: enabled should be set to true when conditions are defined',
+      'anonymous.conditions: Invalid value: []apiserver.AnonymousAuthCondition{apiserver.AnonymousAuthCondition{Path:"/x"}}: enabled should be set to true when conditions are defined',
     ],
   ];
   for (const [what, config, problem] of table) {

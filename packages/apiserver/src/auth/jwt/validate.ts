@@ -64,7 +64,9 @@ export function compileAuthentication(
   });
   if (anonymous && !anonymous.enabled && anonymous.conditions.length > 0) {
     const why = 'enabled should be set to true when conditions are defined';
-    const value = anonymous.conditions.map(({ path }) => ({ Path: path }));
+    const type = 'apiserver.AnonymousAuthCondition';
+    const shown = anonymous.conditions.map(({ path }) => `${type}{Path:${goQuote(path)}}`);
+    const value = new fieldErrors.GoText(`[]${type}{${shown.join(', ')}}`);
     errors.push(invalid('anonymous.conditions', value, why));
   }
   if (errors.length > 0) throw new ConfigError(aggregateText(errors));
