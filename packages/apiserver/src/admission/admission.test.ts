@@ -506,6 +506,14 @@ describe('the chain', () => {
     assert.deepEqual(seen, ['a', 'slow', 'b', 'slow', 'c']);
   });
 
+  it('waits for nobody about a plain pod in a namespace that is known', () => {
+    store.seed(namespace('ns'));
+    const chain = build({ disabled: ['ServiceAccount'] });
+    const asked = admission('CREATE', pod(), { user: user('x') });
+    assert.equal(chain.admit(asked), undefined);
+    assert.equal(chain.validate(asked), undefined);
+  });
+
   it('leaves a kind out of what does not concern it', async () => {
     const seen: string[] = [];
     const plugin = (name: string, only?: string[]): AdmissionPlugin => ({

@@ -201,7 +201,10 @@ class Stage {
     a: AdmissionAttributes,
     round: AdmissionRound | undefined,
   ): Promise<void> {
-    for (const plugin of plugins) await this.#ask(plugin, a, round);
+    for (const plugin of plugins) {
+      const pending = this.#ask(plugin, a, round);
+      if (pending !== undefined) await pending;
+    }
   }
 
   #ask(

@@ -10,7 +10,7 @@ import {
 } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, filled, joinTexts, objectAs, refuse } from './support.ts';
+import { concerns, joinTexts, objectAs, onceFilled, refuse } from './support.ts';
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -22,19 +22,22 @@ export function limitRanger(store: ResourceStore): AdmissionPlugin {
   return {
     name: 'LimitRanger',
     only: ['pods', 'persistentvolumeclaims'],
-    async admit(a) {
+    admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
-      const all = (await filled(ranges)).list(a.namespace);
-      for (const range of all) setDefaults(objectAs<Pod>(a), range);
+      return onceFilled(ranges, (view) => {
+        for (const range of view.list(a.namespace)) setDefaults(objectAs<Pod>(a), range);
+      });
     },
-    async validate(a) {
+    validate(a) {
       const isPod = concerns(a, '', 'pods', 'CREATE');
       const isClaim = concerns(a, '', 'persistentvolumeclaims', 'CREATE', 'UPDATE');
       if (!isPod && !isClaim) return;
-      for (const range of (await filled(ranges)).list(a.namespace)) {
-        const texts = isPod ? podViolations(objectAs<Pod>(a), range) : claimViolations(a, range);
-        if (texts.length > 0) throw refuse(a, joinTexts(texts));
-      }
+      return onceFilled(ranges, (view) => {
+        for (const range of view.list(a.namespace)) {
+          const texts = isPod ? podViolations(objectAs<Pod>(a), range) : claimViolations(a, range);
+          if (texts.length > 0) throw refuse(a, joinTexts(texts));
+        }
+      });
     },
   };
 }

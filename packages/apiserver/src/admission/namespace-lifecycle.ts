@@ -1,4 +1,4 @@
-import { notFound } from '@kubets/api';
+import { type Namespace, notFound } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { namespaceFinder } from './namespaces.ts';
 import { refuse } from './support.ts';
@@ -28,8 +28,13 @@ export function namespaceLifecycle(store: ResourceStore): AdmissionPlugin {
     },
   };
 
-  async function checkNew(a: AdmissionAttributes): Promise<void> {
-    const namespace = await find(a.namespace);
+  function checkNew(a: AdmissionAttributes): Promise<void> | void {
+    const found = find(a.namespace);
+    if (found instanceof Promise) return found.then((namespace) => mayHold(a, namespace));
+    mayHold(a, found);
+  }
+
+  function mayHold(a: AdmissionAttributes, namespace: Namespace | undefined): void {
     if (!namespace) throw notFound({ group: '', resource: 'namespaces' }, a.namespace);
     if (namespace.status?.phase === 'Terminating') throw terminating(a);
   }

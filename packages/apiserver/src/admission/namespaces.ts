@@ -8,16 +8,16 @@ import { GVR } from '../resources.ts';
  */
 export function namespaceFinder(
   store: ResourceStore,
-): (name: string) => Promise<Namespace | undefined> {
+): (name: string) => Promise<Namespace | undefined> | Namespace {
   const namespaces = store.cache<Namespace>(GVR.namespaces);
-  return async (name) => {
-    const cached = namespaces.get('', name);
-    if (cached) return cached;
+  return (name) => namespaces.get('', name) ?? stored(name);
+
+  async function stored(name: string): Promise<Namespace | undefined> {
     try {
       return await store.get<Namespace>({ ...GVR.namespaces, namespace: '', name });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
-  };
+  }
 }

@@ -13,7 +13,7 @@ import { checkNamespace } from './pod-security-namespace.ts';
 import type { CheckedPod } from './pod-security-pod.ts';
 import { type NamespacePolicies, PREFIX, policiesOf, policyText } from './pod-security-policy.ts';
 import { podSpecOf } from './pod-templates.ts';
-import { filled, refuse } from './support.ts';
+import { onceFilled, refuse } from './support.ts';
 
 /** Subresources of pods that change nothing of what a pod may do. */
 const HARMLESS = new Set([
@@ -52,11 +52,12 @@ export function podSecurity(
     },
   };
 
-  async function look(a: AdmissionAttributes, checked: CheckedPod): Promise<void> {
-    const namespace = (await filled(namespaces)).get('', a.namespace);
-    const isPod = a.resource.group === '' && a.resource.resource === 'pods';
-    const policies = policiesOf(namespace?.metadata.labels, config.defaults);
-    judge(a, checked, { policies, isPod, figures });
+  function look(a: AdmissionAttributes, checked: CheckedPod): Promise<void> | void {
+    return onceFilled(namespaces, (view) => {
+      const isPod = a.resource.group === '' && a.resource.resource === 'pods';
+      const policies = policiesOf(view.get('', a.namespace)?.metadata.labels, config.defaults);
+      judge(a, checked, { policies, isPod, figures });
+    });
   }
 }
 

@@ -1,7 +1,7 @@
-import { isNotFound, type Pod, type PriorityClass } from '@kubets/api';
+import { isNotFound, type Pod, type PodSpec, type PriorityClass } from '@kubets/api';
 import type { AdmissionAttributes, AdmissionPlugin, ResourceStore } from '../ports.ts';
 import { GVR } from '../resources.ts';
-import { concerns, filled, objectAs, oldAs, refuse } from './support.ts';
+import { concerns, objectAs, oldAs, onceFilled, refuse } from './support.ts';
 
 const PREEMPT = 'PreemptLowerPriority';
 const COMPUTED = 'must not be provided in pod spec; priority admission controller computed';
@@ -22,19 +22,21 @@ export function priority(store: ResourceStore): AdmissionPlugin {
     }
   }
 
-  async function classFor(a: AdmissionAttributes, pod: Pod): Promise<PriorityClass | undefined> {
-    const name = pod.spec?.priorityClassName;
-    if (!name) return globalDefault((await filled(classes)).list());
+  async function named(a: AdmissionAttributes, name: string): Promise<PriorityClass> {
     const found = await find(name);
     if (!found) throw refuse(a, `no PriorityClass with name ${name} was found`);
     return found;
   }
 
-  async function admitNew(a: AdmissionAttributes): Promise<void> {
-    const pod = objectAs<Pod>(a);
-    const { spec } = pod;
+  function admitNew(a: AdmissionAttributes): Promise<void> | void {
+    const { spec } = objectAs<Pod>(a);
     if (!spec) return;
-    const chosen = await classFor(a, pod);
+    const name = spec.priorityClassName;
+    if (name) return named(a, name).then((chosen) => prioritise(a, spec, chosen));
+    return onceFilled(classes, (view) => prioritise(a, spec, globalDefault(view.list())));
+  }
+
+  function prioritise(a: AdmissionAttributes, spec: PodSpec, chosen?: PriorityClass): void {
     const value = chosen?.value ?? 0;
     const policy = chosen?.preemptionPolicy ?? PREEMPT;
     if (spec.priority !== undefined && spec.priority !== null && spec.priority !== value) {
@@ -55,8 +57,8 @@ export function priority(store: ResourceStore): AdmissionPlugin {
   return {
     name: 'Priority',
     only: ['pods', 'priorityclasses'],
-    async admit(a) {
-      if (concerns(a, '', 'pods', 'CREATE')) await admitNew(a);
+    admit(a) {
+      if (concerns(a, '', 'pods', 'CREATE')) return admitNew(a);
       if (!concerns(a, '', 'pods', 'UPDATE')) return;
       const { spec } = objectAs<Pod>(a);
       const before = oldAs<Pod>(a).spec;
@@ -64,14 +66,16 @@ export function priority(store: ResourceStore): AdmissionPlugin {
       spec.priority ??= before.priority;
       spec.preemptionPolicy ??= before.preemptionPolicy;
     },
-    async validate(a) {
+    validate(a) {
       if (!concerns(a, 'scheduling.k8s.io', 'priorityclasses', 'CREATE', 'UPDATE')) return;
       const given = objectAs<PriorityClass>(a);
       if (!given.globalDefault) return;
-      const current = globalDefault((await filled(classes)).list());
-      if (!current || current.metadata.name === given.metadata.name) return;
-      const text = `PriorityClass ${current.metadata.name} is already marked as default. `;
-      throw refuse(a, `${text}Only one default can exist`);
+      return onceFilled(classes, (view) => {
+        const current = globalDefault(view.list());
+        if (!current || current.metadata.name === given.metadata.name) return;
+        const text = `PriorityClass ${current.metadata.name} is already marked as default. `;
+        throw refuse(a, `${text}Only one default can exist`);
+      });
     },
   };
 }

@@ -22,28 +22,35 @@ export function runtimeClass(store: ResourceStore): AdmissionPlugin {
   return {
     name: 'RuntimeClass',
     only: ['pods'],
-    async admit(a) {
+    admit(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
       const pod = objectAs<Pod>(a);
       const name = pod.spec?.runtimeClassName;
-      if (name === undefined) return;
-      const chosen = await find(a, name);
-      takeOverhead(a, pod, chosen);
-      applyScheduling(a, pod, chosen);
+      return name === undefined ? undefined : take(a, pod, name);
     },
-    async validate(a) {
+    validate(a) {
       if (!concerns(a, '', 'pods', 'CREATE')) return;
       const pod = objectAs<Pod>(a);
-      const { runtimeClassName: name, overhead } = pod.spec ?? {};
-      const chosen = name === undefined ? undefined : await find(a, name);
-      if (chosen?.overhead) checkOverhead(a, pod, chosen.overhead);
-      else if (overhead) {
-        const why =
-          'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead';
-        throw refuse(a, why);
-      }
+      const name = pod.spec?.runtimeClassName;
+      if (name === undefined) return checkClass(a, pod);
+      return find(a, name).then((chosen) => checkClass(a, pod, chosen));
     },
   };
+
+  async function take(a: AdmissionAttributes, pod: Pod, name: string): Promise<void> {
+    const chosen = await find(a, name);
+    takeOverhead(a, pod, chosen);
+    applyScheduling(a, pod, chosen);
+  }
+}
+
+function checkClass(a: AdmissionAttributes, pod: Pod, chosen?: RuntimeClass): void {
+  if (chosen?.overhead) checkOverhead(a, pod, chosen.overhead);
+  else if (pod.spec?.overhead) {
+    const why =
+      'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead';
+    throw refuse(a, why);
+  }
 }
 
 type Overhead = NonNullable<RuntimeClass['overhead']>;

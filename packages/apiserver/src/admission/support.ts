@@ -47,6 +47,14 @@ export function joinTexts(texts: readonly string[]): string {
   return all.length === 1 ? (all[0] ?? '') : `[${all.join(', ')}]`;
 }
 
+/** Does something with a view: at once if it is filled, as it nearly always is. What {@link filled} says holds here too. */
+export function onceFilled<T extends KubeObject, R>(
+  view: CacheView<T>,
+  work: (view: CacheView<T>) => Promise<R> | R,
+): Promise<R> | R {
+  return view.synced() ? work(view) : view.whenSynced().then(() => work(view));
+}
+
 /**
  * The view once it is filled. A rule that lists what is configured must not judge by an empty cache just
  * because the server has only now started.
