@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject, Pod } from '@kubets/api';
 import { FakeApi } from '@kubets/client';
-import { type Logger, seededRandom, silentLogger, systemClock } from '@kubets/platform';
+import { type Logger, parseFlags, seededRandom, silentLogger, systemClock } from '@kubets/platform';
 import { checkConfig, flags, type KubeletFlags } from '../config.ts';
 import { importImage } from '../containerd/tools.ts';
 import type { CriRuntime } from '../cri/adapter.ts';
@@ -29,16 +29,6 @@ export interface RealNode {
   stop(): Promise<void>;
 }
 
-/** Flags with their defaults, as a program with no arguments would have them. */
-function defaults(): Record<string, unknown> {
-  const camel = (name: string): string => name.replace(/-(.)/g, (_, c: string) => c.toUpperCase());
-  const entries = Object.entries(flags).map(([name, flag]) => {
-    const text = flag.defaultText;
-    return [camel(name), flag.parse(text ?? '', name)] as const;
-  });
-  return Object.fromEntries(entries);
-}
-
 const isReady = (pod: Pod | undefined): pod is Pod =>
   pod?.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false;
 
@@ -48,10 +38,24 @@ export async function startRealNode(
   log: Logger = silentLogger,
 ): Promise<RealNode> {
   const containerd = await startContainerd(undefined);
+  try {
+    return await nodeOn(containerd, podCidr, log);
+  } catch (error) {
+    // Nobody else can end it: as a child it would keep the whole process.
+    await containerd.stop();
+    throw error;
+  }
+}
+
+async function nodeOn(
+  containerd: PrivateContainerd,
+  podCidr: string,
+  log: Logger,
+): Promise<RealNode> {
   const clock = systemClock;
   const api = new FakeApi({ clock });
   const config = {
-    ...defaults(),
+    ...parseFlags(flags, []),
     apiservers: ['127.0.0.1:1'],
     nodeName: 'real-1',
     nodeIp: '127.0.0.1',
