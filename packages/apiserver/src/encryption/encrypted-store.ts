@@ -87,6 +87,10 @@ export class EncryptedStore implements Store {
     return watch;
   }
 
+  confirmsProgress(): boolean {
+    return this.#inner.confirmsProgress?.() ?? true;
+  }
+
   /** Whether the value of a key would be written otherwise today: by another provider, or with another key. */
   async isStale(key: string): Promise<boolean> {
     if (this.#providers(key) === PLAIN) return false;

@@ -49,6 +49,13 @@ const lying = async (key = KEY): Promise<Buffer> => {
 const PLAIN = Buffer.from('{"kind":"Secret","data":{"password":"c3VwZXI="}}');
 
 describe('values in the store', () => {
+  it('come from members that can confirm their progress, or cannot', () => {
+    const over = (inner: MemoryStore) => new EncryptedStore(inner, rulesOf(IDENTITY));
+    assert.equal(over(raw).confirmsProgress(), true);
+    const old = Object.assign(new MemoryStore(), { confirmsProgress: () => false });
+    assert.equal(over(old).confirmsProgress(), false);
+  });
+
   for (const kind of ['aesgcm', 'aescbc', 'secretbox']) {
     it(`are sealed by ${kind}, marked as upstream marks them, and come back`, async () => {
       const store = new EncryptedStore(raw, rulesOf(provider(kind, ['k1', OLD])));
