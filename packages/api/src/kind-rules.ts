@@ -43,7 +43,7 @@ export interface KindRules {
   /** After the common preparation. */
   prepareForUpdate?(object: KubeObject, old: KubeObject, subresource: string): void;
   /** What is wrong with a name, in place of the rule for all kinds. */
-  nameMessages?(name: string): string[];
+  nameMessages?(name: string, object: KubeObject): string[];
   /** What is wrong with an expression of an object. */
   readonly expressionProblem?: ExpressionCheck;
   /** Further errors. */
@@ -68,6 +68,8 @@ export interface KindRules {
   readonly scale?: ScaleRules;
   /** Shown with every answer: the version is deprecated. */
   readonly warning?: string;
+  /** The release that will not have the version any more (`1.34`), if that is known. */
+  readonly removedRelease?: string;
   /** Why nothing can be created now (405), if so. */
   readonly refuseCreate?: string;
   /** Schemas of the OpenAPI documents of a version, by name. */

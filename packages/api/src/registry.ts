@@ -236,9 +236,6 @@ export class KindRegistry {
 
 const isStable = ({ version }: { version: string }): boolean => /^v\d+$/.test(version);
 
-/** Reviews only the stable version of which is computed here. */
-const isStored = ({ verbs }: { verbs: readonly string[] }): boolean => verbs.includes('get');
-
 /** The kinds of Kubernetes 1.32 that a default server has on (stable ones). */
 export const builtinKinds: KindRegistry = new KindRegistry(
   (facts as KindFact[]).filter(isStable).map(kindDef),
@@ -246,7 +243,7 @@ export const builtinKinds: KindRegistry = new KindRegistry(
 
 /** Kinds of beta and alpha versions, without what is declared of them: see `optionalKinds`. */
 export const unstableKinds: readonly KindDef[] = (facts as KindFact[])
-  .filter((fact) => !isStable(fact) && isStored(fact))
+  .filter((fact) => !isStable(fact))
   .map(kindDef);
 
 /** Where a kind stands in the stock server's order of groups, versions and resources. */

@@ -117,7 +117,7 @@ export function createEdge(o: EdgeOptions): Edge {
     maxTokenSeconds: maxTokenSeconds(config.serviceAccountMaxTokenExpiration),
     prolongMounted: config.serviceAccountExtendTokenExpiration,
     newUid: randomUUID,
-  });
+  }).filter((one) => o.kinds.forResource(one) !== undefined);
   const baseUrl = `https://${externalAddress(config, o.advertise)}`;
   const startedMs = clock.monotonicMs();
   const keysUri = keysUriOf(config.serviceAccountJwksUri);

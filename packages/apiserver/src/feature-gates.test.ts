@@ -9,6 +9,10 @@ it('gates have the defaults of 1.32, and can be switched', () => {
   assert.deepEqual(featureGatesOf([]), off);
   assert.deepEqual(featureGatesOf([`${OWN}=false`]), off);
   const on = { ...off, serviceAccountNodeAudienceRestriction: true };
+  assert.deepEqual(featureGatesOf([`${OWN}=false`, 'AllAlpha=true']), {
+    ...off,
+    mutatingAdmissionPolicy: true,
+  });
   assert.deepEqual(featureGatesOf([`${OWN}=true`, 'WatchList=true']), on);
   assert.deepEqual(featureGatesOf([`${OWN}=T`]), on);
 });

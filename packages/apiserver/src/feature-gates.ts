@@ -10,10 +10,10 @@ export interface FeatureGates {
   readonly mutatingAdmissionPolicy: boolean;
 }
 
-const GATES: Readonly<Record<string, keyof FeatureGates>> = {
-  MutatingAdmissionPolicy: 'mutatingAdmissionPolicy',
-  ServiceAccountNodeAudienceRestriction: 'serviceAccountNodeAudienceRestriction',
-};
+const GATES: ReadonlySet<string> = new Set([
+  'MutatingAdmissionPolicy',
+  'ServiceAccountNodeAudienceRestriction',
+]);
 
 const FLAG = '--feature-gates';
 
@@ -41,22 +41,23 @@ function* readGates(entries: readonly string[]): Iterable<{ name: string; value:
   }
 }
 
+/** What switches all gates of a stage that are not named themselves. Every gate of this server is an alpha one. */
+const ALL_ALPHA = 'AllAlpha';
+
 /** Reads `NAME=true,NAME=false`; what is not named has its default. @throws ConfigError */
 export function featureGatesOf(entries: readonly string[]): FeatureGates {
-  const gates: Record<keyof FeatureGates, boolean> = {
-    serviceAccountNodeAudienceRestriction: false,
-    mutatingAdmissionPolicy: false,
+  const set = new Map<string, boolean>();
+  for (const { name, value } of readGates(entries)) set.set(name, value);
+  const isOn = (name: string): boolean => set.get(name) ?? set.get(ALL_ALPHA) ?? false;
+  return {
+    serviceAccountNodeAudienceRestriction: isOn('ServiceAccountNodeAudienceRestriction'),
+    mutatingAdmissionPolicy: isOn('MutatingAdmissionPolicy'),
   };
-  for (const { name, value } of readGates(entries)) {
-    const gate = GATES[name];
-    if (gate !== undefined) gates[gate] = value;
-  }
-  return gates;
 }
 
 /** The gates that were set to what they are not by default, and are not switched: `NAME=value`. @throws ConfigError */
 export function gatesWithoutEffect(entries: readonly string[]): string[] {
   return [...readGates(entries)]
-    .filter(({ name, value }) => GATES[name] === undefined && value === OFF.has(name))
+    .filter(({ name, value }) => !GATES.has(name) && value === OFF.has(name))
     .map(({ name, value }) => `${name}=${value}`);
 }

@@ -223,9 +223,10 @@ export class RequestMetrics {
     };
   }
 
-  /** Something was asked for that is deprecated, without a release that will have it no more. */
-  deprecated({ apiGroup, apiVersion, resource, subresource }: RequestInfo): void {
-    this.#deprecated.at(apiGroup, apiVersion, resource, subresource, '').count = 1;
+  /** Something was asked for that is deprecated; and the release that will have it no more, if that is known. */
+  deprecated(info: RequestInfo, removedRelease = ''): void {
+    const { apiGroup, apiVersion, resource, subresource } = info;
+    this.#deprecated.at(apiGroup, apiVersion, resource, subresource, removedRelease).count = 1;
   }
 
   /** A request was turned away because there are too many. */

@@ -43,6 +43,24 @@ describe('the runtime configuration', () => {
     assert.ok(all.indexOf(`${BETA}/servicecidrs`) > all.indexOf('networking.k8s.io/v1/ingresses'));
   });
 
+  it('tells what leaves, and when', () => {
+    const rules = (apiVersion: string, resource: string) =>
+      kindsFor([apiVersion]).find(
+        (def) => def.apiVersion === apiVersion && def.resource === resource,
+      )?.rules;
+    const told = ' is deprecated in v1.31+, unavailable in v1.34+';
+    const policies = 'admissionregistration.k8s.io/v1beta1';
+    assert.deepEqual(rules(policies, 'validatingadmissionpolicies'), {
+      warning: `${policies} ValidatingAdmissionPolicy${told}`,
+      removedRelease: '1.34',
+    });
+    assert.equal(
+      rules('authentication.k8s.io/v1beta1', 'selfsubjectreviews')?.warning,
+      'authentication.k8s.io/v1beta1 SelfSubjectReview is deprecated in v1.30+, unavailable in v1.33+; use authentication.k8s.io/v1 SelfSubjectReview',
+    );
+    assert.equal(rules(BETA, 'servicecidrs')?.warning, undefined);
+  });
+
   it('knows what there is', () => {
     for (const text of ['nope/v1', 'apps/v1/pods', 'apps/v1=maybe']) {
       assert.throws(() => kindsFor([text]), ConfigError, text);

@@ -92,3 +92,68 @@ describe('MutatingAdmissionPolicy', () => {
     ]);
   });
 });
+
+describe('ClusterTrustBundle', () => {
+  const def = kind('ClusterTrustBundle');
+  const root = [
+    '-----BEGIN CERTIFICATE-----',
+    'MIIBBDCBt6ADAgECAgEAMAUGAytlcDAQMQ4wDAYDVQQDEwVyb290MTAiGA8wMDAx',
+    'MDEwMTAwMDAwMFoYDzAwMDEwMTAxMDAwMDAwWjAQMQ4wDAYDVQQDEwVyb290MTAq',
+    'MAUGAytlcAMhAF2MoFeGa97gK2NGT1h6p1/a1GlMXAXbcjI/OShyIobPozIwMDAP',
+    'BgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBTWDdK2CNQiHqRjPaAWYPPtIykQgjAF',
+    'BgMrZXADQQCtom9WGl7m2SAa4tXM9Soo/mbInBsRhn187BMoqTAHInHchKup5/3y',
+    'l1tYJSZZsEXnXrCvw2qLCBNif6+2YYgE',
+    '-----END CERTIFICATE-----',
+    '',
+  ].join('\n');
+  const signerName = 'example.com/signer';
+  const bad = (why: string): string => `spec.trustBundle: Invalid value: "<value omitted>": ${why}`;
+  const name = (text: string, why: string): string =>
+    `metadata.name: Invalid value: "${text}": ${why}`;
+  const prefix = 'example.com:signer:';
+  const cases: readonly [string, object, string[]][] = [
+    [`${prefix}abc`, { signerName, trustBundle: root }, []],
+    ['abc', { trustBundle: `some words\n${root}` }, []],
+    [
+      'a:b',
+      { trustBundle: root },
+      [name('a:b', 'ClusterTrustBundle without signer name must not have ":" in its name')],
+    ],
+    [
+      'abc',
+      { signerName, trustBundle: root },
+      [
+        name(
+          'abc',
+          `ClusterTrustBundle for signerName ${signerName} must be named with prefix ${prefix}`,
+        ),
+      ],
+    ],
+    ['abc', { trustBundle: '' }, [bad('at least one trust anchor must be provided')]],
+    ['abc', { trustBundle: root + root }, [bad('duplicate trust anchor (indices [0 1])')]],
+    [
+      'abc',
+      { trustBundle: `${root.replaceAll('CERTIFICATE', 'NOTE')}${root.replace('MIIB', 'AAAA')}` },
+      [bad('entry 0 has bad block type: NOTE'), bad('entry 1 does not parse as X.509')],
+    ],
+    [
+      'abc',
+      { trustBundle: root.replace('\nMIIB', '\nsome: header\n\nMIIB') },
+      [bad('entry 0 has PEM block headers')],
+    ],
+  ];
+  for (const [of, spec, expected] of cases) {
+    test(`${of}: ${expected[0] ?? 'fine'}`, () => assert.deepEqual(texts(def, of, spec), expected));
+  }
+  test('keeps its signer, and a bundle that was taken once', () => {
+    const object = (spec: object): KubeObject => ({
+      metadata: { name: 'abc', resourceVersion: '1' },
+      ...{ spec },
+    });
+    const old = object({ trustBundle: 'of old' });
+    assert.deepEqual(validateUpdate(def, object({ trustBundle: 'of old' }), old), []);
+    const [first, second] = validateUpdate(def, object({ signerName, trustBundle: '' }), old);
+    assert.equal(String(first), bad('at least one trust anchor must be provided'));
+    assert.match(String(second), /^spec\.signerName: .*field is immutable$/);
+  });
+});

@@ -1,5 +1,4 @@
 /** Requests for certificates, and what is said of them. */
-import { X509Certificate } from 'node:crypto';
 import { semanticEqual } from '../equal.ts';
 import {
   duplicate,
@@ -14,6 +13,7 @@ import type { CertificateSigningRequest } from '../generated/types.ts';
 import { goQuote } from '../go-text.ts';
 import { addMessages, type Errors } from './common.ts';
 import { dns1123Label, dns1123Subdomain } from './names.ts';
+import { certificateOf, pemBlocks } from './pem.ts';
 import { requestComplaint } from './signing-request-text.ts';
 
 const USAGES = [
@@ -46,7 +46,7 @@ const MAX_DOMAIN = 253;
 const MAX_SIGNER_PATH = 253 + 63 + 1;
 
 /** `domain.of.the.signer/name`. */
-function validateSigner(errors: Errors, path: string, signer: string): void {
+export function validateSigner(errors: Errors, path: string, signer: string): void {
   const [domain = '', name = '', ...more] = signer.split('/');
   if (more.length > 0 || !signer.includes('/')) {
     const why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
@@ -162,28 +162,17 @@ export function validateSigningRequestStatus(
   }
 }
 
-const PEM_BLOCK = /-----BEGIN ([^\n]*?)-----\r?\n([\s\S]*?)-----END \1-----/g;
-
 /** What is wrong with a certificate's PEM text (base64 of it). */
 function certificateProblem(base64: string): string | undefined {
   if (base64 === '') return undefined;
-  const blocks = [...Buffer.from(base64, 'base64').toString('latin1').matchAll(PEM_BLOCK)];
-  for (const [, type = '', body = ''] of blocks) {
+  const blocks = pemBlocks(Buffer.from(base64, 'base64').toString('latin1'));
+  for (const { type, hasHeaders, der } of blocks) {
     if (type !== 'CERTIFICATE') {
       return `only CERTIFICATE PEM blocks are allowed, found ${goQuote(type)}`;
     }
-    if (/^[^\n]*: /.test(body)) return 'no PEM block headers are permitted';
-    const der = Buffer.from(body, 'base64');
+    if (hasHeaders) return 'no PEM block headers are permitted';
     if (der.length === 0) return 'found CERTIFICATE PEM block containing 0 certificates';
-    if (!isCertificate(der)) return 'x509: malformed certificate';
+    if (certificateOf(der) === undefined) return 'x509: malformed certificate';
   }
   return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined;
-}
-
-function isCertificate(der: Buffer): boolean {
-  try {
-    return new X509Certificate(der).raw.length > 0;
-  } catch {
-    return false;
-  }
 }

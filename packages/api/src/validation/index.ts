@@ -277,7 +277,8 @@ export function validateCreate(
   options: ValidationOptions = {},
 ): FieldError[] {
   const rules = rulesOf(def);
-  const name = def.rules?.nameMessages ?? rules.name ?? dns1123Subdomain;
+  const own = def.rules?.nameMessages;
+  const name = own ? (text: string) => own(text, object) : (rules.name ?? dns1123Subdomain);
   const errors = validateMetadata(object.metadata, { namespaced: def.namespaced, name });
   if (!takesBareFinalizers(def.group, def.rules?.unstructured === true)) {
     errors.push(...validateBareFinalizers(object.metadata));

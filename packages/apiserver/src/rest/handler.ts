@@ -295,15 +295,18 @@ export class RestHandler {
       unstructured: def?.rules?.unstructured === true,
       tableless: isTableless(info, virtual !== undefined),
     });
+    const farewell = virtual?.warning ?? def?.rules?.warning;
+    if (farewell) {
+      warnings.push(farewell);
+      this.#o.metrics.deprecated(info, def?.rules?.removedRelease);
+    }
     if (virtual !== undefined) {
-      if (virtual.warning !== undefined) this.#o.metrics.deprecated(info);
       const nowMs = this.#o.clock.now();
       const r = { info, user, query, request, response, representation, warnings, audit, nowMs };
       return serveVirtual(virtual, kinds, r);
     }
     if (def === undefined) return this.#unknownResource(info, response);
     if (def.rules?.unstructured && isElsewhere(def, info)) return notFoundText(response);
-    if (def.rules?.warning) warnings.push(def.rules.warning);
     const { resources, authorizer } = this.#o;
     const mayCreate = (): Promise<void> =>
       authorizeRequest(authorizer, user, { ...info, verb: 'create' });

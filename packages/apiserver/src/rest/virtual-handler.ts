@@ -52,7 +52,6 @@ export async function serveVirtual(
 ): Promise<void> {
   const { info, user, query, request } = r;
   if (!virtual.verbs.includes(info.verb)) throw methodNotAllowed();
-  if (virtual.warning !== undefined) r.warnings.push(virtual.warning);
   const hasBody = info.verb === 'create';
   const { dryRun, validation, fieldManager } = writeOptionsOf(query, 'CreateOptions');
   const def = bodyDef(virtual, kinds);

@@ -11,19 +11,8 @@ const GROUP = 'authentication.k8s.io';
 /** "Who am I?" and "whose token is this?". */
 export function identityReviews(authenticator: EdgeAuthenticator, clock: Clock): VirtualResource[] {
   return [
-    {
-      group: GROUP,
-      version: 'v1',
-      resource: 'selfsubjectreviews',
-      subresource: '',
-      verbs: ['create'],
-      async handle({ user }) {
-        const metadata = { creationTimestamp: rfc3339Seconds(clock.now()) };
-        const status = { userInfo: userInfoJson(user) };
-        const head = { kind: 'SelfSubjectReview', apiVersion: `${GROUP}/v1` };
-        return { code: 201, object: { ...head, metadata, status } };
-      },
-    },
+    selfReview('v1', clock),
+    selfReview('v1beta1', clock),
     {
       group: GROUP,
       version: 'v1',
@@ -40,6 +29,22 @@ export function identityReviews(authenticator: EdgeAuthenticator, clock: Clock):
       },
     },
   ];
+}
+
+function selfReview(version: string, clock: Clock): VirtualResource {
+  return {
+    group: GROUP,
+    version,
+    resource: 'selfsubjectreviews',
+    subresource: '',
+    verbs: ['create'],
+    async handle({ user }) {
+      const metadata = { creationTimestamp: rfc3339Seconds(clock.now()) };
+      const status = { userInfo: userInfoJson(user) };
+      const head = { kind: 'SelfSubjectReview', apiVersion: `${GROUP}/${version}` };
+      return { code: 201, object: { ...head, metadata, status } };
+    },
+  };
 }
 
 async function reviewToken(
