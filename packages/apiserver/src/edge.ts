@@ -19,12 +19,13 @@ import { keysUriOf, maxTokenSeconds } from './auth/token-flags.ts';
 import { externalAddress } from './bootstrap/advertised.ts';
 import { createBootstrap } from './bootstrap/bootstrap.ts';
 import { identityLeaseName } from './bootstrap/identity-lease.ts';
-import type { ApiServerConfig } from './config.ts';
+import { type ApiServerConfig, flags } from './config.ts';
 import { type HealthCheck, lifeChecks } from './discovery/health.ts';
 import { createPaths } from './discovery/index.ts';
 import type { DiscoverySource } from './discovery/source.ts';
 import { versionInfo } from './discovery/version.ts';
-import { featureGatesOf } from './feature-gates.ts';
+import { flagzPath, statuszPath } from './discovery/zpages.ts';
+import { type FeatureGates, featureGatesOf } from './feature-gates.ts';
 import type {
   AdmissionChain,
   Authenticator,
@@ -130,6 +131,7 @@ export function createEdge(o: EdgeOptions): Edge {
       runtime: o.runtime.version,
       platform: o.runtime.platform,
     }),
+    pages: pagesOf(o, gates),
     openId: account && { issuer: account.issuer, keys: account.keys, baseUrl, keysUri },
   });
   return {
@@ -163,6 +165,14 @@ function accessOf(o: EdgeOptions, serviceAccount: ReturnType<typeof serviceAccou
 /** What this server is known by among the apiservers. */
 const identityOf = ({ advertise, config }: EdgeOptions): string =>
   `${advertise.address}:${config.grpcPort}`;
+
+/** Pages that gates switch on. */
+function pagesOf({ config, clock, runtime }: EdgeOptions, gates: FeatureGates): PathHandler[] {
+  return [
+    ...(gates.componentFlagz ? [flagzPath(flags, config)] : []),
+    ...(gates.componentStatusz ? [statuszPath({ clock, engine: runtime.version })] : []),
+  ];
+}
 
 function figuresOf({ metrics, clock }: EdgeOptions) {
   if (metrics === undefined) return {};

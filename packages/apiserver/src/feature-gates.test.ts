@@ -5,13 +5,16 @@ import { featureGatesOf, gatesWithoutEffect } from './feature-gates.ts';
 const OWN = 'ServiceAccountNodeAudienceRestriction';
 
 it('gates have the defaults of 1.32, and can be switched', () => {
-  const off = { mutatingAdmissionPolicy: false, serviceAccountNodeAudienceRestriction: false };
+  const off = {
+    ...{ componentFlagz: false, componentStatusz: false },
+    ...{ mutatingAdmissionPolicy: false, serviceAccountNodeAudienceRestriction: false },
+  };
   assert.deepEqual(featureGatesOf([]), off);
   assert.deepEqual(featureGatesOf([`${OWN}=false`]), off);
   const on = { ...off, serviceAccountNodeAudienceRestriction: true };
   assert.deepEqual(featureGatesOf([`${OWN}=false`, 'AllAlpha=true']), {
-    ...off,
-    mutatingAdmissionPolicy: true,
+    ...{ componentFlagz: true, componentStatusz: true },
+    ...{ mutatingAdmissionPolicy: true, serviceAccountNodeAudienceRestriction: false },
   });
   assert.deepEqual(featureGatesOf([`${OWN}=true`, 'WatchList=true']), on);
   assert.deepEqual(featureGatesOf([`${OWN}=T`]), on);

@@ -4,6 +4,10 @@ import { ALWAYS_ON, OFF, ON } from './feature-gate-names.ts';
 
 /** Gates by their names as properties. */
 export interface FeatureGates {
+  /** `/flagz` (alpha in 1.32: off). */
+  readonly componentFlagz: boolean;
+  /** `/statusz` (alpha in 1.32: off). */
+  readonly componentStatusz: boolean;
   /** Kubelets get tokens for audiences only that the pod's volumes name (alpha in 1.32: off). */
   readonly serviceAccountNodeAudienceRestriction: boolean;
   /** Policies that change objects (alpha in 1.32: off). Their kinds take `--runtime-config` besides. */
@@ -11,6 +15,8 @@ export interface FeatureGates {
 }
 
 const GATES: ReadonlySet<string> = new Set([
+  'ComponentFlagz',
+  'ComponentStatusz',
   'MutatingAdmissionPolicy',
   'ServiceAccountNodeAudienceRestriction',
 ]);
@@ -50,6 +56,8 @@ export function featureGatesOf(entries: readonly string[]): FeatureGates {
   for (const { name, value } of readGates(entries)) set.set(name, value);
   const isOn = (name: string): boolean => set.get(name) ?? set.get(ALL_ALPHA) ?? false;
   return {
+    componentFlagz: isOn('ComponentFlagz'),
+    componentStatusz: isOn('ComponentStatusz'),
     serviceAccountNodeAudienceRestriction: isOn('ServiceAccountNodeAudienceRestriction'),
     mutatingAdmissionPolicy: isOn('MutatingAdmissionPolicy'),
   };

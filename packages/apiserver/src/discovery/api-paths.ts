@@ -238,8 +238,8 @@ const FIXED_PATHS = [
   '/version',
 ];
 
-/** `/`: the list of paths. */
-export function rootPath(source: DiscoverySource): PathHandler {
+/** `/`: the list of paths; `more` are those beyond the fixed ones and the groups. */
+export function rootPath(source: DiscoverySource, more: readonly string[] = []): PathHandler {
   return {
     name: 'root',
     async handle({ info }) {
@@ -248,7 +248,7 @@ export function rootPath(source: DiscoverySource): PathHandler {
       const groups = versions.flatMap(({ group, version: name }) =>
         group === '' ? [`/api/${name}`] : [`/apis/${group}`, `/apis/${group}/${name}`],
       );
-      return prettyResponse({ paths: [...new Set([...FIXED_PATHS, ...groups])].sort() });
+      return prettyResponse({ paths: [...new Set([...FIXED_PATHS, ...groups, ...more])].sort() });
     },
   };
 }

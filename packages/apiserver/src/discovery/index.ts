@@ -17,11 +17,14 @@ export interface PathsOptions {
   /** See `versionInfo`. */
   readonly version: object;
   readonly openId?: OpenIdOptions | undefined;
+  /** Further pages; `/` tells of them. */
+  readonly pages?: readonly PathHandler[];
 }
 
 /** Health, version, discovery, OpenAPI and the token issuer's metadata. */
 export function createPaths(o: PathsOptions): PathHandler[] {
   const figures = new HealthFigures();
+  const { pages = [] } = o;
   return [
     healthPaths({ checks: o.health, figures, isStarting: o.isStarting }),
     figures.path(),
@@ -29,6 +32,10 @@ export function createPaths(o: PathsOptions): PathHandler[] {
     discoveryPaths(o.source),
     openApiPaths(o.source, o.clock),
     ...(o.openId ? [openIdPaths(o.openId)] : []),
-    rootPath(o.source),
+    ...pages,
+    rootPath(
+      o.source,
+      pages.map(({ name }) => `/${name}`),
+    ),
   ];
 }
