@@ -62,6 +62,7 @@ export interface Credentials {
     | undefined;
   /** From a certificate of the CA of front proxies: what it says in headers about the user counts. */
   readonly proxy?: { readonly commonName: string } | undefined;
+  /** The values of a header that came several times are a list: joined, they could not be told from one with commas. */
   readonly headers?: IncomingHttpHeaders;
   /** What is asked for, where callers may be let in without a name for some paths only. */
   readonly path?: string;
@@ -77,6 +78,7 @@ export interface Authenticator {
 
 /** Replaces the user when `Impersonate-*` headers ask for it and the caller may; throws 403 / 400 otherwise. */
 export interface Impersonator {
+  /** @param headers with the values of one that came several times as a list */
   impersonate(user: UserInfo, headers: IncomingHttpHeaders): Promise<UserInfo>;
 }
 

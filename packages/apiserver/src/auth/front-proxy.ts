@@ -27,12 +27,11 @@ export function proxiedUser(credentials: Credentials, o: FrontProxyOptions): Use
   };
 }
 
-/** Node.js joins repeated headers with a comma and a space. */
 function valuesOf(headers: IncomingHttpHeaders, name: string): string[] {
   const value = headers[name.toLowerCase()];
   if (value === undefined) return [];
   const all = Array.isArray(value) ? value : [value];
-  return all.flatMap((one) => one.split(', ')).filter((one) => one !== '');
+  return all.filter((one) => one !== '');
 }
 
 function first(headers: IncomingHttpHeaders, names: readonly string[]): string {

@@ -39,7 +39,7 @@ describe('impersonation', () => {
     const { asked, impersonator } = recording();
     const became = await impersonator.impersonate(admin, {
       'impersonate-user': 'alice',
-      'impersonate-group': 'g1, g2',
+      'impersonate-group': ['g1', 'g2'],
       'impersonate-uid': 'u-9',
       'impersonate-extra-scopes': 'view',
       'impersonate-extra-a%2fb': 'x',

@@ -52,14 +52,13 @@ function impersonates(headers: IncomingHttpHeaders): boolean {
 export function readImpersonation(headers: IncomingHttpHeaders): Wanted | undefined {
   if (!impersonates(headers)) return undefined;
   const name = list(headers['impersonate-user'])[0] ?? '';
-  const groups = list(headers['impersonate-group']).flatMap((value) => value.split(', '));
+  const groups = list(headers['impersonate-group']);
   const uid = list(headers['impersonate-uid'])[0] ?? '';
   const extra: Record<string, string[]> = {};
   for (const [header, value] of Object.entries(headers)) {
     if (!header.startsWith(EXTRA_PREFIX)) continue;
     const key = unescapeKey(header.slice(EXTRA_PREFIX.length).toLowerCase());
-    const more = list(value).flatMap((one) => one.split(', '));
-    setOwn(extra, key, [...(getOwn(extra, key) ?? []), ...more]);
+    setOwn(extra, key, [...(getOwn(extra, key) ?? []), ...list(value)]);
   }
   if (name) return { name, groups, uid, extra };
   const orphans = [

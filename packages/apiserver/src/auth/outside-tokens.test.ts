@@ -225,7 +225,7 @@ describe('front proxies', () => {
   const headers = {
     'x-remote-user': 'ann',
     'x-remote-uid': '7',
-    'x-remote-group': 'dev, ops',
+    'x-remote-group': ['dev', 'ops'],
     'x-remote-extra-acme.com%2fteam': 'x',
   };
   const proxy = { commonName: 'front' };

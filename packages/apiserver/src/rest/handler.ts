@@ -43,6 +43,7 @@ import { inTime, limitMsOf } from './request-limit.ts';
 import type { ResourceHandler } from './resource-handler.ts';
 import { bytesOf, sendError, statusOf } from './respond.ts';
 import { checkRoute } from './routes.ts';
+import { separateHeadersOf } from './separate-headers.ts';
 import { checkUrlTimeout } from './url-timeout.ts';
 import { serveVirtual } from './virtual-handler.ts';
 
@@ -219,11 +220,11 @@ export class RestHandler {
   /** Who asks, or whom they act as; from here on the request is written down if it is to be. */
   async #identify(request: AnyRequest, scope: Scope, peers: Peers): Promise<UserInfo> {
     const { authenticator, impersonator, auditor, metrics, clock } = this.#o;
-    const { headers } = request;
+    const headers = separateHeadersOf(request);
     let caller: UserInfo | undefined;
     try {
       const { path } = scope.info;
-      const authorization = authorizationOf(headers);
+      const authorization = authorizationOf(request.headers);
       caller = await authenticator.authenticate({ ...peers, authorization, headers, path });
       if (caller === undefined) throw unauthorized();
       const { expiresMs } = peers.peer ?? {};

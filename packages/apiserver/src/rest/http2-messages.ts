@@ -19,6 +19,13 @@ export class Http2Request {
     this.headers = stream.head.headers as IncomingHttpHeaders;
   }
 
+  /** The headers, those that came several times as lists of their values. */
+  get separateHeaders(): IncomingHttpHeaders {
+    const { repeated } = this.#stream.head;
+    if (repeated === undefined) return this.headers;
+    return Object.assign(Object.create(null), this.headers, repeated);
+  }
+
   get method(): string {
     return this.#stream.head.method;
   }

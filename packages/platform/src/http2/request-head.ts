@@ -13,6 +13,8 @@ export interface RequestHead {
   readonly scheme: string;
   readonly authority: string;
   readonly headers: RequestHeaders;
+  /** The values, each for itself, of headers that came more than once; undefined when none did. */
+  readonly repeated: Readonly<Record<string, readonly string[]>> | undefined;
   /** What the body is to have; undefined when the client does not say. */
   readonly contentLength: number | undefined;
 }
@@ -47,6 +49,7 @@ function isPlain(value: string): boolean {
 export class HeadBuilder {
   readonly #pseudo: Record<string, string> = Object.create(null);
   readonly #headers: Record<string, string> = Object.create(null);
+  #repeated: Record<string, string[]> | undefined;
   #hasHeaders = false;
   #isMalformed = false;
   #bytes = 0;
@@ -81,6 +84,10 @@ export class HeadBuilder {
     } else if (name === 'content-length') {
       if (former !== value) this.#isMalformed = true;
     } else if (!ONCE.has(name)) {
+      this.#repeated ??= Object.create(null) as Record<string, string[]>;
+      const values = this.#repeated[name];
+      if (values === undefined) this.#repeated[name] = [former, value];
+      else values.push(value);
       this.#headers[name] = `${former}${name === 'cookie' ? '; ' : ', '}${value}`;
     }
   }
@@ -98,6 +105,7 @@ export class HeadBuilder {
       scheme,
       authority: this.#pseudo[':authority'] ?? '',
       headers: this.#headers,
+      repeated: this.#repeated,
       contentLength: length === undefined ? undefined : Number(length),
     };
   }
