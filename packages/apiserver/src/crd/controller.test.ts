@@ -97,6 +97,29 @@ describe('a definition', () => {
     );
   });
 
+  it('adds nothing to versions the server has itself', async () => {
+    const crd = definition(OPEN);
+    crd.metadata.name = 'foos.networking.k8s.io';
+    crd.metadata.annotations = { 'api-approved.kubernetes.io': 'unapproved, test-only' };
+    const [version] = crd.spec.versions;
+    assert.ok(version);
+    crd.spec = {
+      ...crd.spec,
+      group: 'networking.k8s.io',
+      names: { plural: 'foos', kind: 'Foo' },
+      versions: [
+        { ...version, name: 'v1' },
+        { ...version, name: 'v2alpha1', storage: false },
+      ],
+    };
+    await server.objects.create(DEFINITIONS, crd);
+    await server.until((now) => now !== undefined && isEstablished(now), 'foos.networking.k8s.io');
+    const at = (name: string) =>
+      server.kinds.forResource({ group: 'networking.k8s.io', version: name, resource: 'foos' });
+    assert.equal(at('v1'), undefined);
+    assert.equal(at('v2alpha1')?.kind, 'Foo');
+  });
+
   it('keeps its group, names and scope', async () => {
     await server.define(definition(OPEN));
     const crd = await read();

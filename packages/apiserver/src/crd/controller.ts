@@ -58,9 +58,12 @@ export class Definitions implements BackgroundTask {
   #running: Promise<void> | undefined;
   #started = false;
   #stopped = false;
+  readonly #own: ReadonlySet<string>;
 
   constructor(options: DefinitionsOptions) {
     this.#o = options;
+    const own = options.kinds.all().filter((def) => def.rules?.unstructured !== true);
+    this.#own = new Set(own.map((def) => def.apiVersion));
     this.#view = options.store.cache<Definition>(DEFINITIONS);
     this.#unlisten = this.#view.onChange((change) => this.#changed(change));
   }
@@ -111,10 +114,12 @@ export class Definitions implements BackgroundTask {
     this.#served.set(name, { signature, defs });
   }
 
-  /** Built-in kinds are not taken over. */
+  /**
+   * Versions the server has itself are its alone: built-in kinds are not taken over, and there are none beside them
+   * (a stock server has those versions answered before definitions are asked).
+   */
   #isFree(def: KindDef): boolean {
-    const known = this.#o.kinds.forResource(def);
-    return known === undefined || known.rules?.unstructured === true;
+    return !this.#own.has(def.apiVersion);
   }
 
   #withdraw(name: string): void {
