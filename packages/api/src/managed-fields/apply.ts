@@ -22,6 +22,7 @@ import {
   pathText,
   union,
 } from './field-set.ts';
+import { LAST_APPLIED, refreshLastApplied } from './last-applied.ts';
 import { mergeValues, removeFields, withNamedFields } from './merge.ts';
 import { SERVER_FIELDS } from './rules.ts';
 import { type Shape, shapeOfType } from './shape.ts';
@@ -36,9 +37,7 @@ export interface ApplyBy extends WriteBy {
 
 /** Owns what an object had before anybody applied to it while nobody kept account. */
 const BEFORE_FIRST_APPLY = 'before-first-apply';
-/** kubectl's name, and where its client-side apply remembers what it applied. */
 const KUBECTL = 'kubectl';
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 interface Conflict {
   readonly owner: Owned;
@@ -77,7 +76,7 @@ export function applyConfiguration(
   }
   const result = { ...after, metadata: { ...(after.metadata as object) } } as unknown as KubeObject;
   setEntries(result, owners);
-  if (id.manager === KUBECTL) refreshLastApplied(result, live, config);
+  if (id.manager === KUBECTL) refreshLastApplied(result, config);
   return result;
 }
 
@@ -239,20 +238,4 @@ function lastAppliedFields(by: ApplyBy, live: KubeObject): FieldSet {
     // The annotation is anybody's to write; what is no object allows nothing.
     return EMPTY_SET;
   }
-}
-
-/** Keeps the memory of kubectl's client-side apply in step, for objects that have one. */
-function refreshLastApplied(
-  object: KubeObject,
-  live: KubeObject | undefined,
-  config: JsonObject,
-): void {
-  if (live?.metadata.annotations?.[LAST_APPLIED] === undefined) return;
-  const { annotations = {} } = object.metadata;
-  const { metadata, ...rest } = config;
-  const given = isJsonObject(metadata) ? metadata : {};
-  const { [LAST_APPLIED]: _before, ...kept } = (given.annotations ?? {}) as JsonObject;
-  const shown = { ...rest, metadata: { ...given, annotations: kept } };
-  const text = `${JSON.stringify(shown)}\n`;
-  object.metadata.annotations = { ...annotations, [LAST_APPLIED]: text };
 }
