@@ -134,7 +134,7 @@ export class ApiServer {
       ...{ clientCa: tls.ca, proxyCa: options.proxyCa, clock, random, log },
       discovery: withExtensions(local, this.#services),
       metrics: options.metrics,
-      health: readiness(config, { clock, ask: () => this.checkStore() }),
+      health: [...readiness(config, { clock, ask: () => this.checkStore() }), ...encryption.checks],
       isEnding: () => this.#isEnding,
     });
     registry = new Registry({

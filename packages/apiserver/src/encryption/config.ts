@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { aggregateText, isJsonObject } from '@kubets/api';
 import { ConfigError, errorMessage, yamlLibrary } from '@kubets/platform';
+import { type KmsSettings, kmsSettings } from './kms/config.ts';
 import { CIPHERS, IDENTITY, keyedProvider, type Provider, type ProviderKey } from './providers.ts';
 import { namedResource, resourceErrors } from './resource-names.ts';
 
@@ -23,8 +24,18 @@ export function readEncryptionFile(file: string): string {
   }
 }
 
+/** Makes the provider that asks a service for keys. */
+export type KmsFactory = (settings: KmsSettings) => Provider;
+
+/** What the parts of a file are read with. */
+interface Reading {
+  readonly kmsOf: KmsFactory;
+  /** Services must have names of their own: values in the store are marked with them. */
+  readonly kmsNames: Set<string>;
+}
+
 /** The rules of a file's text, in its order. @throws ConfigError naming what is wrong; never shows a key */
-export function parseEncryption(text: string, file: string): readonly Rule[] {
+export function parseEncryption(text: string, file: string, kmsOf: KmsFactory): readonly Rule[] {
   const fail = (what: string): never => {
     throw new ConfigError(`${FLAG}: ${file}: ${what}`);
   };
@@ -37,9 +48,10 @@ export function parseEncryption(text: string, file: string): readonly Rule[] {
   }
   const { resources } = config;
   if (!Array.isArray(resources) || resources.length === 0) return fail('there are no resources');
+  const reading = { kmsOf, kmsNames: new Set<string>() };
   return resources.map((part: unknown, at) => {
     const where = (what: string): never => fail(`resources[${at}]: ${what}`);
-    return isJsonObject(part) ? ruleOf(part, at, where) : where('this is no object');
+    return isJsonObject(part) ? ruleOf(part, { at, reading }, where) : where('this is no object');
   });
 }
 
@@ -54,7 +66,11 @@ function parsed(text: string, fail: (what: string) => never): Part {
   return isJsonObject(value) ? value : fail('this is no object');
 }
 
-function ruleOf(part: Part, at: number, fail: (what: string) => never): Rule {
+function ruleOf(
+  part: Part,
+  { at, reading }: { readonly at: number; readonly reading: Reading },
+  fail: (what: string) => never,
+): Rule {
   const names = Array.isArray(part.resources) ? part.resources.map(String) : [];
   const providers = Array.isArray(part.providers) ? part.providers : [];
   if (names.length === 0) fail('resources must name at least one');
@@ -66,7 +82,7 @@ function ruleOf(part: Part, at: number, fail: (what: string) => never): Rule {
     matches: (group, resource) => matchers.some((one) => one(group, resource)),
     providers: providers.map((one: unknown, at) => {
       const where = (what: string): never => fail(`providers[${at}]: ${what}`);
-      return isJsonObject(one) ? providerOf(one, where) : where('this is no object');
+      return isJsonObject(one) ? providerOf(one, reading, where) : where('this is no object');
     }),
   };
 }
@@ -77,11 +93,11 @@ function matcherOf(name: string, fail: (what: string) => never): Rule['matches']
   return (g, r) => (group === '*' || group === g) && (resource === '*' || resource === r);
 }
 
-function providerOf(part: Part, fail: (what: string) => never): Provider {
+function providerOf(part: Part, reading: Reading, fail: (what: string) => never): Provider {
   const [kind = '', ...more] = Object.keys(part);
   if (more.length > 0) fail('more than one provider in one entry');
   if (kind === 'identity') return IDENTITY;
-  if (kind === 'kms') return fail(kmsProblem(part.kms));
+  if (kind === 'kms') return kmsOf(part.kms, reading, fail);
   const known = CIPHERS[kind];
   if (known === undefined) return fail(`"${kind}" is no provider`);
   const settings = part[kind];
@@ -95,15 +111,13 @@ function providerOf(part: Part, fail: (what: string) => never): Provider {
   return keyedProvider(kind, read);
 }
 
-/** Services that keep keys are not asked here, and the older way to ask them is off in the stock server too. */
-function kmsProblem(kms: unknown): string {
-  const version = isJsonObject(kms) ? (kms.apiVersion ?? 'v1') : 'v1';
-  if (version === 'v2')
-    return 'kms of apiVersion v2 is not supported; use aesgcm, aescbc or secretbox';
-  if (version === 'v1') {
-    return 'KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead. (neither is supported here: use aesgcm, aescbc or secretbox)';
+function kmsOf(kms: unknown, reading: Reading, fail: (what: string) => never): Provider {
+  const settings = kmsSettings(isJsonObject(kms) ? kms : {}, fail);
+  if (reading.kmsNames.has(settings.name)) {
+    fail(`duplicate KMS provider name ${settings.name}, names must be unique`);
   }
-  return `unsupported apiVersion ${String(version)} for KMS provider, only v1 and v2 are supported`;
+  reading.kmsNames.add(settings.name);
+  return reading.kmsOf(settings);
 }
 
 function keyOf(key: Part, keyBytes: readonly number[], fail: (what: string) => never): ProviderKey {

@@ -14,10 +14,13 @@ import type {
   SwapResult,
 } from '../storage/store.ts';
 import type { Rule } from './config.ts';
+import { InOrder, Pending, settled } from './pending.ts';
 import { placeOf } from './places.ts';
 import { ENCRYPTED_PREFIX, IDENTITY, type Opened, type Provider, startsWith } from './providers.ts';
 
 const PLAIN: readonly Provider[] = [IDENTITY];
+/** Batches of events of one watch that wait until a service has told a key. */
+const WAITING_BATCHES = 1_000;
 
 export class EncryptedStore implements Store {
   readonly #inner: Store;
@@ -26,7 +29,7 @@ export class EncryptedStore implements Store {
   constructor(inner: Store, rules: readonly Rule[]) {
     this.#inner = inner;
     this.#rules = rules;
-    inner.readThrough?.((key, value) => this.#open(key, value).value);
+    inner.readThrough?.((key, value) => this.#seenThrough(key, value));
   }
 
   /** Takes over new rules: reads and writes from now on go by them. */
@@ -36,12 +39,17 @@ export class EncryptedStore implements Store {
 
   async get(key: string, o: { revision?: bigint } = {}): Promise<StoreRead> {
     const { value, revision } = await this.#inner.get(key, o);
-    return { value: value && this.#plain(value), revision };
+    return { value: value && (await settled(() => this.#plain(value))), revision };
   }
 
   async page(prefix: string, o: PageOptions): Promise<StorePage> {
     const page = await this.#inner.page(prefix, o);
-    return { ...page, values: page.values.map((value) => this.#plain(value)) };
+    const values: StoredValue[] = [];
+    for (const value of page.values) {
+      const now = this.#plainNow(value);
+      values.push(now instanceof Pending ? await settled(() => this.#plain(value)) : now);
+    }
+    return { ...page, values };
   }
 
   currentRevision(): Promise<bigint> {
@@ -54,8 +62,7 @@ export class EncryptedStore implements Store {
     expected: bigint,
     o: SwapOptions = {},
   ): Promise<SwapResult> {
-    const [writer = IDENTITY] = this.#providers(key);
-    const sealed = writer.seal(value, Buffer.from(key));
+    const sealed = await settled(() => this.#seal(key, value));
     return this.#outcome(await this.#inner.swap(key, sealed, expected, o));
   }
 
@@ -68,23 +75,28 @@ export class EncryptedStore implements Store {
   }
 
   watch(prefix: string, from: bigint, handlers: StoreWatchHandlers): StoreWatch {
+    const order = new InOrder(WAITING_BATCHES);
+    const failed = (error: unknown): void => {
+      watch.cancel();
+      handlers.onError(error instanceof Error ? error : new Error(String(error)));
+    };
     const watch = this.#inner.watch(prefix, from, {
-      onEvents: (events, revision) => {
-        let plain: readonly StoreEvent[];
-        try {
-          plain = events.map((event) => this.#event(event));
-        } catch (error) {
-          watch.cancel();
-          handlers.onError(error instanceof Error ? error : new Error(String(error)));
-          return;
-        }
-        handlers.onEvents(plain, revision);
-      },
-      onProgress: (revision) => handlers.onProgress(revision),
-      onCompacted: () => handlers.onCompacted(),
-      onError: (error) => handlers.onError(error),
+      onEvents: (events, revision) =>
+        order.run(() => {
+          const plain = events.map((event) => this.#event(event));
+          handlers.onEvents(plain, revision);
+        }, failed),
+      onProgress: (revision) => order.run(() => handlers.onProgress(revision), failed),
+      onCompacted: () => order.run(() => handlers.onCompacted(), failed),
+      onError: (error) => order.run(() => handlers.onError(error), failed),
     });
-    return watch;
+    return {
+      cancel() {
+        order.end();
+        watch.cancel();
+      },
+      requestProgress: () => watch.requestProgress(),
+    };
   }
 
   confirmsProgress(): boolean {
@@ -95,7 +107,7 @@ export class EncryptedStore implements Store {
   async isStale(key: string): Promise<boolean> {
     if (this.#providers(key) === PLAIN) return false;
     const { value } = await this.#inner.get(key);
-    return value !== undefined && this.#open(key, value.value).stale;
+    return value !== undefined && (await settled(() => this.#open(key, value.value))).stale;
   }
 
   close(): void {
@@ -109,9 +121,39 @@ export class EncryptedStore implements Store {
     return rule?.providers ?? PLAIN;
   }
 
-  #outcome(result: SwapResult): SwapResult {
+  async #outcome(result: SwapResult): Promise<SwapResult> {
     if (result.ok || result.current === undefined) return result;
-    return { ok: false, current: this.#plain(result.current) };
+    const { current } = result;
+    return { ok: false, current: await settled(() => this.#plain(current)) };
+  }
+
+  /** @throws ApiError InternalError; Pending */
+  #seal(key: string, value: Buffer): Buffer {
+    const [writer = IDENTITY] = this.#providers(key);
+    try {
+      return writer.seal(value, Buffer.from(key));
+    } catch (error) {
+      throw unable(key, error);
+    }
+  }
+
+  /** For those who only compare: a value whose key is not known yet is not one they wrote. */
+  #seenThrough(key: string, value: Buffer): Buffer {
+    try {
+      return this.#open(key, value).value;
+    } catch (error) {
+      if (error instanceof Pending) return value;
+      throw error;
+    }
+  }
+
+  #plainNow(stored: StoredValue): StoredValue | Pending {
+    try {
+      return this.#plain(stored);
+    } catch (error) {
+      if (error instanceof Pending) return error;
+      throw error;
+    }
   }
 
   #event(event: StoreEvent): StoreEvent {
@@ -124,7 +166,7 @@ export class EncryptedStore implements Store {
     return value === stored.value ? stored : { ...stored, value };
   }
 
-  /** @throws ApiError InternalError */
+  /** @throws ApiError InternalError; Pending */
   #open(key: string, value: Buffer): Opened {
     try {
       for (const [at, provider] of this.#providers(key).entries()) {
@@ -135,8 +177,19 @@ export class EncryptedStore implements Store {
         return at === 0 ? opened : { ...opened, stale: true };
       }
     } catch (error) {
-      throw internal(`unable to transform key "${key}": ${errorMessage(error)}`);
+      throw unable(key, error);
     }
     throw internal(`unable to transform key "${key}": no provider that reads it is configured`);
   }
+}
+
+/** What is told of a value that cannot be sealed or opened; that it cannot yet is told as it is. */
+function unable(key: string, error: unknown): Error {
+  if (!(error instanceof Pending)) {
+    return internal(`unable to transform key "${key}": ${errorMessage(error)}`);
+  }
+  const told = error.ready.catch((why: unknown) => {
+    throw unable(key, why);
+  });
+  return new Pending(told);
 }

@@ -32,8 +32,9 @@ resources:
 `;
 const provider = (kind: string, ...keys: [name: string, secret: string][]): string =>
   `{ ${kind}: { keys: [${keys.map(([name, secret]) => `{ name: ${name}, secret: ${secret} }`).join(', ')}] } }`;
-const rulesOf = (...providers: string[]) =>
-  parseEncryption(configText('secrets', ...providers), 'config.yaml');
+/** Where no service is to be asked. */
+const read = (text: string) => parseEncryption(text, 'config.yaml', () => assert.fail('a service'));
+const rulesOf = (...providers: string[]) => read(configText('secrets', ...providers));
 const IDENTITY = '{ identity: {} }';
 
 let raw: MemoryStore;
@@ -204,10 +205,7 @@ describe('rotation', () => {
 
 describe('the configuration', () => {
   it('names resources, groups, and everything', () => {
-    const [rule] = parseEncryption(
-      configText('secrets, widgets.acme.com, "*.apps"', IDENTITY),
-      'f',
-    );
+    const [rule] = read(configText('secrets, widgets.acme.com, "*.apps"', IDENTITY));
     const wanted: readonly [string, string, boolean][] = [
       ['', 'secrets', true],
       ['', 'configmaps', false],
@@ -216,9 +214,9 @@ describe('the configuration', () => {
       ['apps', 'deployments', true],
     ];
     for (const [group, resource, is] of wanted) assert.equal(rule?.matches(group, resource), is);
-    const [core] = parseEncryption(configText('"*."', IDENTITY), 'f');
+    const [core] = read(configText('"*."', IDENTITY));
     assert.deepEqual([core?.matches('', 'pods'), core?.matches('apps', 'x')], [true, false]);
-    const [all] = parseEncryption(configText('"*.*"', IDENTITY), 'f');
+    const [all] = read(configText('"*.*"', IDENTITY));
     assert.deepEqual([all?.matches('', 'pods'), all?.matches('apps', 'x')], [true, true]);
   });
 
@@ -240,11 +238,21 @@ describe('the configuration', () => {
     ['of another kind', 'kind: Pod', /want kind EncryptionConfiguration/],
     ['that is no YAML', `secret: [${OLD}`, /this is no YAML/],
     ['with kms', configText('secrets', '{ kms: { name: x } }'), /KMSv1 is deprecated/],
-    [
-      'with kms v2',
-      configText('secrets', '{ kms: { apiVersion: v2, name: x } }'),
-      /kms of apiVersion v2 is not supported/,
-    ],
+    ...(
+      [
+        ['without a name', 'endpoint: "unix:///s"', /name is a mandatory field/],
+        ['with a colon in its name', 'name: "a:b", endpoint: "unix:///s"', /has no colon/],
+        ['without an endpoint', 'name: x', /endpoint is a mandatory field for a kms/],
+        ['over TCP', 'name: x, endpoint: "tcp://a:1"', /unsupported scheme "tcp" .* only unix/],
+        ['without a path', 'name: x, endpoint: "unix://"', /want unix:\/\/\/PATH/],
+        ['with a cache', 'name: x, endpoint: "unix:///s", cachesize: 1', /cachesize is not/],
+        ['with no time', 'name: x, endpoint: "unix:///s", timeout: 0s', /a positive value/],
+        ['with a time that is none', 'name: x, endpoint: "unix:///s", timeout: x', /no duration/],
+      ] as const
+    ).map(([what, kms, message]): [string, string, RegExp] => {
+      const text = configText('secrets', `{ kms: { apiVersion: v2, ${kms} } }`);
+      return [`with a kms ${what}`, text, message];
+    }),
     [
       'with kms v3',
       configText('secrets', '{ kms: { apiVersion: v3, name: x } }'),
@@ -287,7 +295,7 @@ describe('the configuration', () => {
   for (const [what, text, message] of wrong) {
     it(`is refused ${what}, without showing a key`, () => {
       assert.throws(
-        () => parseEncryption(text, 'config.yaml'),
+        () => read(text),
         (error) =>
           error instanceof ConfigError &&
           message.test(error.message) &&

@@ -29,7 +29,7 @@ const bitsOf = (secret: Buffer) => (secret.length * 8) as 128 | 192 | 256;
 const gcmOf = (secret: Buffer) => `aes-${bitsOf(secret)}-gcm` as const;
 const cbcOf = (secret: Buffer) => `aes-${bitsOf(secret)}-cbc`;
 
-const AES_GCM: Cipher = {
+export const AES_GCM: Cipher = {
   seal(secret, plain, about) {
     const nonce = randomBytes(GCM_NONCE_BYTES);
     const cipher = createCipheriv(gcmOf(secret), secret, nonce);
@@ -96,8 +96,9 @@ export interface Opened {
 export interface Provider {
   /** What values written by it begin with. */
   readonly prefix: string;
+  /** Throws when it cannot be done; `Pending` when it could be later. */
   seal(plain: Buffer, about: Buffer): Buffer;
-  /** @param sealed the whole value, which begins with the prefix. Throws when it cannot be opened. */
+  /** @param sealed the whole value, which begins with the prefix. Throws as `seal` does. */
   open(sealed: Buffer, about: Buffer): Opened;
 }
 
