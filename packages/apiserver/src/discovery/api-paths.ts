@@ -227,14 +227,13 @@ const FIXED_PATHS = [
   '/.well-known/openid-configuration',
   '/api',
   '/apis',
-  '/healthz',
-  '/livez',
+  '/apis/',
   '/metrics',
   '/metrics/slis',
   '/openapi/v2',
   '/openapi/v3',
+  '/openapi/v3/',
   '/openid/v1/jwks',
-  '/readyz',
   '/version',
 ];
 

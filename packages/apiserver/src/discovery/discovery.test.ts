@@ -199,7 +199,15 @@ describe('discovery', () => {
   it('lists the paths at the root', async () => {
     const { paths } = await json('/');
     assert.deepEqual(paths, [...paths].sort());
-    for (const path of ['/api/v1', '/apis/apps', '/apis/apps/v1', '/version']) {
+    const health = ['/healthz', '/healthz/ping', '/livez/log', '/readyz/ping', '/readyz'];
+    for (const path of [
+      '/api/v1',
+      '/apis/',
+      '/apis/apps',
+      '/apis/apps/v1',
+      '/version',
+      ...health,
+    ]) {
       assert.ok(paths.includes(path), path);
     }
   });

@@ -86,10 +86,23 @@ export interface HealthOptions {
   readonly isStarting?: (() => boolean) | undefined;
 }
 
+function checksOf(checks: readonly HealthCheck[]) {
+  const all = [PING, LOG, ...checks];
+  return { all, lasting: all.filter((one) => one.liveness) };
+}
+
+/** The paths of health: each kind's own, and one a check. */
+export function healthPathNames(checks: readonly HealthCheck[]): string[] {
+  const { all, lasting } = checksOf(checks);
+  return ROOTS.flatMap((root) => [
+    `/${root}`,
+    ...(root === 'readyz' ? all : lasting).map(({ name }) => `/${root}/${name}`),
+  ]);
+}
+
 /** `/healthz`, `/livez` and `/readyz`, with `?verbose`, `?exclude=CHECK`, and `/livez/CHECK`. */
 export function healthPaths({ checks, figures, isStarting }: HealthOptions): PathHandler {
-  const all = [PING, LOG, ...checks];
-  const lasting = all.filter((one) => one.liveness);
+  const { all, lasting } = checksOf(checks);
   const patient = lasting.map((one) => ({
     ...one,
     check: () => (isStarting?.() === true ? undefined : one.check()),

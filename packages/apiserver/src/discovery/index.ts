@@ -1,7 +1,7 @@
 import type { Clock } from '@kubets/platform';
 import type { PathHandler } from '../ports.ts';
 import { discoveryPaths, openApiPaths, rootPath } from './api-paths.ts';
-import { type HealthCheck, healthPaths } from './health.ts';
+import { type HealthCheck, healthPathNames, healthPaths } from './health.ts';
 import { HealthFigures } from './health-figures.ts';
 import { type OpenIdOptions, openIdPaths } from './openid.ts';
 import type { DiscoverySource } from './source.ts';
@@ -33,9 +33,6 @@ export function createPaths(o: PathsOptions): PathHandler[] {
     openApiPaths(o.source, o.clock),
     ...(o.openId ? [openIdPaths(o.openId)] : []),
     ...pages,
-    rootPath(
-      o.source,
-      pages.map(({ name }) => `/${name}`),
-    ),
+    rootPath(o.source, [...healthPathNames(o.health), ...pages.map(({ name }) => `/${name}`)]),
   ];
 }
