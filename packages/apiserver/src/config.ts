@@ -60,6 +60,10 @@ export const flags = {
     default: ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'],
     help: 'kinds of node address kubelets are reached at, the preferred first',
   }),
+  'pods-through-kubelets': flag.bool({
+    default: false,
+    help: 'connect to pods (webhooks, extension servers, proxies) through the kubelets of their nodes',
+  }),
   'service-account-key-file': flag.list({
     help: 'public keys (or private ones) that service account tokens are checked with',
   }),

@@ -26,6 +26,7 @@ import type { DiscoverySource } from './discovery/source.ts';
 import { versionInfo } from './discovery/version.ts';
 import { flagzPath, statuszPath } from './discovery/zpages.ts';
 import { type FeatureGates, featureGatesOf } from './feature-gates.ts';
+import type { PodWay } from './outbound/pod-way.ts';
 import type {
   AdmissionChain,
   Authenticator,
@@ -41,6 +42,7 @@ import type {
 import { createServiceAllocation } from './services/index.ts';
 import { admitted } from './streaming/admitted.ts';
 import { createStreaming } from './streaming/index.ts';
+import { KubeletWay } from './streaming/kubelet-way.ts';
 import { createVirtualResources } from './virtual/index.ts';
 
 export interface EdgeOptions {
@@ -61,6 +63,8 @@ export interface EdgeOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
+  /** How pods are reached; absent: as everything else. */
+  readonly way?: PodWay | undefined;
 }
 
 export interface Edge {
@@ -96,6 +100,7 @@ export function createEdge(o: EdgeOptions): Edge {
     gates,
     ...figuresOf(o),
     disabled: config.disableAdmissionPlugins,
+    way: o.way,
     tolerationSeconds: {
       notReady: config.defaultNotReadyTolerationSeconds,
       unreachable: config.defaultUnreachableTolerationSeconds,
@@ -109,7 +114,7 @@ export function createEdge(o: EdgeOptions): Edge {
   });
   const bootstrap = bootstrapOf(o, services.firstAddress);
   const streaming = createStreaming({
-    ...{ store, tls: kubeletTls(config) },
+    ...{ store, tls: kubeletTls(config), way: o.way },
     addressTypes: config.kubeletPreferredAddressTypes,
   });
   const virtuals = createVirtualResources({
@@ -204,6 +209,13 @@ function tokenIssuer(config: ApiServerConfig, clock: Clock): TokenIssuer | undef
   const { serviceAccountSigningKeyFile: file, serviceAccountIssuer: issuers } = config;
   const [issuer = ''] = issuers;
   return file === '' ? undefined : new TokenIssuer({ key: loadSigningKey(file), issuer, clock });
+}
+
+/** The way to pods that the flags want; undefined: they are reached as everything else. */
+export function podWay(config: ApiServerConfig, store: ResourceStore): PodWay | undefined {
+  if (!config.podsThroughKubelets) return undefined;
+  const addressTypes = config.kubeletPreferredAddressTypes;
+  return new KubeletWay({ store, tls: kubeletTls(config), addressTypes });
 }
 
 function kubeletTls(config: ApiServerConfig) {

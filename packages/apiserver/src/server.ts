@@ -28,7 +28,7 @@ import { goAwayChanceOf } from './config-serving.ts';
 import { DEFINITION_RULES, Definitions, kindsOf } from './crd/index.ts';
 import { crossOriginOf } from './cross-origin.ts';
 import { discoverySource } from './discovery-source.ts';
-import { createEdge, type Edge } from './edge.ts';
+import { createEdge, type Edge, podWay } from './edge.ts';
 import { encryptionOf } from './encryption/from-config.ts';
 import { gateOf } from './fairness/from-config.ts';
 import type { Gate } from './gate.ts';
@@ -124,8 +124,9 @@ export class ApiServer {
       raw: rawStore(store),
       kindOf: (gvr) => this.#kinds.forResource(gvr),
     });
+    const way = podWay(config, this.objects);
     this.#services = new ApiServices({
-      ...{ store: this.objects, kinds: this.#kinds, clock, random, log },
+      ...{ store: this.objects, kinds: this.#kinds, clock, random, log, way },
       identity: proxyIdentity(config),
     });
     const local = discoverySource(this.#kinds, externalAddress(config, advertise));
@@ -133,6 +134,7 @@ export class ApiServer {
       ...{ config, store: this.objects, kinds: this.#kinds, advertise, runtime },
       ...{ clientCa: tls.ca, proxyCa: options.proxyCa, clock, random, log },
       discovery: withExtensions(local, this.#services),
+      way,
       metrics: options.metrics,
       health: [...readiness(config, { clock, ask: () => this.checkStore() }), ...encryption.checks],
       isEnding: () => this.#isEnding,
@@ -148,7 +150,7 @@ export class ApiServer {
     });
     this.#definitions = new Definitions({
       ...{ store: this.objects, kinds: this.#kinds, clock, log },
-      kindsOf: (crd) => kindsOf(crd, { store: this.objects, clock }),
+      kindsOf: (crd) => kindsOf(crd, { store: this.objects, clock, way }),
       dropCache: (def) => this.#caches.drop(def),
     });
     const { gate, tasks, paths } = gateOf(config, {

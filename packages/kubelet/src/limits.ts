@@ -107,3 +107,6 @@ export const BOOTSTRAP_TRY_MS = 5_000;
 export const BOOTSTRAP_ANSWER_BYTES = 1024 * 1024;
 /** Ports of one port-forward over channels: each has two, and a channel is one byte. */
 export const MAX_FORWARDED_PORTS = 120;
+
+/** How long a pod may take to accept a connection asked for at the door; the apiserver waits as long. */
+export const POD_CONNECT_MS = 10_000;

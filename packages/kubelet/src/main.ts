@@ -1,4 +1,5 @@
 /** The kubelet process: flags → identity → API client → door → nodes → drain. */
+import { connect } from 'node:net';
 import { ApiClient, ClientFigures } from '@kubets/client';
 import {
   type ClientTls,
@@ -117,6 +118,7 @@ async function openDoor(
       real: isReal ? measuring(config, clock) : undefined,
     }),
     logFolder: isReal ? NODE_LOGS : undefined,
+    dial: isReal ? (host, port) => connect({ host, port, noDelay: true }) : undefined,
   });
   const port = await door.listen(config.address, config.port);
   const everywhere = config.address === '0.0.0.0' || config.address === '::';

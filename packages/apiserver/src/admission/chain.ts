@@ -13,6 +13,7 @@ import { type Clock, ConfigError, type Logger, type Random } from '@kubets/platf
 import { createEscalationCheck } from '../auth/escalation.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { FeatureGates } from '../feature-gates.ts';
+import type { PodWay } from '../outbound/pod-way.ts';
 import type {
   AdmissionAttributes,
   AdmissionChain,
@@ -84,6 +85,8 @@ export interface AdmissionOptions {
   readonly figures?: AdmissionFigures | undefined;
   /** Where webhooks are counted; absent: nowhere. */
   readonly webhookFigures?: WebhookFigures | undefined;
+  /** How webhooks in pods are reached; absent: as everything else. */
+  readonly way?: PodWay | undefined;
   /** Where the judgements of PodSecurity are counted; absent: nowhere. */
   readonly podSecurityFigures?: PodSecurityFigures | undefined;
   /** How long pods stay on nodes that are away; default: five minutes. */
@@ -236,7 +239,16 @@ function allPlugins(o: AdmissionOptions): [string, () => AdmissionPlugin][] {
   // Without the kinds there are no policies: they take `--runtime-config`.
   const isServed = kinds.forResource(GVR.mutatingPolicyBindings) !== undefined;
   const enabled = o.gates?.mutatingAdmissionPolicy === true && isServed;
-  const webhooks = { store, authorizer, kinds, clock, newUid: randomUUID, log, figures };
+  const webhooks = {
+    store,
+    authorizer,
+    kinds,
+    clock,
+    newUid: randomUUID,
+    log,
+    figures,
+    way: o.way,
+  };
   return [
     ['AlwaysAdmit', alwaysAdmit],
     ['NamespaceAutoProvision', () => namespaceAutoProvision(store)],

@@ -4,6 +4,7 @@ import { type Duplex, Readable } from 'node:stream';
 import { type APIService, parseExact } from '@kubets/api';
 import type { Clock, Random } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
+import type { PodWay } from '../outbound/pod-way.ts';
 import { type Address, serviceBackend } from '../outbound/service-backend.ts';
 import type { AnyResponse, ResourceStore, StreamRequest, UserInfo } from '../ports.ts';
 import { KubeletClient } from '../streaming/kubelet-client.ts';
@@ -30,6 +31,8 @@ export interface ExtensionServerOptions {
   readonly identity: ProxyIdentity;
   readonly clock: Clock;
   readonly random: Random;
+  /** How pods are reached; absent: as everything else. */
+  readonly way?: PodWay | undefined;
 }
 
 /** A request this server makes for one of its own clients. */
@@ -60,12 +63,13 @@ export class ExtensionServer {
     const { namespace = '', name = '' } = api.spec?.service ?? {};
     this.#ref = { namespace, name, port: portOf(api) };
     const { caBundle, insecureSkipTLSVerify } = api.spec ?? {};
-    this.#client = new KubeletClient({
+    const trust = {
       ...options.identity,
       ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
       servername: `${name}.${namespace}.svc`,
       rejectUnauthorized: insecureSkipTLSVerify !== true,
-    });
+    };
+    this.#client = new KubeletClient(trust, options.way);
   }
 
   /** Where a path of the server is, as messages show it. */

@@ -12,6 +12,7 @@ import {
 import type { Clock } from '@kubets/platform';
 import { askWebhook } from '../admission/webhooks/call.ts';
 import { WebhookCallError } from '../admission/webhooks/response.ts';
+import type { PodWay } from '../outbound/pod-way.ts';
 import type { ResourceStore } from '../ports.ts';
 import { convertedObject, RefusedError } from './converted-object.ts';
 import { CONVERSION_TIMEOUT_SECONDS } from './limits.ts';
@@ -19,6 +20,8 @@ import { CONVERSION_TIMEOUT_SECONDS } from './limits.ts';
 export interface ConversionDeps {
   readonly store: ResourceStore;
   readonly clock: Clock;
+  /** How pods are reached; absent: as everything else. */
+  readonly way?: PodWay | undefined;
 }
 
 const GROUP = 'apiextensions.k8s.io';

@@ -1,3 +1,4 @@
+import type { PodWay } from '../outbound/pod-way.ts';
 import type { ResourceStore, StreamHandler } from '../ports.ts';
 import { KubeletClient, type KubeletTls } from './kubelet-client.ts';
 import { podLogs } from './logs.ts';
@@ -18,8 +19,10 @@ export function createStreaming(o: {
   addressTypes: readonly string[];
   /** Which pod addresses the proxies may reach; default: all that are routable. */
   isAllowed?: AddressRule;
+  /** How pods are reached; absent: as everything else. */
+  way?: PodWay | undefined;
 }): Streaming {
-  const client = new KubeletClient(o.tls);
+  const client = new KubeletClient(o.tls, o.way);
   const deps = { store: o.store, addressTypes: o.addressTypes, client };
   return {
     handlers: [podLogs(deps), ...podSessions(deps), ...proxies(deps, o.isAllowed ?? isRoutable)],

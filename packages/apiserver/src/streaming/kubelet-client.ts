@@ -14,6 +14,7 @@ import {
 } from '@kubets/api';
 import { endedUnderneath, networkText } from '@kubets/platform';
 import { LIMITS } from '../edge-limits.ts';
+import { overTunnel, type PodWay } from '../outbound/pod-way.ts';
 import type { KubeletAddress } from './target.ts';
 
 /** How the apiserver shows itself to kubelets, and whom it believes. */
@@ -54,9 +55,12 @@ export interface Upgraded {
 export class KubeletClient {
   readonly #agent: Agent;
   readonly #tls: KubeletTls;
+  readonly #way: PodWay | undefined;
 
-  constructor(tls: KubeletTls) {
+  /** @param way how pods are reached; absent: as everything else */
+  constructor(tls: KubeletTls, way?: PodWay) {
     this.#tls = tls;
+    this.#way = way;
     this.#agent = new Agent({ keepAlive: true, maxSockets: LIMITS.kubeletSockets, ...tls });
   }
 
@@ -65,9 +69,10 @@ export class KubeletClient {
    * answer: what has no body is asked once more over another.
    * @throws ApiError when there is no answer
    */
-  request(o: BackendRequest): Promise<IncomingMessage> {
+  async request(o: BackendRequest): Promise<IncomingMessage> {
+    const tunnel = await this.#tunnel(o);
     return new Promise((resolve, reject) => {
-      const request = this.#open(o, (error) => {
+      const request = this.#open(o, tunnel, (error) => {
         if (isReplayable(o) && endedUnderneath(request, error))
           this.request(o).then(resolve, reject);
         else reject(unreachable(o, error));
@@ -79,9 +84,10 @@ export class KubeletClient {
   }
 
   /** Resolves with the upgraded connection. @throws ApiError when the kubelet refuses or does not answer */
-  upgrade(o: BackendRequest): Promise<Upgraded> {
+  async upgrade(o: BackendRequest): Promise<Upgraded> {
+    const tunnel = await this.#tunnel(o);
     return new Promise((resolve, reject) => {
-      const request = this.#open(o, (error) => reject(unreachable(o, error)));
+      const request = this.#open(o, tunnel, (error) => reject(unreachable(o, error)));
       request.on('upgrade', (response, socket, head) => resolve({ response, socket, head }));
       request.on('response', (response) => {
         refusal(response).then(reject, reject);
@@ -94,20 +100,36 @@ export class KubeletClient {
     this.#agent.destroy();
   }
 
+  async #tunnel(o: BackendRequest): Promise<Duplex | undefined> {
+    try {
+      return await this.#way?.open(o.host, o.port, o.signal);
+    } catch (error) {
+      throw unreachable(o, error);
+    }
+  }
+
   /** The apiserver's identity is for kubelets alone; what workloads show, nobody here could check. */
-  #trust({ isWorkload }: BackendRequest, isUpgrade: boolean): RequestOptions {
+  #trust(
+    { isWorkload }: BackendRequest,
+    isUpgrade: boolean,
+  ): KubeletTls & Pick<RequestOptions, 'agent'> {
     if (isWorkload) return { rejectUnauthorized: false, agent: false };
     return { ...this.#tls, agent: isUpgrade ? false : this.#agent };
   }
 
-  #open(o: BackendRequest, onError: (error: Error) => void): ClientRequest {
+  #open(
+    o: BackendRequest,
+    tunnel: Duplex | undefined,
+    onError: (error: Error) => void,
+  ): ClientRequest {
     const { host, port, method, path, headers, signal } = o;
     const common = { host, port, method, path, headers, signal };
     const isUpgrade = headers.upgrade !== undefined;
-    const request =
-      o.scheme === 'http'
-        ? httpRequest(common)
-        : httpsRequest({ ...common, ...this.#trust(o, isUpgrade) });
+    const isPlain = o.scheme === 'http';
+    const trust = isPlain ? {} : this.#trust(o, isUpgrade);
+    const way = tunnel && overTunnel(tunnel, isPlain ? undefined : trust, host);
+    const send = isPlain ? httpRequest : httpsRequest;
+    const request = send({ ...common, ...trust, ...way });
     request.setNoDelay(true);
     request.on('socket', (socket) => {
       // Only connecting is bounded: what follows (a followed log, a shell) may be silent for hours.
@@ -127,7 +149,7 @@ const REPLAYABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 const isReplayable = ({ method, body, signal }: BackendRequest): boolean =>
   REPLAYABLE.has(method) && body === undefined && !signal.aborted;
 
-function unreachable(o: BackendRequest, error: Error): Error {
+function unreachable(o: BackendRequest, error: unknown): Error {
   if (o.signal.aborted) return serviceUnavailable('the request was ended');
   const text = networkText(error, o.host, o.port);
   if (o.isProxied) return serviceUnavailable(`error trying to reach service: ${text}`);

@@ -156,6 +156,12 @@ describe('the plan', () => {
     assert.ok(flagsOf(host, 'apiserver').includes(wanted));
   });
 
+  test('an apiserver reaches pods through kubelets, unless its host has routes to them', () => {
+    const both: HostSettings = { ...host, roles: ['master', 'node'] };
+    assert.ok(flagsOf(host, 'apiserver').includes('--pods-through-kubelets=true'));
+    assert.ok(flagsOf(both, 'apiserver').includes('--pods-through-kubelets=false'));
+  });
+
   test('a lost node is noticed after 30 s, and its pods leave half a minute later', () => {
     assert.ok(flagsOf(host, 'controller-manager').includes('--node-monitor-grace-period=30s'));
     for (const state of ['not-ready', 'unreachable']) {

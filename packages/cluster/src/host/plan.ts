@@ -103,6 +103,8 @@ function apiserver(ctx: HostPlanContext): ProcessSpec {
     'kubelet-certificate-authority': file(ctx, 'ca.crt'),
     // Names of nodes need not resolve here.
     'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
+    // Only nodes have routes to pods.
+    'pods-through-kubelets': !host.roles.includes('node'),
     'service-account-key-file': file(ctx, 'sa.pub'),
     'service-account-signing-key-file': file(ctx, 'sa.key'),
     'service-account-issuer': `https://kubernetes.default.svc.${host.cluster.clusterDomain}`,

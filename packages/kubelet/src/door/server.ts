@@ -21,6 +21,7 @@ import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
 import { logOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
 import { sendNodeLog } from './node-logs.ts';
+import { connectPod, type PodDial } from './pod-connect.ts';
 import { CHANNEL_PROTOCOL, forwardedPorts, joinChannels } from './port-channels.ts';
 import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
 import type { UsagePages } from './usage-pages.ts';
@@ -39,6 +40,8 @@ export interface DoorOptions {
   readonly usage: UsagePages;
   /** Folder of the machine's logs; undefined where its nodes are simulated. */
   readonly logFolder: string | undefined;
+  /** Begins connections to pods; undefined where they have no addresses of their own. */
+  readonly dial?: PodDial | undefined;
 }
 
 interface Place extends DoorPod {
@@ -98,10 +101,14 @@ export class Door {
     server.maxConnections = DOOR_MAX_CONNECTIONS;
     server.on('request', (request, response) => void this.#answer(request, response));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      socket.on('error', () => socket.destroy());
-      this.#upgraded.add(socket);
-      socket.on('close', () => this.#upgraded.delete(socket));
+      this.#keep(socket);
       void this.#upgrade(request, socket, head);
+    });
+    server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#keep(socket);
+      const { clock, all: pods, dial } = this.#options;
+      if (dial) void connectPod(request.url ?? '', socket, head, { clock, pods, dial });
+      else refuse(socket, 404, 'not found');
     });
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
@@ -112,6 +119,12 @@ export class Door {
     });
     this.#servers.push(server);
     return (server.address() as AddressInfo).port;
+  }
+
+  #keep(socket: Duplex): void {
+    socket.on('error', () => socket.destroy());
+    this.#upgraded.add(socket);
+    socket.on('close', () => this.#upgraded.delete(socket));
   }
 
   /** Shows another certificate from the next connection on. */

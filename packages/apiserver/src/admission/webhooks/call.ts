@@ -1,6 +1,8 @@
 import { request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { type Clock, networkText } from '@kubets/platform';
 import { LIMITS } from '../../edge-limits.ts';
+import { overTunnel, type PodWay } from '../../outbound/pod-way.ts';
 import {
   type Address,
   NoBackendError,
@@ -39,6 +41,7 @@ export async function callWebhook(
     version: ReviewVersion;
     mayPatch: boolean;
     credentials?: WebhookCredentials | undefined;
+    way?: PodWay | undefined;
   },
 ): Promise<WebhookResponse> {
   const seconds = hook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
@@ -73,6 +76,8 @@ export async function askWebhook(
     clock: Clock;
     seconds: number;
     credentials?: WebhookCredentials | undefined;
+    /** How pods are reached; absent: as everything else. */
+    way?: PodWay | undefined;
   },
 ): Promise<string> {
   const target = targetOf(config, o.store, o.seconds);
@@ -110,45 +115,63 @@ function withTimeout(url: URL, seconds: number): URL {
   return url;
 }
 
-function post(
+interface PostOptions {
+  readonly ca: string | undefined;
+  readonly seconds: number;
+  readonly clock: Clock;
+  readonly credentials?: WebhookCredentials | undefined;
+  readonly way?: PodWay | undefined;
+}
+
+async function post(target: Target, body: string, o: PostOptions): Promise<string> {
+  const prefix = `Post ${JSON.stringify(target.url.href)}`;
+  const late = new AbortController();
+  const timer = o.clock.setTimeout(() => late.abort(), o.seconds * 1000);
+  try {
+    const { host, port } = target;
+    const tunnel = await o.way?.open(host, port, late.signal);
+    return await send(target, body, { ...o, prefix, tunnel, late: late.signal });
+  } catch (error) {
+    if (error instanceof WebhookCallError) throw error;
+    const why = late.signal.aborted
+      ? 'context deadline exceeded'
+      : networkText(error, target.host, target.port);
+    throw new WebhookCallError(`${prefix}: ${why}`);
+  } finally {
+    timer.cancel();
+  }
+}
+
+function send(
   target: Target,
   body: string,
-  o: {
-    ca: string | undefined;
-    seconds: number;
-    clock: Clock;
-    credentials?: WebhookCredentials | undefined;
-  },
+  o: PostOptions & { prefix: string; tunnel: Duplex | undefined; late: AbortSignal },
 ): Promise<string> {
-  const { url, host, port, servername } = target;
-  const { ca } = o;
+  const { url, host, port } = target;
   const { cert, key, headers } =
     o.credentials?.(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port || 443)) ?? {};
-  const prefix = `Post ${JSON.stringify(url.href)}`;
+  const servername = /^[\d.]+$|:/.test(target.servername) ? '' : target.servername;
+  const tls = {
+    ...{ servername, ...(cert && { cert }), ...(key && { key }) },
+    ...(o.ca ? { ca: Buffer.from(o.ca, 'base64') } : {}),
+  };
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new WebhookCallError(`${prefix}: ${why}`));
+    const fail = (why: string): void => reject(new WebhookCallError(`${o.prefix}: ${why}`));
     const request = httpsRequest({
-      host,
-      port,
-      method: 'POST',
-      path: `${url.pathname}${url.search}`,
-      servername: /^[\d.]+$|:/.test(servername) ? '' : servername,
+      ...{ host, port, method: 'POST', path: `${url.pathname}${url.search}`, signal: o.late },
       headers: {
         host: url.host,
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
         ...headers,
       },
-      ...(cert && { cert }),
-      ...(key && { key }),
-      ...(ca ? { ca: Buffer.from(ca, 'base64') } : {}),
+      ...tls,
+      ...(o.tunnel && overTunnel(o.tunnel, tls, host)),
     });
-    const timer = o.clock.setTimeout(() => {
-      fail('context deadline exceeded');
-      request.destroy();
-    }, o.seconds * 1000);
-    request.on('close', () => timer.cancel());
-    request.on('error', (error) => fail(networkText(error, host, port)));
+    // Once it is late, whoever waits hears that, not what became of the connection.
+    request.on('error', (error) =>
+      o.late.aborted ? reject(error) : fail(networkText(error, host, port)),
+    );
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
       let size = 0;

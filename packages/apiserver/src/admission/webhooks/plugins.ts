@@ -10,6 +10,7 @@ import {
   type ValidatingWebhookConfiguration,
 } from '@kubets/api';
 import type { Clock, Logger } from '@kubets/platform';
+import type { PodWay } from '../../outbound/pod-way.ts';
 import type {
   AdmissionAttributes,
   AdmissionPlugin,
@@ -44,6 +45,8 @@ export interface WebhookOptions {
   readonly figures?: WebhookFigures | undefined;
   /** As whom they are called; absent: as nobody. */
   readonly credentials?: WebhookCredentials | undefined;
+  /** How pods are reached; absent: as everything else. */
+  readonly way?: PodWay | undefined;
 }
 
 type Configuration = KubeObject & { webhooks?: Webhook[] | undefined };
