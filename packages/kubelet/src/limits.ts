@@ -110,3 +110,5 @@ export const MAX_FORWARDED_PORTS = 120;
 
 /** How long a pod may take to accept a connection asked for at the door; the apiserver waits as long. */
 export const POD_CONNECT_MS = 10_000;
+/** Verdicts of the apiserver about who may ask for what, and whose a token is, kept at most. */
+export const DOOR_VERDICTS = 1_000;

@@ -10,6 +10,7 @@ import {
   runMain,
 } from '@kubets/platform';
 import { checkConfig, flags, type KubeletFlags } from './config.ts';
+import { type DoorAccess, ReviewedAccess } from './door/access.ts';
 import { configuration } from './door/configuration.ts';
 import { Door } from './door/server.ts';
 import { UsagePages } from './door/usage-pages.ts';
@@ -97,15 +98,20 @@ function measuring(config: KubeletFlags, clock: Clock) {
 async function openDoor(
   ctx: ProcessContext,
   config: KubeletFlags,
-  parts: { readonly fleet: Fleet; readonly own: OwnCertificates | undefined },
+  parts: {
+    readonly fleet: Fleet;
+    readonly own: OwnCertificates | undefined;
+    readonly access: DoorAccess;
+  },
 ): Promise<{ port: number; door: Door | undefined }> {
-  const { fleet, own } = parts;
+  const { fleet, own, access } = parts;
   const tls = doorTls(config, own);
   if (tls === undefined) return { port: config.port, door: undefined };
   const { clock, log, metrics } = ctx;
   const isReal = config.runtime !== 'simulated';
   const door = new Door({
     tls,
+    access,
     clock,
     log,
     metrics,
@@ -139,7 +145,13 @@ await runMain({
     const own = await ownCertificates(ctx, config, nodeNames[0] ?? '');
     const api = apiClient(ctx, config, clientTls(config, own));
     const fleet = new Fleet({ api, clock, random, log, nodeNames });
-    const { port: doorPort, door } = await openDoor(ctx, config, { fleet, own });
+    const access = new ReviewedAccess({
+      accessReviews: api.resource('authorization.k8s.io/v1', 'subjectaccessreviews'),
+      tokenReviews: api.resource('authentication.k8s.io/v1', 'tokenreviews'),
+      nodeName: nodeNames[0] ?? '',
+      clock,
+    });
+    const { port: doorPort, door } = await openDoor(ctx, config, { fleet, own, access });
     showPods(ctx.metrics, { nodeNames, all: () => fleet.all() });
     showVolumes({ registry: ctx.metrics, claims: () => fleet.claims() });
     const shared: Shared = {

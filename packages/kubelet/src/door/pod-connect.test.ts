@@ -10,6 +10,7 @@ import type { Pod } from '@kubets/api';
 import { ManualClock, Metrics, silentLogger, type TlsMaterial } from '@kubets/platform';
 import type { ContainerRuntime, DoorPod } from '../ports.ts';
 import { clientTls, doorTls, strangerTls } from '../testing/certificates.ts';
+import { openAccess } from '../testing/door-access.ts';
 import { aPod, aSandbox, runtimeOf } from '../testing/pods.ts';
 import type { PodDial } from './pod-connect.ts';
 import { Door } from './server.ts';
@@ -35,7 +36,7 @@ describe('connections to pods through the door', () => {
   };
   const doorOf = (more: { dial?: PodDial }): Door =>
     new Door({
-      ...{ tls: doorTls(), clock, log: silentLogger, metrics: new Metrics() },
+      ...{ tls: doorTls(), access: openAccess, clock, log: silentLogger, metrics: new Metrics() },
       ...{ find: () => undefined, all: places, healthy: async () => undefined },
       configuration: () => ({}),
       usage: new UsagePages({
@@ -146,7 +147,8 @@ describe('connections to pods through the door', () => {
   });
 
   it('are for holders of a certificate, on nodes whose pods have addresses', async () => {
-    await assert.rejects(ask(`${POD_IP}:${echoPort()}`, strangerTls()));
+    const refused = await ask(`${POD_IP}:${echoPort()}`, strangerTls());
+    assert.equal(refused.status, 401);
     const { status } = await ask(`${POD_IP}:${echoPort()}`, clientTls(), simulatedPort);
     assert.equal(status, 404);
     assert.deepEqual(dialed, []);

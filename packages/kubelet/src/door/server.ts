@@ -1,4 +1,4 @@
-/** The kubelet's HTTPS door: what the apiserver asks of a node. Only holders of a certificate of the cluster come in. */
+/** The kubelet's HTTPS door: what the apiserver, and who else may, asks of a node. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -17,6 +17,8 @@ import { DoorError, RuntimeFault } from '../errors.ts';
 import { DOOR_MAX_CONNECTIONS } from '../limits.ts';
 import type { DoorPod, RawTunnel, RuntimeContainer, StreamRequest } from '../ports.ts';
 import { SIMULATED_TEXT } from '../simulated/runtime.ts';
+import type { DoorAccess } from './access.ts';
+import { admit } from './admission.ts';
 import { bridgeExec, EXEC_PROTOCOLS } from './exec-socket.ts';
 import { logOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
@@ -27,8 +29,10 @@ import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } fr
 import type { UsagePages } from './usage-pages.ts';
 
 export interface DoorOptions {
-  /** The server's certificate, and the authority whose holders are let in. Without the former nobody gets in yet. */
+  /** The server's certificate, and the authority that signs those of its clients. Without the former nobody gets in yet. */
   readonly tls: ClientTls;
+  /** Who may do what here. */
+  readonly access: DoorAccess;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -97,7 +101,8 @@ export class Door {
    * @throws ConfigError when the address cannot be taken
    */
   async listen(host: string, port: number): Promise<number> {
-    const server = createServer({ ...this.#tls, requestCert: true, rejectUnauthorized: true });
+    // Who has no certificate may have a token.
+    const server = createServer({ ...this.#tls, requestCert: true, rejectUnauthorized: false });
     server.maxConnections = DOOR_MAX_CONNECTIONS;
     server.on('request', (request, response) => void this.#answer(request, response));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -106,9 +111,7 @@ export class Door {
     });
     server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#keep(socket);
-      const { clock, all: pods, dial } = this.#options;
-      if (dial) void connectPod(request.url ?? '', socket, head, { clock, pods, dial });
-      else refuse(socket, 404, 'not found');
+      void this.#connect(request, socket, head);
     });
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
@@ -145,7 +148,9 @@ export class Door {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await this.#route(new URL(request.url ?? '/', 'https://kubelet'), request, response);
+      const url = new URL(request.url ?? '/', 'https://kubelet');
+      await admit(request, partsOf(url)[0] ?? '', this.#options.access);
+      await this.#route(url, request, response);
     } catch (error) {
       const status = error instanceof DoorError ? error.statusCode : 500;
       if (status === 500) {
@@ -273,10 +278,23 @@ export class Door {
     response.end();
   }
 
+  async #connect(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { access, clock, all: pods, dial } = this.#options;
+    try {
+      await admit(request, '', access);
+    } catch (error) {
+      refuse(socket, error instanceof DoorError ? error.statusCode : 500, errorMessage(error));
+      return;
+    }
+    if (dial) await connectPod(request.url ?? '', socket, head, { clock, pods, dial });
+    else refuse(socket, 404, 'not found');
+  }
+
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
       const url = new URL(request.url ?? '/', 'https://kubelet');
       const [what = '', ...rest] = partsOf(url);
+      await admit(request, what, this.#options.access);
       const spdy = /^spdy\/3\.1$/i.test(String(request.headers.upgrade ?? ''));
       if (what === 'portForward') return await this.#portForward(url, request, socket, head);
       if (what !== 'exec' && what !== 'attach') throw new DoorError(404, 'not found');
