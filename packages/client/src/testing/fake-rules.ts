@@ -59,7 +59,11 @@ export function prepareUpdate(
   generations: boolean,
 ): Loose {
   if (subresource === 'status') {
-    return { ...structuredClone(old), status: object.status ?? {} };
+    const kept = structuredClone(old);
+    const metadata = { ...kept.metadata };
+    if (object.metadata.annotations === undefined) delete metadata.annotations;
+    else metadata.annotations = structuredClone(object.metadata.annotations);
+    return { ...kept, metadata, status: object.status ?? {} };
   }
   const next: Loose = { ...object, metadata: { ...object.metadata } };
   for (const field of [...FIXED, ...DELETION]) {
@@ -68,10 +72,16 @@ export function prepareUpdate(
   }
   if (old.status === undefined) delete next.status;
   else next.status = structuredClone(old.status);
-  if (generations && !isDeepStrictEqual(next.spec, old.spec)) {
+  if (generations && !isDeepStrictEqual(wishOf(next), wishOf(old))) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   return next;
+}
+
+/** What a generation counts: of a Deployment the annotations too, as they go on to its ReplicaSets. */
+function wishOf(object: Loose): unknown {
+  const annotations = object.kind === 'Deployment' ? object.metadata.annotations : undefined;
+  return [object.spec, annotations];
 }
 
 /** Whether two states differ in more than their version. */

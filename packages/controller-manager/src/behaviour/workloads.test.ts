@@ -82,6 +82,15 @@ describe('a deployment', () => {
     assert.equal(events.filter((e) => e.startsWith('SuccessfulCreate: Created pod: ')).length, 3);
   });
 
+  it('keeps the generation its user gave it: the revision is noted with the status', async () => {
+    await start().start();
+    await cluster.create('deployments', web({ replicas: 1 }));
+    await cluster.settle();
+    const { metadata, status } = cluster.get<Deployment>('deployments', 'web');
+    assert.equal(metadata.annotations?.['deployment.kubernetes.io/revision'], '1');
+    assert.deepEqual([metadata.generation, status?.observedGeneration], [1, 1]);
+  });
+
   it('rolls over to a new version and back, keeping its history', async () => {
     await start().start();
     await cluster.create('deployments', web({ replicas: 3 }));

@@ -235,10 +235,15 @@ class DeploymentLoop {
     }
   }
 
-  /** A patch, as the user may be editing the Deployment at the same moment. */
+  /**
+   * A patch, as the user may be editing the Deployment at the same moment. It goes with the status: an
+   * annotation written to the Deployment itself counts as a wish of its user and would raise the generation.
+   */
   async #annotate(deployment: Deployment, annotations: Record<string, string>): Promise<void> {
     const body = { metadata: { uid: uidOf(deployment), annotations } };
-    await this.#deploymentApi.patch(namespaceOf(deployment), nameOf(deployment), 'merge', body);
+    await this.#deploymentApi.patch(namespaceOf(deployment), nameOf(deployment), 'merge', body, {
+      subresource: 'status',
+    });
   }
 
   /**
