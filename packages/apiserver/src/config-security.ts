@@ -76,11 +76,15 @@ const frontProxyFlags = {
 const authorizationFlags = {
   'authorization-mode': flag.list({
     default: ['Node', 'RBAC'],
-    help: 'authorisers in the order they are asked: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny',
+    help: 'authorisers in the order they are asked: Node, RBAC, ABAC, Webhook, AlwaysAllow, AlwaysDeny',
   }),
   'authorization-config': flag.string({
     default: '',
     help: 'AuthorizationConfiguration file, instead of --authorization-mode',
+  }),
+  'authorization-policy-file': flag.string({
+    default: '',
+    help: 'policies of the mode ABAC, one JSON object a line',
   }),
   'authorization-webhook-config-file': flag.string({
     default: '',

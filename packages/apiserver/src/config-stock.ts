@@ -37,7 +37,6 @@ export const STOCK_FLAGS: StockFlags = {
   'audit-webhook-truncate-max-batch-size': { why: SIZES, asIs: ['10485760'] },
   'audit-webhook-truncate-max-event-size': { why: SIZES, asIs: ['102400'] },
   'audit-webhook-version': refused(AUDIT_VERSION, 'audit.k8s.io/v1'),
-  'authorization-policy-file': refused('there is no mode ABAC: rights are given by RBAC'),
   'cloud-config': refused('no cloud provider is built in: run the cloud-controller-manager'),
   'cloud-provider': refused(
     'no cloud provider is built in: run the cloud-controller-manager',

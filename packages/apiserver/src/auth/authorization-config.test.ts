@@ -28,6 +28,10 @@ const configured = (...argv: string[]) =>
   configuredAuthorization(parseFlags(securityFlags, argv), {
     ...{ ...PARTS, store: new FakeStore(), serverId: 'me', metrics },
   });
+const abac = (file: string): string[] => [
+  '--authorization-mode=ABAC',
+  `--authorization-policy-file=${file}`,
+];
 const webhook = (...more: string[]) =>
   authorizerOf(`--authorization-webhook-config-file=${service.kubeconfig()}`, ...more);
 
@@ -57,7 +61,14 @@ describe('authorization modes', () => {
   });
 
   const wrong: readonly [string, string[], RegExp][] = [
-    ['an unknown mode', ['--authorization-mode=ABAC'], /"ABAC" is none of Node, RBAC/],
+    ['an unknown mode', ['--authorization-mode=ACL'], /"ACL" is none of Node, RBAC/],
+    ['policies from nowhere', ['--authorization-mode=ABAC'], /ABAC: say with .*policy-file/],
+    ['a file of policies that is not there', abac('/nowhere/x'), /cannot read \/nowhere\/x/],
+    [
+      'policies that nobody asks for',
+      ['--authorization-policy-file=/nowhere/x'],
+      /cannot specify --authorization-policy-file without mode ABAC/,
+    ],
     ['a mode twice', ['--authorization-mode=RBAC,RBAC'], /twice/],
     ['no mode', ['--authorization-mode='], /must name a mode/],
     ['a webhook nowhere', ['--authorization-mode=Webhook'], /webhook-config-file/],

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { type Clock, ConfigError, errorMessage, isFlagGiven, type Logger } from '@kubets/platform';
 import { OutboundClient } from '../outbound/http.ts';
 import { loadKubeconfig } from '../outbound/kubeconfig.ts';
+import { abacStep } from './abac.ts';
 import type { AuthorizationFigures } from './authorization/figures.ts';
 import {
   type AuthorizerSettings,
@@ -17,6 +18,7 @@ import { WebhookAuthorizer, type WebhookFigures } from './webhook-authorizer.ts'
 export interface AuthorizationFlags {
   readonly authorizationMode: readonly string[];
   readonly authorizationConfig: string;
+  readonly authorizationPolicyFile: string;
   readonly authorizationWebhookConfigFile: string;
   readonly authorizationWebhookVersion: string;
   readonly authorizationWebhookCacheAuthorizedTtl: number;
@@ -44,12 +46,13 @@ export function authorizationModes(flags: AuthorizationFlags, parts: Parts): Mod
   if (!wanted && kubeconfig !== '') {
     throw new ConfigError('--authorization-webhook-config-file needs --authorization-mode Webhook');
   }
+  checkPolicyFile(flags, modes, '--authorization-mode');
   if (modes.length === 0) throw new ConfigError('--authorization-mode must name a mode');
   if (new Set(modes).size < modes.length) {
     throw new ConfigError(`--authorization-mode names a mode twice: ${modes.join(',')}`);
   }
   return modes.map((name) => {
-    if (name !== 'Webhook') return known('--authorization-mode', name);
+    if (name !== 'Webhook') return known('--authorization-mode', name, flags);
     const target = loadKubeconfig('--authorization-webhook-config-file', kubeconfig);
     const webhook = new WebhookAuthorizer({
       ...parts,
@@ -63,10 +66,30 @@ export function authorizationModes(flags: AuthorizationFlags, parts: Parts): Mod
   });
 }
 
-function known(where: string, name: string): Mode {
+function known(where: string, name: string, flags: AuthorizationFlags): Mode {
   const mode = ownMode(name);
   if (mode !== undefined) return mode;
-  throw new ConfigError(`${where}: "${name}" is none of ${[...OWN, 'Webhook'].join(', ')}`);
+  if (name === 'ABAC') {
+    return { name: 'abac', type: name, step: abacStep(flags.authorizationPolicyFile) };
+  }
+  const all = [...OWN, 'ABAC', 'Webhook'].join(', ');
+  throw new ConfigError(`${where}: "${name}" is none of ${all}`);
+}
+
+/** @throws ConfigError when one of them is there without the other */
+function checkPolicyFile(
+  { authorizationPolicyFile: file }: AuthorizationFlags,
+  modes: readonly string[],
+  where: string,
+): void {
+  if (modes.includes('ABAC') && file === '') {
+    throw new ConfigError(
+      `${where} has ABAC: say with --authorization-policy-file by which policies`,
+    );
+  }
+  if (!modes.includes('ABAC') && file !== '') {
+    throw new ConfigError('cannot specify --authorization-policy-file without mode ABAC');
+  }
 }
 
 function versionOf(where: string, version: string): string {
@@ -110,10 +133,11 @@ export function modesOfFile(flags: AuthorizationFlags, parts: Parts): FileModes 
   }
   const text = contentOf(file);
   const made = (all: readonly AuthorizerSettings[]): Mode[] =>
-    all.map((one) => modeOf(`${CONFIG_FLAG}: ${file}`, one, parts));
+    all.map((one) => modeOf(`${CONFIG_FLAG}: ${file}`, one, { ...parts, flags }));
   try {
     const first = read(text);
     const kept = ownTypes(first);
+    checkPolicyFile(flags, kept, `${CONFIG_FLAG}: ${file}`);
     const reread = (again: string): Mode[] => {
       const all = read(again);
       checkSameTypes(kept, ownTypes(all));
@@ -145,8 +169,12 @@ function checkSameTypes(before: readonly string[], now: readonly string[]): void
   if (gone !== undefined) throw new ConfigError(`authorizer type ${gone} must stay`);
 }
 
-function modeOf(where: string, { type, name, webhook }: AuthorizerSettings, parts: Parts): Mode {
-  if (type !== 'Webhook' || webhook === undefined) return known(where, type);
+function modeOf(
+  where: string,
+  { type, name, webhook }: AuthorizerSettings,
+  { flags, ...parts }: Parts & { readonly flags: AuthorizationFlags },
+): Mode {
+  if (type !== 'Webhook' || webhook === undefined) return known(where, type, flags);
   const { connectionInfo, failurePolicy, matchConditions } = webhook;
   const { kubeConfigFile } = connectionInfo;
   if (kubeConfigFile === undefined) {

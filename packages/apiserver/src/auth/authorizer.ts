@@ -24,9 +24,11 @@ import { watchVolumeSecrets } from './volume-secrets.ts';
 /** One authoriser of a chain; those that know by themselves answer at once. */
 export type Step = (asked: AuthorizationAttributes) => Decision | Promise<Decision>;
 
-/** Somebody outside who is asked, by a name. */
+/** A step that is made elsewhere: somebody outside who is asked, or the policies of a file. */
 export interface NamedStep {
   readonly name: string;
+  /** Under which its decisions are counted; absent: `Webhook`. */
+  readonly type?: string;
   readonly step: Step;
 }
 
@@ -153,7 +155,8 @@ export function createAuthorizer(
   const stepOf = (mode: Mode): Step => {
     const isOwn = typeof mode === 'string';
     const named = isOwn ? { name: mode.toLowerCase(), step: own[mode] } : mode;
-    return figures ? counted(isOwn ? mode : 'Webhook', named, figures) : named.step;
+    const type = isOwn ? mode : (mode.type ?? 'Webhook');
+    return figures ? counted(type, named, figures) : named.step;
   };
   const chainOf = (all: readonly Mode[]): readonly Step[] => [mastersStep, ...all.map(stepOf)];
   let steps = chainOf(modes);
