@@ -296,7 +296,8 @@ export class RestHandler {
       unstructured: def?.rules?.unstructured === true,
       tableless: isTableless(info, virtual !== undefined),
     });
-    const farewell = virtual?.warning ?? def?.rules?.warning;
+    const isServed = virtual?.verbs.includes(info.verb) ?? true;
+    const farewell = isServed ? (virtual?.warning ?? def?.rules?.warning) : undefined;
     if (farewell) {
       warnings.push(farewell);
       this.#o.metrics.deprecated(info, def?.rules?.removedRelease);

@@ -468,6 +468,11 @@ describe('watching over HTTP', () => {
     }
   });
 
+  it('warns of computed resources only where it serves them', async () => {
+    const { status, headers } = await send('DELETE', '/api/v1/componentstatuses/x');
+    assert.deepEqual([status, headers.warning], [405, undefined]);
+  });
+
   it('refuses a table of something else before it streams', async () => {
     await make(t, configMap('a'));
     const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
