@@ -16,9 +16,11 @@ describe('continue tokens', () => {
   });
 
   it('come back as they went, for any key', () => {
+    // Nothing is named so: a path would lead elsewhere.
+    const noNames = ['.', '..'];
     const key = fc
       .string({ unit: 'grapheme', minLength: 1 })
-      .filter((s) => !s.includes('/') && s !== '..');
+      .filter((s) => !s.includes('/') && !noNames.includes(s));
     fc.assert(
       fc.property(key, fc.integer({ min: 1 }), (start, revision) => {
         const at = { revision: BigInt(revision), start };
