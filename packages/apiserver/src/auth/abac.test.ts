@@ -85,7 +85,7 @@ describe('policies of a file', () => {
   });
 
   const wrong: readonly [string, string, RegExp][] = [
-    ['no JSON', '{"user"', /line 1: \{"user": /],
+    ['no JSON', '{"user"', /line 2: \{"user": /],
     ['no object', '[]', /no object/],
     ['another kind', '{"apiVersion":"v1","kind":"Pod"}', /no kind "Pod" is registered for.*"v1"/],
     ['a user that is no text', '{"user":1}', /user is no text/],

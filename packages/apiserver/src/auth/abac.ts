@@ -46,7 +46,7 @@ function readPolicies(file: string): Policy[] {
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
     const fail = (why: string): never => {
-      throw new ConfigError(`error reading policy file ${file}, line ${at}: ${line}: ${why}`);
+      throw new ConfigError(`error reading policy file ${file}, line ${at + 1}: ${line}: ${why}`);
     };
     policies.push(policyOf(line, fail));
   }
