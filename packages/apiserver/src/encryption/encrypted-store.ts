@@ -80,15 +80,17 @@ export class EncryptedStore implements Store {
       watch.cancel();
       handlers.onError(error instanceof Error ? error : new Error(String(error)));
     };
+    const inTurn = (take: () => void): void => order.run(() => undefined, take, failed);
     const watch = this.#inner.watch(prefix, from, {
       onEvents: (events, revision) =>
-        order.run(() => {
-          const plain = events.map((event) => this.#event(event));
-          handlers.onEvents(plain, revision);
-        }, failed),
-      onProgress: (revision) => order.run(() => handlers.onProgress(revision), failed),
-      onCompacted: () => order.run(() => handlers.onCompacted(), failed),
-      onError: (error) => order.run(() => handlers.onError(error), failed),
+        order.run(
+          () => events.map((event) => this.#event(event)),
+          (plain) => handlers.onEvents(plain, revision),
+          failed,
+        ),
+      onProgress: (revision) => inTurn(() => handlers.onProgress(revision)),
+      onCompacted: () => inTurn(() => handlers.onCompacted()),
+      onError: (error) => inTurn(() => handlers.onError(error)),
     });
     return {
       cancel() {

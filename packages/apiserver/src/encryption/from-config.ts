@@ -6,6 +6,7 @@ import { ReloadFigures, WatchedFile } from '../settings/watched-file.ts';
 import type { Store } from '../storage/store.ts';
 import { parseEncryption, type Rule, readEncryptionFile } from './config.ts';
 import { EncryptedStore } from './encrypted-store.ts';
+import type { KmsSettings } from './kms/config.ts';
 import { KmsPlugin } from './kms/plugin.ts';
 import { kmsService } from './kms/service.ts';
 
@@ -94,13 +95,18 @@ class Services implements BackgroundTask {
   /** @throws ConfigError */
   read(text: string, file: string): Read {
     const plugins: KmsPlugin[] = [];
-    const rules = parseEncryption(text, file, ({ name, endpoint, timeoutMs }) => {
+    const kmsOf = ({ name, endpoint, timeoutMs }: KmsSettings): KmsPlugin => {
       const service = kmsService(endpoint, timeoutMs, this.#o.clock);
       const plugin = new KmsPlugin({ name, service, ...this.#o });
       plugins.push(plugin);
       return plugin;
-    });
-    return { rules, plugins };
+    };
+    try {
+      return { rules: parseEncryption(text, file, kmsOf), plugins };
+    } catch (error) {
+      for (const plugin of plugins) void plugin.stop();
+      throw error;
+    }
   }
 
   /** A configuration whose services are not well is not taken; its own are let go. */

@@ -47,42 +47,53 @@ export class InOrder {
     this.#waiting.length = 0;
   }
 
-  /** @param failed told what a step threw, or that there is no more room; it was the last step then */
-  run(step: () => void, failed: (error: unknown) => void): void {
+  /**
+   * @param prepare may throw {@link Pending}
+   * @param take is given what was prepared; what it throws is its own affair
+   * @param failed told what `prepare` threw, or that there is no more room; it was the last step then
+   */
+  run<T>(prepare: () => T, take: (value: T) => void, failed: (error: unknown) => void): void {
     if (this.#isOver) return;
     if (this.#waiting.length >= this.#limit) {
-      this.end();
-      failed(new Error('too much came while a key was asked for'));
+      this.#fail(new Error('too much came while a key was asked for'), failed);
       return;
     }
+    const step = (): void => this.#step(prepare, take, failed);
     if (this.#isBusy) this.#waiting.push(step);
-    else this.#try(step, failed);
+    else step();
   }
 
-  #try(step: () => void, failed: (error: unknown) => void): void {
+  #step<T>(prepare: () => T, take: (value: T) => void, failed: (error: unknown) => void): void {
+    let value: T;
     try {
-      step();
+      value = prepare();
     } catch (error) {
-      if (error instanceof Pending) void this.#later(error, step, failed);
+      if (error instanceof Pending) void this.#later(error, { prepare, take, failed });
       else this.#fail(error, failed);
+      return;
     }
+    take(value);
   }
 
-  async #later(pending: Pending, step: () => void, failed: (error: unknown) => void) {
+  async #later<T>(
+    pending: Pending,
+    o: { prepare: () => T; take: (value: T) => void; failed: (error: unknown) => void },
+  ): Promise<void> {
     this.#isBusy = true;
+    let take = (): void => undefined;
     try {
       await pending.ready;
-      await settled(() => {
-        if (!this.#isOver) step();
-      });
+      const value = await settled(o.prepare);
+      if (!this.#isOver) take = () => o.take(value);
     } catch (error) {
-      this.#fail(error, failed);
+      this.#fail(error, o.failed);
     }
+    take();
     this.#isBusy = false;
     while (!this.#isBusy) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#try(next, failed);
+      next();
     }
   }
 
