@@ -32,19 +32,21 @@ export class KubeletWay implements PodWay {
 
   async open(host: string, port: number, signal?: AbortSignal): Promise<Duplex | undefined> {
     const { store, addressTypes, tls } = this.#o;
+    const address = parseIPv4(host);
+    if (address === undefined) return undefined;
     const nodes = store.cache<Node>(GVR.nodes);
     await nodes.whenSynced();
-    const node = nodes.list().find(({ spec }) => isWithin(host, spec?.podCIDR));
+    const node = nodes.list().find(({ spec }) => isWithin(address, spec?.podCIDR));
     if (node === undefined) return undefined;
     return tunnelThrough(addressOf(node, addressTypes), { target: `${host}:${port}`, tls, signal });
   }
 }
 
-function isWithin(address: string, range = ''): boolean {
+function isWithin(address: number, range = ''): boolean {
   const [base = '', digits = ''] = range.split('/');
-  const [first, value] = [parseIPv4(base), parseIPv4(address)];
-  if (first === undefined || value === undefined || !/^\d+$/.test(digits)) return false;
-  return value >= first && value < first + 2 ** (32 - Number(digits));
+  const first = parseIPv4(base);
+  if (first === undefined || !/^\d+$/.test(digits)) return false;
+  return address >= first && address < first + 2 ** (32 - Number(digits));
 }
 
 function tunnelThrough(
