@@ -4,6 +4,7 @@ import { type Clock, errorCode, errorMessage, joinStreams } from '@kubets/platfo
 import { uidOf } from '../core/pod.ts';
 import { POD_CONNECT_MS } from '../limits.ts';
 import type { DoorPod } from '../ports.ts';
+import { refuse } from './refuse.ts';
 
 /** Begins a connection; it says `connect` or `error`. */
 export type PodDial = (host: string, port: number) => Duplex;
@@ -28,17 +29,6 @@ function parseTarget(text: string): Place | undefined {
   if (found?.[1] === undefined) return undefined;
   const port = Number(found[2]);
   return port > 0 && port < 65_536 ? { host: found[1], port } : undefined;
-}
-
-function refuse(client: Duplex, status: string, message: string, code = ''): void {
-  const lines = [
-    `HTTP/1.1 ${status}`,
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(message)}`,
-    ...(code === '' ? [] : [`${ERROR_CODE_HEADER}: ${code}`]),
-    'Connection: close',
-  ];
-  client.end(`${lines.join('\r\n')}\r\n\r\n${message}`);
 }
 
 /** Whether a pod of this node has the address, by its status and by its runtime, since others may write the former. */
@@ -66,9 +56,9 @@ export async function connectPod(
   try {
     if (place !== undefined && (await isHere(place.host, o.pods())))
       dialFor(place, client, head, o);
-    else refuse(client, '404 Not Found', `no pod of this node has the address ${target}`);
+    else refuse(client, 404, `no pod of this node has the address ${target}`);
   } catch (error) {
-    refuse(client, '502 Bad Gateway', errorMessage(error));
+    refuse(client, 502, errorMessage(error));
   }
 }
 
@@ -80,7 +70,13 @@ function dialFor(place: Place, client: Duplex, head: Buffer, o: PodConnectOption
   };
   const onError = (error: unknown): void => {
     give();
-    refuse(client, '502 Bad Gateway', errorMessage(error), errorCode(error));
+    const code = errorCode(error);
+    refuse(
+      client,
+      502,
+      errorMessage(error),
+      code === undefined ? {} : { [ERROR_CODE_HEADER]: code },
+    );
   };
   const late = Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' });
   const timer = o.clock.setTimeout(() => onError(late), POD_CONNECT_MS);

@@ -25,6 +25,7 @@ import { sendLog } from './log-reader.ts';
 import { sendNodeLog } from './node-logs.ts';
 import { connectPod, type PodDial } from './pod-connect.ts';
 import { CHANNEL_PROTOCOL, forwardedPorts, joinChannels } from './port-channels.ts';
+import { refuse } from './refuse.ts';
 import { joinSockets, joinWebSocket, PORT_FORWARD_PROTOCOL, TUNNEL_PROTOCOL } from './tunnel.ts';
 import type { UsagePages } from './usage-pages.ts';
 
@@ -56,17 +57,6 @@ const PROTOCOL_HEADER = 'x-stream-protocol-version';
 
 const flagOf = (query: URLSearchParams, ...names: string[]): boolean =>
   names.some((name) => query.get(name) === '1' || query.get(name) === 'true');
-
-function refuse(socket: Duplex, status: number, message: string): void {
-  const body = `${message}\n`;
-  const lines = [
-    `HTTP/1.1 ${status} ${status === 404 ? 'Not Found' : 'Refused'}`,
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
-}
 
 /** Paths are `/what/NAMESPACE/POD[/CONTAINER]`. */
 function partsOf(url: URL): string[] {
